@@ -1,0 +1,7 @@
+_base_ = '../cross_entropy/resnet14_fashion-mnist-lt.py'
+
+model = dict(
+    head=dict(
+        type='mmgala.GALAHead', loss=dict(_delete_=True, type='mmgala.GALALoss')
+    )
+)

@@ -1,0 +1,114 @@
+"""Labels of any MMEngine data set, wrapped or not, and what is counted on them."""
+
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import ConcatDataset, RepeatDataset
+
+
+def dataset_labels(dataset: Any) -> np.ndarray:
+    """Label of each sample of a single-label data set.
+
+    Args:
+        dataset: an MMPretrain data set, anything with its ``get_gt_labels`` or
+            ``get_cat_ids``, or MMEngine's ``ConcatDataset`` or ``RepeatDataset`` of
+            such.
+
+    Returns:
+        ``(N,)`` int64.
+
+    Raises:
+        TypeError: if the data set does not tell its labels.
+        ValueError: if a sample has no label, or several.
+    """
+    if isinstance(dataset, ConcatDataset):
+        return np.concatenate([dataset_labels(part) for part in dataset.datasets])
+    if isinstance(dataset, RepeatDataset):
+        return np.tile(dataset_labels(dataset.dataset), dataset.times)
+    if hasattr(dataset, 'get_gt_labels'):
+        labels = np.asarray(dataset.get_gt_labels())
+    elif hasattr(dataset, 'get_cat_ids'):
+        labels = _labels_from_cat_ids(dataset)
+    else:
+        raise TypeError(
+            f'Expected {type(dataset).__name__} to tell its labels by `get_gt_labels` '
+            '(as MMPretrain data sets do) or `get_cat_ids`, but it has neither.'
+        )
+    if labels.ndim != 1 or labels.dtype.kind not in 'iu':
+        raise ValueError(
+            f'Expected one integer label per sample, but the labels of '
+            f'{type(dataset).__name__} have shape {labels.shape} and type '
+            f'{labels.dtype}: multi-label data sets are not supported.'
+        )
+    return labels.astype(np.int64)
+
+
+def _labels_from_cat_ids(dataset: Any) -> np.ndarray:
+    ids = [dataset.get_cat_ids(i) for i in range(len(dataset))]
+    for index, cat_ids in enumerate(ids):
+        if len(cat_ids) != 1:
+            raise ValueError(
+                f'Expected one label per sample, but sample {index} of '
+                f'{type(dataset).__name__} has {len(cat_ids)}: multi-label data sets '
+                'are not supported.'
+            )
+    return np.array([cat_ids[0] for cat_ids in ids], dtype=np.int64)
+
+
+def count_classes(dataset: Any, num_classes: int | None = None) -> list[int]:
+    """Samples per class, with every label checked.
+
+    Args:
+        dataset: see :func:`dataset_labels`.
+        num_classes: C. Defaults to the number of ``metainfo['classes']``, or else to
+            the largest label plus one.
+
+    Returns:
+        C counts.
+
+    Raises:
+        ValueError: if a label is negative or not below ``num_classes``.
+    """
+    labels = dataset_labels(dataset)
+    if num_classes is None:
+        num_classes = len(dataset.metainfo.get('classes') or ()) or None
+    bad = labels < 0
+    if num_classes is not None:
+        bad |= labels >= num_classes
+    if bad.any():
+        index = int(bad.argmax())
+        limit = f'{num_classes - 1}' if num_classes else 'the number of classes'
+        raise ValueError(
+            f'Expected labels between 0 and {limit}, but sample {index} of '
+            f'{type(dataset).__name__} has label {labels[index]}'
+            f'{_where(dataset, index)} ({int(bad.sum())} such samples). Check the '
+            'annotations, or `num_classes` and `classes` in the config.'
+        )
+    return np.bincount(labels, minlength=num_classes or 0).tolist()
+
+
+def _where(dataset: Any, index: int) -> str:
+    """Path of a sample's image in brackets, where it has one."""
+    info = dataset.get_data_info(index) if hasattr(dataset, 'get_data_info') else {}
+    return f' ({info["img_path"]})' if 'img_path' in info else ''
+
+
+def rank_within_class(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Place of each sample in a seeded random order of its own class.
+
+    Args:
+        labels: ``(N,)`` integers.
+        seed: of the order.
+
+    Returns:
+        ``(N,)``: 0 for the first sample of each class, 1 for the second, and so on.
+
+    Examples:
+        >>> rank_within_class(np.array([1, 0, 1, 1]), seed=0).tolist()
+        [2, 0, 1, 0]
+    """
+    order = np.lexsort((np.random.default_rng(seed).random(len(labels)), labels))
+    first = np.searchsorted(labels[order], labels[order])
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[order] = np.arange(len(labels)) - first
+    return rank

@@ -1,0 +1,94 @@
+"""Look at a checkpoint before anything is built on it."""
+
+import contextlib
+import os
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from torch import nn
+
+
+def read_checkpoint(path: str | Path) -> dict:
+    """Load a checkpoint of MMEngine's onto the CPU without running code from it.
+
+    Args:
+        path: local file.
+
+    Returns:
+        The checkpoint; a bare state dict is wrapped as ``{'state_dict': ...}``.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is truncated, or not a checkpoint of weights and plain data.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'Checkpoint {path} does not exist.')
+    try:
+        with _mmengine_globals():
+            checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f'Checkpoint {path} cannot be read; it is truncated, or holds more than '
+            f'weights and plain data ({reason})'
+        ) from error
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f'Checkpoint {path} holds no state dict.')
+    return checkpoint if 'state_dict' in checkpoint else {'state_dict': checkpoint}
+
+
+@contextlib.contextmanager
+def _mmengine_globals() -> Iterator[None]:
+    """Allow the data types that MMEngine saves beside the weights."""
+    core = np._core if hasattr(np, '_core') else np.core  # type: ignore[attr-defined]
+    allowed = [HistoryBuffer, np.ndarray, np.dtype]
+    allowed += [core.multiarray._reconstruct, core.multiarray.scalar]
+    allowed += {type(np.dtype(kind)) for kind in ('b1', 'i4', 'i8', 'u4', 'f4', 'f8')}
+    with torch.serialization.safe_globals(allowed):
+        yield
+
+
+def unwrap_model(model: nn.Module) -> nn.Module:
+    """The model inside wrappers for distribution and test-time augmentation."""
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model
+
+
+def check_fits(checkpoint: dict, model: nn.Module, path: str | Path) -> None:
+    """Check that a checkpoint is one of this model.
+
+    MMEngine only warns of weights that do not fit, and goes on with random ones.
+
+    Args:
+        checkpoint: from :func:`read_checkpoint`.
+        model: the model that will load it.
+        path: of the checkpoint, for the message.
+
+    Raises:
+        ValueError: if a weight has another shape, as with another number of classes,
+            or weights are missing.
+    """
+    stored = {key.removeprefix('module.'): value for key, value in
+              checkpoint['state_dict'].items()}  # fmt: skip
+    expected = unwrap_model(model).state_dict()
+    for name, value in expected.items():
+        if name in stored and value.numel() and stored[name].shape != value.shape:
+            raise ValueError(
+                f'Checkpoint {path} does not fit the config: {name} is '
+                f'{tuple(stored[name].shape)} in the checkpoint and '
+                f'{tuple(value.shape)} in the model. Use the config it was trained '
+                'with; for another number of classes, set model.head.num_classes.'
+            )
+    parameters = [name for name, _ in unwrap_model(model).named_parameters()]
+    missing = [name for name in parameters if name not in stored]
+    if missing:
+        raise ValueError(
+            f'Checkpoint {path} does not fit the config: it lacks {len(missing)} of '
+            f"the model's {len(parameters)} parameters, {missing[0]} first."
+        )

@@ -1,0 +1,65 @@
+"""Bring the training set's class counts to where they are needed."""
+
+from typing import Any
+
+from mmengine.evaluator import Evaluator
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmgala.datasets import count_classes
+from mmgala.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ClassCountsHook(Hook):
+    """Count the training classes, check every label, and hand the counts on.
+
+    * before training, labels are checked: one out of range stops the run with the
+      sample's number, instead of a device-side assertion hours later;
+    * checkpoints keep the counts as ``meta['class_counts']``;
+    * metrics find them in ``dataset_meta['class_counts']``, in validation as in a
+      test from a checkpoint alone; they go before counts that a test set brings.
+
+    Raises:
+        ValueError: if a training label is out of range.
+    """
+
+    def __init__(self) -> None:
+        self.class_counts: list[int] | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """Check and count the training set's labels."""
+        head = getattr(_unwrapped(runner.model), 'head', None)
+        self.class_counts = count_classes(
+            runner.train_dataloader.dataset, getattr(head, 'num_classes', None)
+        )
+        if runner.val_loop is not None:
+            self._hand_on(runner.val_evaluator)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Save the counts."""
+        if self.class_counts is not None:
+            checkpoint['meta']['class_counts'] = self.class_counts
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Restore the counts, also from a training without this hook."""
+        meta: dict[str, Any] = checkpoint.get('meta') or {}
+        dataset_meta = meta.get('dataset_meta') or {}
+        self.class_counts = meta.get('class_counts', dataset_meta.get('class_counts'))
+
+    def before_val(self, runner: Runner) -> None:
+        """Hand the counts to the validation metrics."""
+        self._hand_on(runner.val_evaluator)
+
+    def before_test(self, runner: Runner) -> None:
+        """Hand the counts to the test metrics."""
+        self._hand_on(runner.test_evaluator)
+
+    def _hand_on(self, evaluator: Evaluator) -> None:
+        if self.class_counts is not None:
+            meta = evaluator.dataset_meta or {}
+            evaluator.dataset_meta = {**meta, 'class_counts': self.class_counts}
+
+
+def _unwrapped(model: Any) -> Any:
+    return getattr(model, 'module', model)

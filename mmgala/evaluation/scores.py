@@ -1,0 +1,90 @@
+"""Scores and targets of a whole data set."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from torch import Tensor
+
+from mmgala.registry import METRICS
+
+
+def stack_scores(data_samples: Sequence[dict]) -> Tensor:
+    """``pred_score`` of each sample as one tensor ``(N, C)``.
+
+    Raises:
+        ValueError: if a sample has none.
+    """
+    for sample in data_samples:
+        if not isinstance(sample.get('pred_score'), Tensor):
+            raise ValueError(
+                'Expected every prediction to carry class scores (`pred_score`), but '
+                f'found only {sorted(sample)}: use a model that classifies images '
+                'into one of several classes.'
+            )
+    return torch.stack([sample['pred_score'] for sample in data_samples])
+
+
+def stack_targets(data_samples: Sequence[dict]) -> Tensor:
+    """``gt_label`` of each sample as one tensor ``(N,)``.
+
+    Raises:
+        ValueError: if a sample has none, or several.
+    """
+    for sample in data_samples:
+        label = sample.get('gt_label')
+        if not isinstance(label, Tensor) or label.numel() != 1:
+            found = 'none' if label is None else f'{label.numel()}'
+            raise ValueError(
+                f'Expected one ground-truth label per test sample, but found {found}.'
+            )
+    return torch.cat([sample['gt_label'].flatten() for sample in data_samples])
+
+
+@METRICS.register_module()
+class ScoreDump(BaseMetric):
+    """Collect scores and targets, and write them as ``.npz`` (no pickle).
+
+    Attributes:
+        scores (numpy.ndarray): ``(N, C)`` float32 in the order of the data set; on
+            rank 0, after ``evaluate``.
+        targets (numpy.ndarray): ``(N,)`` int64, likewise.
+
+    Args:
+        out_file_path: where to write ``pred_score`` ``(N, C)`` float32, ``gt_label``
+            ``(N,)`` int64 and, where known, ``class_counts`` ``(C,)`` int64 of the
+            training set. Defaults to not writing.
+    """
+
+    default_prefix = 'scores'
+
+    def __init__(self, out_file_path: str | None = None) -> None:
+        super().__init__()
+        if out_file_path is not None and not out_file_path.endswith('.npz'):
+            raise ValueError(f'Expected a .npz file for scores, but got {out_file_path}.')
+        self.out_file_path = out_file_path
+        self.scores = np.zeros((0, 0), dtype=np.float32)
+        self.targets = np.zeros(0, dtype=np.int64)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep scores and target of each sample."""
+        if data_samples:
+            scores = stack_scores(data_samples).float().cpu().numpy()
+            targets = stack_targets(data_samples).cpu().numpy()
+            self.results += zip(scores, targets, strict=True)
+
+    def compute_metrics(self, results: list) -> dict:
+        """Stack what all ranks collected; there is no metric to report."""
+        self.scores = np.stack([score for score, _ in results])
+        self.targets = np.array([target for _, target in results])
+        if self.out_file_path is not None:
+            arrays = dict(pred_score=self.scores, gt_label=self.targets)
+            counts = (self.dataset_meta or {}).get('class_counts')
+            if counts is not None:
+                arrays['class_counts'] = np.asarray(counts)
+            np.savez_compressed(self.out_file_path, **arrays)
+            print_log(f'Scores are in {self.out_file_path}.', logger='current')
+        return {}

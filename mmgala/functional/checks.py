@@ -1,0 +1,92 @@
+"""Checks that the functions of this package share."""
+
+import torch
+from torch import Tensor
+
+
+def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
+    """Check that ``logits`` and ``target`` belong together.
+
+    Values are looked at on the CPU only: on an accelerator that would make the
+    host wait for the device in every training step.
+
+    Args:
+        logits: floating, shape ``(N, C)``.
+        target: class indices ``(N,)`` or soft labels ``(N, C)``.
+
+    Raises:
+        ValueError: if shapes, data types or (on the CPU) values do not fit.
+    """
+    if logits.ndim != 2 or not logits.is_floating_point():
+        raise ValueError(
+            'Expected `logits` to be a floating tensor of shape (N, C), but got '
+            f'shape {tuple(logits.shape)} of {logits.dtype}.'
+        )
+    num_samples, num_classes = logits.shape
+    if target.is_floating_point():
+        if target.shape != logits.shape:
+            raise ValueError(
+                'Expected soft labels to have the shape of the logits, '
+                f'{tuple(logits.shape)}, but got {tuple(target.shape)}.'
+            )
+    elif target.shape != (num_samples,):
+        raise ValueError(
+            f'Expected class indices of shape ({num_samples},) for logits of shape '
+            f'{tuple(logits.shape)}, but got {tuple(target.shape)}. Soft labels '
+            'must be floating.'
+        )
+    if target.device.type == 'cpu' and target.numel() > 0:
+        _check_values(target, num_classes)
+
+
+def _check_values(target: Tensor, num_classes: int) -> None:
+    if target.is_floating_point():
+        sums = target.sum(dim=1)
+        if bool((target < 0).any()) or not torch.allclose(
+            sums, torch.ones_like(sums), atol=1e-2
+        ):
+            raise ValueError(
+                'Expected soft labels to be non-negative with rows that sum to 1, '
+                f'but got a minimum of {float(target.min()):.4g} and row sums from '
+                f'{float(sums.min()):.4g} to {float(sums.max()):.4g}.'
+            )
+        return
+    low, high = int(target.min()), int(target.max())
+    if low < 0 or high >= num_classes:
+        raise ValueError(
+            f'Expected labels between 0 and {num_classes - 1} ({num_classes} classes), '
+            f'but got {low if low < 0 else high}. Check the annotations, or '
+            '`num_classes` in the config.'
+        )
+
+
+def check_statistics(pos_grad: Tensor, neg_grad: Tensor, num_classes: int) -> None:
+    """Check that both statistics hold one value per class.
+
+    Raises:
+        ValueError: if a shape is not ``(num_classes,)``.
+    """
+    for name, value in (('pos_grad', pos_grad), ('neg_grad', neg_grad)):
+        if value.shape != (num_classes,):
+            raise ValueError(
+                f'Expected `{name}` to have shape ({num_classes},), one value per '
+                f'class of the logits, but got {tuple(value.shape)}.'
+            )
+
+
+def check_class_vector(name: str, value: Tensor, num_classes: int) -> None:
+    """Check a vector of class masses or priors: its length and its values.
+
+    Raises:
+        ValueError: if it is not ``(num_classes,)``, finite and non-negative with a
+            positive sum.
+    """
+    if value.shape != (num_classes,):
+        raise ValueError(
+            f'Expected `{name}` to hold {num_classes} values, one per class, but got '
+            f'shape {tuple(value.shape)}.'
+        )
+    if not bool(torch.isfinite(value).all()) or bool((value < 0).any()):
+        raise ValueError(f'Expected `{name}` to be finite and non-negative.')
+    if float(value.sum()) <= 0:
+        raise ValueError(f'Expected `{name}` to have a positive sum, but got 0.')

@@ -1,0 +1,255 @@
+r"""Gradient-aware logit adjustment: margins, loss and gradient statistics.
+
+Source: Zhang et al., *Gradient-Aware Logit Adjustment Loss for Long-tailed
+Classifier*, ICASSP 2024, arXiv 2403.09036.
+
+Symbols: logits :math:`z_{ij}` of sample :math:`i` and class :math:`j`, label
+:math:`k = y_i`, :math:`\theta_j` = ``pos_grad``, :math:`\phi_k` = ``neg_grad``.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from mmgala.functional.checks import check_logits_and_target, check_statistics
+
+
+class _MarginCrossEntropy(torch.autograd.Function):
+    """Cross-entropy on logits whose label column gets a margin of its own.
+
+    One function instead of three differentiable steps: it keeps a single (N, C)
+    tensor for the backward pass, as plain cross-entropy does, and its gradient is
+    written once. The (N, C) margin never exists.
+    """
+
+    @staticmethod
+    def forward(ctx, logits, target, margin, label_margin):  # type: ignore[no-untyped-def]
+        index = target[:, None]
+        adjusted = logits + margin
+        at_label = logits.gather(1, index) + label_margin[index]
+        adjusted.scatter_(1, index, at_label)
+        log_prob = torch.log_softmax(adjusted, dim=1)
+        ctx.save_for_backward(log_prob, index)
+        return -log_prob.gather(1, index).squeeze(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_loss):  # type: ignore[no-untyped-def]
+        log_prob, index = ctx.saved_tensors
+        scale = grad_loss[:, None]
+        grad = log_prob.exp()
+        grad.mul_(scale).scatter_add_(1, index, -scale)
+        return grad, None, None, None
+
+
+def _upcast(logits: Tensor) -> Tensor:
+    """Half precision to float32; float32 and float64 stay."""
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+
+def margin_cross_entropy(
+    logits: Tensor, target: Tensor, margin: Tensor, label_margin: Tensor
+) -> Tensor:
+    r"""Cross-entropy on ``logits + margin``, with another margin at the label.
+
+    .. math::
+        \hat z_{ij} = z_{ij} + m_j \;(j \ne y_i), \qquad
+        \hat z_{i y_i} = z_{i y_i} + l_{y_i}
+
+    Every method that moves a class's logits by one number for its own samples and
+    by another for all others is of this form. It is once differentiable.
+
+    Args:
+        logits: ``(N, C)``. Half precision is computed in float32.
+        target: class indices, ``(N,)``.
+        margin: :math:`m`, ``(C,)``.
+        label_margin: :math:`l`, ``(C,)``.
+
+    Returns:
+        Unreduced loss, ``(N,)``, float32 or wider.
+    """
+    logits = _upcast(logits)
+    return _MarginCrossEntropy.apply(
+        logits, target.long(), margin.to(logits.dtype), label_margin.to(logits.dtype)
+    )
+
+
+def gala_margin(
+    pos_grad: Tensor,
+    neg_grad: Tensor,
+    target: Tensor,
+    lambda_pos: float = 1.0,
+    lambda_neg: float = 1.0,
+    eps: float = 1e-3,
+) -> Tensor:
+    r"""Margins that GALA adds to the logits (arXiv 2403.09036, section 3).
+
+    .. math::
+        m_{ij} = \lambda_+ (1 - t_{ij}) \log(\theta_j + \epsilon)
+            - \lambda_- \sum_{k \ne j} t_{ik} \log(\phi_k + \epsilon)
+
+    For a class index :math:`k` that is
+    :math:`\lambda_+ \log(\theta_j + \epsilon) - \lambda_- \log(\phi_k + \epsilon)`
+    for :math:`j \ne k` and 0 at the label.
+
+    Args:
+        pos_grad: :math:`\theta`, accumulated positive gradient, ``(C,)``.
+        neg_grad: :math:`\phi`, accumulated negative gradient, ``(C,)``.
+        target: class indices ``(N,)`` or soft labels ``(N, C)``.
+        lambda_pos: :math:`\lambda_+`.
+        lambda_neg: :math:`\lambda_-`.
+        eps: :math:`\epsilon`, keeps the logarithm finite at the start.
+
+    Returns:
+        Margins ``(N, C)``, to be added to the logits.
+
+    Raises:
+        ValueError: if the shapes do not fit.
+
+    Examples:
+        >>> theta = phi = torch.tensor([9.999, 0.999])
+        >>> gala_margin(theta, phi, torch.tensor([0, 1]))
+        tensor([[ 0.0000, -2.3026],
+                [ 2.3026,  0.0000]])
+    """
+    num_classes = pos_grad.numel()
+    check_statistics(pos_grad, neg_grad, num_classes)
+    log_pos = lambda_pos * torch.log(pos_grad + eps)
+    log_neg = lambda_neg * torch.log(neg_grad + eps)
+    if target.is_floating_point():
+        check_logits_and_target(target, target)
+        check_statistics(pos_grad, neg_grad, target.shape[1])
+        target = target.to(log_pos.dtype)
+        others = (target @ log_neg)[:, None] - target * log_neg
+        return (1 - target) * log_pos - others
+    check_logits_and_target(log_pos.expand(len(target), -1), target)
+    index = target.long()[:, None]
+    return (log_pos - log_neg[index]).scatter(1, index, 0.0)
+
+
+def gala_loss(
+    logits: Tensor,
+    target: Tensor,
+    pos_grad: Tensor,
+    neg_grad: Tensor,
+    lambda_pos: float = 1.0,
+    lambda_neg: float = 1.0,
+    eps: float = 1e-3,
+) -> Tensor:
+    r"""GALA loss, unreduced: cross-entropy on the logits plus :func:`gala_margin`.
+
+    With class indices the margin is not formed: softmax ignores what a whole row
+    has in common, so :math:`\lambda_+ \log(\theta_j + \epsilon)` on the other
+    classes and :math:`\lambda_- \log(\phi_k + \epsilon)` on the label give the same
+    loss and gradient.
+
+    Args:
+        logits: ``(N, C)``; half precision is computed in float32.
+        target: class indices ``(N,)`` or soft labels ``(N, C)`` whose rows sum to 1.
+        pos_grad: :math:`\theta`, ``(C,)``.
+        neg_grad: :math:`\phi`, ``(C,)``.
+        lambda_pos: :math:`\lambda_+`.
+        lambda_neg: :math:`\lambda_-`.
+        eps: :math:`\epsilon`.
+
+    Returns:
+        Loss of each sample, ``(N,)``.
+
+    Raises:
+        ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+
+    Examples:
+        >>> logits = torch.zeros(1, 2)
+        >>> head, tail = torch.tensor([99.999, 0.999])
+        >>> theta = phi = torch.stack([head, tail])
+        >>> gala_loss(logits, torch.tensor([1]), theta, phi)  # log(1 + 100)
+        tensor([4.6151])
+    """
+    check_logits_and_target(logits, target)
+    check_statistics(pos_grad, neg_grad, logits.shape[1])
+    if target.is_floating_point():
+        logits = _upcast(logits)
+        margin = gala_margin(pos_grad, neg_grad, target, lambda_pos, lambda_neg, eps)
+        return F.cross_entropy(
+            logits + margin.to(logits.dtype), target.to(logits.dtype), reduction='none'
+        )
+    return margin_cross_entropy(
+        logits,
+        target,
+        margin=lambda_pos * torch.log(pos_grad + eps),
+        label_margin=lambda_neg * torch.log(neg_grad + eps),
+    )
+
+
+@torch.no_grad()
+def gradient_sums_from_loss(
+    loss: Tensor, target: Tensor, num_classes: int, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    r"""Logit-gradient sums of a batch with class indices, in O(N + C).
+
+    The unreduced loss holds all that is needed: :math:`p_{ik} = e^{-loss_i}`. The
+    logit gradients of a row sum to zero, so what a class vector gains from a sample
+    equals what the other class vectors lose: both sums are the same.
+
+    Args:
+        loss: unreduced softmax cross-entropy on the adjusted logits, ``(N,)``.
+        target: class indices, ``(N,)``.
+        num_classes: C.
+        weight: a sample counts this often, ``(N,)``. Defaults to 1 for each.
+
+    Returns:
+        ``(pos, neg)``, each ``(C,)`` float32. Samples whose loss is not finite add
+        nothing.
+    """
+    loss = loss.detach().float()
+    grad = -torch.expm1(-loss)
+    if weight is not None:
+        grad = grad * weight
+    grad = torch.where(torch.isfinite(loss), grad, 0.0)
+    pos = grad.new_zeros(num_classes).index_add_(0, target.long(), grad)
+    return pos, pos.clone()
+
+
+@torch.no_grad()
+def logit_gradient_sums(
+    adjusted_logits: Tensor, target: Tensor, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    r"""Magnitude of a batch's logit gradients, summed per class.
+
+    .. math::
+        \theta_j \mathrel{+}= \sum_i \max(t_{ij} - p_{ij}, 0), \qquad
+        \phi_k \mathrel{+}= \sum_i t_{ik} \sum_j \max(p_{ij} - t_{ij}, 0)
+
+    with :math:`p_i` the softmax of the adjusted logits. Sums are per sample: they do
+    not depend on batch size, loss weight or loss scale.
+
+    Args:
+        adjusted_logits: logits with the margin added, ``(N, C)``.
+        target: class indices ``(N,)`` or soft labels ``(N, C)``.
+        weight: a sample counts this often, ``(N,)``. Defaults to 1 for each.
+
+    Returns:
+        ``(pos, neg)``, each ``(C,)`` float32: what to add to :math:`\theta` and
+        :math:`\phi`. Samples with non-finite probabilities add nothing.
+
+    Raises:
+        ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+
+    Examples:
+        >>> logits = torch.zeros(1, 4)
+        >>> logit_gradient_sums(logits, torch.tensor([2]))[0]
+        tensor([0.0000, 0.0000, 0.7500, 0.0000])
+    """
+    check_logits_and_target(adjusted_logits, target)
+    logits = _upcast(adjusted_logits)
+    if not target.is_floating_point():
+        loss = F.cross_entropy(logits, target.long(), reduction='none')
+        return gradient_sums_from_loss(loss, target, logits.shape[1], weight)
+    gap = target.to(logits.dtype) - logits.softmax(dim=1)
+    gap = torch.where(torch.isfinite(gap).all(dim=1, keepdim=True), gap, 0.0)
+    if weight is not None:
+        gap = gap * weight[:, None]
+    pos = gap.clamp(min=0).sum(dim=0)
+    neg = target.to(gap.dtype).T @ (-gap).clamp(min=0).sum(dim=1)
+    return pos.float(), neg.float()

@@ -1,0 +1,127 @@
+"""Long-tailed class counts and the groups that results are reported in."""
+
+import math
+from bisect import bisect
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+PROFILES = ('exp', 'step', 'pareto')
+
+
+def long_tailed_counts(
+    num_classes: int,
+    max_count: int,
+    imbalance_factor: float,
+    profile: str = 'exp',
+) -> list[int]:
+    r"""Training samples per class, from head to tail.
+
+    * ``exp``: :math:`n_c = \lfloor n_{max} \, IF^{-c / (C - 1)} \rfloor` (Cui et al.,
+      CVPR 2019, the usual CIFAR-LT);
+    * ``step``: :math:`n_{max}` for the first half of the classes,
+      :math:`\lfloor n_{max} / IF \rfloor` for the others (Buda et al., 2018);
+    * ``pareto``: a power law :math:`n_c = \lfloor n_{max} (c + 1)^{-a} \rfloor` with
+      :math:`a = \ln IF / \ln C`, from :math:`n_{max}` to :math:`n_{max} / IF`.
+
+    Args:
+        num_classes: C, 2 or more.
+        max_count: :math:`n_{max}`, samples of the first class.
+        imbalance_factor: IF, largest over smallest class, 1 or more.
+        profile: ``'exp'``, ``'step'`` or ``'pareto'``.
+
+    Returns:
+        C counts; the last may be 0 where IF exceeds ``max_count``.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Examples:
+        >>> long_tailed_counts(5, 100, 100)
+        [100, 31, 10, 3, 1]
+    """
+    if num_classes < 2:
+        raise ValueError(f'Expected at least 2 classes, but got {num_classes}.')
+    if max_count < 1:
+        raise ValueError(f'Expected `max_count` to be 1 or more, but got {max_count}.')
+    if not math.isfinite(imbalance_factor) or imbalance_factor < 1:
+        raise ValueError(
+            'Expected `imbalance_factor` (largest class / smallest class) to be 1 or '
+            f'more, but got {imbalance_factor}.'
+        )
+    classes = range(num_classes)
+    if profile == 'exp':
+        return [int(max_count * imbalance_factor ** (-c / (num_classes - 1))) for c in classes]
+    if profile == 'step':
+        tail = int(max_count / imbalance_factor)
+        return [max_count if c < num_classes // 2 else tail for c in classes]
+    if profile == 'pareto':
+        alpha = math.log(imbalance_factor) / math.log(num_classes)
+        return [int(max_count * (c + 1) ** -alpha) for c in classes]
+    raise ValueError(f'Expected `profile` to be one of {PROFILES}, but got {profile!r}.')
+
+
+def largest_head_count(
+    available: Sequence[int], imbalance_factor: float, profile: str = 'exp'
+) -> int:
+    """Largest ``max_count`` whose long-tailed counts every class can supply.
+
+    Args:
+        available: samples that each class has, head first.
+        imbalance_factor: see :func:`long_tailed_counts`.
+        profile: see :func:`long_tailed_counts`.
+
+    Returns:
+        ``max_count``; 0 if a class cannot give a single sample.
+
+    Examples:
+        >>> largest_head_count([500, 80, 20], 25)
+        404
+        >>> long_tailed_counts(3, 404, 25)
+        [404, 80, 16]
+    """
+
+    def too_many(max_count: int) -> bool:
+        counts = long_tailed_counts(
+            len(available), max_count, imbalance_factor, profile
+        )
+        return any(n > a for n, a in zip(counts, available, strict=True))
+
+    # Counts grow with max_count: the last one that fits is found by bisection.
+    return bisect(range(1, available[0] + 1), False, key=too_many)
+
+
+def shot_groups(
+    class_counts: Sequence[int] | Tensor, many: int = 100, few: int = 20
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Split classes by their number of *training* samples.
+
+    Many-shot: more than ``many``; few-shot: fewer than ``few``; medium-shot: the
+    rest, both limits included (Liu et al., CVPR 2019).
+
+    Args:
+        class_counts: training samples of each class, ``(C,)``.
+        many: upper limit of medium-shot.
+        few: lower limit of medium-shot.
+
+    Returns:
+        Class indices ``(many, medium, few)``, int64.
+
+    Raises:
+        ValueError: if ``few`` exceeds ``many`` or a count is negative.
+
+    Examples:
+        >>> shot_groups([500, 100, 20, 19])
+        (tensor([0]), tensor([1, 2]), tensor([3]))
+    """
+    if few > many:
+        raise ValueError(
+            f'Expected `few` <= `many`, but got few={few} and many={many}.'
+        )
+    counts = torch.as_tensor(class_counts)
+    if counts.ndim != 1 or bool((counts < 0).any()):
+        raise ValueError('Expected `class_counts` to be one number >= 0 per class.')
+    groups = (counts > many, (counts <= many) & (counts >= few), counts < few)
+    many_shot, medium_shot, few_shot = (g.nonzero().flatten() for g in groups)
+    return many_shot, medium_shot, few_shot

@@ -1,0 +1,176 @@
+r"""Prediction re-balancing of softmax scores (arXiv 2403.09036, section 3.3).
+
+A classifier that is biased towards some classes gives them too much probability
+mass in total. Re-balancing divides each class's scores by a power of that mass.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from mmgala.functional.checks import check_class_vector
+
+
+def check_tau(tau: float) -> None:
+    """Check a re-balancing strength.
+
+    Raises:
+        ValueError: if it is negative or not finite.
+    """
+    if not math.isfinite(tau) or tau < 0:
+        raise ValueError(
+            f'Expected `tau` to be a finite number of 0 or more, but got {tau}. '
+            '0 changes nothing, 1 divides by the class mass.'
+        )
+
+
+def check_target_prior(target_prior: Tensor, num_classes: int) -> None:
+    """Check the class shares of a test set.
+
+    Raises:
+        ValueError: if it is not ``(num_classes,)``, non-negative, with sum 1.
+    """
+    check_class_vector('target_prior', target_prior, num_classes)
+    total = float(target_prior.sum())
+    if abs(total - 1) > 1e-3:
+        raise ValueError(
+            f'Expected `target_prior` to sum to 1, but got {total:.6g}. Divide the '
+            'class counts by their sum.'
+        )
+
+
+def log_prior_adjustment(
+    class_mass: Tensor, tau: float = 1.0, target_prior: Tensor | None = None
+) -> Tensor:
+    r"""What re-balancing adds to the logits.
+
+    .. math:: \tau \left( \log(\pi_j C) - \log \bar S_j \right),
+        \qquad \bar S_j = S_j C / \sum_k S_k
+
+    Adding it to the logits and taking the softmax gives the re-normalised
+    re-balanced scores, without a detour over probabilities that underflow.
+
+    Args:
+        class_mass: :math:`S`, sum of each class's scores, ``(C,)``. Its scale does
+            not matter.
+        tau: strength, 0 or more.
+        target_prior: :math:`\pi`, the test set's class shares, ``(C,)`` with sum 1.
+            Defaults to balanced.
+
+    Returns:
+        ``(C,)`` float64, ``-inf`` where ``target_prior`` is 0 and ``tau`` is not.
+
+    Raises:
+        ValueError: on a wrong length, sign, sum or ``tau``.
+    """
+    check_tau(tau)
+    num_classes = class_mass.numel()
+    class_mass = class_mass.double()
+    check_class_vector('class_mass', class_mass, num_classes)
+    if tau == 0:
+        return torch.zeros_like(class_mass)
+    share = class_mass * (num_classes / class_mass.sum())
+    # A class that no sample was given any probability for would get an infinite
+    # boost: its mass counts as the smallest there is.
+    adjustment = -share.clamp(min=torch.finfo(torch.float32).tiny).log()
+    if target_prior is not None:
+        target_prior = target_prior.to(adjustment)
+        check_target_prior(target_prior, num_classes)
+        adjustment = adjustment + (target_prior * num_classes).log()
+    return tau * adjustment
+
+
+def rebalance(
+    scores: Tensor,
+    tau: float = 1.0,
+    class_mass: Tensor | None = None,
+    target_prior: Tensor | None = None,
+) -> Tensor:
+    r"""Re-balance softmax scores.
+
+    .. math:: Q_{ij} \propto P_{ij} \, (\pi_j C)^\tau / S_j^\tau, \qquad
+        S_j = \sum_i P_{ij}
+
+    Without ``class_mass`` this is *transductive*: :math:`S` comes from the given
+    scores, which must be a whole unlabelled test set whose classes are balanced (or
+    shared out as ``target_prior`` says). With a ``class_mass`` fitted earlier it is
+    *inductive*: samples may come one at a time.
+
+    Args:
+        scores: softmax scores, ``(N, C)``, rows summing to 1.
+        tau: strength, 0 or more. 0 gives the scores back.
+        class_mass: :math:`S` fitted earlier on other unlabelled data, ``(C,)``.
+        target_prior: :math:`\pi`, the test set's class shares, ``(C,)`` with sum 1.
+            Defaults to balanced.
+
+    Returns:
+        Scores ``(N, C)``, rows summing to 1, of the type of ``scores``.
+
+    Raises:
+        ValueError: if ``scores`` are not probabilities, if there are fewer samples
+            than classes to estimate :math:`S` from, or on a wrong ``tau``,
+            ``class_mass`` or ``target_prior``.
+
+    Examples:
+        >>> scores = torch.tensor([[0.9, 0.1], [0.7, 0.3]])  # class 0 favoured
+        >>> rebalance(scores)
+        tensor([[0.6923, 0.3077],
+                [0.3684, 0.6316]])
+    """
+    check_scores(scores)
+    if class_mass is None:
+        class_mass = estimate_class_mass(scores)
+    elif class_mass.shape != scores.shape[1:]:
+        check_class_vector('class_mass', class_mass, scores.shape[1])
+    adjustment = log_prior_adjustment(class_mass, tau, target_prior)
+    wide = torch.promote_types(scores.dtype, torch.float32)
+    log_scores = scores.to(wide).clamp(min=torch.finfo(wide).tiny).log()
+    adjusted = log_scores + adjustment.to(device=scores.device, dtype=wide)
+    return adjusted.softmax(dim=1).to(scores.dtype)
+
+
+def check_scores(scores: Tensor) -> None:
+    """Check that ``scores`` are rows of probabilities.
+
+    Raises:
+        ValueError: if they are not ``(N, C)``, non-negative, with rows summing to 1.
+    """
+    if scores.ndim != 2 or not scores.is_floating_point():
+        raise ValueError(
+            'Expected `scores` to be a floating tensor of shape (N, C), but got shape '
+            f'{tuple(scores.shape)} of {scores.dtype}.'
+        )
+    sums = scores.float().sum(dim=1)
+    if bool((scores < 0).any()) or not torch.allclose(
+        sums, torch.ones_like(sums), atol=1e-2
+    ):
+        raise ValueError(
+            'Expected `scores` to be softmax probabilities (non-negative, each row '
+            'summing to 1). Apply softmax to logits first; scores must be finite.'
+        )
+
+
+def estimate_class_mass(scores: Tensor) -> Tensor:
+    """Sum of each class's scores over a data set, ``(C,)`` float64.
+
+    Raises:
+        ValueError: if there are fewer samples than classes.
+    """
+    num_samples, num_classes = scores.shape
+    check_enough_samples(num_samples, num_classes)
+    return scores.sum(dim=0, dtype=torch.float64)
+
+
+def check_enough_samples(num_samples: int, num_classes: int) -> None:
+    """Check that a class mass can be estimated at all.
+
+    Raises:
+        ValueError: if there are fewer samples than classes.
+    """
+    if num_samples < num_classes:
+        raise ValueError(
+            f'Re-balancing cannot estimate the mass of {num_classes} classes from '
+            f'{num_samples} samples: give it a whole data set, or a `class_mass` '
+            'fitted earlier (tools/fit_rebalancer.py).'
+        )

@@ -1,0 +1,3 @@
+from mmgala.models.heads.gala_head import GALAHead
+
+__all__ = ['GALAHead']

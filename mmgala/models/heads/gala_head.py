@@ -1,0 +1,79 @@
+"""Linear classification head with the GALA loss and inductive re-balancing."""
+
+from typing import Any
+
+from mmpretrain.models.heads import LinearClsHead
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+
+from mmgala.models.losses import GALALoss
+from mmgala.registry import MODELS
+
+
+@MODELS.register_module()
+class GALAHead(LinearClsHead):
+    """``LinearClsHead`` whose default loss is :class:`GALALoss`.
+
+    Two lines turn an MMPretrain config with a linear head into GALA::
+
+        model = dict(head=dict(
+            type='mmgala.GALAHead', loss=dict(_delete_=True, type='mmgala.GALALoss')))
+
+    Args:
+        num_classes: C. Handed on to a :class:`GALALoss` that does not state it.
+        in_channels: channels of the incoming feature.
+        loss: config of the loss. Defaults to ``dict(type='mmgala.GALALoss')``.
+        rebalancer: config of a :class:`PredictionRebalancer` that :meth:`predict`
+            applies. ``tools/fit_rebalancer.py`` fits it and writes the config.
+            Defaults to none.
+        **kwargs: ``topk``, ``cal_acc``, ``init_cfg`` of MMPretrain's
+            ``LinearClsHead``.
+
+    Raises:
+        ValueError: if head and loss disagree about the number of classes.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        loss: dict | nn.Module | None = None,
+        rebalancer: dict | nn.Module | None = None,
+        **kwargs: Any,
+    ) -> None:
+        loss = dict(type='mmgala.GALALoss') if loss is None else loss
+        if isinstance(loss, dict) and MODELS.get(loss['type']) is GALALoss:
+            loss = {'num_classes': num_classes, **loss}
+        super().__init__(num_classes, in_channels, loss=loss, **kwargs)
+        loss_classes = getattr(self.loss_module, 'num_classes', num_classes)
+        if loss_classes != num_classes:
+            raise ValueError(
+                f'The head has num_classes={num_classes}, but its loss '
+                f'num_classes={loss_classes}: leave it out of the loss.'
+            )
+        if isinstance(rebalancer, dict):
+            rebalancer = MODELS.build(rebalancer)
+        self.rebalancer = rebalancer
+
+    def loss(
+        self, feats: tuple[Tensor, ...], data_samples: list[DataSample], **kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Compute the loss of a batch; see MMPretrain's ``ClsHead.loss``.
+
+        Raises:
+            ValueError: if a re-balancer waits to be fitted; better at the first step
+                of a training than at its first validation.
+        """
+        if self.rebalancer is not None and not self.rebalancer.fitted:
+            raise ValueError(
+                'A re-balancer is fitted after training: take `rebalancer` out of '
+                'the head for training, then run tools/fit_rebalancer.py.'
+            )
+        return super().loss(feats, data_samples, **kwargs)
+
+    def _get_predictions(
+        self, cls_score: Tensor, data_samples: list[DataSample] | None
+    ) -> list[DataSample]:
+        if self.rebalancer is not None:
+            cls_score = self.rebalancer.adjust(cls_score)
+        return super()._get_predictions(cls_score, data_samples)

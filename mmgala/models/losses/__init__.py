@@ -1,0 +1,3 @@
+from mmgala.models.losses.gala_loss import GALALoss
+
+__all__ = ['GALALoss']

@@ -1,0 +1,218 @@
+"""GALA loss with the statistics that it accumulates during training."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from mmengine.dist import all_reduce
+from mmpretrain.models.losses.utils import weight_reduce_loss
+from torch import Tensor
+
+from mmgala.functional import (
+    gala_margin,
+    gradient_sums_from_loss,
+    logit_gradient_sums,
+    margin_cross_entropy,
+)
+from mmgala.functional.checks import check_logits_and_target
+from mmgala.models.float32_buffers import Float32BuffersMixin
+from mmgala.registry import MODELS
+
+VARIANTS = ('paper', 'official')
+REDUCTIONS = ('none', 'mean', 'sum')
+
+
+@MODELS.register_module()
+class GALALoss(Float32BuffersMixin):
+    r"""Gradient-aware logit adjustment loss (arXiv 2403.09036).
+
+    Cross-entropy on logits that are moved by two statistics of the training so far,
+    :math:`\theta_j` (``pos_grad``: positive gradient that class vector :math:`j` got
+    from its own samples) and :math:`\phi_k` (``neg_grad``: negative gradient that
+    class :math:`k`'s samples put on all other class vectors). No class-frequency
+    file is needed. See :func:`mmgala.functional.gala_margin` for the formula.
+
+    After the margins of a batch are computed, the batch adds its sums to the
+    statistics: once per forward in training mode, summed over all ranks, never in
+    eval mode or without gradients. They are float32 whatever the model's type, and
+    part of the checkpoint.
+
+    Args:
+        num_classes: C.
+        lambda_pos: :math:`\lambda_+`, weight of :math:`\log\theta`.
+        lambda_neg: :math:`\lambda_-`, weight of :math:`\log\phi`. **It has no effect
+            in the official variant**, where softmax cancels it.
+        variant: ``'paper'``, the published formula, or ``'official'``, what the
+            authors' code computes: :math:`\lambda_+ \log(\theta_j + \epsilon)` on
+            every logit, the label's too, and :math:`\theta` a running sum of running
+            sums of batch means.
+        eps: :math:`\epsilon`.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss; the statistics do not depend on it.
+
+    Shape:
+        - ``cls_score``: ``(N, C)`` logits.
+        - ``label``: ``(N,)`` class indices or ``(N, C)`` soft labels (mixup, CutMix).
+        - ``weight``: ``(N,)``; a sample counts that often, in the loss and in the
+          statistics, so 0 leaves the statistics untouched.
+        - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
+
+    Attributes:
+        pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
+        neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
+
+    Raises:
+        ValueError: on arguments out of range, shapes that do not fit or (on the CPU)
+            labels out of range.
+
+    Examples:
+        >>> loss = GALALoss(num_classes=3)
+        >>> logits = torch.zeros(2, 3, requires_grad=True)
+        >>> loss(logits, torch.tensor([0, 1]))
+        tensor(1.0986, grad_fn=<MulBackward0>)
+        >>> loss.pos_grad
+        tensor([0.6667, 0.6667, 0.0000])
+    """
+
+    pos_grad: Tensor
+    neg_grad: Tensor
+    running_sums: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        lambda_pos: float = 1.0,
+        lambda_neg: float = 1.0,
+        variant: str = 'paper',
+        eps: float = 1e-3,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if num_classes < 2:
+            raise ValueError(
+                f'Expected `num_classes` to be 2 or more, but got {num_classes}.'
+            )
+        if variant not in VARIANTS:
+            raise ValueError(
+                f'Expected `variant` to be one of {VARIANTS}, but got {variant!r}.'
+            )
+        if eps <= 0:
+            raise ValueError(f'Expected `eps` to be positive, but got {eps}.')
+        _check_reduction(reduction)
+        self.num_classes = num_classes
+        self.lambda_pos = lambda_pos
+        self.lambda_neg = lambda_neg
+        self.variant = variant
+        self.eps = eps
+        self.reduction = reduction
+        self.loss_weight = loss_weight
+        self.register_buffer('pos_grad', torch.zeros(num_classes))
+        self.register_buffer('neg_grad', torch.zeros(num_classes))
+        if variant == 'official':
+            self.register_buffer('running_sums', torch.zeros(2, num_classes))
+
+    def forward(
+        self,
+        cls_score: Tensor,
+        label: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | None = None,
+        reduction_override: str | None = None,
+    ) -> Tensor:
+        """Compute the loss and, in training, update the statistics.
+
+        Args:
+            cls_score: logits, ``(N, C)``.
+            label: class indices ``(N,)`` or soft labels ``(N, C)``.
+            weight: weight of each sample, ``(N,)``.
+            avg_factor: divisor of the mean instead of N.
+            reduction_override: used instead of ``reduction``.
+
+        Returns:
+            The loss; 0 for an empty batch with reduction ``'mean'`` or ``'sum'``.
+        """
+        reduction = reduction_override or self.reduction
+        _check_reduction(reduction)
+        self._check(cls_score, label)
+        if weight is not None:
+            weight = weight.float()
+        loss, batch_sums = self._loss(cls_score, label)
+        if self.training and torch.is_grad_enabled():
+            self._accumulate(torch.stack(batch_sums(weight)), len(cls_score))
+        if reduction == 'mean' and len(loss) == 0:
+            reduction, avg_factor = 'sum', None  # a mean over nothing would be NaN
+        return self.loss_weight * weight_reduce_loss(
+            loss, weight, reduction, avg_factor
+        )
+
+    def _check(self, cls_score: Tensor, label: Tensor) -> None:
+        check_logits_and_target(cls_score, label)
+        if cls_score.shape[1] != self.num_classes:
+            raise ValueError(
+                f'GALALoss was built with num_classes={self.num_classes}, but the '
+                f'logits have {cls_score.shape[1]} columns. Set both to the number of '
+                'classes of the data set.'
+            )
+
+    def _loss(
+        self, cls_score: Tensor, label: Tensor
+    ) -> tuple[Tensor, Callable[[Tensor | None], tuple[Tensor, Tensor]]]:
+        """Unreduced loss, and a function from sample weights to gradient sums."""
+        log_pos = self.lambda_pos * torch.log(self.pos_grad + self.eps)
+        if not label.is_floating_point():
+            if self.variant == 'official':
+                label_margin = log_pos
+            else:
+                label_margin = self.lambda_neg * torch.log(self.neg_grad + self.eps)
+            loss = margin_cross_entropy(cls_score, label, log_pos, label_margin)
+            return loss, lambda weight: gradient_sums_from_loss(
+                loss, label, self.num_classes, weight
+            )
+        if self.variant == 'official':
+            margin = log_pos
+        else:
+            margin = gala_margin(
+                self.pos_grad,
+                self.neg_grad,
+                label,
+                self.lambda_pos,
+                self.lambda_neg,
+                self.eps,
+            )
+        adjusted = cls_score + margin  # float32 or wider, as the margin is
+        loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
+        return loss, lambda weight: logit_gradient_sums(adjusted, label, weight)
+
+    @torch.no_grad()
+    def _accumulate(self, batch_sums: Tensor, batch_size: int) -> None:
+        """Add a batch's sums, ``(2, C)``, over all ranks to the statistics."""
+        if self.variant == 'paper':
+            all_reduce(batch_sums)
+        else:
+            # The authors divide by the batch size: the one of all ranks together.
+            size = batch_sums.new_full((1,), batch_size)
+            packed = torch.cat((batch_sums.flatten(), size))
+            all_reduce(packed)
+            batch_sums = packed[:-1].view(2, -1) / packed[-1].clamp(min=1)
+            self.running_sums += batch_sums
+            batch_sums = self.running_sums
+        self.pos_grad += batch_sums[0]
+        self.neg_grad += batch_sums[1]
+
+    def extra_repr(self) -> str:
+        """Arguments, for ``print(model)``."""
+        no_effect = ' (no effect)' if self.variant == 'official' else ''
+        return (
+            f'num_classes={self.num_classes}, variant={self.variant!r}, '
+            f'lambda_pos={self.lambda_pos}, lambda_neg={self.lambda_neg}{no_effect}, '
+            f'eps={self.eps}, reduction={self.reduction!r}, '
+            f'loss_weight={self.loss_weight}'
+        )
+
+
+def _check_reduction(reduction: str) -> None:
+    if reduction not in REDUCTIONS:
+        raise ValueError(
+            f'Expected `reduction` to be one of {REDUCTIONS}, but got {reduction!r}.'
+        )

@@ -1,0 +1,18 @@
+# Sourced by slurm_train.sh and slurm_test.sh. GPUS counts processes, one a GPU;
+# GPUS_PER_NODE=0 asks for no GPU and starts PROCESSES_PER_NODE on CPUs.
+
+srun_tool() { # PARTITION JOB_NAME TOOL ARGUMENT...
+  local tools gres per_node=${GPUS_PER_NODE:-8}
+  tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+  gres=(--gres "gpu:$per_node")
+  if [ "$per_node" = 0 ]; then
+    gres=()
+    per_node=${PROCESSES_PER_NODE:-1}
+  fi
+  # SRUN_ARGS is a list of options: splitting it is meant.
+  # shellcheck disable=SC2086
+  PYTHONPATH="$tools/..:${PYTHONPATH:-}" srun --partition "$1" --job-name "$2" \
+    "${gres[@]}" --ntasks "${GPUS:-8}" --ntasks-per-node "$per_node" \
+    --cpus-per-task "${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 ${SRUN_ARGS:-} \
+    "${PYTHON:-python}" -u "$tools/$3" "${@:4}" --launcher slurm
+}

@@ -1,0 +1,249 @@
+"""Test a model: MMPretrain's flags, and prediction re-balancing."""
+
+import argparse
+import os
+from copy import deepcopy
+from pathlib import Path
+
+import mmengine
+import torch
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.evaluator import DumpResults
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmgala.engine.checkpoint import check_fits, read_checkpoint, unwrap_model
+from mmgala.engine.launch import (
+    load_config,
+    one_line_errors,
+    read_class_vector,
+    set_dataloader_defaults,
+    set_launcher,
+    set_work_dir,
+)
+from mmgala.evaluation import ScoreDump, search_tau
+from mmgala.functional.rebalance import check_tau
+
+SAME_SET = """
+*****************************************************************************
+*  WARNING: the validation set of this config IS its test set. A tau chosen *
+*  on it is chosen on test data: do not report the accuracy that follows.   *
+*****************************************************************************"""
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='where to save the log and the metrics')
+    parser.add_argument(
+        '--out',
+        help='file for the predictions (.npz without pickle, or .pkl as MMPretrain '
+        'has it) or the metrics (.json, .yaml)',
+    )
+    parser.add_argument(
+        '--out-item',
+        choices=['metrics', 'pred'],
+        help="what --out saves; by default the file's ending tells",
+    )
+    parser.add_argument(
+        '--rebalance',
+        action='store_true',
+        help='re-balance the predictions by the class mass of the whole test set, '
+        'which is assumed to be class-balanced',
+    )
+    parser.add_argument(
+        '--tau',
+        metavar='FLOAT|auto',
+        help='strength of re-balancing, 1 by default; auto: the best one on the '
+        'validation set',
+    )
+    parser.add_argument(
+        '--target-prior',
+        metavar='FILE',
+        help='class shares of a test set that is not balanced, summing to 1: a JSON '
+        'list, .npy, or text with one number a line',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config',
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument('--show-dir', help='where to save pictures of predictions')
+    parser.add_argument('--show', action='store_true', help='show them in a window')
+    parser.add_argument(
+        '--interval', type=int, default=1, help='a picture of every n-th sample'
+    )
+    parser.add_argument(
+        '--wait-time', type=float, default=2, help='seconds that a window stays'
+    )
+    parser.add_argument(
+        '--no-pin-memory', action='store_true', help='do not pin memory in loaders'
+    )
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help="test-time augmentation: the config's tta_pipeline and tta_model, or "
+        'else the mean score of the image and its mirror image',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='job launcher',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def check_args(args: argparse.Namespace) -> None:
+    """Find what cannot work before the test set is run through."""
+    if not args.rebalance and (args.tau is not None or args.target_prior is not None):
+        raise ValueError('--tau and --target-prior need --rebalance.')
+    if args.tau not in (None, 'auto'):
+        try:
+            check_tau(float(args.tau))
+        except ValueError as error:
+            raise ValueError(f'--tau takes a number >= 0 or auto: {error}') from error
+    if args.out is None:
+        if args.out_item is not None:
+            raise ValueError('--out-item needs --out FILE.')
+        return
+    suffix = Path(args.out).suffix
+    metrics_suffixes = ('.json', '.yaml', '.yml')
+    if args.out_item is None:
+        args.out_item = 'metrics' if suffix in metrics_suffixes else 'pred'
+    allowed = ('.npz', '.pkl', '.pickle') if args.out_item == 'pred' else (
+        *metrics_suffixes, '.pkl', '.pickle')  # fmt: skip
+    if suffix not in allowed:
+        raise ValueError(f'--out of {args.out_item} takes a file ending in {allowed}.')
+    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+
+
+def merge_args(cfg: Config, args: argparse.Namespace) -> None:
+    set_work_dir(cfg, args.config, args.work_dir)
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    if args.amp:
+        cfg.test_cfg.fp16 = True
+    if args.show or args.show_dir is not None:
+        cfg.default_hooks.visualization.update(
+            enable=True,
+            show=args.show,
+            wait_time=args.wait_time,
+            out_dir=args.show_dir,
+            interval=args.interval,
+        )
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.tta:
+        use_tta(cfg)
+    if args.rebalance:
+        use_rebalancing(cfg, args)
+    set_dataloader_defaults(cfg, pin_memory=not args.no_pin_memory)
+
+
+def use_tta(cfg: Config) -> None:
+    cfg.setdefault('tta_model', dict(type='mmpretrain.AverageClsScoreTTA'))
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
+    augment = dict(type='TestTimeAug', transforms=[flips, [pipeline[-1]]])
+    cfg.setdefault('tta_pipeline', [*deepcopy(pipeline[:-1]), augment])
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+
+
+def use_rebalancing(cfg: Config, args: argparse.Namespace) -> None:
+    """Wrap the test metrics; ``auto`` also collects the validation scores."""
+    metrics = cfg.test_evaluator
+    prior = args.target_prior
+    cfg.test_evaluator = dict(
+        type='mmgala.RebalancingEvaluator',
+        metrics=metrics if isinstance(metrics, list) else [metrics],
+        tau=1.0 if args.tau in (None, 'auto') else float(args.tau),
+        target_prior=None if prior is None else read_class_vector(prior),
+    )
+    if args.tau == 'auto':
+        if cfg.get('val_dataloader') is None:
+            raise ValueError(
+                '--tau auto chooses tau on the validation set, but the config has no '
+                'val_dataloader: give a number instead.'
+            )
+        cfg.val_evaluator = dict(type='mmgala.ScoreDump')
+        if cfg.get('val_cfg') is None:
+            cfg.val_cfg = dict()
+
+
+def same_data(cfg: Config) -> bool:
+    """Whether validation and test set are the same, whatever their pipelines."""
+    val, test = (
+        {k: v for k, v in cfg[f'{split}_dataloader'].dataset.items() if k != 'pipeline'}
+        for split in ('val', 'test')
+    )
+    return val == test
+
+
+def choose_tau(runner: Runner) -> float:
+    """Search tau on the validation set; the same on every rank."""
+    if same_data(runner.cfg):
+        runner.logger.warning(SAME_SET)
+    runner.val()
+    tau = [None]
+    if is_main_process():
+        collected = runner.val_evaluator.metrics[0]
+        prior = runner.cfg.test_evaluator.target_prior
+        search = search_tau(
+            torch.from_numpy(collected.scores),
+            torch.from_numpy(collected.targets),
+            target_prior=None if prior is None else torch.tensor(prior),
+        )
+        runner.logger.info(f'Re-balancing strength, on the validation set:\n{search}')
+        tau = [search.tau]
+    broadcast_object_list(tau)
+    return tau[0]
+
+
+def main() -> None:
+    args = parse_args()
+    with one_line_errors():
+        check_args(args)
+        cfg = load_config(args.config)
+        checkpoint = read_checkpoint(args.checkpoint)
+        merge_args(cfg, args)
+        set_launcher(cfg, args.launcher)
+        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+        runner = build(cfg)
+        check_fits(checkpoint, runner.model, args.checkpoint)
+        test(runner, args)
+
+
+def test(runner: Runner, args: argparse.Namespace) -> None:
+    if args.rebalance:
+        head = getattr(unwrap_model(runner.model), 'head', None)
+        if getattr(head, 'rebalancer', None) is not None:
+            raise ValueError(
+                'The model re-balances its predictions already (model.head.rebalancer '
+                'in the config): test it without --rebalance.'
+            )
+        if args.tau == 'auto':
+            runner.test_evaluator.tau = choose_tau(runner)
+        runner.logger.info(
+            f'Predictions are re-balanced with tau={runner.test_evaluator.tau:g}, over '
+            'the whole test set.'
+        )
+    if args.out and args.out_item == 'pred':
+        dump = ScoreDump if args.out.endswith('.npz') else DumpResults
+        runner.test_evaluator.metrics.append(dump(out_file_path=args.out))
+    metrics = runner.test()
+    if args.out and args.out_item == 'metrics' and is_main_process():
+        mmengine.dump(metrics, args.out)
+
+
+if __name__ == '__main__':
+    main()

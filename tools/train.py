@@ -1,0 +1,119 @@
+"""Train a model: MMPretrain's flags, any OpenMMLab config."""
+
+import argparse
+import os
+
+from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner, find_latest_checkpoint
+
+from mmgala.engine.checkpoint import check_fits, read_checkpoint
+from mmgala.engine.launch import (
+    check_work_dir,
+    load_config,
+    one_line_errors,
+    set_dataloader_defaults,
+    set_launcher,
+    set_work_dir,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--work-dir', help='where to save logs and checkpoints')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='continue from CHECKPOINT, or from the latest one of the work dir',
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument(
+        '--no-validate', action='store_true', help='do not evaluate while training'
+    )
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help="scale the learning rate to the actual batch size over the config's",
+    )
+    parser.add_argument(
+        '--no-pin-memory', action='store_true', help='do not pin memory in loaders'
+    )
+    parser.add_argument(
+        '--no-persistent-workers',
+        action='store_true',
+        help='start loader workers anew in every epoch',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config, like model.head.num_classes=100 or '
+        'key="[(a,b),(c,d)]"',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='job launcher',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    args = parser.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def merge_args(cfg: Config, args: argparse.Namespace) -> None:
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    set_work_dir(cfg, args.config, args.work_dir)
+    if args.amp:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.auto_scale_lr:
+        if cfg.get('auto_scale_lr') is None:
+            raise ValueError(
+                f'--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in '
+                f'{args.config}: the total batch size that its learning rate is for.'
+            )
+        cfg.auto_scale_lr.enable = True
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    set_dataloader_defaults(cfg, pin_memory=not args.no_pin_memory)
+    if args.no_persistent_workers:
+        for split in ('train', 'val', 'test'):
+            if cfg.get(f'{split}_dataloader') is not None:
+                cfg[f'{split}_dataloader'].persistent_workers = False
+
+
+def check_start(cfg: Config) -> dict | None:
+    """Checkpoint to resume from, checked; None where training starts anew."""
+    if not cfg.get('resume'):
+        check_work_dir(cfg.work_dir)
+        return None
+    path = cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)
+    return None if path is None else dict(path=path, checkpoint=read_checkpoint(path))
+
+
+def main() -> None:
+    args = parse_args()
+    with one_line_errors():
+        cfg = load_config(args.config)
+        merge_args(cfg, args)
+        start = check_start(cfg)
+        set_launcher(cfg, args.launcher)
+        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+        runner = build(cfg)
+        if start is not None:
+            check_fits(start['checkpoint'], runner.model, start['path'])
+        runner.train()
+
+
+if __name__ == '__main__':
+    main()
