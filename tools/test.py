@@ -238,8 +238,10 @@ def test(runner: Runner, args: argparse.Namespace) -> None:
             'the whole test set.'
         )
     if args.out and args.out_item == 'pred':
-        dump = ScoreDump if args.out.endswith('.npz') else DumpResults
-        runner.test_evaluator.metrics.append(dump(out_file_path=args.out))
+        dump_type = ScoreDump if args.out.endswith('.npz') else DumpResults
+        dump = dump_type(out_file_path=args.out)
+        dump.dataset_meta = runner.test_evaluator.dataset_meta
+        runner.test_evaluator.metrics.append(dump)
     metrics = runner.test()
     if args.out and args.out_item == 'metrics' and is_main_process():
         mmengine.dump(metrics, args.out)

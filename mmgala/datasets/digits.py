@@ -56,7 +56,7 @@ class DigitsDataset(BaseDataset):
         grey = (digits.images * 255 / 16).round().astype(np.uint8)
         images = np.repeat(grey[..., None], 3, axis=-1)
         return [
-            dict(img=images[i], gt_label=int(digits.target[i]), sample_idx=int(i))
+            dict(img=images[i], gt_label=int(digits.target[i]))
             for i in self._part(digits.target)
         ]
 

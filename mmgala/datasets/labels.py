@@ -26,7 +26,7 @@ def dataset_labels(dataset: Any) -> np.ndarray:
     if isinstance(dataset, RepeatDataset):
         return np.tile(dataset_labels(dataset.dataset), dataset.times)
     if hasattr(dataset, 'get_gt_labels'):
-        labels = np.asarray(dataset.get_gt_labels())
+        labels = _labels_from_gt_labels(dataset)
     elif hasattr(dataset, 'get_cat_ids'):
         labels = _labels_from_cat_ids(dataset)
     else:
@@ -41,6 +41,22 @@ def dataset_labels(dataset: Any) -> np.ndarray:
             f'{labels.dtype}: multi-label data sets are not supported.'
         )
     return labels.astype(np.int64)
+
+
+def _labels_from_gt_labels(dataset: Any) -> np.ndarray:
+    name = type(dataset).__name__
+    try:
+        return np.asarray(dataset.get_gt_labels())
+    except KeyError as error:
+        raise ValueError(
+            f'Expected one label per sample, but {name} has samples without '
+            f'{error}: train on labelled data.'
+        ) from error
+    except ValueError as error:  # lists of several lengths make no array
+        raise ValueError(
+            f'Expected one label per sample, but samples of {name} have several: '
+            'multi-label data sets are not supported.'
+        ) from error
 
 
 def _labels_from_cat_ids(dataset: Any) -> np.ndarray:
@@ -71,7 +87,8 @@ def count_classes(dataset: Any, num_classes: int | None = None) -> list[int]:
     """
     labels = dataset_labels(dataset)
     if num_classes is None:
-        num_classes = len(dataset.metainfo.get('classes') or ()) or None
+        metainfo = getattr(dataset, 'metainfo', None) or {}
+        num_classes = len(metainfo.get('classes') or ()) or None
     bad = labels < 0
     if num_classes is not None:
         bad |= labels >= num_classes

@@ -90,9 +90,12 @@ class LongTailedDataset:
         )
 
     def _counts(self, available: list[int]) -> list[int]:
-        max_count = self.max_count or max(
-            1, largest_head_count(available, self.imbalance_factor, self.profile)
-        )
+        max_count = self.max_count
+        if max_count is None:
+            largest = largest_head_count(
+                available, self.imbalance_factor, self.profile
+            )
+            max_count = max(1, largest)
         counts = long_tailed_counts(
             len(available), max_count, self.imbalance_factor, self.profile
         )

@@ -1,5 +1,6 @@
 """Accuracy on the head, the middle and the tail."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,26 +69,26 @@ class LongTailedAccuracy(BaseMetric):
         if not data_samples:
             return
         scores, target = stack_scores(data_samples), stack_targets(data_samples)
-        if int(target.max()) >= scores.shape[1]:
+        num_classes = scores.shape[1]
+        bad = target[(target < 0) | (target >= num_classes)]
+        if len(bad):
             raise ValueError(
-                f'The test set has label {int(target.max())}, but the model only '
-                f'{scores.shape[1]} classes.'
+                f'Expected labels between 0 and {num_classes - 1} in the test set, as '
+                f'the model has {num_classes} classes, but got {int(bad[0])}.'
             )
-        confidence, predicted = scores.max(dim=1)
         self.results += zip(
             target.tolist(),
-            predicted.tolist(),
-            confidence.tolist(),
+            scores.max(dim=1).values.tolist(),
             _rank_of_target(scores, target).tolist(),
-            [scores.shape[1]] * len(scores),
+            [num_classes] * len(scores),
             strict=True,
         )
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Form the accuracies from all ranks' samples."""
         columns = [np.array(column) for column in zip(*results, strict=True)]
-        target, predicted, confidence, rank, num_classes = columns
-        correct = predicted == target
+        target, confidence, rank, num_classes = columns
+        correct = rank == 0
         support = np.bincount(target, minlength=num_classes[0])
         hits = np.bincount(target, weights=correct, minlength=num_classes[0])
         per_class = np.full(len(support), np.nan)
@@ -101,7 +102,8 @@ class LongTailedAccuracy(BaseMetric):
         metrics['class_mean'] = float(np.nanmean(per_class))
         metrics['worst_class'] = float(np.nanmin(per_class))
         ece = binary_calibration_error(
-            torch.from_numpy(confidence).clamp(0, 1),
+            # torchmetrics gives a confidence of exactly 1 a bin of its own.
+            torch.from_numpy(confidence).clamp(0, 1 - 1e-12),
             torch.from_numpy(correct).long(),
             n_bins=self.num_bins,
         )
@@ -116,7 +118,7 @@ class LongTailedAccuracy(BaseMetric):
                 'the training set with mmgala.LongTailedDataset, or add '
                 "custom_hooks=[dict(type='mmgala.ClassCountsHook')] and train.",
                 logger='current',
-                level='WARNING',
+                level=logging.WARNING,
             )
             return {}
         if len(counts) != num_classes:
@@ -134,4 +136,5 @@ def _rank_of_target(scores: Tensor, target: Tensor) -> Tensor:
     index = target[:, None]
     own = scores.gather(1, index)
     earlier = torch.arange(scores.shape[1], device=scores.device) < index
-    return ((scores > own) | ((scores == own) & earlier)).sum(dim=1)
+    # Not `scores > own`: the scores of a diverged model, NaN, are no hits.
+    return (~(scores <= own) | ((scores == own) & earlier)).sum(dim=1)

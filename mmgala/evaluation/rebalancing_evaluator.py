@@ -82,6 +82,9 @@ class RebalancingEvaluator(Evaluator):
         ):
             if vector is not None:  # before the whole test set has been run through
                 check_class_vector(name, vector, scores.shape[1])
+        for sample in samples:  # let the device's memory go
+            del sample['pred_score']
+            sample.pop('pred_label', None)
         self._scores.append(scores)
         self._samples.append(samples)
 

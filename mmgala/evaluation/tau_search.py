@@ -68,17 +68,18 @@ def search_tau(
     check_enough_samples(num_samples, num_classes)
     check_logits_and_target(scores, target)
     if target_prior is None:
-        share = torch.full((num_classes,), 1 / num_classes)
+        share = torch.full((num_classes,), 1 / num_classes, dtype=torch.float64)
     else:
         check_target_prior(target_prior, num_classes)
-        share = target_prior.float()
+        share = target_prior.double()
     support = target.bincount(minlength=num_classes)
-    weight = (share / support.clamp(min=1))[target].double()
+    weight = (share / support.clamp(min=1))[target]
     class_mass = weight @ scores.double()
     accuracies = []
     for tau in taus:
         predicted = rebalance(scores, tau, class_mass, target_prior).argmax(dim=1)
         correct = (predicted == target).double()
         accuracies.append(100 * float(weight @ correct / weight.sum()))
-    best = accuracies.index(max(accuracies))
-    return TauSearch(taus[best], tuple(taus), tuple(accuracies))
+    best = max(accuracies) - 1e-9  # equals may differ by the rounding of their sums
+    tau = min(t for t, a in zip(taus, accuracies, strict=True) if a >= best)
+    return TauSearch(tau, tuple(taus), tuple(accuracies))

@@ -23,7 +23,8 @@ def long_tailed_counts(
     * ``step``: :math:`n_{max}` for the first half of the classes,
       :math:`\lfloor n_{max} / IF \rfloor` for the others (Buda et al., 2018);
     * ``pareto``: a power law :math:`n_c = \lfloor n_{max} (c + 1)^{-a} \rfloor` with
-      :math:`a = \ln IF / \ln C`, from :math:`n_{max}` to :math:`n_{max} / IF`.
+      :math:`a = \ln IF / \ln C`, from :math:`n_{max}` to
+      :math:`\lfloor n_{max} / IF \rfloor`.
 
     Args:
         num_classes: C, 2 or more.
@@ -57,8 +58,9 @@ def long_tailed_counts(
         tail = int(max_count / imbalance_factor)
         return [max_count if c < num_classes // 2 else tail for c in classes]
     if profile == 'pareto':
-        alpha = math.log(imbalance_factor) / math.log(num_classes)
-        return [int(max_count * (c + 1) ** -alpha) for c in classes]
+        # (c + 1) ** -a, written so that the last class gets exactly n_max / IF.
+        exponents = [math.log(c + 1) / math.log(num_classes) for c in classes]
+        return [int(max_count / imbalance_factor**d) for d in exponents]
     raise ValueError(f'Expected `profile` to be one of {PROFILES}, but got {profile!r}.')
 
 

@@ -1,0 +1,35 @@
+# Python 3.10-3.12 to build .venv with; the first one found when empty.
+PYTHON ?=
+export PYTHON
+
+BIN := .venv/bin
+SETUP := @tools/setup_env.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test install install-detection lint clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
+
+demo: install ## train and compare on real digits, from nothing in minutes
+	$(BIN)/python benchmarks/digits_lt.py
+
+test: ## lint, type check and tests, with detection
+	$(SETUP) tests
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest
+
+lint: ## ruff and mypy (after `make test` has installed them)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+install: ## .venv with the classification half; no compiler needed
+	$(SETUP) classification
+
+install-detection: ## .venv with classification and detection; compiles mmcv
+	$(SETUP) detection
+
+clean: ## remove .venv, caches and build products; keeps data/ and work_dirs/
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './data/*' -prune -exec rm -rf {} +

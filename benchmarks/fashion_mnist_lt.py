@@ -1,0 +1,85 @@
+"""Cross-entropy and GALA on Fashion-MNIST-LT, imbalance factor 100, three seeds.
+
+Takes about half an hour on 2 cores, and goes on where it was interrupted. The last
+epoch counts; tau is chosen on held-out training images.
+"""
+
+import argparse
+import json
+import warnings
+from pathlib import Path
+from statistics import mean
+
+warnings.simplefilter('ignore')  # of libraries, while they are imported
+
+from report import draw, evaluate, evaluate_runs, markdown, rebalanced, table  # noqa: E402
+from runs import CONSOLE, Job, describe_machine, train_all  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = 'configs/{}/resnet14_fashion-mnist-lt.py'
+METHODS = {'ce': 'cross_entropy', 'gala': 'gala'}
+RESULTS = ROOT / 'benchmarks' / 'results'
+
+
+def summary(job: Job, arrays: dict) -> dict:
+    """All figures of one run, in percent."""
+    targets, counts = arrays['test_targets'], arrays['class_counts']
+    chosen, tau = rebalanced(arrays, tau=None)
+    run = dict(
+        method=job.method,
+        seed=job.seed,
+        config=str(Path(job.config).relative_to(ROOT)),
+        seconds=round(float(arrays['seconds']), 1),
+        tau=tau,
+    )
+    for suffix, scores in (
+        ('', arrays['test_scores']),
+        ('_rebalanced', chosen),
+        ('_rebalanced_tau1', rebalanced(arrays, tau=1.0)[0]),
+    ):
+        metrics = evaluate(scores, targets, counts)
+        run |= {f'{key}{suffix}': round(value, 3) for key, value in metrics.items()}
+    return run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        '--work-dir', type=Path, default=Path('work_dirs/fashion_mnist_lt')
+    )
+    parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--out', type=Path, default=RESULTS / 'fashion_mnist_lt.json')
+    args = parser.parse_args()
+    jobs = [
+        Job(method, str(ROOT / CONFIG.format(folder)), seed)
+        for seed in range(args.seeds)
+        for method, folder in METHODS.items()
+    ]
+    results = train_all(jobs, args.work_dir)
+    runs = [summary(job, arrays) for job, arrays in results.items()]
+    args.out.write_text(
+        json.dumps(dict(runs=runs, machine=describe_machine()), indent=1)
+    )
+
+    rows, accuracies = evaluate_runs(results)
+    title = (
+        f'Fashion-MNIST-LT, imbalance factor 100, {args.seeds} seeds, percent. tau '
+        'chosen on 10,000 held-out training images.'
+    )
+    CONSOLE.print(table(rows, title))
+    args.out.with_suffix('.md').write_text(f'{title}\n\n{markdown(rows)}\n')
+    draw(args.work_dir, 'Fashion-MNIST-LT', results, accuracies)
+    top1 = {
+        (m, key): mean(run[key] for run in runs if run['method'] == m)
+        for m in METHODS
+        for key in ('top1', 'top1_rebalanced')
+    }
+    CONSOLE.print(
+        f'GALA over CE: {top1["gala", "top1"] - top1["ce", "top1"]:+.2f} points; '
+        f're-balancing on GALA: '
+        f'{top1["gala", "top1_rebalanced"] - top1["gala", "top1"]:+.2f} points.'
+    )
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,145 @@
+"""Cost of the GALA loss, statistics included, against cross-entropy.
+
+Forward, backward and (GALA) update of the statistics, in turn in one run; medians of
+the pairwise ratios. Then the difference as a share of a ResNet-50 training step.
+"""
+
+import argparse
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+warnings.simplefilter('ignore')  # of libraries, while they are imported
+
+import torch  # noqa: E402
+import torch.nn.functional as F  # noqa: E402
+from rich.table import Table  # noqa: E402
+from runs import CONSOLE, describe_machine  # noqa: E402
+from torch.utils.benchmark import Timer  # noqa: E402
+from torchvision.models import resnet50  # noqa: E402
+
+from mmgala.functional import gala_margin, logit_gradient_sums  # noqa: E402
+from mmgala.models import GALALoss  # noqa: E402
+
+SHAPES = ((64, 100), (256, 1000), (256, 8142))
+OUT = Path(__file__).resolve().parent / 'results' / 'loss.json'
+
+
+class ObviousGALA(GALALoss):
+    """The formula as it is written: what the identities of GALALoss save."""
+
+    def forward(self, cls_score: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        adjusted = cls_score + gala_margin(self.pos_grad, self.neg_grad, label)
+        pos, neg = logit_gradient_sums(adjusted.detach(), label)
+        self.pos_grad += pos
+        self.neg_grad += neg
+        return F.cross_entropy(adjusted, label)
+
+
+def step(loss: Callable, logits: torch.Tensor, target: torch.Tensor) -> None:
+    logits.grad = None
+    loss(logits, target).backward()
+
+
+def compare(shape: tuple[int, int], device: str, rounds: int) -> dict:
+    """Median seconds of each loss and median ratios to cross-entropy."""
+    num_samples, num_classes = shape
+    logits = torch.randn(shape, device=device, requires_grad=True)
+    target = torch.randint(num_classes, (num_samples,), device=device)
+    losses = dict(
+        cross_entropy=F.cross_entropy,
+        gala=GALALoss(num_classes).to(device),
+        obvious=ObviousGALA(num_classes).to(device),
+    )
+    timers = {
+        name: Timer('step(loss, logits, target)', globals=dict(
+            step=step, loss=loss, logits=logits, target=target),
+            num_threads=torch.get_num_threads())
+        for name, loss in losses.items()
+    }  # fmt: skip
+    repeats = max(5, int(0.05 / timers['cross_entropy'].timeit(10).mean))
+    seconds: dict[str, list[float]] = {name: [] for name in losses}
+    for _ in range(rounds):
+        for name, timer in timers.items():
+            seconds[name].append(timer.timeit(repeats).mean)
+    result: dict = dict(shape=shape, device=device)
+    for name, times in seconds.items():
+        pairs = zip(times, seconds['cross_entropy'], strict=True)
+        result[name] = dict(
+            microseconds=round(1e6 * median(times), 1),
+            ratio=round(median(own / ce for own, ce in pairs), 3),
+        )
+    return result
+
+
+def resnet_share(device: str, batch: int, rounds: int) -> dict:
+    """What GALA adds to a ResNet-50 step, in percent of the step."""
+    model = resnet50().to(device).train()
+    images = torch.randn(batch, 3, 224, 224, device=device)
+    target = torch.randint(1000, (batch,), device=device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def train_step() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model(images), target).backward()
+        optimizer.step()
+
+    timer = Timer(
+        'f()', globals=dict(f=train_step), num_threads=torch.get_num_threads()
+    )
+    timer.timeit(1)
+    seconds = median(timer.timeit(1).mean for _ in range(rounds))
+    losses = compare((batch, 1000), device, rounds=15)
+    extra = losses['gala']['microseconds'] - losses['cross_entropy']['microseconds']
+    return dict(
+        device=device,
+        batch=batch,
+        step_milliseconds=round(1e3 * seconds, 2),
+        extra_microseconds=round(extra, 1),
+        percent=round(100 * extra / (1e6 * seconds), 4),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--rounds', type=int, default=31)
+    parser.add_argument('--out', type=Path, default=OUT)
+    args = parser.parse_args()
+    devices = ['cpu'] + ['cuda'] * torch.cuda.is_available()
+    rows = []
+    table = Table('device', 'shape', 'cross-entropy', 'GALA', 'ratio', 'obvious way')
+    for device in devices:
+        for shape in SHAPES:
+            row = compare(shape, device, args.rounds)
+            rows.append(row)
+            table.add_row(
+                device,
+                str(shape),
+                f'{row["cross_entropy"]["microseconds"]:.0f} us',
+                f'{row["gala"]["microseconds"]:.0f} us',
+                f'{row["gala"]["ratio"]:.2f}',
+                f'{row["obvious"]["ratio"]:.2f}',
+            )
+    CONSOLE.print(table)
+    batches = {'cpu': 8, 'cuda': 256}
+    shares = [resnet_share(device, batches[device], rounds=5) for device in devices]
+    for share in shares:
+        CONSOLE.print(
+            f'ResNet-50 on {share["device"]}, batch {share["batch"]}: GALA adds '
+            f'{share["extra_microseconds"]:.0f} us to a step of '
+            f'{share["step_milliseconds"]:.0f} ms, {share["percent"]:.3f} %.'
+        )
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    machine = describe_machine()
+    machine['threads'] = torch.get_num_threads()
+    if torch.cuda.is_available():
+        machine['gpu'] = torch.cuda.get_device_name()
+    args.out.write_text(
+        json.dumps(dict(losses=rows, resnet50=shares, machine=machine), indent=1)
+    )
+
+
+if __name__ == '__main__':
+    main()

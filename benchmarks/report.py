@@ -1,0 +1,144 @@
+"""Numbers and tables from what trainings predicted."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.table import Table
+from runs import Job
+
+from mmgala.evaluation import LongTailedAccuracy, search_tau
+from mmgala.functional import rebalance
+from mmgala.visualization import plot_class_accuracy, plot_gradient_statistics
+
+COLUMNS = {
+    'top1': 'top-1',
+    'many': 'many',
+    'medium': 'medium',
+    'few': 'few',
+    'worst_class': 'worst class',
+    'ece': 'ECE',
+}
+
+
+def evaluate(
+    scores: np.ndarray,
+    targets: np.ndarray,
+    class_counts: np.ndarray,
+    many: int = 100,
+    few: int = 20,
+) -> dict[str, float]:
+    """Metrics of :class:`mmgala.evaluation.LongTailedAccuracy`, in percent."""
+    metric = LongTailedAccuracy(many=many, few=few)
+    metric.dataset_meta = dict(class_counts=class_counts.tolist())
+    samples = [
+        dict(pred_score=score, gt_label=label)
+        for score, label in zip(
+            torch.from_numpy(scores), torch.from_numpy(targets), strict=True
+        )
+    ]
+    metric.process(None, samples)
+    return {k.split('/')[1]: v for k, v in metric.evaluate(len(samples)).items()}
+
+
+def rebalanced(
+    arrays: Mapping[str, np.ndarray], tau: float | None
+) -> tuple[np.ndarray, float]:
+    """Re-balanced test scores, and tau: the given, or else the validation set's."""
+    if tau is None:
+        search = search_tau(
+            torch.from_numpy(arrays['val_scores']),
+            torch.from_numpy(arrays['val_targets']),
+        )
+        tau = search.tau
+    return rebalance(torch.from_numpy(arrays['test_scores']), tau).numpy(), tau
+
+
+def class_accuracy(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Accuracy of each class in percent, ``(C,)``."""
+    correct = scores.argmax(axis=1) == targets
+    hits = np.bincount(targets, weights=correct, minlength=scores.shape[1])
+    return 100 * hits / np.bincount(targets, minlength=scores.shape[1])
+
+
+def evaluate_runs(
+    results: Mapping[Job, Mapping[str, np.ndarray]], many: int = 100, few: int = 20
+) -> tuple[dict[str, list[dict]], dict[str, np.ndarray]]:
+    """Metrics of each run, raw and re-balanced with tau from its validation set.
+
+    Returns:
+        Runs of each row, ``{'CE': [...], 'CE + re-balancing': [...], ...}``, and their
+        class accuracies, ``(runs, C)`` each.
+    """
+    rows: dict[str, list[dict]] = {}
+    accuracies: dict[str, list[np.ndarray]] = {}
+    for job, arrays in sorted(results.items(), key=lambda item: item[0].method):
+        targets = arrays['test_targets']
+        new_scores, tau = rebalanced(arrays, tau=None)
+        for row, scores, strength in (
+            (job.method, arrays['test_scores'], 0.0),
+            (f'{job.method} + re-balancing', new_scores, tau),
+        ):
+            metrics = evaluate(scores, targets, arrays['class_counts'], many, few)
+            rows.setdefault(row, []).append(
+                dict(seed=job.seed, tau=strength, **metrics)
+            )
+            accuracies.setdefault(row, []).append(class_accuracy(scores, targets))
+    return rows, {row: np.stack(runs) for row, runs in accuracies.items()}
+
+
+def draw(
+    folder: Path,
+    name: str,
+    results: Mapping[Job, Mapping[str, np.ndarray]],
+    accuracies: Mapping[str, np.ndarray],
+) -> list[Path]:
+    """Draw class accuracies and gradient statistics; the pictures' paths."""
+    theta: dict[str, list] = {}
+    ratio: dict[str, list] = {}
+    for job, arrays in sorted(results.items(), key=lambda item: item[0].method):
+        positive, negative = arrays['positive_gradient'], arrays['negative_gradient']
+        theta.setdefault(job.method, []).append(positive)
+        ratio.setdefault(job.method, []).append(positive / negative)
+        counts = arrays['class_counts']
+    paths = [folder / 'class_accuracy.png', folder / 'gradient_statistics.png']
+    plot_class_accuracy(
+        counts,
+        accuracies,
+        paths[0],
+        f'{name}: what each class has, and what each method makes of it',
+    )
+    plot_gradient_statistics(
+        counts,
+        {method: np.stack(runs) for method, runs in theta.items()},
+        {method: np.stack(runs) for method, runs in ratio.items()},
+        paths[1],
+        f'{name}: gradients of each class vector over the whole training',
+    )
+    return paths
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation over runs."""
+    return f'{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}'
+
+
+def table(rows: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> Table:
+    """Table of mean ± standard deviation, a row a method."""
+    result = Table('', *COLUMNS.values(), title=title, title_justify='left')
+    for name, runs in rows.items():
+        result.add_row(name, *(spread([run[key] for run in runs]) for key in COLUMNS))
+    return result
+
+
+def markdown(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """The same table for a README."""
+    lines = [
+        '| | ' + ' | '.join(COLUMNS.values()) + ' |',
+        '|---|' + '---:|' * len(COLUMNS),
+    ]
+    for name, runs in rows.items():
+        cells = [spread([run[key] for run in runs]) for key in COLUMNS]
+        lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)

@@ -1,0 +1,22 @@
+"""Installs mmgala; everything fixed is in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+
+def requirements(name: str) -> list[str]:
+    """The packages in requirements/<name>.txt, without pip's own options."""
+    text = Path(__file__).with_name('requirements').joinpath(f'{name}.txt').read_text()
+    return [line for line in text.splitlines() if line and line[0] not in '#-']
+
+
+# Without mmcv and mmdet: no extra can say how those must be installed, and a plain
+# `pip install` of them breaks the stack (requirements/detection-no-deps.txt).
+extras = {
+    'classification': requirements('classification'),
+    'detection': requirements('classification') + requirements('detection'),
+    'tests': requirements('tests'),
+}
+
+setup(extras_require=extras)

@@ -1,0 +1,47 @@
+"""What every test shares: threads, seeds, the `shared` folder, a pool of ranks."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+# Subprocesses and spawned ranks inherit this: more threads than cores crawl.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+import numpy as np
+import pytest
+import torch
+
+from tests.distributed.pool import RankPool
+
+torch.set_num_threads(1)
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+    np.random.seed(0)
+
+
+@pytest.fixture(scope='session')
+def repository() -> Path:
+    """Root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope='session')
+def shared_dir() -> Path:
+    """Folder `shared` beside the checkout: recorded numbers and class counts."""
+    path = REPOSITORY.parent / 'shared'
+    if not path.is_dir():
+        pytest.skip(f'{path} is not here: recorded numbers cannot be compared')
+    return path
+
+
+@pytest.fixture(scope='session')
+def rank_pool() -> Iterator[RankPool]:
+    """Four processes, started once, that play the ranks of a gloo group."""
+    pool = RankPool(size=4)
+    yield pool
+    pool.close()

@@ -1,0 +1,224 @@
+"""Checkpoints are read without running code, and checked against the model."""
+
+import os
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseTTAModel
+from mmengine.registry import init_default_scope
+from torch import nn
+
+from mmgala.engine.checkpoint import check_fits, read_checkpoint, unwrap_model
+from mmgala.registry import MODELS
+from tests.engine.small_training import small_config, train
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    return train(small_config(tmp_path_factory.mktemp('trained')))
+
+
+class Calls:
+    """Pickles to a call of a function, as an attack does."""
+
+    def __init__(self, function, *arguments):
+        self.reduced = function, arguments
+
+    def __reduce__(self):
+        return self.reduced
+
+
+def attacks(victim):
+    """Objects that create the file ``victim`` when they are unpickled."""
+    return {
+        'os.system': Calls(os.system, f'touch {victim}'),
+        'eval': Calls(eval, f'open({str(victim)!r}, "w")'),
+        'Path.touch': Calls(Path.touch, victim),
+        'inside a buffer': HistoryBuffer([Calls(os.system, f'touch {victim}')], [1]),
+        'inside an array': np.array([Calls(os.system, f'touch {victim}')], dtype=object),
+    }
+
+
+ATTACKS = list(attacks(Path('victim')))
+
+
+@pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'legacy'])
+@pytest.mark.parametrize('attack', ATTACKS)
+def test_checkpoint_that_would_run_code_is_refused_and_does_not_run(
+    tmp_path, attack, zipped
+):
+    path, victim = tmp_path / 'evil.pth', tmp_path / 'victim'
+    content = {'state_dict': {}, 'message_hub': attacks(victim)[attack]}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+
+    with pytest.raises(ValueError, match='could run code') as error:
+        read_checkpoint(path)
+
+    assert not victim.exists()
+    assert len(str(error.value).splitlines()) == 1
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize('attack', ATTACKS)
+def test_the_attacks_above_succeed_where_nobody_looks(tmp_path, attack):
+    path, victim = tmp_path / 'evil.pth', tmp_path / 'victim'
+    torch.save({'message_hub': attacks(victim)[attack]}, path)
+
+    torch.load(path, weights_only=False)
+
+    assert victim.exists()
+
+
+def test_getattr_is_not_allowed(tmp_path):
+    torch.save({'state_dict': {}, 'x': Calls(getattr, HistoryBuffer, 'mean')},
+               tmp_path / 'x.pth')  # fmt: skip
+
+    with pytest.raises(ValueError, match='holds getattr, which could run code'):
+        read_checkpoint(tmp_path / 'x.pth')
+
+
+def test_real_training_checkpoint_is_read_whole(trained):
+    runner, path = trained
+    with pytest.raises(Exception, match='HistoryBuffer'):
+        torch.load(path, weights_only=True)  # so the buffers are in it
+    before = torch.serialization.get_safe_globals()
+
+    checkpoint = read_checkpoint(path)
+
+    assert torch.serialization.get_safe_globals() == before
+    expected = runner.model.state_dict()
+    assert list(checkpoint['state_dict']) == list(expected)
+    for name, value in expected.items():
+        assert torch.equal(checkpoint['state_dict'][name], value), name
+    assert checkpoint['meta']['epoch'] == 1
+    scalars = checkpoint['message_hub']['log_scalars']
+    assert scalars['train/loss'].data[0].tolist() == (
+        runner.message_hub.get_scalar('train/loss').data[0].tolist()
+    )
+    assert 'state' in checkpoint['optimizer']
+
+
+def test_bare_state_dict_is_wrapped(tmp_path):
+    torch.save(OrderedDict(weight=torch.arange(3.0)), tmp_path / 'bare.pth')
+
+    checkpoint = read_checkpoint(tmp_path / 'bare.pth')
+
+    assert list(checkpoint) == ['state_dict']
+    assert checkpoint['state_dict']['weight'].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize('kept', [0.0, 0.01, 0.5, 0.999])
+def test_truncated_checkpoint_is_refused(tmp_path, trained, kept):
+    content = trained[1].read_bytes()
+    path = tmp_path / 'truncated.pth'
+    path.write_bytes(content[: int(kept * len(content))])
+
+    with pytest.raises(ValueError, match=r'truncated\.pth cannot be read; it is') as error:
+        read_checkpoint(path)
+
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    'content', [b'a text file\n' * 20, b'\x80\x02.', b'\x80\x04K\x01.'], ids=str
+)
+def test_other_files_are_refused(tmp_path, content):
+    (tmp_path / 'x.pth').write_bytes(content)
+
+    with pytest.raises(ValueError, match=r'x\.pth cannot be read'):
+        read_checkpoint(tmp_path / 'x.pth')
+
+
+@pytest.mark.parametrize('content', [[1, 2], 'text', {'state_dict': 3}], ids=str)
+def test_file_without_a_state_dict_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / 'x.pth')
+
+    with pytest.raises(ValueError, match='holds no state dict'):
+        read_checkpoint(tmp_path / 'x.pth')
+
+
+@pytest.mark.parametrize('name', ['nothing.pth', '.'])
+def test_missing_checkpoint_is_named(tmp_path, name):
+    with pytest.raises(FileNotFoundError, match='Checkpoint .* does not exist'):
+        read_checkpoint(tmp_path / name)
+
+
+def build_model(num_classes=10, **head):
+    init_default_scope('mmpretrain')
+    cfg = small_config('unused', model__head__num_classes=num_classes)
+    cfg.model.head.update(head)
+    return MODELS.build(cfg.model)
+
+
+def test_own_checkpoint_fits(trained):
+    check_fits(read_checkpoint(trained[1]), build_model(), trained[1])
+
+
+def test_another_number_of_classes_is_refused_with_both_shapes(trained):
+    message = (
+        r'epoch_1\.pth does not fit .*: head\.loss_module\.pos_grad is \(10,\) in the '
+        r'checkpoint and \(7,\) in the model.*model\.head\.num_classes'
+    )
+    with pytest.raises(ValueError, match=message):
+        check_fits(read_checkpoint(trained[1]), build_model(7), trained[1])
+
+
+def test_missing_weights_are_counted_and_the_first_named(trained):
+    checkpoint = read_checkpoint(trained[1])
+    for name in ('head.fc.weight', 'head.fc.bias'):
+        del checkpoint['state_dict'][name]
+    total = len(list(build_model().parameters()))
+
+    message = f"lacks 2 of the model's {total} parameters, head.fc.weight first"
+    with pytest.raises(ValueError, match=message):
+        check_fits(checkpoint, build_model(), trained[1])
+
+
+def test_weights_of_a_wrapped_model_fit(trained):
+    state = read_checkpoint(trained[1])['state_dict']
+    wrapped = {'state_dict': {f'module.{name}': v for name, v in state.items()}}
+
+    check_fits(wrapped, build_model(), 'x.pth')
+    with pytest.raises(ValueError, match='head.*does not fit|does not fit.*head'):
+        check_fits(wrapped, build_model(7), 'x.pth')
+
+
+def test_model_without_gala_statistics_fits(trained):
+    checkpoint = read_checkpoint(trained[1])
+    for name in ('pos_grad', 'neg_grad'):
+        del checkpoint['state_dict'][f'head.loss_module.{name}']
+
+    check_fits(checkpoint, build_model(), trained[1])
+
+
+def test_fitted_re_balancer_fits_a_model_whose_own_is_empty(trained):
+    checkpoint = read_checkpoint(trained[1])
+    rebalancer = dict(type='mmgala.PredictionRebalancer')
+    model = build_model(rebalancer=rebalancer)
+    assert model.head.rebalancer.class_mass.shape == (0,)
+
+    checkpoint['state_dict']['head.rebalancer.class_mass'] = torch.ones(10)
+    checkpoint['state_dict']['head.rebalancer.tau'] = torch.tensor(1.5)
+    check_fits(checkpoint, model, 'x.pth')
+    missing, unexpected = model.load_state_dict(checkpoint['state_dict'], strict=False)
+
+    assert (missing, unexpected) == (['head.rebalancer.target_prior'], [])
+    assert model.head.rebalancer.class_mass.tolist() == [1] * 10
+
+
+class TTA(BaseTTAModel):
+    """A wrapper for test-time augmentation."""
+
+    def merge_preds(self, data_samples_list):
+        raise NotImplementedError
+
+
+def test_wrappers_are_taken_off():
+    model = build_model()
+
+    assert unwrap_model(TTA(model)) is model
+    assert unwrap_model(nn.DataParallel(TTA(model))) is model

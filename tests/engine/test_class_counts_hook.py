@@ -1,0 +1,176 @@
+"""ClassCountsHook checks labels, and takes the counts to wherever they are needed."""
+
+import json
+from collections import Counter
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from sklearn.metrics import recall_score
+
+from mmgala.datasets import DigitsDataset, LongTailedDataset
+from mmgala.engine import ClassCountsHook
+from tests.engine.small_training import small_config, train
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Runner and checkpoint of a training with the hook."""
+    return train(small_config(tmp_path_factory.mktemp('with_hook')))
+
+
+@pytest.fixture(scope='module')
+def counts():
+    data = LongTailedDataset(DigitsDataset('train'), imbalance_factor=50)
+    counter = Counter(data[i]['gt_label'] for i in range(len(data)))
+    return [counter[c] for c in range(10)]
+
+
+def run_test(work_dir, checkpoint, **options):
+    """Test from a checkpoint by a config that knows no training set."""
+    cfg = small_config(work_dir, load_from=str(checkpoint), **options)
+    for name in ('dataloader', 'cfg'):
+        cfg[f'train_{name}'] = cfg[f'val_{name}'] = None
+    cfg.optim_wrapper = cfg.param_scheduler = cfg.val_evaluator = None
+    cfg.test_evaluator = [cfg.test_evaluator, dict(type='mmgala.ScoreDump')]
+    runner = Runner.from_cfg(cfg)
+    metrics = runner.test()
+    dump = runner.test_evaluator.metrics[1]
+    return metrics, dump.scores, dump.targets
+
+
+def group_means(scores, targets, counts, many=40, few=10):
+    """Mean recall of each group; the config's limits are 40 and 10."""
+    recalls = recall_score(targets, scores.argmax(axis=1), average=None)
+    counts = np.array(counts)
+    return {
+        'accuracy/many': 100 * recalls[counts > many].mean(),
+        'accuracy/medium': 100 * recalls[(counts >= few) & (counts <= many)].mean(),
+        'accuracy/few': 100 * recalls[counts < few].mean(),
+    }
+
+
+def test_checkpoint_keeps_the_counts(trained, counts):
+    _, path = trained
+
+    checkpoint = torch.load(path, weights_only=False)
+
+    assert checkpoint['meta']['class_counts'] == counts
+
+
+def test_validation_while_training_reports_the_groups(trained):
+    runner, _ = trained
+
+    assert {'val/accuracy/many', 'val/accuracy/medium', 'val/accuracy/few'} <= set(
+        runner.message_hub.log_scalars
+    )
+
+
+def test_test_from_a_checkpoint_alone_reports_the_groups(tmp_path, trained, counts):
+    metrics, scores, targets = run_test(tmp_path, trained[1])
+
+    for name, expected in group_means(scores, targets, counts).items():
+        assert metrics[name] == pytest.approx(expected), name
+
+
+def test_counts_of_a_training_without_the_hook_come_from_its_data_set(
+    tmp_path, counts
+):
+    _, path = train(small_config(tmp_path / 'train', custom_hooks=[]))
+    assert 'class_counts' not in torch.load(path, weights_only=False)['meta']
+
+    metrics, scores, targets = run_test(tmp_path / 'test', path)
+
+    for name, expected in group_means(scores, targets, counts).items():
+        assert metrics[name] == pytest.approx(expected), name
+
+
+def test_counts_of_the_training_go_before_those_of_the_test_set(
+    tmp_path, trained, counts
+):
+    # A test set that brings other counts: two samples of each class.
+    test_set = dict(
+        _delete_=True,
+        type='mmgala.LongTailedDataset',
+        imbalance_factor=1,
+        max_count=2,
+        dataset=dict(
+            type='mmgala.DigitsDataset', split='test', pipeline=[dict(type='PackInputs')]
+        ),
+    )
+    metrics, scores, targets = run_test(
+        tmp_path, trained[1], test_dataloader__dataset=test_set
+    )
+
+    assert len(targets) == 20
+    for name, expected in group_means(scores, targets, counts).items():
+        assert metrics[name] == pytest.approx(expected), name
+
+
+class StepCounter(Hook):
+    """Counts the training steps that begin."""
+
+    def __init__(self):
+        self.steps = 0
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.steps += 1
+
+
+@pytest.fixture()
+def annotated(tmp_path):
+    """Factory: dataloader config of images with these labels."""
+
+    def make(labels):
+        samples = []
+        for i, label in enumerate(labels):
+            path = tmp_path / f'image_{i}.png'
+            assert cv2.imwrite(str(path), np.zeros((8, 8, 3), dtype=np.uint8))
+            samples.append({'img_path': str(path), 'gt_label': label})
+        ann_file = tmp_path / 'annotations.json'
+        ann_file.write_text(json.dumps({'metainfo': {}, 'data_list': samples}))
+        pipeline = [dict(type='LoadImageFromFile'), dict(type='PackInputs')]
+        return dict(
+            batch_size=2,
+            num_workers=0,
+            dataset=dict(
+                type='mmpretrain.BaseDataset', ann_file=str(ann_file), pipeline=pipeline
+            ),
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            collate_fn=dict(type='default_collate'),
+        )
+
+    return make
+
+
+@pytest.mark.parametrize('label', [10, -1])
+def test_label_out_of_range_stops_before_the_first_step(tmp_path, annotated, label):
+    cfg = small_config(tmp_path / 'work')
+    cfg.train_dataloader = annotated([0, 1, 2, label, 4])
+    runner = Runner.from_cfg(cfg)
+    steps = StepCounter()
+    runner.register_hook(steps)
+
+    message = rf'between 0 and 9, but sample 3 .* label {label} \(.*image_3\.png\)'
+    with pytest.raises(ValueError, match=message):
+        runner.train()
+
+    assert steps.steps == 0
+    assert runner.model.head.loss_module.pos_grad.sum() == 0
+
+
+def test_step_counter_counts_where_labels_are_right(tmp_path, annotated):
+    cfg = small_config(tmp_path / 'work')
+    cfg.train_dataloader = annotated([0, 1, 2, 9, 4])
+    runner = Runner.from_cfg(cfg)
+    steps = StepCounter()
+    runner.register_hook(steps)
+
+    runner.train()
+
+    assert steps.steps == 3
+    hook = next(hook for hook in runner.hooks if isinstance(hook, ClassCountsHook))
+    assert hook.class_counts == [1, 1, 1, 0, 1, 0, 0, 0, 0, 1]

@@ -1,0 +1,71 @@
+"""ScoreDump writes what came in, without pickle."""
+
+import numpy as np
+import pytest
+
+from mmgala.evaluation import ScoreDump
+from tests.evaluation.predictions import as_samples, biased_scores, evaluate
+
+
+@pytest.fixture()
+def predictions():
+    return biased_scores(23, 4)
+
+
+def test_file_holds_scores_targets_and_counts_without_pickle(tmp_path, predictions):
+    path = tmp_path / 'scores.npz'
+
+    metrics = evaluate(ScoreDump(str(path)), *predictions, class_counts=[9, 5, 2, 1])
+
+    assert metrics == {}
+    with np.load(path, allow_pickle=False) as stored:
+        assert set(stored) == {'pred_score', 'gt_label', 'class_counts'}
+        np.testing.assert_array_equal(stored['pred_score'], predictions[0])
+        np.testing.assert_array_equal(stored['gt_label'], predictions[1])
+        assert stored['class_counts'].tolist() == [9, 5, 2, 1]
+        assert stored['pred_score'].dtype == np.float32
+        assert stored['gt_label'].dtype == np.int64
+
+
+def test_file_without_counts_where_they_are_unknown(tmp_path, predictions):
+    path = tmp_path / 'scores.npz'
+
+    evaluate(ScoreDump(str(path)), *predictions)
+
+    with np.load(path, allow_pickle=False) as stored:
+        assert set(stored) == {'pred_score', 'gt_label'}
+
+
+def test_without_a_file_the_arrays_are_kept(predictions):
+    dump = ScoreDump()
+
+    evaluate(dump, *predictions)
+
+    np.testing.assert_array_equal(dump.scores, predictions[0])
+    np.testing.assert_array_equal(dump.targets, predictions[1])
+
+
+def test_a_second_evaluation_starts_anew(predictions):
+    dump = ScoreDump()
+    evaluate(dump, *biased_scores(10, 4, seed=1))
+
+    evaluate(dump, *predictions)
+
+    np.testing.assert_array_equal(dump.scores, predictions[0])
+
+
+def test_what_samplers_pad_is_dropped(predictions):
+    scores, target = predictions
+    dump = ScoreDump()
+
+    dump.process(None, as_samples(scores, target))
+    dump.process(None, as_samples(scores[:2], target[:2]))
+    dump.evaluate(len(scores))
+
+    np.testing.assert_array_equal(dump.scores, scores)
+    np.testing.assert_array_equal(dump.targets, target)
+
+
+def test_another_ending_is_refused():
+    with pytest.raises(ValueError, match=r'a \.npz file for scores, but got x\.csv'):
+        ScoreDump('x.csv')
