@@ -38,8 +38,8 @@ def main() -> None:
     title = (
         f'Digits-LT, {counts.max()} to {counts.min()} training images per class, '
         f'{len(arrays["test_targets"])} test images.\n'
-        f'Percent, mean ± standard deviation of {args.seeds} seeds. Many-shot: more than '
-        f'{MANY} training images;\nfew-shot: fewer than {FEW}. tau chosen on '
+        f'Percent, mean ± standard deviation of {args.seeds} seeds. Many-shot: more '
+        f'than {MANY} training images;\nfew-shot: fewer than {FEW}. tau chosen on '
         f'{len(arrays["val_targets"])} validation images.'
     )
     CONSOLE.print(table(rows, title))

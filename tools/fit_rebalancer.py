@@ -32,7 +32,9 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='trained checkpoint')
-    parser.add_argument('out', help='checkpoint to write, OUT.pth; OUT.py is its config')
+    parser.add_argument(
+        'out', help='checkpoint to write, OUT.pth; OUT.py is its config'
+    )
     parser.add_argument(
         '--split',
         choices=['val', 'test'],
@@ -51,7 +53,9 @@ def parse_args() -> argparse.Namespace:
         help='class shares of the data to predict, if they are not balanced',
     )
     parser.add_argument('--work-dir', help='where to save the log')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE'
+    )
     return parser.parse_args()
 
 
@@ -112,7 +116,9 @@ def fit(runner: Runner, args: argparse.Namespace) -> PredictionRebalancer:
     return PredictionRebalancer(float(args.tau), target_prior=prior).fit(scores)
 
 
-def save(cfg: Config, checkpoint: dict, rebalancer: PredictionRebalancer, out: Path) -> None:
+def save(
+    cfg: Config, checkpoint: dict, rebalancer: PredictionRebalancer, out: Path
+) -> None:
     """Write checkpoint and config, each whole or not at all."""
     for name, value in rebalancer.state_dict().items():
         checkpoint['state_dict'][f'head.rebalancer.{name}'] = value

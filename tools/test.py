@@ -194,7 +194,7 @@ def choose_tau(runner: Runner) -> float:
     if same_data(runner.cfg):
         runner.logger.warning(SAME_SET)
     runner.val()
-    tau = [None]
+    tau: list[float] = [1.0]
     if is_main_process():
         collected = runner.val_evaluator.metrics[0]
         prior = runner.cfg.test_evaluator.target_prior

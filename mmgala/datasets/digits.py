@@ -42,7 +42,9 @@ class DigitsDataset(BaseDataset):
         **kwargs: Any,
     ) -> None:
         if split not in SPLITS:
-            raise ValueError(f'Expected `split` to be one of {SPLITS}, but got {split!r}.')
+            raise ValueError(
+                f'Expected `split` to be one of {SPLITS}, but got {split!r}.'
+            )
         self.split = split
         self.val_per_class = val_per_class
         self.test_per_class = test_per_class

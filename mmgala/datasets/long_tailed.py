@@ -65,7 +65,7 @@ class LongTailedDataset:
         return copy.deepcopy(self._metainfo)
 
     @property
-    def CLASSES(self) -> tuple[str, ...] | None:  # noqa: N802, MMPretrain's name
+    def CLASSES(self) -> tuple[str, ...] | None:
         """Names of the classes."""
         return self._metainfo.get('classes')
 
@@ -92,9 +92,7 @@ class LongTailedDataset:
     def _counts(self, available: list[int]) -> list[int]:
         max_count = self.max_count
         if max_count is None:
-            largest = largest_head_count(
-                available, self.imbalance_factor, self.profile
-            )
+            largest = largest_head_count(available, self.imbalance_factor, self.profile)
             max_count = max(1, largest)
         counts = long_tailed_counts(
             len(available), max_count, self.imbalance_factor, self.profile

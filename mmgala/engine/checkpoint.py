@@ -57,7 +57,7 @@ def _why_unreadable(error: Exception) -> str:
 @contextlib.contextmanager
 def _mmengine_globals() -> Iterator[None]:
     """Allow the data types that MMEngine saves beside the weights."""
-    core = np._core if hasattr(np, '_core') else np.core  # type: ignore[attr-defined]
+    core = np._core if hasattr(np, '_core') else np.core
     allowed = [HistoryBuffer, np.ndarray, np.dtype]
     allowed += [core.multiarray._reconstruct, core.multiarray.scalar]
     allowed += {type(np.dtype(kind)) for kind in ('b1', 'i4', 'i8', 'u4', 'f4', 'f8')}
@@ -68,7 +68,7 @@ def _mmengine_globals() -> Iterator[None]:
 def unwrap_model(model: nn.Module) -> nn.Module:
     """The model inside wrappers for distribution and test-time augmentation."""
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
+        model = model.module  # type: ignore[assignment]
     return model
 
 

@@ -75,7 +75,9 @@ def set_dataloader_defaults(cfg: Config, pin_memory: bool = True) -> None:
         if dataloader is None:
             continue
         dataloader.setdefault('pin_memory', pin_memory)
-        dataloader.setdefault('persistent_workers', dataloader.get('num_workers', 0) > 0)
+        dataloader.setdefault(
+            'persistent_workers', dataloader.get('num_workers', 0) > 0
+        )
         if cfg.get('default_scope') == 'mmpretrain':
             dataloader.setdefault('collate_fn', dict(type='default_collate'))
 
@@ -142,7 +144,11 @@ def read_class_vector(path: str) -> list[float]:
         else:
             values = np.loadtxt(path, dtype=np.float64, ndmin=1)
     except (ValueError, TypeError) as error:
-        raise ValueError(f'{path} does not hold one number per class ({error}).') from error
+        raise ValueError(
+            f'{path} does not hold one number per class ({error}).'
+        ) from error
     if values.ndim != 1:
-        raise ValueError(f'{path} does not hold one number per class, but {values.shape}.')
+        raise ValueError(
+            f'{path} does not hold one number per class, but {values.shape}.'
+        )
     return values.tolist()

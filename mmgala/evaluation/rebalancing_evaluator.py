@@ -13,8 +13,8 @@ from mmgala.evaluation.scores import stack_scores
 from mmgala.functional.checks import check_class_vector
 from mmgala.functional.rebalance import (
     check_enough_samples,
-    check_tau,
     check_target_prior,
+    check_tau,
     rebalance,
 )
 from mmgala.registry import EVALUATOR

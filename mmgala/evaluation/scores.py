@@ -64,7 +64,9 @@ class ScoreDump(BaseMetric):
     def __init__(self, out_file_path: str | None = None) -> None:
         super().__init__()
         if out_file_path is not None and not out_file_path.endswith('.npz'):
-            raise ValueError(f'Expected a .npz file for scores, but got {out_file_path}.')
+            raise ValueError(
+                f'Expected a .npz file for scores, but got {out_file_path}.'
+            )
         self.out_file_path = out_file_path
         self.scores = np.zeros((0, 0), dtype=np.float32)
         self.targets = np.zeros(0, dtype=np.int64)
@@ -81,10 +83,10 @@ class ScoreDump(BaseMetric):
         self.scores = np.stack([score for score, _ in results])
         self.targets = np.array([target for _, target in results])
         if self.out_file_path is not None:
-            arrays = dict(pred_score=self.scores, gt_label=self.targets)
+            arrays: dict[str, Any] = dict(pred_score=self.scores, gt_label=self.targets)
             counts = (self.dataset_meta or {}).get('class_counts')
             if counts is not None:
                 arrays['class_counts'] = np.asarray(counts)
-            np.savez_compressed(self.out_file_path, **arrays)
+            np.savez_compressed(self.out_file_path, allow_pickle=False, **arrays)
             print_log(f'Scores are in {self.out_file_path}.', logger='current')
         return {}

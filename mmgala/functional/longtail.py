@@ -53,7 +53,10 @@ def long_tailed_counts(
         )
     classes = range(num_classes)
     if profile == 'exp':
-        return [int(max_count * imbalance_factor ** (-c / (num_classes - 1))) for c in classes]
+        return [
+            int(max_count * imbalance_factor ** (-c / (num_classes - 1)))
+            for c in classes
+        ]
     if profile == 'step':
         tail = int(max_count / imbalance_factor)
         return [max_count if c < num_classes // 2 else tail for c in classes]
@@ -61,7 +64,9 @@ def long_tailed_counts(
         # (c + 1) ** -a, written so that the last class gets exactly n_max / IF.
         exponents = [math.log(c + 1) / math.log(num_classes) for c in classes]
         return [int(max_count / imbalance_factor**d) for d in exponents]
-    raise ValueError(f'Expected `profile` to be one of {PROFILES}, but got {profile!r}.')
+    raise ValueError(
+        f'Expected `profile` to be one of {PROFILES}, but got {profile!r}.'
+    )
 
 
 def largest_head_count(

@@ -10,8 +10,8 @@ from torch import Tensor
 from mmgala.functional.checks import check_class_vector
 from mmgala.functional.rebalance import (
     check_scores,
-    check_tau,
     check_target_prior,
+    check_tau,
     estimate_class_mass,
     log_prior_adjustment,
     rebalance,
@@ -119,9 +119,7 @@ class PredictionRebalancer(Float32BuffersMixin):
             ValueError: if it is not fitted, or fitted to another number of classes.
         """
         self._check_fitted(logits.shape[-1])
-        adjustment = log_prior_adjustment(
-            self.class_mass, float(self.tau), self._prior
-        )
+        adjustment = log_prior_adjustment(self.class_mass, float(self.tau), self._prior)
         return logits + adjustment.float()
 
     @property

@@ -14,7 +14,7 @@ COLOURS = ('#0072B2', '#56B4E9', '#D55E00', '#E69F00', '#009E73', '#CC79A7')
 
 
 def plot_class_accuracy(
-    class_counts: Sequence[int],
+    class_counts: Sequence[int] | np.ndarray,
     accuracies: Mapping[str, np.ndarray],
     path: str | Path,
     title: str = '',
@@ -38,7 +38,7 @@ def plot_class_accuracy(
 
 
 def plot_gradient_statistics(
-    class_counts: Sequence[int],
+    class_counts: Sequence[int] | np.ndarray,
     theta: Mapping[str, np.ndarray],
     ratio: Mapping[str, np.ndarray],
     path: str | Path,
@@ -70,7 +70,7 @@ def plot_gradient_statistics(
     _finish(figure, bottom, order, path, title)
 
 
-def _head_first(class_counts: Sequence[int]) -> np.ndarray:
+def _head_first(class_counts: Sequence[int] | np.ndarray) -> np.ndarray:
     return np.argsort(-np.asarray(class_counts), kind='stable')
 
 

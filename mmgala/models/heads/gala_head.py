@@ -7,6 +7,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmgala.models.losses import GALALoss
+from mmgala.models.rebalancer import PredictionRebalancer
 from mmgala.registry import MODELS
 
 
@@ -38,7 +39,7 @@ class GALAHead(LinearClsHead):
         num_classes: int,
         in_channels: int,
         loss: dict | nn.Module | None = None,
-        rebalancer: dict | nn.Module | None = None,
+        rebalancer: dict | PredictionRebalancer | None = None,
         **kwargs: Any,
     ) -> None:
         loss = dict(type='mmgala.GALALoss') if loss is None else loss
@@ -51,9 +52,9 @@ class GALAHead(LinearClsHead):
                 f'The head has num_classes={num_classes}, but its loss '
                 f'num_classes={loss_classes}: leave it out of the loss.'
             )
-        if isinstance(rebalancer, dict):
-            rebalancer = MODELS.build(rebalancer)
-        self.rebalancer = rebalancer
+        self.rebalancer: PredictionRebalancer | None = (
+            MODELS.build(rebalancer) if isinstance(rebalancer, dict) else rebalancer
+        )
 
     def loss(
         self, feats: tuple[Tensor, ...], data_samples: list[DataSample], **kwargs: Any

@@ -1,3 +1,5 @@
+"""Losses."""
+
 from mmgala.models.losses.gala_loss import GALALoss
 
 __all__ = ['GALALoss']
