@@ -53,8 +53,12 @@ def test_plain_loop_keeps_the_statistics_of_the_module():
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    torch.testing.assert_close(loss_module.pos_grad, names['pos_grad'], rtol=1e-4, atol=0)
-    torch.testing.assert_close(model.weight, names['model'].weight, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        loss_module.pos_grad, names['pos_grad'], rtol=1e-4, atol=0
+    )
+    torch.testing.assert_close(
+        model.weight, names['model'].weight, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_two_lines_turn_an_mmpretrain_config_into_gala(tmp_path):

@@ -14,6 +14,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mmgala.engine.checkpoint import check_fits, read_checkpoint
+from mmgala.engine.image_errors import name_unreadable_images
 from mmgala.engine.launch import (
     load_config,
     one_line_errors,
@@ -123,8 +124,9 @@ def save(
     for name, value in rebalancer.state_dict().items():
         checkpoint['state_dict'][f'head.rebalancer.{name}'] = value
     cfg = cfg.copy()
+    if cfg.model.head.type.endswith('LinearClsHead'):  # its default loss stays
+        cfg.model.head.setdefault('loss', dict(type='CrossEntropyLoss'))
     cfg.model.head.type = 'mmgala.GALAHead'
-    cfg.model.head.setdefault('loss', dict(type='CrossEntropyLoss'))
     cfg.model.head.rebalancer = dict(
         type='mmgala.PredictionRebalancer', tau=float(rebalancer.tau)
     )
@@ -140,6 +142,7 @@ def save(
 def main() -> None:
     args = parse_args()
     with one_line_errors():
+        name_unreadable_images()
         check_args(args)
         cfg = load_config(args.config)
         original = cfg.copy()

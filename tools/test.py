@@ -14,6 +14,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmgala.engine.checkpoint import check_fits, read_checkpoint, unwrap_model
+from mmgala.engine.image_errors import name_unreadable_images
 from mmgala.engine.launch import (
     load_config,
     one_line_errors,
@@ -212,6 +213,7 @@ def choose_tau(runner: Runner) -> float:
 def main() -> None:
     args = parse_args()
     with one_line_errors():
+        name_unreadable_images()
         check_args(args)
         cfg = load_config(args.config)
         checkpoint = read_checkpoint(args.checkpoint)

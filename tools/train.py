@@ -8,6 +8,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmgala.engine.checkpoint import check_fits, read_checkpoint
+from mmgala.engine.image_errors import name_unreadable_images
 from mmgala.engine.launch import (
     check_work_dir,
     load_config,
@@ -104,6 +105,7 @@ def check_start(cfg: Config) -> dict | None:
 def main() -> None:
     args = parse_args()
     with one_line_errors():
+        name_unreadable_images()
         cfg = load_config(args.config)
         merge_args(cfg, args)
         start = check_start(cfg)

@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,25 +46,37 @@ def read_checkpoint(path: str | Path) -> dict:
 
 def _why_unreadable(error: Exception) -> str:
     # PyTorch's own advice here is to load such a file in the unsafe way.
-    blocked = re.search(r'GLOBAL (\S+)', str(error))
+    blocked = re.search(r'GLOBAL (\w[\w.]*)', str(error))
     if blocked:
         return (
             f'was not loaded: beside weights and plain data it holds {blocked[1]}, '
             'which could run code.'
         )
-    reason = str(error).strip().split('. ')[0] or type(error).__name__
+    text = str(error).rpartition('WeightsUnpickler error: ')[2].strip()
+    reason = text.splitlines()[0].split('. ')[0] if text else type(error).__name__
     return f'cannot be read; it is truncated, or no checkpoint ({reason}).'
 
 
 @contextlib.contextmanager
 def _mmengine_globals() -> Iterator[None]:
     """Allow the data types that MMEngine saves beside the weights."""
-    core = np._core if hasattr(np, '_core') else np.core
-    allowed = [HistoryBuffer, np.ndarray, np.dtype]
-    allowed += [core.multiarray._reconstruct, core.multiarray.scalar]
+    core = np._core if hasattr(np, '_core') else np.core  # type: ignore[attr-defined]
+    allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype]
     allowed += {type(np.dtype(kind)) for kind in ('b1', 'i4', 'i8', 'u4', 'f4', 'f8')}
+    for function in (core.multiarray._reconstruct, core.multiarray.scalar):
+        for module in ('numpy.core', 'numpy._core'):  # of NumPy 1 and 2
+            name = f'{module}.multiarray.{function.__name__}'
+            allowed.append((function, name))
+    allowed.append((_getattr_of_buffer, 'builtins.getattr'))
     with torch.serialization.safe_globals(allowed):
         yield
+
+
+def _getattr_of_buffer(owner: Any, name: str) -> Any:
+    """All that a ``HistoryBuffer`` is pickled with ``getattr`` for: its methods."""
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise pickle.UnpicklingError(f'GLOBAL getattr({owner}, {name!r})')
+    return getattr(HistoryBuffer, name)
 
 
 def unwrap_model(model: nn.Module) -> nn.Module:

@@ -14,7 +14,7 @@ import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
 
-USER_ERRORS = (ValueError, OSError, AssertionError, ImportError)
+USER_ERRORS = (ValueError, TypeError, OSError, AssertionError, ImportError)
 
 
 @contextlib.contextmanager
@@ -140,10 +140,10 @@ def read_class_vector(path: str) -> list[float]:
         if path.endswith('.json'):
             values = np.asarray(json.loads(Path(path).read_text()), dtype=np.float64)
         elif path.endswith('.npy'):
-            values = np.load(path, allow_pickle=False).astype(np.float64)
+            values = np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
         else:
             values = np.loadtxt(path, dtype=np.float64, ndmin=1)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, EOFError) as error:
         raise ValueError(
             f'{path} does not hold one number per class ({error}).'
         ) from error

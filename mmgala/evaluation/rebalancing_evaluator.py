@@ -82,8 +82,8 @@ class RebalancingEvaluator(Evaluator):
         ):
             if vector is not None:  # before the whole test set has been run through
                 check_class_vector(name, vector, scores.shape[1])
-        for sample in samples:  # let the device's memory go
-            del sample['pred_score']
+        for sample in samples:
+            del sample['pred_score']  # kept once, and off the accelerator
             sample.pop('pred_label', None)
         self._scores.append(scores)
         self._samples.append(samples)

@@ -51,7 +51,7 @@ def _check_values(target: Tensor, num_classes: int) -> None:
                 f'{float(sums.min()):.4g} to {float(sums.max()):.4g}.'
             )
         return
-    low, high = int(target.min()), int(target.max())
+    low, high = map(int, torch.aminmax(target))
     if low < 0 or high >= num_classes:
         raise ValueError(
             f'Expected labels between 0 and {num_classes - 1} ({num_classes} classes), '

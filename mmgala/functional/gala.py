@@ -7,40 +7,13 @@ Symbols: logits :math:`z_{ij}` of sample :math:`i` and class :math:`j`, label
 :math:`k = y_i`, :math:`\theta_j` = ``pos_grad``, :math:`\phi_k` = ``neg_grad``.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from mmgala.functional.checks import check_logits_and_target, check_statistics
-
-
-class _MarginCrossEntropy(torch.autograd.Function):
-    """Cross-entropy on logits whose label column gets a margin of its own.
-
-    One function instead of three differentiable steps: it keeps a single (N, C)
-    tensor for the backward pass, as plain cross-entropy does, and its gradient is
-    written once. The (N, C) margin never exists.
-    """
-
-    @staticmethod
-    def forward(ctx, logits, target, margin, label_margin):  # type: ignore[no-untyped-def]
-        index = target[:, None]
-        adjusted = logits + margin
-        at_label = logits.gather(1, index) + label_margin[index]
-        adjusted.scatter_(1, index, at_label)
-        log_prob = torch.log_softmax(adjusted, dim=1)
-        ctx.save_for_backward(log_prob, index)
-        return -log_prob.gather(1, index).squeeze(1)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, grad_loss):  # type: ignore[no-untyped-def]
-        log_prob, index = ctx.saved_tensors
-        scale = grad_loss[:, None]
-        grad = log_prob.exp()
-        grad.mul_(scale).scatter_add_(1, index, -scale)
-        return grad, None, None, None
 
 
 def _upcast(logits: Tensor) -> Tensor:
@@ -58,7 +31,10 @@ def margin_cross_entropy(
         \hat z_{i y_i} = z_{i y_i} + l_{y_i}
 
     Every method that moves a class's logits by one number for its own samples and
-    by another for all others is of this form. It is once differentiable.
+    by another for all others is of this form. It costs one pass more than plain
+    cross-entropy: an ``(N, C)`` margin is never formed, and the backward pass is
+    cross-entropy's own, since adding constants, in place or not, passes a gradient
+    on as it is.
 
     Args:
         logits: ``(N, C)``. Half precision is computed in float32.
@@ -69,10 +45,11 @@ def margin_cross_entropy(
     Returns:
         Unreduced loss, ``(N,)``, float32 or wider.
     """
-    logits = _upcast(logits)
-    return _MarginCrossEntropy.apply(
-        logits, target.long(), margin.to(logits.dtype), label_margin.to(logits.dtype)
-    )
+    logits, target = _upcast(logits), target.long()
+    adjusted = logits + margin.to(logits.dtype)
+    correction = (label_margin - margin).to(logits.dtype)[target]
+    adjusted.scatter_add_(1, target[:, None], correction[:, None])
+    return F.cross_entropy(adjusted, target, reduction='none')
 
 
 def gala_margin(
@@ -121,7 +98,9 @@ def gala_margin(
         check_logits_and_target(target, target)
         check_statistics(pos_grad, neg_grad, target.shape[1])
         target = target.to(log_pos.dtype)
-        others = (target @ log_neg)[:, None] - target * log_neg
+        # No matrix product: autocast would round it to half precision.
+        weighted = target * log_neg
+        others = weighted.sum(dim=1, keepdim=True) - weighted
         return (1 - target) * log_pos - others
     check_logits_and_target(log_pos.expand(len(target), -1), target)
     index = target.long()[:, None]
@@ -203,11 +182,11 @@ def gradient_sums_from_loss(
         nothing.
     """
     loss = loss.detach().float()
-    grad = -torch.expm1(-loss)
+    grad = torch.expm1(-loss)  # minus the gradient
     if weight is not None:
         grad = grad * weight
-    grad = torch.where(torch.isfinite(loss), grad, 0.0)
-    pos = grad.new_zeros(num_classes).index_add_(0, target.long(), grad)
+    grad = torch.where(loss < math.inf, grad, 0.0)  # false for NaN, too
+    pos = grad.new_zeros(num_classes).index_add_(0, target.long(), grad, alpha=-1)
     return pos, pos.clone()
 
 
@@ -251,5 +230,6 @@ def logit_gradient_sums(
     if weight is not None:
         gap = gap * weight[:, None]
     pos = gap.clamp(min=0).sum(dim=0)
-    neg = target.to(gap.dtype).T @ (-gap).clamp(min=0).sum(dim=1)
+    # No matrix product: autocast would round it to half precision.
+    neg = (target * (-gap).clamp(min=0).sum(dim=1, keepdim=True)).sum(dim=0)
     return pos.float(), neg.float()

@@ -125,7 +125,9 @@ def rebalance(
         check_class_vector('class_mass', class_mass, scores.shape[1])
     adjustment = log_prior_adjustment(class_mass, tau, target_prior)
     wide = torch.promote_types(scores.dtype, torch.float32)
-    log_scores = scores.to(wide).clamp(min=torch.finfo(wide).tiny).log()
+    # A score of 0 stays the least, however much its class is boosted; but not -inf,
+    # or a row whose other classes have a prior of 0 would be NaN.
+    log_scores = scores.to(wide).log().clamp(min=-1e5)
     adjusted = log_scores + adjustment.to(device=scores.device, dtype=wide)
     return adjusted.softmax(dim=1).to(scores.dtype)
 

@@ -10,20 +10,9 @@ from sklearn.metrics import (
 
 from mmgala.evaluation import LongTailedAccuracy
 from tests.evaluation.predictions import as_samples, biased_scores, evaluate
+from tests.evaluation.references import numpy_ece
 
 COUNTS = [101, 500, 100, 20, 60, 19, 1, 0]
-
-
-def numpy_ece(confidence, correct, num_bins):
-    """Guo et al., ICML 2017, eqs. 3 and 5: bins ((m - 1) / M, m / M]."""
-    total = 0.0
-    for m in range(1, num_bins + 1):
-        low, high = (m - 1) / num_bins, m / num_bins
-        inside = (confidence > low) & (confidence <= high)
-        if inside.any():
-            gap = abs(correct[inside].mean() - confidence[inside].mean())
-            total += inside.mean() * gap
-    return 100 * total
 
 
 @pytest.fixture(scope='module', params=[0, 1])

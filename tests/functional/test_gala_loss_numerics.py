@@ -23,12 +23,22 @@ def test_gradcheck(kind):
     )
 
 
-def test_second_derivative_with_class_indices_is_refused():
+@pytest.mark.parametrize('power', [1, 2], ids=['sum', 'sum of squares'])
+def test_second_derivative_with_class_indices_is_refused(power):
     logits = random_logits(5, 4).requires_grad_()
     loss = gala_loss(logits, random_target('hard', 5, 4), *random_statistics(4))
-    (gradient,) = torch.autograd.grad(loss.sum(), logits, create_graph=True)
+    total = loss.pow(power).sum()
+    (gradient,) = torch.autograd.grad(total, logits, create_graph=True)
     with pytest.raises(RuntimeError, match='once_differentiable'):
-        gradient.sum().backward()
+        (total + gradient.pow(2).sum()).backward()
+
+
+def test_second_derivative_with_soft_labels_is_right():
+    logits = random_logits(5, 4).requires_grad_()
+    target, statistics = random_target('soft', 5, 4), random_statistics(4)
+    assert torch.autograd.gradgradcheck(
+        lambda logits: gala_loss(logits, target, *statistics), (logits,)
+    )
 
 
 @pytest.mark.parametrize('kind', KINDS)

@@ -48,9 +48,11 @@ def softmax(logits):
     """Probabilities of each row."""
     result = np.zeros(logits.shape)
     for i, row in enumerate(logits):
-        exponentials = [math.exp(z - max(row)) for z in row]
+        highest = max(row)
+        exponentials = [math.exp(z - highest) for z in row]
+        total = sum(exponentials)
         for j, value in enumerate(exponentials):
-            result[i, j] = value / sum(exponentials)
+            result[i, j] = value / total
     return result
 
 
@@ -60,7 +62,8 @@ def cross_entropy(logits, targets):
     gradients = np.zeros(logits.shape)
     probabilities = softmax(logits)
     for i, row in enumerate(logits):
-        log_sum = max(row) + math.log(sum(math.exp(z - max(row)) for z in row))
+        highest = max(row)
+        log_sum = highest + math.log(sum(math.exp(z - highest) for z in row))
         for j, z in enumerate(row):
             losses[i] += targets[i, j] * (log_sum - z)
             gradients[i, j] = probabilities[i, j] - targets[i, j]

@@ -139,7 +139,7 @@ class GALALoss(Float32BuffersMixin):
             weight = weight.float()
         loss, batch_sums = self._loss(cls_score, label)
         if self.training and torch.is_grad_enabled():
-            self._accumulate(torch.stack(batch_sums(weight)), len(cls_score))
+            self._accumulate(batch_sums(weight), len(cls_score))
         if reduction == 'mean' and len(loss) == 0:
             reduction, avg_factor = 'sum', None  # a mean over nothing would be NaN
         return self.loss_weight * weight_reduce_loss(
@@ -157,8 +157,12 @@ class GALALoss(Float32BuffersMixin):
 
     def _loss(
         self, cls_score: Tensor, label: Tensor
-    ) -> tuple[Tensor, Callable[[Tensor | None], tuple[Tensor, Tensor]]]:
-        """Unreduced loss, and a function from sample weights to gradient sums."""
+    ) -> tuple[Tensor, Callable[[Tensor | None], Tensor]]:
+        """Unreduced loss, and a function from sample weights to gradient sums.
+
+        The sums are ``(2, C)``, or ``(1, C)`` with class indices, where both are the
+        same.
+        """
         log_pos = self.lambda_pos * torch.log(self.pos_grad + self.eps)
         if not label.is_floating_point():
             if self.variant == 'official':
@@ -168,7 +172,7 @@ class GALALoss(Float32BuffersMixin):
             loss = margin_cross_entropy(cls_score, label, log_pos, label_margin)
             return loss, lambda weight: gradient_sums_from_loss(
                 loss, label, self.num_classes, weight
-            )
+            )[0][None]
         if self.variant == 'official':
             margin = log_pos
         else:
@@ -182,11 +186,13 @@ class GALALoss(Float32BuffersMixin):
             )
         adjusted = cls_score + margin  # float32 or wider, as the margin is
         loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
-        return loss, lambda weight: logit_gradient_sums(adjusted, label, weight)
+        return loss, lambda weight: torch.stack(
+            logit_gradient_sums(adjusted, label, weight)
+        )
 
     @torch.no_grad()
     def _accumulate(self, batch_sums: Tensor, batch_size: int) -> None:
-        """Add a batch's sums, ``(2, C)``, over all ranks to the statistics."""
+        """Add a batch's sums, ``(1 or 2, C)``, over all ranks to the statistics."""
         if self.variant == 'paper':
             all_reduce(batch_sums)
         else:
@@ -194,11 +200,11 @@ class GALALoss(Float32BuffersMixin):
             size = batch_sums.new_full((1,), batch_size)
             packed = torch.cat((batch_sums.flatten(), size))
             all_reduce(packed)
-            batch_sums = packed[:-1].view(2, -1) / packed[-1].clamp(min=1)
+            batch_sums = packed[:-1].view_as(batch_sums) / packed[-1].clamp(min=1)
             self.running_sums += batch_sums
             batch_sums = self.running_sums
         self.pos_grad += batch_sums[0]
-        self.neg_grad += batch_sums[1]
+        self.neg_grad += batch_sums[-1]
 
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""

@@ -1,0 +1,173 @@
+"""When and by how much `GALALoss` lets its statistics grow."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mmgala.models import GALALoss
+from tests.batches import random_logits, random_target
+from tests.reference.gala_numpy import Gala
+
+VARIANTS = ['paper', 'official']
+KINDS = ['hard', 'soft']
+pytestmark = pytest.mark.parametrize('variant', VARIANTS)
+
+
+def batch(kind='hard', seed=0, size=8):
+    logits = random_logits(size, 5, seed=seed).requires_grad_()
+    return logits, random_target(kind, size, 5, seed=seed)
+
+
+def trained(variant, **kwargs):
+    """A loss that has seen three batches."""
+    loss_module = GALALoss(5, variant=variant, **kwargs)
+    for seed in (10, 11, 12):
+        loss_module(*batch(seed=seed))
+    return loss_module
+
+
+def statistics(loss_module):
+    return {name: b.clone() for name, b in loss_module.named_buffers()}
+
+
+def assert_statistics_are(loss_module, reference):
+    actual = torch.stack([loss_module.pos_grad, loss_module.neg_grad])
+    expected = np.stack([reference.theta, reference.phi])
+    np.testing.assert_allclose(actual.numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_they_start_at_0(variant):
+    assert all(not b.any() for b in statistics(GALALoss(5, variant=variant)).values())
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_one_training_forward_adds_one_batch_and_backward_nothing(variant, kind):
+    loss_module, reference = GALALoss(5, variant=variant), Gala(5, variant=variant)
+    logits, target = batch(kind)
+    loss = loss_module(logits, target)
+    reference.step(logits.detach(), target)
+    assert_statistics_are(loss_module, reference)
+    loss.backward(retain_graph=True)
+    loss.backward()
+    assert_statistics_are(loss_module, reference)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_eval_mode_adds_nothing(variant, kind):
+    loss_module = trained(variant).eval()
+    before = statistics(loss_module)
+    loss_module(*batch(kind)).backward()
+    assert_close(statistics(loss_module), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('context', [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize('kind', KINDS)
+def test_forward_without_gradients_adds_nothing(variant, kind, context):
+    loss_module = trained(variant)
+    before = statistics(loss_module)
+    with context():
+        loss_module(*batch(kind))
+    assert_close(statistics(loss_module), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_batch_does_not_see_its_own_contribution(variant, kind):
+    loss_module = trained(variant)
+    frozen = copy.deepcopy(loss_module).eval()
+    logits, target = batch(kind)
+    assert torch.equal(loss_module(logits, target), frozen(logits, target))
+    assert not torch.equal(loss_module(logits, target), frozen(logits, target))
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_sample_of_weight_0_adds_nothing(variant, kind):
+    loss_module, reference = GALALoss(5, variant=variant), Gala(5, variant=variant)
+    logits, target = batch(kind)
+    weight = torch.tensor([1, 0, 1, 0, 0, 1, 1, 0])
+    loss_module(logits, target, weight=weight)
+    reference.step(logits.detach(), target, weight)
+    assert_statistics_are(loss_module, reference)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_sample_of_weight_2_adds_what_the_sample_twice_does(variant, kind):
+    logits, target = batch(kind)
+    weight = torch.tensor([2.0, 1, 1, 2, 1, 2, 1, 1])
+    repeats = weight.long()
+    weighted, repeated = (GALALoss(5, variant=variant) for _ in range(2))
+    weighted(logits, target, weight=weight)
+    repeated(logits.repeat_interleave(repeats, 0), target.repeat_interleave(repeats, 0))
+    # The official variant divides by the batch size, which is 11 instead of 8.
+    scale = 1.0 if variant == 'paper' else 8 / 11
+    assert_close(weighted.pos_grad * scale, repeated.pos_grad)
+    assert_close(weighted.neg_grad * scale, repeated.neg_grad)
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [dict(avg_factor=3), dict(reduction_override='sum'), dict(reduction_override='none')],
+    ids=str,
+)
+def test_they_do_not_depend_on_how_the_loss_is_reduced(variant, arguments):
+    plain, reduced = GALALoss(5, variant=variant), GALALoss(5, variant=variant)
+    plain(*batch())
+    reduced(*batch(), **arguments)
+    assert_close(statistics(reduced), statistics(plain), rtol=0, atol=0)
+
+
+def test_they_do_not_depend_on_the_loss_weight(variant):
+    light, heavy = trained(variant, loss_weight=0.1), trained(variant, loss_weight=10.0)
+    assert_close(statistics(light), statistics(heavy), rtol=0, atol=0)
+
+
+def test_gradient_accumulation_is_what_the_formula_says(variant):
+    """Two half batches: the second sees the first; the double batch sees neither."""
+    logits, target = batch()
+    halves = [(logits[:4], target[:4]), (logits[4:], target[4:])]
+    results = []
+    for batches in (halves, [(logits, target)]):
+        loss_module, reference = GALALoss(5, variant=variant), Gala(5, variant=variant)
+        for part, labels in batches:
+            loss_module(part, labels)
+            reference.step(part.detach(), labels)
+        assert_statistics_are(loss_module, reference)
+        results.append(loss_module.pos_grad)
+    assert not torch.allclose(*results, rtol=1e-3)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('bad', [float('nan'), float('inf')])
+@pytest.mark.parametrize('weighted', [False, True])
+def test_rows_with_non_finite_logits_never_enter(variant, kind, bad, weighted):
+    logits, target = batch(kind)
+    labels = target if kind == 'hard' else target.argmax(dim=1)
+    broken = logits.detach().clone()
+    broken[0, labels[0]] = bad
+    broken[1, (labels[1] + 1) % 5] = bad
+    loss_module, reference = GALALoss(5, variant=variant), Gala(5, variant=variant)
+
+    weight = torch.ones(8) if weighted else None
+    loss_module(broken.requires_grad_(), target, weight=weight)
+
+    reference.step(logits.detach(), target, [0, 0, 1, 1, 1, 1, 1, 1])
+    assert_statistics_are(loss_module, reference)
+
+
+def test_state_dict_continues_the_training(variant):
+    loss_module, restored = trained(variant), GALALoss(5, variant=variant)
+    restored.load_state_dict(copy.deepcopy(loss_module.state_dict()))
+    assert set(restored.state_dict()) >= {'pos_grad', 'neg_grad'}
+    for seed in (20, 21):
+        assert torch.equal(restored(*batch(seed=seed)), loss_module(*batch(seed=seed)))
+    assert_close(statistics(restored), statistics(loss_module), rtol=0, atol=0)
+
+
+def test_their_size_is_linear_in_the_number_of_classes(variant):
+    loss_module = trained(variant)
+    assert list(loss_module.parameters()) == []
+    for name, buffer in loss_module.named_buffers():
+        assert buffer.numel() <= 2 * 5, name
+    assert loss_module.pos_grad.shape == loss_module.neg_grad.shape == (5,)

@@ -1,0 +1,101 @@
+"""Run the project's tools as a user does, or their ``main`` in this process."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 300.0  # seconds for one command, on a machine that is busy
+
+# The digits config with a narrow network, six epochs and all their checkpoints.
+SMALL_CONFIG = f"""
+_base_ = '{ROOT}/configs/gala/resnet14_digits-lt.py'
+
+model = dict(
+    backbone=dict(base_channels=8, stem_channels=8),
+    head=dict(in_channels=32),
+)
+train_cfg = dict(max_epochs=6, val_interval=3)
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=-1))
+"""
+
+
+def command(tool, *arguments):
+    """Command line of ``tools/<tool>``."""
+    start = [sys.executable] if tool.endswith('.py') else ['bash']
+    return [*start, str(ROOT / 'tools' / tool), *map(str, arguments)]
+
+
+def environment(**changes):
+    """Environment of a command: one thread a process, this interpreter."""
+    return {
+        **{k: v for k, v in os.environ.items() if k not in ('RANK', 'LOCAL_RANK')},
+        'OMP_NUM_THREADS': '1',
+        'PYTHON': sys.executable,
+        'GLOO_SOCKET_IFNAME': 'lo',
+        **changes,
+    }
+
+
+def run(tool, *arguments, cwd, succeeds=True, **env):
+    """Run a tool from the command line.
+
+    Returns:
+        What ``subprocess.run`` does, with ``stdout`` and ``stderr`` as text.
+    """
+    result = subprocess.run(
+        command(tool, *arguments),
+        cwd=cwd,
+        env=environment(**env),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    if succeeds and result.returncode != 0:
+        raise AssertionError(
+            f'{tool} ended with {result.returncode}:\n{result.stdout[-3000:]}\n'
+            f'{result.stderr[-3000:]}'
+        )
+    return result
+
+
+def call(tool, *arguments, cwd):
+    """Call the ``main`` of a tool in this process: starting one costs seconds.
+
+    Returns:
+        What the program ends with: ``None``, or its last line where it fails.
+    """
+    arguments = [str(argument) for argument in arguments]
+    if '--cfg-options' not in arguments:
+        arguments.append('--cfg-options')
+    # Runners of one name share their logger.
+    start = arguments.index('--cfg-options') + 1
+    arguments.insert(start, f'experiment_name={uuid.uuid4().hex}')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(cwd)
+        patch.setenv('LOCAL_RANK', '0')
+        patch.setattr(sys, 'argv', [f'{tool}.py', *arguments])
+        try:
+            load_tool(tool).main()
+        except SystemExit as end:
+            return end.code
+    return None
+
+
+def load_tool(name):
+    """A tool as a module: the folder is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def options(**changes):
+    """``--cfg-options``; ``__`` stands for the dots."""
+    pairs = [f'{key.replace("__", ".")}={value}' for key, value in changes.items()]
+    return ['--cfg-options', *pairs]

@@ -1,0 +1,92 @@
+"""One small training, and the commands that look at its checkpoint."""
+
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tests.tools.command_line import SMALL_CONFIG, call, options, run
+
+PRIOR = np.array([1, 1, 2, 2, 3, 3, 4, 4, 10, 10]) / 40
+
+
+@pytest.fixture(scope='session')
+def small_config(tmp_path_factory):
+    """Path of a config that trains in seconds."""
+    path = tmp_path_factory.mktemp('config') / 'small.py'
+    path.write_text(SMALL_CONFIG)
+    return path
+
+
+@pytest.fixture(scope='session')
+def trained(tmp_path_factory, small_config):
+    """An uninterrupted training: its config, work dir and last checkpoint."""
+    work_dir = tmp_path_factory.mktemp('trained')
+    result = run('train.py', small_config, '--work-dir', work_dir, cwd=work_dir)
+    return SimpleNamespace(
+        config=small_config,
+        work_dir=work_dir,
+        checkpoint=work_dir / 'epoch_6.pth',
+        stdout=result.stdout,
+    )
+
+
+# Runs of tools/test.py by what they write. The first are processes of their own.
+COMMANDS = {
+    'raw.npz': [],
+    'tau.json': ['--rebalance', '--tau', '1.7'],
+    'auto.npz': ['--rebalance', '--tau', 'auto'],
+}
+CALLS = {
+    'validation.npz': options(test_dataloader__dataset__split='val'),
+    'prior.pkl': ['--rebalance', '--target-prior', 'prior.txt'],
+    'tta.npz': ['--tta'],
+}
+
+
+@pytest.fixture(scope='session')
+def tested(tmp_path_factory, trained):
+    """What each run gave: ``path``, ``work_dir`` and, of a process, ``stdout``."""
+    folder = tmp_path_factory.mktemp('tested')
+    np.savetxt(folder / 'prior.txt', PRIOR)
+    runs = {
+        out: SimpleNamespace(path=folder / out, work_dir=folder / f'work_{out}')
+        for out in (*COMMANDS, *CALLS)
+    }
+
+    def arguments(out):
+        places = ['--work-dir', runs[out].work_dir, '--out', runs[out].path]
+        flags = {**COMMANDS, **CALLS}[out]
+        return [trained.config, trained.checkpoint, *places, *flags]
+
+    def start(out):
+        runs[out].stdout = run('test.py', *arguments(out), cwd=folder).stdout
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(start, COMMANDS))
+    for out in CALLS:
+        assert call('test', *arguments(out), cwd=folder) is None, out
+    return runs
+
+
+@pytest.fixture(scope='session')
+def raw(tested):
+    """Scores, labels and training counts of the test set."""
+    return load_scores(tested['raw.npz'].path)
+
+
+@pytest.fixture(scope='session')
+def validation(tested):
+    """Scores, labels and training counts of the validation set."""
+    return load_scores(tested['validation.npz'].path)
+
+
+def load_scores(path):
+    """What ``tools/test.py --out x.npz`` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        return SimpleNamespace(
+            scores=stored['pred_score'].astype(np.float64),
+            targets=stored['gt_label'],
+            counts=stored['class_counts'],
+        )

@@ -1,0 +1,137 @@
+"""tools/test.py reports what scikit-learn and NumPy find in the scores it writes."""
+
+import json
+import re
+
+import cv2
+import mmengine
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from numpy.testing import assert_allclose
+
+from mmgala.datasets import DigitsDataset, LongTailedDataset
+from mmgala.registry import MODELS
+from tests.evaluation.references import expected_metrics
+from tests.reference.rebalance_numpy import rebalance
+from tests.tools.conftest import PRIOR, load_scores
+from tests.tools.tau import best_tau
+
+LIMITS = dict(many=40, few=10)  # of the digits config
+
+
+def logged_metrics(work_dir):
+    """What MMEngine writes beside the log."""
+    (path,) = work_dir.glob('2*/2*.json')
+    return json.loads(path.read_text())
+
+
+def assert_metrics(found, scores, data):
+    expected = expected_metrics(scores, data.targets, data.counts, **LIMITS)
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, abs=1e-4), name
+
+
+@pytest.fixture(scope='module')
+def model(trained):
+    init_default_scope('mmpretrain')
+    model = MODELS.build(Config.fromfile(trained.config).model)
+    checkpoint = torch.load(trained.checkpoint, weights_only=False)
+    model.load_state_dict(checkpoint['state_dict'], strict=False)
+    return model.eval()
+
+
+def model_scores(model, images):
+    """Softmax scores by the network alone: no pipeline, loader or preprocessor."""
+    images = torch.tensor(images).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        return model((images - 78.0) / 96.0, mode='tensor').softmax(dim=1).numpy()
+
+
+@pytest.fixture(scope='module')
+def images():
+    data = DigitsDataset('test')
+    return np.stack([data[i]['img'] for i in range(len(data))]).astype(np.float32)
+
+
+def test_scores_are_those_of_the_network_in_the_order_of_the_data_set(
+    model, images, raw
+):
+    assert_allclose(raw.scores, model_scores(model, images), atol=1e-5)
+    assert raw.targets.tolist() == DigitsDataset('test').get_gt_labels().tolist()
+
+
+def test_counts_are_those_of_the_training_set(raw):
+    data = LongTailedDataset(DigitsDataset('train'), imbalance_factor=50)
+
+    assert raw.counts.tolist() == np.bincount(data.get_gt_labels()).tolist()
+
+
+def test_metrics_are_those_of_the_written_scores(tested, raw):
+    assert_metrics(logged_metrics(tested['raw.npz'].work_dir), raw.scores, raw)
+
+
+def test_the_training_has_learnt_something_and_is_biased(raw):
+    predicted = raw.scores.argmax(axis=1)
+
+    assert (predicted == raw.targets).mean() > 0.3
+    mass = raw.scores.sum(axis=0)
+    assert mass.max() > 3 * mass.min()
+
+
+def test_rebalanced_metrics_equal_numpy(tested, raw):
+    metrics = json.loads(tested['tau.json'].path.read_text())
+
+    assert_metrics(metrics, rebalance(raw.scores, 1.7), raw)
+    assert 'tau=1.7, over the whole test set' in tested['tau.json'].stdout
+
+
+def test_rebalancing_changes_the_metrics(tested):
+    metrics = json.loads(tested['tau.json'].path.read_text())
+
+    assert metrics != logged_metrics(tested['raw.npz'].work_dir)
+
+
+def test_tau_auto_is_the_best_on_the_validation_scores(tested, validation):
+    """Test labels play no part: the strength follows from validation data alone."""
+    expected, curve = best_tau(validation.scores, validation.targets)
+
+    stdout = tested['auto.npz'].stdout
+    rows = re.findall(r'^(\d\.\d\d) +(\d+\.\d\d) .*$', stdout, re.MULTILINE)
+    assert [float(tau) for tau, _ in rows] == [i / 10 for i in range(31)]
+    assert_allclose([float(accuracy) for _, accuracy in rows], curve, atol=0.0051)
+    (chosen,) = re.findall(r'^(\S+) .*<- chosen$', stdout, re.MULTILINE)
+    assert float(chosen) == expected
+    assert f're-balanced with tau={expected:g}, over' in stdout
+    assert 'WARNING: the validation set' not in stdout
+
+
+def test_tau_auto_rebalances_the_test_scores_by_that_strength(tested, raw, validation):
+    tau, _ = best_tau(validation.scores, validation.targets)
+
+    auto = load_scores(tested['auto.npz'].path)
+
+    assert tau > 0
+    assert_allclose(auto.scores, rebalance(raw.scores, tau), rtol=1e-3, atol=1e-6)
+
+
+def test_target_prior_from_a_file_and_predictions_as_pickle(tested, raw):
+    predictions = mmengine.load(tested['prior.pkl'].path)
+
+    scores = np.stack([p['pred_score'].numpy() for p in predictions])
+    expected = rebalance(raw.scores, 1.0, target_prior=PRIOR)
+    assert_allclose(scores, expected, rtol=1e-3, atol=1e-6)
+    assert [int(p['gt_label']) for p in predictions] == raw.targets.tolist()
+    assert_metrics(logged_metrics(tested['prior.pkl'].work_dir), expected, raw)
+
+
+def test_tta_is_the_mean_score_of_image_and_mirror_image(tested, model, images, raw):
+    mirrored = np.stack([cv2.flip(image, 1) for image in images])
+    expected = (model_scores(model, images) + model_scores(model, mirrored)) / 2
+
+    tta = load_scores(tested['tta.npz'].path)
+
+    assert_allclose(tta.scores, expected, atol=1e-5)
+    assert abs(expected - raw.scores).max() > 0.1
