@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tests.distributed.training import BATCH_SIZES, train
+from tests.distributed.training import (
+    BATCH_SIZES,
+    NUM_CLASSES,
+    mixed_batch,
+    train,
+    train_with_mixup_on_one_rank,
+)
+from tests.reference.gala_numpy import Gala
 
 TRAININGS = [('paper', 'hard'), ('official', 'hard'), ('paper', 'soft')]
 TOLERANCE = dict(rtol=1e-6, atol=1e-6)
@@ -68,3 +75,20 @@ def test_the_training_moves_weights_and_statistics(single):
     for result in single.values():
         assert result['loss'][-1] != result['loss'][0]
         assert result['statistics']['pos_grad'].min() > 0
+
+
+@pytest.mark.parametrize('variant', ['paper', 'official'])
+def test_one_rank_may_have_soft_labels_where_another_has_class_indices(
+    rank_pool, variant
+):
+    """MMPretrain draws whether a batch is mixed on each rank by itself."""
+    ranks = rank_pool.run(train_with_mixup_on_one_rank, 2, variant=variant)
+
+    expected = Gala(NUM_CLASSES, variant=variant)
+    for _ in range(2):
+        batches = [mixed_batch(kind) for kind in ('hard', 'soft')]
+        sums = [expected.evaluate(*batch)[2:] for batch in batches]
+        expected.accumulate(*np.sum(sums, axis=0), batch_size=7)
+    for rank in ranks:
+        assert_allclose(rank['pos_grad'], expected.theta, rtol=1e-5, atol=1e-6)
+        assert_allclose(rank['neg_grad'], expected.phi, rtol=1e-5, atol=1e-6)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mmgala.models import GALALoss
-from tests.batches import random_target
+from tests.batches import random_logits, random_target
 
 NUM_CLASSES, NUM_FEATURES = 6, 5
 # Of the batches of 5, four ranks get 2, 2, 1 and 0; of that of 1, only one gets it.
@@ -96,3 +96,19 @@ def train(
         statistics={n: b.numpy() for n, b in model.loss.named_buffers()},
         weights={n: p.detach().numpy() for n, p in model.named_parameters()},
     )
+
+
+def mixed_batch(kind: str) -> tuple[Tensor, Tensor]:
+    """One rank's batch: 4 samples with class indices or 3 with soft labels."""
+    size = {'hard': 4, 'soft': 3}[kind]
+    target = random_target(kind, size, NUM_CLASSES)
+    return random_logits(size, NUM_CLASSES), target
+
+
+def train_with_mixup_on_one_rank(rank: int, world_size: int, variant: str) -> dict:
+    """Two steps in which rank 0 has class indices and rank 1 soft labels."""
+    loss_module = GALALoss(NUM_CLASSES, variant=variant)
+    logits, target = mixed_batch(('hard', 'soft')[rank])
+    for _ in range(2):
+        loss_module(logits.requires_grad_(), target).backward()
+    return {n: b.numpy() for n, b in loss_module.named_buffers()}

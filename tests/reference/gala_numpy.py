@@ -25,10 +25,11 @@ def margins_soft(theta, phi, targets, lambda_pos=1.0, lambda_neg=1.0, eps=1e-3):
     num_samples, num_classes = targets.shape
     margins = np.zeros((num_samples, num_classes))
     for i in range(num_samples):
+        mixed = [k for k in range(num_classes) if targets[i, k] != 0]
         for j in range(num_classes):
             margins[i, j] = lambda_pos * (1 - targets[i, j]) * math.log(theta[j] + eps)
-            for k in range(num_classes):
-                if k != j and targets[i, k] != 0:
+            for k in mixed:
+                if k != j:
                     log_phi = math.log(phi[k] + eps)
                     margins[i, j] -= lambda_neg * targets[i, k] * log_phi
     return margins
@@ -38,7 +39,9 @@ def margins_official(theta, phi, targets, lambda_1=1.0, lambda_2=1.0, eps=1e-3):
     """Authors' code: theta on every logit; phi on the whole row, where it cancels."""
     margins = np.zeros((len(targets), len(theta)))
     for i, target in enumerate(targets):
-        row = sum(t * math.log(f + eps) for t, f in zip(target, phi, strict=True))
+        row = 0.0
+        for k in range(len(phi)):
+            row += target[k] * math.log(phi[k] + eps)
         for j in range(len(theta)):
             margins[i, j] = lambda_1 * math.log(theta[j] + eps) - lambda_2 * row
     return margins
@@ -120,6 +123,12 @@ class Gala:
 
     def step(self, logits, target, weights=None):
         """Loss ``(N,)`` and logit gradient ``(N, C)``; then the statistics grow."""
+        losses, gradients, theta, phi = self.evaluate(logits, target, weights)
+        self.accumulate(theta, phi, len(losses))
+        return losses, gradients
+
+    def evaluate(self, logits, target, weights=None):
+        """Loss, logit gradient, and what the batch would add to theta and phi."""
         logits = np.asarray(logits, dtype=np.float64)
         target = np.asarray(target)
         hard = target.ndim == 1
@@ -127,17 +136,10 @@ class Gala:
         adjusted = logits + self._margins(target, targets)
         losses, gradients = cross_entropy(adjusted, targets)
         sums = gradient_sums_hard if hard else gradient_sums_soft
-        self._accumulate(*sums(softmax(adjusted), target, weights), len(logits))
-        return losses, gradients
+        return losses, gradients, *sums(softmax(adjusted), target, weights)
 
-    def _margins(self, target, targets):
-        if self.variant == 'official':
-            return margins_official(self.theta, self.phi, targets, *self.lambdas)
-        if target.ndim == 1:
-            return margins_hard(self.theta, self.phi, target, *self.lambdas)
-        return margins_soft(self.theta, self.phi, targets, *self.lambdas)
-
-    def _accumulate(self, theta, phi, batch_size):
+    def accumulate(self, theta, phi, batch_size):
+        """Add the sums of a batch."""
         if self.variant == 'paper':
             self.theta += theta
             self.phi += phi
@@ -146,3 +148,10 @@ class Gala:
             self.phi_sum += phi / batch_size
             self.theta += self.theta_sum
             self.phi += self.phi_sum
+
+    def _margins(self, target, targets):
+        if self.variant == 'official':
+            return margins_official(self.theta, self.phi, targets, *self.lambdas)
+        if target.ndim == 1:
+            return margins_hard(self.theta, self.phi, target, *self.lambdas)
+        return margins_soft(self.theta, self.phi, targets, *self.lambdas)

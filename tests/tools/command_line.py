@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -85,6 +86,14 @@ def call(tool, *arguments, cwd):
         except SystemExit as end:
             return end.code
     return None
+
+
+def assert_one_line(end, message):
+    """Check that a program ended with one line that matches ``message``."""
+    assert isinstance(end, str), end
+    assert end.startswith('error: ')
+    assert len(end.splitlines()) == 1
+    assert re.search(message, end), end
 
 
 def load_tool(name):

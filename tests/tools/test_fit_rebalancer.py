@@ -1,18 +1,18 @@
 """tools/fit_rebalancer.py: a fitted model re-balances single images as NumPy does."""
 
-import ast
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmpretrain import ImageClassificationInferencer
 from numpy.testing import assert_allclose
 
 from mmgala.datasets import DigitsDataset
 from tests.reference.rebalance_numpy import rebalance
-from tests.tools.command_line import call, run
+from tests.tools.command_line import assert_one_line, call, run
 from tests.tools.conftest import PRIOR, load_scores
 from tests.tools.tau import best_tau
 
@@ -159,14 +159,7 @@ def test_gala_head_with_its_default_loss_keeps_it(tmp_path, trained):
 
 def head_of(weights):
     """The head in the config that was written beside the weights."""
-    tree = ast.parse(weights.with_suffix('.py').read_text())
-    (model,) = (
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and node.targets[0].id == 'model'
-    )
-    (head,) = (keyword.value for keyword in model.keywords if keyword.arg == 'head')
-    return eval(compile(ast.Expression(head), str(weights), 'eval'), {'dict': dict})
+    return Config.fromfile(weights.with_suffix('.py')).model.head
 
 
 LINEAR = 'A re-balancer goes into a linear head'
@@ -190,10 +183,3 @@ def test_config_that_cannot_be_fitted_is_refused(tmp_path, trained, changes, mes
 
     assert_one_line(end, message)
     assert not (tmp_path / 'out.pth').exists()
-
-
-def assert_one_line(end, message):
-    assert isinstance(end, str)
-    assert len(end.splitlines()) == 1
-    with pytest.raises(ValueError, match=message):
-        raise ValueError(end)

@@ -193,18 +193,21 @@ class GALALoss(Float32BuffersMixin):
     @torch.no_grad()
     def _accumulate(self, batch_sums: Tensor, batch_size: int) -> None:
         """Add a batch's sums, ``(1 or 2, C)``, over all ranks to the statistics."""
+        # Always (2, C): labels of another rank may be mixed where these are not.
+        batch_sums = batch_sums.expand(2, -1)
         if self.variant == 'paper':
+            batch_sums = batch_sums.contiguous()
             all_reduce(batch_sums)
         else:
             # The authors divide by the batch size: the one of all ranks together.
             size = batch_sums.new_full((1,), batch_size)
             packed = torch.cat((batch_sums.flatten(), size))
             all_reduce(packed)
-            batch_sums = packed[:-1].view_as(batch_sums) / packed[-1].clamp(min=1)
-            self.running_sums += batch_sums
-            batch_sums = self.running_sums
+            sums, size = packed[:-1].view(2, -1), packed[-1]
+            self.running_sums += sums / size.clamp(min=1)
+            batch_sums = self.running_sums * (size > 0)  # nothing seen is no step
         self.pos_grad += batch_sums[0]
-        self.neg_grad += batch_sums[-1]
+        self.neg_grad += batch_sums[1]
 
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""
