@@ -119,16 +119,17 @@ def draw(
     return paths
 
 
-def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation over runs."""
-    return f'{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}'
+def cells(runs: Sequence[Mapping[str, float]]) -> list[str]:
+    """Mean ± standard deviation over runs, a string a column; `-` without classes."""
+    values = ([run[key] for run in runs if key in run] for key in COLUMNS)
+    return [f'{np.mean(v):.1f} ± {np.std(v, ddof=1):.1f}' if v else '-' for v in values]
 
 
 def table(rows: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> Table:
     """Table of mean ± standard deviation, a row a method."""
     result = Table('', *COLUMNS.values(), title=title, title_justify='left')
     for name, runs in rows.items():
-        result.add_row(name, *(spread([run[key] for run in runs]) for key in COLUMNS))
+        result.add_row(name, *cells(runs))
     return result
 
 
@@ -139,6 +140,5 @@ def markdown(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
         '|---|' + '---:|' * len(COLUMNS),
     ]
     for name, runs in rows.items():
-        cells = [spread([run[key] for run in runs]) for key in COLUMNS]
-        lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
+        lines.append(f'| {name} | ' + ' | '.join(cells(runs)) + ' |')
     return '\n'.join(lines)
