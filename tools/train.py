@@ -5,9 +5,13 @@ import os
 
 from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
-from mmgala.engine.checkpoint import check_fits, read_checkpoint
+from mmgala.engine.checkpoint import (
+    check_fits,
+    read_checkpoint,
+    read_latest_checkpoint,
+)
 from mmgala.engine.image_errors import name_unreadable_images
 from mmgala.engine.launch import (
     check_work_dir,
@@ -93,13 +97,17 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
                 cfg[f'{split}_dataloader'].persistent_workers = False
 
 
-def check_start(cfg: Config) -> dict | None:
-    """Checkpoint to resume from, checked; None where training starts anew."""
+def check_start(cfg: Config) -> tuple[str, dict] | None:
+    """Checkpoint to resume from and its path; None where training starts anew."""
     if not cfg.get('resume'):
         check_work_dir(cfg.work_dir)
         return None
-    path = cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)
-    return None if path is None else dict(path=path, checkpoint=read_checkpoint(path))
+    if cfg.get('load_from'):
+        return cfg.load_from, read_checkpoint(cfg.load_from)
+    start = read_latest_checkpoint(cfg.work_dir)
+    if start is not None:
+        cfg.load_from = start[0]
+    return start
 
 
 def main() -> None:
@@ -113,7 +121,8 @@ def main() -> None:
         build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
         runner = build(cfg)
         if start is not None:
-            check_fits(start['checkpoint'], runner.model, start['path'])
+            path, checkpoint = start
+            check_fits(checkpoint, runner.model, path)
         runner.train()
 
 

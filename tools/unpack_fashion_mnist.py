@@ -10,6 +10,7 @@ import argparse
 import gzip
 import hashlib
 import os
+import zlib
 from pathlib import Path
 
 from mmgala.engine.launch import one_line_errors
@@ -60,7 +61,7 @@ def unpack(source: Path, destination: Path) -> None:
 def _gunzip(path: Path) -> bytes:
     try:
         return gzip.decompress(path.read_bytes())
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise ValueError(f'{path} is damaged ({error}).') from error
 
 

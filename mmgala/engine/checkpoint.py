@@ -1,6 +1,7 @@
 """Look at a checkpoint before anything is built on it."""
 
 import contextlib
+import logging
 import os
 import pickle
 import re
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer
+from mmengine.logging import HistoryBuffer, print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
@@ -44,6 +45,38 @@ def read_checkpoint(path: str | Path) -> dict:
     return checkpoint
 
 
+def read_latest_checkpoint(work_dir: str | Path) -> tuple[str, dict] | None:
+    """Read the checkpoint that a training in ``work_dir`` continues from.
+
+    MMEngine notes the last one in a file. A kill can hit the writing of either: then
+    it is the newest checkpoint that is whole.
+
+    Args:
+        work_dir: of the training.
+
+    Returns:
+        Path and content; ``None`` where there are no checkpoints.
+
+    Raises:
+        ValueError: if there are checkpoints and none can be read.
+    """
+    work_dir = Path(work_dir)
+    saved = [p for p in work_dir.glob('*.pth') if not p.name.startswith('best_')]
+    candidates = sorted(saved, key=lambda p: p.stat().st_mtime_ns, reverse=True)
+    note = work_dir / 'last_checkpoint'
+    noted = note.read_text().strip() if note.is_file() else ''
+    if noted:
+        candidates.insert(0, Path(noted))
+    for path in candidates:
+        try:
+            return str(path), read_checkpoint(path)
+        except (FileNotFoundError, ValueError) as error:
+            print_log(str(error), logger='current', level=logging.WARNING)
+    if candidates:
+        raise ValueError(f'{work_dir} holds no checkpoint that can be read.')
+    return None
+
+
 def _why_unreadable(error: Exception) -> str:
     # PyTorch's own advice here is to load such a file in the unsafe way.
     blocked = re.search(r'GLOBAL (\w[\w.]*)', str(error))
@@ -60,7 +93,7 @@ def _why_unreadable(error: Exception) -> str:
 @contextlib.contextmanager
 def _mmengine_globals() -> Iterator[None]:
     """Allow the data types that MMEngine saves beside the weights."""
-    core = np._core if hasattr(np, '_core') else np.core  # type: ignore[attr-defined]
+    core: Any = getattr(np, '_core' if hasattr(np, '_core') else 'core')
     allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype]
     allowed += {type(np.dtype(kind)) for kind in ('b1', 'i4', 'i8', 'u4', 'f4', 'f8')}
     for function in (core.multiarray._reconstruct, core.multiarray.scalar):

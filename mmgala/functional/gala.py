@@ -7,8 +7,6 @@ Symbols: logits :math:`z_{ij}` of sample :math:`i` and class :math:`j`, label
 :math:`k = y_i`, :math:`\theta_j` = ``pos_grad``, :math:`\phi_k` = ``neg_grad``.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -181,11 +179,11 @@ def gradient_sums_from_loss(
         ``(pos, neg)``, each ``(C,)`` float32. Samples whose loss is not finite add
         nothing.
     """
-    loss = loss.detach().float()
-    grad = torch.expm1(-loss)  # minus the gradient
+    # Operations are few and in place: on small batches they cost more than the sums.
+    loss = loss.float().nan_to_num(nan=0.0, posinf=0.0)
+    grad = loss.neg_().expm1_()  # minus 1 - p at the label
     if weight is not None:
-        grad = grad * weight
-    grad = torch.where(loss < math.inf, grad, 0.0)  # false for NaN, too
+        grad *= weight
     pos = grad.new_zeros(num_classes).index_add_(0, target.long(), grad, alpha=-1)
     return pos, pos.clone()
 

@@ -145,7 +145,7 @@ class PredictionRebalancer(Float32BuffersMixin):
         for name in ('class_mass', 'target_prior'):
             stored = state_dict.get(prefix + name)
             if stored is not None:
-                setattr(self, name, torch.zeros_like(stored, device=self.tau.device))
+                setattr(self, name, self.tau.new_zeros(stored.shape))
         stored_tau = state_dict.get(prefix + 'tau')
         if stored_tau is not None and float(stored_tau) != float(self.tau):
             print_log(

@@ -9,7 +9,7 @@ import pytest
 from mmpretrain.datasets import BaseDataset, CustomDataset
 
 
-@pytest.fixture()
+@pytest.fixture
 def labelled(tmp_path):
     """Factory: an MMPretrain data set with these labels; sample i's path is i.png."""
 
@@ -18,7 +18,8 @@ def labelled(tmp_path):
         if num_classes is not None:
             metainfo['classes'] = [f'name{c}' for c in range(num_classes)]
         samples = [
-            {'img_path': f'{i}.png', 'gt_label': label} for i, label in enumerate(labels)
+            {'img_path': f'{i}.png', 'gt_label': label}
+            for i, label in enumerate(labels)
         ]
         ann_file = tmp_path / 'annotations.json'
         ann_file.write_text(json.dumps({'metainfo': metainfo, 'data_list': samples}))
@@ -27,7 +28,7 @@ def labelled(tmp_path):
     return make
 
 
-@pytest.fixture()
+@pytest.fixture
 def balanced(labelled):
     """Factory: ``per_class`` samples of each class, in a shuffled order."""
 
@@ -39,7 +40,7 @@ def balanced(labelled):
     return make
 
 
-@pytest.fixture()
+@pytest.fixture
 def image_folder(tmp_path):
     """A ``CustomDataset`` of generated images in a folder per class: 8, 5 and 2."""
     root = tmp_path / 'images'

@@ -87,7 +87,7 @@ def test_negative_label_is_refused_where_the_number_of_classes_is_unknown(labell
         count_classes(labelled([0, -2]))
 
 
-@pytest.fixture()
+@pytest.fixture
 def multi_label(tmp_path):
     def make(labels):
         samples = [{'img_path': 'x.png', 'gt_label': label} for label in labels]
@@ -115,7 +115,9 @@ def test_several_category_ids_are_refused_with_the_sample():
 def test_unlabelled_data_set_is_refused(image_folder):
     unlabelled = CustomDataset(data_root=image_folder.data_root, with_label=False)
 
-    with pytest.raises(ValueError, match="CustomDataset has samples without 'gt_label'"):
+    with pytest.raises(
+        ValueError, match="CustomDataset has samples without 'gt_label'"
+    ):
         dataset_labels(unlabelled)
 
 

@@ -12,7 +12,12 @@ from mmengine.model import BaseTTAModel
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmgala.engine.checkpoint import check_fits, read_checkpoint, unwrap_model
+from mmgala.engine.checkpoint import (
+    check_fits,
+    read_checkpoint,
+    read_latest_checkpoint,
+    unwrap_model,
+)
 from mmgala.registry import MODELS
 from tests.engine.small_training import small_config, train
 
@@ -39,7 +44,9 @@ def attacks(victim):
         'eval': Calls(eval, f'open({str(victim)!r}, "w")'),
         'Path.touch': Calls(Path.touch, victim),
         'inside a buffer': HistoryBuffer([Calls(os.system, f'touch {victim}')], [1]),
-        'inside an array': np.array([Calls(os.system, f'touch {victim}')], dtype=object),
+        'inside an array': np.array(
+            [Calls(os.system, f'touch {victim}')], dtype=object
+        ),
     }
 
 
@@ -75,7 +82,11 @@ def test_the_attacks_above_succeed_where_nobody_looks(tmp_path, attack):
 
 @pytest.mark.parametrize(
     ('owner', 'name'),
-    [(HistoryBuffer, '__init__'), (HistoryBuffer, 'register_statistics'), (OrderedDict, 'mean')],
+    [
+        (HistoryBuffer, '__init__'),
+        (HistoryBuffer, 'register_statistics'),
+        (OrderedDict, 'mean'),
+    ],
 )
 def test_getattr_is_allowed_for_the_methods_of_a_history_buffer_only(
     tmp_path, owner, name
@@ -123,7 +134,9 @@ def test_truncated_checkpoint_is_refused(tmp_path, trained, kept):
     path = tmp_path / 'truncated.pth'
     path.write_bytes(content[: int(kept * len(content))])
 
-    with pytest.raises(ValueError, match=r'truncated\.pth cannot be read; it is') as error:
+    with pytest.raises(
+        ValueError, match=r'truncated\.pth cannot be read; it is'
+    ) as error:
         read_checkpoint(path)
 
     assert len(str(error.value).splitlines()) == 1
@@ -151,6 +164,65 @@ def test_file_without_a_state_dict_is_refused(tmp_path, content):
 def test_missing_checkpoint_is_named(tmp_path, name):
     with pytest.raises(FileNotFoundError, match='Checkpoint .* does not exist'):
         read_checkpoint(tmp_path / name)
+
+
+@pytest.fixture
+def work_dir(tmp_path):
+    """Three checkpoints, written one after the other, and MMEngine's note."""
+    for epoch in (1, 2, 3):
+        path = tmp_path / f'epoch_{epoch}.pth'
+        torch.save({'state_dict': {'epoch': torch.tensor(epoch)}}, path)
+        os.utime(path, ns=(0, epoch * 10**9))
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
+    return tmp_path
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+    os.utime(path, ns=(0, 9 * 10**9))
+
+
+def test_latest_checkpoint_is_the_noted_one(work_dir):
+    (work_dir / 'last_checkpoint').write_text(str(work_dir / 'epoch_2.pth'))
+
+    path, checkpoint = read_latest_checkpoint(work_dir)
+
+    assert path == str(work_dir / 'epoch_2.pth')
+    assert checkpoint['state_dict']['epoch'] == 2
+
+
+@pytest.mark.parametrize(
+    ('damage', 'epoch'),
+    [
+        (lambda folder: (folder / 'last_checkpoint').write_text(''), 3),
+        (lambda folder: (folder / 'last_checkpoint').unlink(), 3),
+        (lambda folder: (folder / 'last_checkpoint').write_text('/old/x.pth'), 3),
+        (lambda folder: truncate(folder / 'epoch_3.pth'), 2),
+        (lambda folder: (folder / 'epoch_3.pth').unlink(), 2),
+    ],
+    ids=['empty note', 'no note', 'moved', 'truncated', 'deleted'],
+)
+def test_latest_whole_checkpoint_is_found_after_a_kill(work_dir, damage, epoch):
+    torch.save({'state_dict': {'epoch': torch.tensor(9)}}, work_dir / 'best_top1.pth')
+    damage(work_dir)
+
+    path, checkpoint = read_latest_checkpoint(work_dir)
+
+    assert path == str(work_dir / f'epoch_{epoch}.pth')
+    assert checkpoint['state_dict']['epoch'] == epoch
+
+
+def test_no_checkpoint_to_continue_from(tmp_path):
+    assert read_latest_checkpoint(tmp_path) is None
+    assert read_latest_checkpoint(tmp_path / 'not_there') is None
+
+
+def test_only_broken_checkpoints_to_continue_from(work_dir):
+    for epoch in (1, 2, 3):
+        truncate(work_dir / f'epoch_{epoch}.pth')
+
+    with pytest.raises(ValueError, match='holds no checkpoint that can be read'):
+        read_latest_checkpoint(work_dir)
 
 
 def build_model(num_classes=10, **head):

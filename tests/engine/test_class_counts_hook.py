@@ -76,9 +76,7 @@ def test_test_from_a_checkpoint_alone_reports_the_groups(tmp_path, trained, coun
         assert metrics[name] == pytest.approx(expected), name
 
 
-def test_counts_of_a_training_without_the_hook_come_from_its_data_set(
-    tmp_path, counts
-):
+def test_counts_of_a_training_without_the_hook_come_from_its_data_set(tmp_path, counts):
     _, path = train(small_config(tmp_path / 'train', custom_hooks=[]))
     assert 'class_counts' not in torch.load(path, weights_only=False)['meta']
 
@@ -98,7 +96,9 @@ def test_counts_of_the_training_go_before_those_of_the_test_set(
         imbalance_factor=1,
         max_count=2,
         dataset=dict(
-            type='mmgala.DigitsDataset', split='test', pipeline=[dict(type='PackInputs')]
+            type='mmgala.DigitsDataset',
+            split='test',
+            pipeline=[dict(type='PackInputs')],
         ),
     )
     metrics, scores, targets = run_test(
@@ -120,7 +120,7 @@ class StepCounter(Hook):
         self.steps += 1
 
 
-@pytest.fixture()
+@pytest.fixture
 def annotated(tmp_path):
     """Factory: dataloader config of images with these labels."""
 

@@ -35,7 +35,9 @@ def test_whole_image_is_loaded_as_before(tmp_path, png, backend):
 
 
 @pytest.mark.parametrize('backend', ['cv2', 'pillow'])
-@pytest.mark.parametrize('damage', ['empty', 'garbage', 'header only', 'half', 'missing'])
+@pytest.mark.parametrize(
+    'damage', ['empty', 'garbage', 'header only', 'half', 'missing']
+)
 def test_broken_image_is_named(tmp_path, png, backend, damage):
     path = tmp_path / 'broken.png'
     content = {

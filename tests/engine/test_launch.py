@@ -133,7 +133,9 @@ def test_dataloaders_are_completed_and_what_is_set_stays():
 
     set_dataloader_defaults(cfg, pin_memory=False)
 
-    loaders = {name: dict(cfg[f'{name}_dataloader']) for name in ('train', 'val', 'test')}
+    loaders = {
+        name: dict(cfg[f'{name}_dataloader']) for name in ('train', 'val', 'test')
+    }
     collate = dict(type='default_collate')
     rest = dict(pin_memory=False, collate_fn=collate)
     assert loaders == {
@@ -149,7 +151,9 @@ def test_dataloaders_are_completed_and_what_is_set_stays():
 
 
 def test_detection_keeps_its_own_collate_function_and_absent_loaders_stay_absent():
-    cfg = Config(dict(default_scope='mmdet', train_dataloader=dict(), val_dataloader=None))
+    cfg = Config(
+        dict(default_scope='mmdet', train_dataloader=dict(), val_dataloader=None)
+    )
 
     set_dataloader_defaults(cfg)
 
@@ -169,7 +173,9 @@ def test_no_launcher_starts_nothing():
 def test_mpi_needs_gpus(monkeypatch):
     monkeypatch.setattr('mmgala.engine.launch.get_device', lambda: 'cpu')
 
-    with pytest.raises(ValueError, match='launcher=mpi needs GPUs; .* pytorch or slurm'):
+    with pytest.raises(
+        ValueError, match='launcher=mpi needs GPUs; .* pytorch or slurm'
+    ):
         set_launcher(Config(), 'mpi')
 
 
@@ -179,7 +185,10 @@ def test_mpi_needs_gpus(monkeypatch):
         (ValueError('tau is wrong'), 'error: tau is wrong'),
         (TypeError('no labels'), 'error: no labels'),
         (FileNotFoundError('x is not there'), 'error: x is not there'),
-        (AssertionError('failed to load image: a.png'), 'error: failed to load image: a.png'),
+        (
+            AssertionError('failed to load image: a.png'),
+            'error: failed to load image: a.png',
+        ),
         (ValueError('two\n  lines'), 'error: two   lines'),
         (AssertionError(), 'error: AssertionError'),
         (

@@ -6,7 +6,7 @@ import pytest
 from mmengine.logging import MMLogger
 
 
-@pytest.fixture()
+@pytest.fixture
 def log_records():
     """Records that go to MMEngine's current logger during the test."""
     records = []

@@ -37,4 +37,9 @@ def test_one_rank_too_few_samples_are_refused_on_all(rank_pool):
         rank_pool.run(run_test, 2, num_samples=3, rebalanced=True)
 
     message = 'mass of 4 classes from 3 samples'
-    assert str(failure.value).count(f'ValueError: Re-balancing cannot estimate the {message}') == 2
+    assert (
+        str(failure.value).count(
+            f'ValueError: Re-balancing cannot estimate the {message}'
+        )
+        == 2
+    )

@@ -7,7 +7,7 @@ from mmgala.evaluation import ScoreDump
 from tests.evaluation.predictions import as_samples, biased_scores, evaluate
 
 
-@pytest.fixture()
+@pytest.fixture
 def predictions():
     return biased_scores(23, 4)
 

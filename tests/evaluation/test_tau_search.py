@@ -72,7 +72,7 @@ def test_balanced_validation_set_gives_the_plain_class_mass_and_accuracy():
 
 
 def test_grid_is_0_to_3_by_tenths():
-    assert TAU_GRID == tuple(round(0.1 * i, 1) for i in range(31))
+    assert tuple(round(0.1 * i, 1) for i in range(31)) == TAU_GRID
 
 
 @pytest.mark.parametrize('taus', [(0.0, 3.0), (3.0, 0.0)])
@@ -96,13 +96,18 @@ def test_printed_curve_marks_the_choice_only():
     marked = [line for line in lines if 'chosen' in line]
     assert len(marked) == 1
     assert float(marked[0].split()[0]) == search.tau
-    assert float(marked[0].split()[1]) == pytest.approx(max(search.accuracies), abs=0.01)
+    assert float(marked[0].split()[1]) == pytest.approx(
+        max(search.accuracies), abs=0.01
+    )
 
 
 def test_printed_curve_of_a_single_accuracy():
     search = search_tau(torch.eye(2), torch.tensor([0, 1]), taus=(0.0, 0.5))
 
-    assert str(search).splitlines()[1:] == ['0.00  100.00    <- chosen', '0.50  100.00  ']
+    assert str(search).splitlines()[1:] == [
+        '0.00  100.00    <- chosen',
+        '0.50  100.00  ',
+    ]
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,14 @@ def test_a_confident_sample_keeps_its_small_gradient():
     assert_close(pos[0].item(), 1e-9, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize('bad', [float('nan'), float('inf')])
+def test_a_loss_that_is_not_finite_adds_nothing(bad):
+    loss, labels = torch.tensor([bad, 0.5]), torch.tensor([0, 1])
+    pos, neg = gradient_sums_from_loss(loss, labels, 3)
+    expected = 1 - torch.exp(torch.tensor(-0.5)).item()
+    assert pos.tolist() == neg.tolist() == pytest.approx([0.0, expected, 0.0])
+
+
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('bad', [float('nan'), float('inf')])
 def test_only_rows_with_non_finite_logits_add_nothing(bad, kind):

@@ -68,7 +68,9 @@ def test_fitted_says_whether_there_is_a_class_mass(scores):
 
 def test_fitting_again_forgets_the_first_fit(scores):
     twice = PredictionRebalancer().fit(scores[:20]).fit(scores[20:])
-    assert torch.equal(twice.class_mass, PredictionRebalancer().fit(scores[20:]).class_mass)
+    assert torch.equal(
+        twice.class_mass, PredictionRebalancer().fit(scores[20:]).class_mass
+    )
 
 
 def test_half_logits_are_adjusted_in_float32(logits):

@@ -33,9 +33,10 @@ def command(tool, *arguments):
 
 
 def environment(**changes):
-    """Environment of a command: one thread a process, this interpreter."""
+    """Environment of a command: the CPU, a thread a process, this interpreter."""
     return {
         **{k: v for k, v in os.environ.items() if k not in ('RANK', 'LOCAL_RANK')},
+        'CUDA_VISIBLE_DEVICES': '',
         'OMP_NUM_THREADS': '1',
         'PYTHON': sys.executable,
         'GLOO_SOCKET_IFNAME': 'lo',
@@ -66,7 +67,9 @@ def run(tool, *arguments, cwd, succeeds=True, **env):
 
 
 def call(tool, *arguments, cwd):
-    """Call the ``main`` of a tool in this process: starting one costs seconds.
+    """Call the ``main`` of a tool in this process, on the CPU.
+
+    Starting a process costs seconds.
 
     Returns:
         What the program ends with: ``None``, or its last line where it fails.
@@ -80,6 +83,7 @@ def call(tool, *arguments, cwd):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(cwd)
         patch.setenv('LOCAL_RANK', '0')
+        patch.setattr('mmengine.device.utils.DEVICE', 'cpu')
         patch.setattr(sys, 'argv', [f'{tool}.py', *arguments])
         try:
             load_tool(tool).main()

@@ -12,7 +12,7 @@ from mmgala.datasets import DigitsDataset
 from tests.tools.command_line import assert_one_line, call, options, run
 
 
-@pytest.fixture()
+@pytest.fixture
 def checkpoints(tmp_path, trained):
     """Folder with a truncated, a malicious and a foreign checkpoint."""
     content = trained.checkpoint.read_bytes()
@@ -22,7 +22,7 @@ def checkpoints(tmp_path, trained):
     return tmp_path
 
 
-@pytest.fixture()
+@pytest.fixture
 def priors(tmp_path):
     """Folder with class shares that are wrong in one way each."""
     np.savetxt(tmp_path / 'short.txt', np.full(9, 1 / 9))
@@ -39,7 +39,10 @@ def priors(tmp_path):
         ('nothing.pth', r'Checkpoint nothing\.pth does not exist'),
         ('truncated.pth', r'Checkpoint truncated\.pth cannot be read'),
         ('empty.pth', r'Checkpoint empty\.pth cannot be read'),
-        ('other.pth', r"other\.pth does not fit the config: it lacks \d+ of the model's"),
+        (
+            'other.pth',
+            r"other\.pth does not fit the config: it lacks \d+ of the model's",
+        ),
     ],
 )
 def test_checkpoint_that_cannot_be_used(checkpoints, trained, tool, name, message):
@@ -59,11 +62,15 @@ def test_checkpoint_that_cannot_be_used(checkpoints, trained, tool, name, messag
     ],
     ids=['test', 'fit_rebalancer', 'train --resume'],
 )
-def test_checkpoint_of_another_number_of_classes(tmp_path, trained, tool, before, after):
+def test_checkpoint_of_another_number_of_classes(
+    tmp_path, trained, tool, before, after
+):
     end = call(tool, trained.config, *before, trained.checkpoint, *after,
                *options(model__head__num_classes=7), cwd=tmp_path)  # fmt: skip
 
-    assert_one_line(end, r'epoch_6\.pth does not fit .* \(10,\) in the checkpoint and \(7,')
+    assert_one_line(
+        end, r'epoch_6\.pth does not fit .* \(10,\) in the checkpoint and \(7,'
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,11 +152,12 @@ def test_rebalancing_a_model_without_scores(tmp_path, trained):
     assert_one_line(end, r'to carry class scores \(`pred_score`\)')
 
 
-def test_tau_auto_on_the_test_set_itself_warns_loudly(tmp_path, trained, capfd):
+def test_tau_auto_on_the_test_set_itself_warns_loudly(tmp_path, trained):
     split = options(val_dataloader__dataset__split='test')
 
-    end = call('test', trained.config, trained.checkpoint, '--rebalance', '--tau',
-               'auto', '--work-dir', tmp_path / 'work', *split, cwd=tmp_path)  # fmt: skip
+    flags = ['--rebalance', '--tau', 'auto', '--work-dir', 'work', *split]
+
+    end = call('test', trained.config, trained.checkpoint, *flags, cwd=tmp_path)
 
     assert end is None
     (log,) = (tmp_path / 'work').glob('*/*.log')
@@ -247,7 +255,7 @@ def test_tau_is_not_chosen_on_test_labels(tmp_path, trained):
     assert_one_line(end, '--tau auto needs labels, and those of the test set')
 
 
-@pytest.fixture()
+@pytest.fixture
 def image_config(tmp_path, trained):
     """Config of digits in a folder per class, and the path of one of them."""
     digits = DigitsDataset('test', test_per_class=4)

@@ -58,7 +58,9 @@ def test_weights_and_statistics_are_those_of_the_training(fitted, trained):
     before = torch.load(trained.checkpoint, weights_only=False)['state_dict']
 
     added = set(state) - set(before)
-    assert added == {f'head.rebalancer.{n}' for n in ('tau', 'class_mass', 'target_prior')}
+    assert added == {
+        f'head.rebalancer.{n}' for n in ('tau', 'class_mass', 'target_prior')
+    }
     assert all(torch.equal(state[name], value) for name, value in before.items())
 
 

@@ -43,8 +43,10 @@ class GALAHead(LinearClsHead):
         **kwargs: Any,
     ) -> None:
         loss = dict(type='mmgala.GALALoss') if loss is None else loss
-        if isinstance(loss, dict) and MODELS.get(loss['type']) is GALALoss:
-            loss = {'num_classes': num_classes, **loss}
+        if isinstance(loss, dict):
+            kind = loss['type']  # a name, or the class itself
+            if (MODELS.get(kind) if isinstance(kind, str) else kind) is GALALoss:
+                loss = {'num_classes': num_classes, **loss}
         super().__init__(num_classes, in_channels, loss=loss, **kwargs)
         loss_classes = getattr(self.loss_module, 'num_classes', num_classes)
         if loss_classes != num_classes:

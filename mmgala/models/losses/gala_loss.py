@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_world_size
 from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
@@ -139,7 +139,7 @@ class GALALoss(Float32BuffersMixin):
             weight = weight.float()
         loss, batch_sums = self._loss(cls_score, label)
         if self.training and torch.is_grad_enabled():
-            self._accumulate(batch_sums(weight), len(cls_score))
+            self._accumulate(*batch_sums(weight), len(cls_score))
         if reduction == 'mean' and len(loss) == 0:
             reduction, avg_factor = 'sum', None  # a mean over nothing would be NaN
         return self.loss_weight * weight_reduce_loss(
@@ -157,12 +157,8 @@ class GALALoss(Float32BuffersMixin):
 
     def _loss(
         self, cls_score: Tensor, label: Tensor
-    ) -> tuple[Tensor, Callable[[Tensor | None], Tensor]]:
-        """Unreduced loss, and a function from sample weights to gradient sums.
-
-        The sums are ``(2, C)``, or ``(1, C)`` with class indices, where both are the
-        same.
-        """
+    ) -> tuple[Tensor, Callable[[Tensor | None], tuple[Tensor, Tensor]]]:
+        """Unreduced loss, and a function from sample weights to gradient sums."""
         log_pos = self.lambda_pos * torch.log(self.pos_grad + self.eps)
         if not label.is_floating_point():
             if self.variant == 'official':
@@ -172,7 +168,7 @@ class GALALoss(Float32BuffersMixin):
             loss = margin_cross_entropy(cls_score, label, log_pos, label_margin)
             return loss, lambda weight: gradient_sums_from_loss(
                 loss, label, self.num_classes, weight
-            )[0][None]
+            )
         if self.variant == 'official':
             margin = log_pos
         else:
@@ -186,28 +182,24 @@ class GALALoss(Float32BuffersMixin):
             )
         adjusted = cls_score + margin  # float32 or wider, as the margin is
         loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
-        return loss, lambda weight: torch.stack(
-            logit_gradient_sums(adjusted, label, weight)
-        )
+        return loss, lambda weight: logit_gradient_sums(adjusted, label, weight)
 
     @torch.no_grad()
-    def _accumulate(self, batch_sums: Tensor, batch_size: int) -> None:
-        """Add a batch's sums, ``(1 or 2, C)``, over all ranks to the statistics."""
-        # Always (2, C): labels of another rank may be mixed where these are not.
-        batch_sums = batch_sums.expand(2, -1)
-        if self.variant == 'paper':
-            batch_sums = batch_sums.contiguous()
-            all_reduce(batch_sums)
-        else:
-            # The authors divide by the batch size: the one of all ranks together.
-            size = batch_sums.new_full((1,), batch_size)
-            packed = torch.cat((batch_sums.flatten(), size))
+    def _accumulate(self, pos: Tensor, neg: Tensor, num_samples: int) -> None:
+        """Add a batch's sums, ``(C,)`` each, over all ranks to the statistics."""
+        batch_size = pos.new_full((1,), num_samples)
+        if get_world_size() > 1:
+            # One collective, of one shape: labels of another rank may be mixed where
+            # these are not.
+            packed = torch.cat((pos, neg, batch_size))
             all_reduce(packed)
-            sums, size = packed[:-1].view(2, -1), packed[-1]
-            self.running_sums += sums / size.clamp(min=1)
-            batch_sums = self.running_sums * (size > 0)  # nothing seen is no step
-        self.pos_grad += batch_sums[0]
-        self.neg_grad += batch_sums[1]
+            pos, neg, batch_size = packed.split((len(pos), len(neg), 1))
+        if self.variant == 'official':
+            # The authors divide by the batch size: the one of all ranks together.
+            self.running_sums += torch.stack((pos, neg)) / batch_size.clamp(min=1)
+            pos, neg = self.running_sums * (batch_size > 0)  # nothing seen, no step
+        self.pos_grad += pos
+        self.neg_grad += neg
 
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""

@@ -28,9 +28,7 @@ def test_without_margins_it_is_mmpretrain_cross_entropy(
     reduction, override, avg_factor, weighted, variant, kind
 ):
     logits, target = random_logits(4, 5).requires_grad_(), random_target(kind, 4, 5)
-    ours = GALALoss(
-        5, 0.0, 0.0, variant=variant, reduction=reduction, loss_weight=0.7
-    )
+    ours = GALALoss(5, 0.0, 0.0, variant=variant, reduction=reduction, loss_weight=0.7)
     theirs = CrossEntropyLoss(
         reduction=reduction, loss_weight=0.7, use_soft=kind == 'soft'
     )

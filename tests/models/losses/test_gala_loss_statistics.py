@@ -108,7 +108,11 @@ def test_a_sample_of_weight_2_adds_what_the_sample_twice_does(variant, kind):
 
 @pytest.mark.parametrize(
     'arguments',
-    [dict(avg_factor=3), dict(reduction_override='sum'), dict(reduction_override='none')],
+    [
+        dict(avg_factor=3),
+        dict(reduction_override='sum'),
+        dict(reduction_override='none'),
+    ],
     ids=str,
 )
 def test_they_do_not_depend_on_how_the_loss_is_reduced(variant, arguments):

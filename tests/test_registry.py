@@ -1,0 +1,104 @@
+"""`mmgala.X` is found by name, with nothing of mmgala imported before.
+
+A process imports MMEngine and MMPretrain; each check runs in a fork of it, where
+mmgala is still unknown.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAD = """
+config = dict(
+    type='mmgala.GALAHead', num_classes=4, in_channels=3,
+    rebalancer=dict(type='mmgala.PredictionRebalancer', tau=1.7))
+head = {registry}.MODELS.build(config)
+print(type(head).__module__, type(head.loss_module).__name__, head.rebalancer)
+"""
+CLASSIFIER = """
+import torch
+from mmpretrain.structures import DataSample
+config = dict(
+    type='ImageClassifier', backbone=dict(type='LeNet5'),
+    neck=dict(type='GlobalAveragePooling'),
+    head=dict(type='mmgala.GALAHead', num_classes=4, in_channels=120,
+              loss=dict(type='mmgala.GALALoss', lambda_pos=1.2)))
+model = mmpretrain.registry.MODELS.build(config)
+samples = [DataSample().set_gt_label(1) for _ in range(2)]
+model(torch.zeros(2, 1, 32, 32), samples, mode='loss')['loss'].backward()
+print((model.head.loss_module.pos_grad > 0).tolist())
+"""
+LOSS = """
+print({registry}.MODELS.build(dict(type='mmgala.GALALoss', num_classes=4)).num_classes)
+"""
+GET = 'print({registry}.{kind}.get("mmgala.{name}").__name__)'
+NAMES = {
+    'LongTailedDataset': 'DATASETS',
+    'DigitsDataset': 'DATASETS',
+    'LongTailedAccuracy': 'METRICS',
+    'ClassCountsHook': 'HOOKS',
+}
+
+CHECKS = {'classifier': (CLASSIFIER, '[False, True, False, False]')}
+for registry in ('mmengine.registry', 'mmpretrain.registry'):
+    CHECKS[f'{registry} head'] = (
+        HEAD.format(registry=registry),
+        'mmgala.models.heads.gala_head GALALoss '
+        'PredictionRebalancer(tau=1.7, fitted=False)',
+    )
+    CHECKS[f'{registry} loss'] = LOSS.format(registry=registry), '4'
+    for name, kind in NAMES.items():
+        script = GET.format(registry=registry, kind=kind, name=name)
+        CHECKS[f'{registry} {name}'] = script, name
+for registry, kind in (
+    ('mmengine.registry', 'EVALUATOR'),
+    ('mmpretrain.registry', 'EVALUATORS'),
+):
+    script = GET.format(registry=registry, kind=kind, name='RebalancingEvaluator')
+    CHECKS[f'{registry} RebalancingEvaluator'] = script, 'RebalancingEvaluator'
+
+# Of a failure in a fork, its last line is printed as the answer.
+SCRIPT = """
+import os, sys, traceback, warnings
+warnings.simplefilter('ignore')
+import torch
+import mmengine.registry
+import mmpretrain.models, mmpretrain.datasets, mmpretrain.evaluation
+import mmpretrain.engine, mmpretrain.registry
+
+torch.set_num_threads(1)
+mmengine.registry.init_default_scope('mmpretrain')
+assert not any(name.split('.')[0] == 'mmgala' for name in sys.modules)
+for name, check in {checks!r}.items():
+    print('CHECK', name, flush=True)
+    if os.fork() == 0:
+        try:
+            exec(check, globals())
+        except Exception:
+            print(traceback.format_exc())
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.fixture(scope='module')
+def answers(repository):
+    script = SCRIPT.format(checks={name: check for name, (check, _) in CHECKS.items()})
+    result = subprocess.run(
+        [sys.executable, '-c', script],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    parts = result.stdout.split('CHECK ')[1:]
+    return dict(part.split('\n', 1) for part in parts)
+
+
+@pytest.mark.parametrize('name', CHECKS)
+def test_name_is_found_without_custom_imports(answers, name):
+    answer = answers[name].strip()
+    assert answer.splitlines()[-1:] == [CHECKS[name][1]], answer

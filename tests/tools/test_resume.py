@@ -1,0 +1,87 @@
+"""A training that was killed and resumed ends bit-equal to one that was not."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+import torch
+
+from tests.tools.command_line import LIMIT, command, environment, run
+
+
+def kill_after(path, work_dir, config):
+    """Start a training and kill it, processes and all, once ``path`` is there."""
+    process = subprocess.Popen(
+        command('train.py', config, '--work-dir', work_dir),
+        cwd=work_dir.parent,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    end = time.monotonic() + LIMIT
+    try:
+        while not path.exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.002)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
+
+
+@pytest.fixture(scope='module')
+def resumed(tmp_path_factory, trained):
+    """Work dir of a training killed after its second of six epochs, and resumed."""
+    work_dir = tmp_path_factory.mktemp('resumed') / 'work'
+
+    code = kill_after(work_dir / 'epoch_2.pth', work_dir, trained.config)
+
+    assert code == -signal.SIGKILL
+    assert not (work_dir / 'epoch_6.pth').exists()
+    result = run('train.py', trained.config, '--work-dir', work_dir, '--resume',
+                 cwd=work_dir)  # fmt: skip
+    return work_dir, result.stdout
+
+
+def load(work_dir):
+    return torch.load(work_dir / 'epoch_6.pth', weights_only=False)
+
+
+def test_resuming_does_not_start_anew(resumed):
+    _, stdout = resumed
+
+    assert 'Epoch(train) [1]' not in stdout
+    assert 'Epoch(train) [6]' in stdout
+
+
+def test_weights_and_gala_statistics_are_bit_equal(trained, resumed):
+    expected = load(trained.work_dir)['state_dict']
+
+    found = load(resumed[0])['state_dict']
+
+    assert list(found) == list(expected)
+    assert {n for n, v in expected.items() if not torch.equal(found[n], v)} == set()
+    for name in ('pos_grad', 'neg_grad'):
+        assert expected[f'head.loss_module.{name}'].min() > 0
+
+
+def test_momentum_and_learning_rate_are_bit_equal(trained, resumed):
+    expected, found = load(trained.work_dir)['optimizer'], load(resumed[0])['optimizer']
+
+    assert found['param_groups'] == expected['param_groups']
+    for index, state in expected['state'].items():
+        momentum = found['state'][index]['momentum_buffer']
+        assert torch.equal(momentum, state['momentum_buffer'])
+
+
+def test_the_statistics_grow_from_epoch_to_epoch(trained):
+    """Otherwise equality after six epochs would say nothing about resuming."""
+    sums = [
+        float(torch.load(trained.work_dir / f'epoch_{epoch}.pth', weights_only=False)
+              ['state_dict']['head.loss_module.pos_grad'].sum())
+        for epoch in range(1, 7)
+    ]  # fmt: skip
+
+    assert sums == sorted(set(sums))

@@ -1,0 +1,103 @@
+"""Flags of tools/train.py, and what a training leaves behind."""
+
+import json
+
+import pytest
+import torch
+
+from mmgala.engine.checkpoint import read_checkpoint
+from tests.tools.command_line import assert_one_line, call, options
+
+
+def test_checkpoint_is_read_without_running_code_and_holds_the_statistics(trained):
+    checkpoint = read_checkpoint(trained.checkpoint)
+
+    state = checkpoint['state_dict']
+    counts = torch.tensor(checkpoint['meta']['class_counts'], dtype=torch.float)
+    theta, phi = (state[f'head.loss_module.{n}'] for n in ('pos_grad', 'neg_grad'))
+    assert torch.equal(theta, phi)
+    assert (theta > 0).all()
+    assert (theta <= 6 * counts).all()  # a sample adds at most 1 an epoch
+
+
+def scalars(work_dir):
+    """What MMEngine logged, by name: one value an entry."""
+    (path,) = work_dir.glob('2*/vis_data/scalars.json')
+    entries = [json.loads(line) for line in path.read_text().splitlines()]
+    names = {name for entry in entries for name in entry}
+    return {name: [e[name] for e in entries if name in e] for name in names}
+
+
+def test_validation_reports_the_groups(trained):
+    logged = scalars(trained.work_dir)
+
+    for name in ('top1', 'many', 'medium', 'few', 'class_mean', 'ece'):
+        assert len(logged[f'accuracy/{name}']) == 2  # after epochs 3 and 6
+
+
+def train(folder, config, *flags, **changes):
+    """Train one epoch in this process; log and checkpoint."""
+    end = call('train', config, '--work-dir', folder / 'work', *flags,
+               *options(train_cfg__max_epochs=1, **changes), cwd=folder)  # fmt: skip
+    assert end is None
+    path = folder / 'work' / 'epoch_1.pth'
+    return scalars(folder / 'work'), torch.load(path, weights_only=False)
+
+
+def test_no_validate(tmp_path, trained):
+    logged, _ = train(tmp_path, trained.config, '--no-validate',
+                      train_cfg__val_interval=1)  # fmt: skip
+
+    assert 'loss' in logged
+    assert not [name for name in logged if name.startswith('accuracy')]
+
+
+def test_options_of_the_command_line_reach_the_training(tmp_path, trained):
+    logged, checkpoint = train(
+        tmp_path,
+        trained.config,
+        model__head__loss__variant='official',
+        train_dataloader__dataset__imbalance_factor=10,
+        train_cfg__val_interval=1,
+    )
+
+    assert checkpoint['state_dict']['head.loss_module.running_sums'].shape == (2, 10)
+    counts = checkpoint['meta']['class_counts']
+    assert counts[0] // counts[-1] == 10
+    assert 'accuracy/top1' in logged
+
+
+@pytest.mark.parametrize(
+    ('flags', 'lr'), [([], 0.05), (['--auto-scale-lr'], 0.05 * 8 / 32)]
+)
+def test_auto_scale_lr(tmp_path, trained, flags, lr):
+    _, checkpoint = train(tmp_path, trained.config, *flags,
+                          train_dataloader__batch_size=8)  # fmt: skip
+
+    (group,) = checkpoint['optimizer']['param_groups']
+    assert group['initial_lr'] == pytest.approx(lr)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='mixed precision works on GPUs')
+def test_mixed_precision_without_a_gpu_is_refused_in_one_line(tmp_path, trained):
+    end = call('train', trained.config, '--amp', cwd=tmp_path)
+
+    assert_one_line(end, 'AmpOptimizerWrapper.* is only available training on gpu')
+
+
+def test_resuming_where_nothing_is_starts_anew(tmp_path, trained):
+    _, checkpoint = train(tmp_path, trained.config, '--resume')
+
+    assert checkpoint['meta']['epoch'] == 1
+
+
+def test_resuming_from_a_checkpoint_of_another_work_dir(tmp_path, trained):
+    path = trained.work_dir / 'epoch_5.pth'
+    end = call('train', trained.config, '--work-dir', 'work', '--resume', path,
+               cwd=tmp_path)  # fmt: skip
+
+    assert end is None
+    state = torch.load(tmp_path / 'work' / 'epoch_6.pth', weights_only=False)
+    expected = torch.load(trained.checkpoint, weights_only=False)
+    for name, value in expected['state_dict'].items():
+        assert torch.equal(state['state_dict'][name], value), name
