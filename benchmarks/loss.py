@@ -46,6 +46,9 @@ def step(loss: Callable, logits: torch.Tensor, target: torch.Tensor) -> None:
 def compare(shape: tuple[int, int], device: str, rounds: int) -> dict:
     """Median seconds of each loss and median ratios to cross-entropy."""
     num_samples, num_classes = shape
+    # As in any training that has freed larger activations: from now on the C library
+    # keeps blocks of this size, instead of asking the kernel for pages every time.
+    torch.ones(30 * 2**18)
     logits = torch.randn(shape, device=device, requires_grad=True)
     target = torch.randint(num_classes, (num_samples,), device=device)
     losses = dict(

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from mmpretrain.datasets import BaseDataset
-from sklearn.datasets import load_digits
 
 from mmgala.datasets.labels import rank_within_class
 from mmgala.registry import DATASETS
@@ -53,6 +52,9 @@ class DigitsDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """Load images, ``(8, 8, 3)`` uint8 from 0 to 255, and labels."""
+        # Imported here: it would add a second to the start of every program.
+        from sklearn.datasets import load_digits
+
         digits = load_digits()
         # 17 grey levels, 0 to 16, are stretched to the usual 256 without loss.
         grey = (digits.images * 255 / 16).round().astype(np.uint8)

@@ -3,7 +3,7 @@
 from mmgala.functional.gala import (
     gala_loss,
     gala_margin,
-    gradient_sums_from_loss,
+    gradient_sum_from_loss,
     logit_gradient_sums,
     margin_cross_entropy,
 )
@@ -17,7 +17,7 @@ from mmgala.functional.rebalance import log_prior_adjustment, rebalance
 __all__ = [
     'gala_loss',
     'gala_margin',
-    'gradient_sums_from_loss',
+    'gradient_sum_from_loss',
     'largest_head_count',
     'log_prior_adjustment',
     'logit_gradient_sums',

@@ -160,14 +160,15 @@ def gala_loss(
 
 
 @torch.no_grad()
-def gradient_sums_from_loss(
+def gradient_sum_from_loss(
     loss: Tensor, target: Tensor, num_classes: int, weight: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    r"""Logit-gradient sums of a batch with class indices, in O(N + C).
+) -> Tensor:
+    r"""Logit-gradient sum of a batch with class indices, in O(N + C).
 
     The unreduced loss holds all that is needed: :math:`p_{ik} = e^{-loss_i}`. The
     logit gradients of a row sum to zero, so what a class vector gains from a sample
-    equals what the other class vectors lose: both sums are the same.
+    equals what the other class vectors lose: this is the batch's share of
+    :math:`\theta` and of :math:`\phi`.
 
     Args:
         loss: unreduced softmax cross-entropy on the adjusted logits, ``(N,)``.
@@ -176,16 +177,14 @@ def gradient_sums_from_loss(
         weight: a sample counts this often, ``(N,)``. Defaults to 1 for each.
 
     Returns:
-        ``(pos, neg)``, each ``(C,)`` float32. Samples whose loss is not finite add
-        nothing.
+        ``(C,)`` float32. Samples whose loss is not finite add nothing.
     """
     # Operations are few and in place: on small batches they cost more than the sums.
     loss = loss.float().nan_to_num(nan=0.0, posinf=0.0)
     grad = loss.neg_().expm1_()  # minus 1 - p at the label
     if weight is not None:
         grad *= weight
-    pos = grad.new_zeros(num_classes).index_add_(0, target.long(), grad, alpha=-1)
-    return pos, pos.clone()
+    return grad.new_zeros(num_classes).index_add_(0, target.long(), grad, alpha=-1)
 
 
 @torch.no_grad()
@@ -222,7 +221,8 @@ def logit_gradient_sums(
     logits = _upcast(adjusted_logits)
     if not target.is_floating_point():
         loss = F.cross_entropy(logits, target.long(), reduction='none')
-        return gradient_sums_from_loss(loss, target, logits.shape[1], weight)
+        pos = gradient_sum_from_loss(loss, target, logits.shape[1], weight)
+        return pos, pos.clone()
     gap = target.to(logits.dtype) - logits.softmax(dim=1)
     gap = torch.where(torch.isfinite(gap).all(dim=1, keepdim=True), gap, 0.0)
     if weight is not None:

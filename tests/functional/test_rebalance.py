@@ -1,5 +1,7 @@
 """`rebalance` against its formula."""
 
+import math
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -125,3 +127,20 @@ def test_adjusted_logits_have_the_rebalanced_scores(prior):
     adjusted = logits + log_prior_adjustment(mass, 1.7, prior)
     expected = rebalance(logits.softmax(dim=1), 1.7, mass, prior)
     assert_close(adjusted.softmax(dim=1), expected)
+
+
+def test_adjustment_is_0_for_a_class_of_average_mass_and_share():
+    mass, prior = (
+        torch.tensor([6.0, 3.0, 0.75, 2.25]),
+        torch.tensor([0.5, 0.25, 0, 0.25]),
+    )
+    shares, priors = [2.0, 1.0, 0.25, 0.75], [2.0, 1.0, 0.0, 1.0]
+    for tau in (1.0, 1.7):
+        balanced = [-tau * math.log(s) for s in shares]
+        assert log_prior_adjustment(mass, tau).tolist() == pytest.approx(balanced)
+        shifted = [
+            b + tau * math.log(p) if p else -math.inf
+            for b, p in zip(balanced, priors, strict=True)
+        ]
+        actual = log_prior_adjustment(mass, tau, prior).tolist()
+        assert actual == pytest.approx(shifted, abs=1e-12)

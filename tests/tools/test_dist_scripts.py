@@ -89,7 +89,7 @@ def test_too_few_arguments_print_the_usage(script, arguments):
 
 
 def test_error_of_a_process_is_printed_and_fails_the_script(tmp_path, trained):
-    result = run('dist_test.sh', trained.config, 'nothing.pth', 2, cwd=tmp_path,
+    result = run('dist_test.sh', trained.config, 'nothing.pth', 1, cwd=tmp_path,
                  succeeds=False)  # fmt: skip
 
     assert result.returncode != 0

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmgala.functional import (
     gala_margin,
-    gradient_sums_from_loss,
+    gradient_sum_from_loss,
     logit_gradient_sums,
     margin_cross_entropy,
 )
@@ -69,7 +69,7 @@ class GALALoss(Float32BuffersMixin):
         >>> loss = GALALoss(num_classes=3)
         >>> logits = torch.zeros(2, 3, requires_grad=True)
         >>> loss(logits, torch.tensor([0, 1]))
-        tensor(1.0986, grad_fn=<MulBackward0>)
+        tensor(1.0986, grad_fn=<MeanBackward0>)
         >>> loss.pos_grad
         tensor([0.6667, 0.6667, 0.0000])
     """
@@ -142,9 +142,8 @@ class GALALoss(Float32BuffersMixin):
             self._accumulate(*batch_sums(weight), len(cls_score))
         if reduction == 'mean' and len(loss) == 0:
             reduction, avg_factor = 'sum', None  # a mean over nothing would be NaN
-        return self.loss_weight * weight_reduce_loss(
-            loss, weight, reduction, avg_factor
-        )
+        loss = weight_reduce_loss(loss, weight, reduction, avg_factor)
+        return loss if self.loss_weight == 1 else self.loss_weight * loss
 
     def _check(self, cls_score: Tensor, label: Tensor) -> None:
         check_logits_and_target(cls_score, label)
@@ -159,15 +158,18 @@ class GALALoss(Float32BuffersMixin):
         self, cls_score: Tensor, label: Tensor
     ) -> tuple[Tensor, Callable[[Tensor | None], tuple[Tensor, Tensor]]]:
         """Unreduced loss, and a function from sample weights to gradient sums."""
-        log_pos = self.lambda_pos * torch.log(self.pos_grad + self.eps)
+        log_pos = (self.pos_grad + self.eps).log_().mul_(self.lambda_pos)
         if not label.is_floating_point():
             if self.variant == 'official':
                 label_margin = log_pos
             else:
-                label_margin = self.lambda_neg * torch.log(self.neg_grad + self.eps)
+                label_margin = (self.neg_grad + self.eps).log_().mul_(self.lambda_neg)
             loss = margin_cross_entropy(cls_score, label, log_pos, label_margin)
-            return loss, lambda weight: gradient_sums_from_loss(
-                loss, label, self.num_classes, weight
+            return (
+                loss,
+                lambda weight: (
+                    2 * (gradient_sum_from_loss(loss, label, self.num_classes, weight),)
+                ),
             )
         if self.variant == 'official':
             margin = log_pos
@@ -187,11 +189,10 @@ class GALALoss(Float32BuffersMixin):
     @torch.no_grad()
     def _accumulate(self, pos: Tensor, neg: Tensor, num_samples: int) -> None:
         """Add a batch's sums, ``(C,)`` each, over all ranks to the statistics."""
-        batch_size = pos.new_full((1,), num_samples)
-        if get_world_size() > 1:
+        if get_world_size() > 1 or self.variant == 'official':
             # One collective, of one shape: labels of another rank may be mixed where
             # these are not.
-            packed = torch.cat((pos, neg, batch_size))
+            packed = torch.cat((pos, neg, pos.new_full((1,), num_samples)))
             all_reduce(packed)
             pos, neg, batch_size = packed.split((len(pos), len(neg), 1))
         if self.variant == 'official':
