@@ -106,7 +106,7 @@ class LongTailedDataset:
             if count == 0:
                 raise ValueError(
                     f'imbalance_factor={self.imbalance_factor} leaves {name} without '
-                    f'samples: the largest class has {max_count}, so choose at most '
+                    f'samples: the largest class has {max_count}, so choose less than '
                     f'{max_count}.'
                 )
             if count > there:

@@ -214,7 +214,7 @@ def test_unknown_profile_is_refused(balanced):
 
 
 def test_factor_that_would_empty_a_class_names_class_and_limit(balanced):
-    message = r'imbalance_factor=50 leaves class 1 \(name1\) .* choose at most 20'
+    message = r'imbalance_factor=50 leaves class 1 \(name1\) .* choose less than 20'
     with pytest.raises(ValueError, match=message):
         LongTailedDataset(balanced(2, 20), 50)
 

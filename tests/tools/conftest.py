@@ -36,9 +36,9 @@ def trained(tmp_path_factory, small_config):
 COMMANDS = {
     'raw.npz': [],
     'tau.json': ['--rebalance', '--tau', '1.7'],
-    'auto.npz': ['--rebalance', '--tau', 'auto'],
 }
 CALLS = {
+    'auto.npz': ['--rebalance', '--tau', 'auto'],
     'validation.npz': options(test_dataloader__dataset__split='val'),
     'prior.pkl': ['--rebalance', '--target-prior', 'prior.txt'],
     'tta.npz': ['--tta'],
@@ -47,7 +47,7 @@ CALLS = {
 
 @pytest.fixture(scope='session')
 def tested(tmp_path_factory, trained):
-    """What each run gave: ``path``, ``work_dir`` and, of a process, ``stdout``."""
+    """What each run gave: ``path`` and ``work_dir``."""
     folder = tmp_path_factory.mktemp('tested')
     np.savetxt(folder / 'prior.txt', PRIOR)
     runs = {
@@ -61,7 +61,7 @@ def tested(tmp_path_factory, trained):
         return [trained.config, trained.checkpoint, *places, *flags]
 
     def start(out):
-        runs[out].stdout = run('test.py', *arguments(out), cwd=folder).stdout
+        run('test.py', *arguments(out), cwd=folder)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(start, COMMANDS))

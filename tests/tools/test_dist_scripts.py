@@ -9,7 +9,7 @@ import torch
 
 from tests.evaluation.references import expected_metrics
 from tests.reference.rebalance_numpy import rebalance
-from tests.tools.command_line import command, options, run
+from tests.tools.command_line import ROOT, command, options, run
 from tests.tools.tau import best_tau
 
 NUM_SAMPLES = 497  # an odd number: the second process gets a sample twice
@@ -88,9 +88,42 @@ def test_too_few_arguments_print_the_usage(script, arguments):
     assert f'tools/{script} CONFIG' in result.stderr
 
 
-def test_error_of_a_process_is_printed_and_fails_the_script(tmp_path, trained):
-    result = run('dist_test.sh', trained.config, 'nothing.pth', 1, cwd=tmp_path,
-                 succeeds=False)  # fmt: skip
+RECORDER = """#!/bin/sh
+printf '%s\\n' "OMP_NUM_THREADS=$OMP_NUM_THREADS" "$@"
+exit 3
+"""
 
-    assert result.returncode != 0
-    assert 'error: Checkpoint nothing.pth does not exist.' in result.stderr
+
+@pytest.fixture
+def recorded(tmp_path):
+    """Factory: what a script hands to Python, which then fails."""
+    python = tmp_path / 'python'
+    python.write_text(RECORDER)
+    python.chmod(0o755)
+
+    def record(script, *arguments, **env):
+        result = run(script, *arguments, cwd=tmp_path, succeeds=False,
+                     PYTHON=str(python), **env)  # fmt: skip
+        assert result.returncode == 3  # a failure is the script's, too
+        return result.stdout.splitlines()
+
+    return record
+
+
+def test_one_machine_needs_no_port(recorded):
+    assert recorded('dist_train.sh', 'c.py', '8', '--work-dir', 'w d') == [
+        'OMP_NUM_THREADS=1', '-m', 'torch.distributed.run', '--standalone',
+        '--nproc-per-node', '8', str(ROOT / 'tools' / 'train.py'),
+        'c.py', '--work-dir', 'w d', '--launcher', 'pytorch',
+    ]  # fmt: skip
+
+
+def test_several_machines_meet_at_the_master(recorded):
+    nodes = dict(NNODES='2', NODE_RANK='1', MASTER_ADDR='10.0.0.7', PORT='29511',
+                 OMP_NUM_THREADS='4')  # fmt: skip
+    assert recorded('dist_test.sh', 'c.py', 'x.pth', '4', '--rebalance', **nodes) == [
+        'OMP_NUM_THREADS=4', '-m', 'torch.distributed.run', '--nnodes', '2',
+        '--node-rank', '1', '--master-addr', '10.0.0.7', '--master-port', '29511',
+        '--nproc-per-node', '4', str(ROOT / 'tools' / 'test.py'),
+        'c.py', 'x.pth', '--rebalance', '--launcher', 'pytorch',
+    ]  # fmt: skip

@@ -12,15 +12,21 @@ from tests.tools.command_line import LIMIT, command, environment, run
 
 
 def kill_after(path, work_dir, config):
-    """Start a training and kill it, processes and all, once ``path`` is there."""
-    process = subprocess.Popen(
-        command('train.py', config, '--work-dir', work_dir),
-        cwd=work_dir.parent,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    """Start a training and kill it, processes and all, once ``path`` is there.
+
+    Returns:
+        Its exit status, and what it printed.
+    """
+    output = work_dir.with_suffix('.txt')
+    with output.open('w') as file:
+        process = subprocess.Popen(
+            command('train.py', config, '--work-dir', work_dir),
+            cwd=work_dir.parent,
+            env=environment(),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     end = time.monotonic() + LIMIT
     try:
         while not path.exists() and process.poll() is None and time.monotonic() < end:
@@ -28,7 +34,7 @@ def kill_after(path, work_dir, config):
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-    return process.wait()
+    return process.wait(), output.read_text()
 
 
 @pytest.fixture(scope='module')
@@ -36,9 +42,9 @@ def resumed(tmp_path_factory, trained):
     """Work dir of a training killed after its second of six epochs, and resumed."""
     work_dir = tmp_path_factory.mktemp('resumed') / 'work'
 
-    code = kill_after(work_dir / 'epoch_2.pth', work_dir, trained.config)
+    code, output = kill_after(work_dir / 'epoch_2.pth', work_dir, trained.config)
 
-    assert code == -signal.SIGKILL
+    assert code == -signal.SIGKILL, output[-2000:]
     assert not (work_dir / 'epoch_6.pth').exists()
     result = run('train.py', trained.config, '--work-dir', work_dir, '--resume',
                  cwd=work_dir)  # fmt: skip

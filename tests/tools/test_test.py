@@ -22,6 +22,11 @@ from tests.tools.tau import best_tau
 LIMITS = dict(many=40, few=10)  # of the digits config
 
 
+def log(work_dir):
+    (path,) = work_dir.glob('2*/2*.log')
+    return path.read_text()
+
+
 def logged_metrics(work_dir):
     """What MMEngine writes beside the log."""
     (path,) = work_dir.glob('2*/2*.json')
@@ -85,7 +90,7 @@ def test_rebalanced_metrics_equal_numpy(tested, raw):
     metrics = json.loads(tested['tau.json'].path.read_text())
 
     assert_metrics(metrics, rebalance(raw.scores, 1.7), raw)
-    assert 'tau=1.7, over the whole test set' in tested['tau.json'].stdout
+    assert 'tau=1.7, over the whole test set' in log(tested['tau.json'].work_dir)
 
 
 def test_rebalancing_changes_the_metrics(tested):
@@ -98,14 +103,14 @@ def test_tau_auto_is_the_best_on_the_validation_scores(tested, validation):
     """Test labels play no part: the strength follows from validation data alone."""
     expected, curve = best_tau(validation.scores, validation.targets)
 
-    stdout = tested['auto.npz'].stdout
-    rows = re.findall(r'^(\d\.\d\d) +(\d+\.\d\d) .*$', stdout, re.MULTILINE)
+    text = log(tested['auto.npz'].work_dir)
+    rows = re.findall(r'^(\d\.\d\d) +(\d+\.\d\d) .*$', text, re.MULTILINE)
     assert [float(tau) for tau, _ in rows] == [i / 10 for i in range(31)]
     assert_allclose([float(accuracy) for _, accuracy in rows], curve, atol=0.0051)
-    (chosen,) = re.findall(r'^(\S+) .*<- chosen$', stdout, re.MULTILINE)
+    (chosen,) = re.findall(r'^(\S+) .*<- chosen$', text, re.MULTILINE)
     assert float(chosen) == expected
-    assert f're-balanced with tau={expected:g}, over' in stdout
-    assert 'WARNING: the validation set' not in stdout
+    assert f're-balanced with tau={expected:g}, over' in text
+    assert 'WARNING: the validation set' not in text
 
 
 def test_tau_auto_rebalances_the_test_scores_by_that_strength(tested, raw, validation):
