@@ -10,9 +10,10 @@ import os
 from pathlib import Path
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmgala.engine.arguments import add_config_arguments
 from mmgala.engine.checkpoint import check_fits, read_checkpoint
 from mmgala.engine.image_errors import name_unreadable_images
 from mmgala.engine.launch import (
@@ -31,7 +32,7 @@ HEADS = ('LinearClsHead', 'mmpretrain.LinearClsHead', 'GALAHead', 'mmgala.GALAHe
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    add_config_arguments(parser)
     parser.add_argument('checkpoint', help='trained checkpoint')
     parser.add_argument(
         'out', help='checkpoint to write, OUT.pth; OUT.py is its config'
@@ -54,9 +55,6 @@ def parse_args() -> argparse.Namespace:
         help='class shares of the data to predict, if they are not balanced',
     )
     parser.add_argument('--work-dir', help='where to save the log')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE'
-    )
     return parser.parse_args()
 
 

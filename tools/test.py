@@ -1,18 +1,18 @@
 """Test a model: MMPretrain's flags, and prediction re-balancing."""
 
 import argparse
-import os
 from copy import deepcopy
 from pathlib import Path
 
 import mmengine
 import torch
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.evaluator import DumpResults
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmgala.engine.arguments import add_config_arguments, parse_launched_args
 from mmgala.engine.checkpoint import check_fits, read_checkpoint, unwrap_model
 from mmgala.engine.image_errors import name_unreadable_images
 from mmgala.engine.launch import (
@@ -35,7 +35,7 @@ SAME_SET = """
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    add_config_arguments(parser)
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--work-dir', help='where to save the log and the metrics')
     parser.add_argument(
@@ -66,13 +66,6 @@ def parse_args() -> argparse.Namespace:
         help='class shares of a test set that is not balanced, summing to 1: a JSON '
         'list, .npy, or text with one number a line',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override settings of the config',
-    )
     parser.add_argument('--amp', action='store_true', help='mixed precision')
     parser.add_argument('--show-dir', help='where to save pictures of predictions')
     parser.add_argument('--show', action='store_true', help='show them in a window')
@@ -91,16 +84,7 @@ def parse_args() -> argparse.Namespace:
         help="test-time augmentation: the config's tta_pipeline and tta_model, or "
         'else the mean score of the image and its mirror image',
     )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher',
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parse_launched_args(parser)
 
 
 def check_args(args: argparse.Namespace) -> None:

@@ -1,12 +1,12 @@
 """Train a model: MMPretrain's flags, any OpenMMLab config."""
 
 import argparse
-import os
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmgala.engine.arguments import add_config_arguments, parse_launched_args
 from mmgala.engine.checkpoint import (
     check_fits,
     read_checkpoint,
@@ -25,7 +25,7 @@ from mmgala.engine.launch import (
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file')
+    add_config_arguments(parser)
     parser.add_argument('--work-dir', help='where to save logs and checkpoints')
     parser.add_argument(
         '--resume',
@@ -51,24 +51,7 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='start loader workers anew in every epoch',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override settings of the config, like model.head.num_classes=100 or '
-        'key="[(a,b),(c,d)]"',
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='job launcher',
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    return args
+    return parse_launched_args(parser)
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:

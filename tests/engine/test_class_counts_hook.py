@@ -6,13 +6,13 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
-import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from sklearn.metrics import recall_score
 
 from mmgala.datasets import DigitsDataset, LongTailedDataset
 from mmgala.engine import ClassCountsHook
+from mmgala.engine.checkpoint import read_checkpoint
 from tests.engine.small_training import small_config, train
 
 
@@ -56,7 +56,7 @@ def group_means(scores, targets, counts, many=40, few=10):
 def test_checkpoint_keeps_the_counts(trained, counts):
     _, path = trained
 
-    checkpoint = torch.load(path, weights_only=False)
+    checkpoint = read_checkpoint(path)
 
     assert checkpoint['meta']['class_counts'] == counts
 
@@ -78,7 +78,7 @@ def test_test_from_a_checkpoint_alone_reports_the_groups(tmp_path, trained, coun
 
 def test_counts_of_a_training_without_the_hook_come_from_its_data_set(tmp_path, counts):
     _, path = train(small_config(tmp_path / 'train', custom_hooks=[]))
-    assert 'class_counts' not in torch.load(path, weights_only=False)['meta']
+    assert 'class_counts' not in read_checkpoint(path)['meta']
 
     metrics, scores, targets = run_test(tmp_path / 'test', path)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmgala.engine.checkpoint import read_checkpoint
 from tests.evaluation.references import expected_metrics
 from tests.reference.rebalance_numpy import rebalance
 from tests.tools.command_line import ROOT, command, options, run
@@ -55,7 +56,7 @@ def dist_trained(tmp_path_factory, trained):
     flags = ['--work-dir', 'work', '--auto-scale-lr',
              *options(train_cfg__max_epochs=2, train_cfg__val_interval=2)]  # fmt: skip
     run('dist_train.sh', trained.config, 2, *flags, cwd=folder)
-    return torch.load(folder / 'work' / 'epoch_2.pth', weights_only=False)
+    return read_checkpoint(folder / 'work' / 'epoch_2.pth')
 
 
 def test_training_over_two_processes_sees_twice_the_batch(dist_trained):

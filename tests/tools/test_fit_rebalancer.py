@@ -11,6 +11,7 @@ from mmpretrain import ImageClassificationInferencer
 from numpy.testing import assert_allclose
 
 from mmgala.datasets import DigitsDataset
+from mmgala.engine.checkpoint import read_checkpoint
 from tests.reference.rebalance_numpy import rebalance
 from tests.tools.command_line import assert_one_line, call, run
 from tests.tools.conftest import PRIOR, load_scores
@@ -55,7 +56,7 @@ def test_tau_is_the_best_on_the_validation_set(fitted, validation):
 
 def test_weights_and_statistics_are_those_of_the_training(fitted, trained):
     state = torch.load(fitted.weights, weights_only=True)['state_dict']
-    before = torch.load(trained.checkpoint, weights_only=False)['state_dict']
+    before = read_checkpoint(trained.checkpoint)['state_dict']
 
     added = set(state) - set(before)
     assert added == {

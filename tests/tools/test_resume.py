@@ -8,6 +8,7 @@ import time
 import pytest
 import torch
 
+from mmgala.engine.checkpoint import read_checkpoint
 from tests.tools.command_line import LIMIT, command, environment, run
 
 
@@ -52,7 +53,7 @@ def resumed(tmp_path_factory, trained):
 
 
 def load(work_dir):
-    return torch.load(work_dir / 'epoch_6.pth', weights_only=False)
+    return read_checkpoint(work_dir / 'epoch_6.pth')
 
 
 def test_resuming_does_not_start_anew(resumed):
@@ -85,7 +86,7 @@ def test_momentum_and_learning_rate_are_bit_equal(trained, resumed):
 def test_the_statistics_grow_from_epoch_to_epoch(trained):
     """Otherwise equality after six epochs would say nothing about resuming."""
     sums = [
-        float(torch.load(trained.work_dir / f'epoch_{epoch}.pth', weights_only=False)
+        float(read_checkpoint(trained.work_dir / f'epoch_{epoch}.pth')
               ['state_dict']['head.loss_module.pos_grad'].sum())
         for epoch in range(1, 7)
     ]  # fmt: skip
