@@ -148,7 +148,7 @@ def use_rebalancing(cfg: Config, args: argparse.Namespace) -> None:
     """Wrap the test metrics; ``auto`` also collects the validation scores."""
     metrics = cfg.test_evaluator
     if isinstance(metrics, dict) and 'metrics' in metrics:
-        metrics = metrics.metrics  # of an evaluator that the config names itself
+        metrics = metrics['metrics']  # of an evaluator that the config names itself
     prior = args.target_prior
     cfg.test_evaluator = dict(
         type='mmgala.RebalancingEvaluator',

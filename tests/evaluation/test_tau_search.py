@@ -76,11 +76,13 @@ def test_grid_is_0_to_3_by_tenths():
 
 
 @pytest.mark.parametrize('taus', [(0.0, 3.0), (3.0, 0.0)])
-def test_of_equal_strengths_the_smallest_is_chosen(taus):
-    # tau 0 has class 0 right, tau 3 class 1: 50 % each, summed from 1 and 3 samples.
-    scores = torch.tensor([[0.9, 0.1], [0.6, 0.4], [0.6, 0.4], [0.6, 0.4]])
+@pytest.mark.parametrize('count', [3, 12, 14, 21, 35, 49])
+def test_of_equal_strengths_the_smallest_is_chosen(count, taus):
+    # tau 0 has all of class 0 right, tau 3 the one sample of class 1: 50 % each, but
+    # summed from weights whose rounding depends on the count.
+    scores = torch.tensor([[0.9, 0.1]] * count + [[0.6, 0.4]])
 
-    search = search_tau(scores, torch.tensor([0, 1, 1, 1]), taus)
+    search = search_tau(scores, torch.tensor([0] * count + [1]), taus)
 
     assert search.accuracies == pytest.approx((50, 50))
     assert search.tau == 0.0

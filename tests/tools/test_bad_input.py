@@ -1,6 +1,7 @@
 """Bad input ends a tool with one line that says what is wrong."""
 
 import json
+import os
 import re
 
 import cv2
@@ -14,7 +15,7 @@ from tests.tools.command_line import assert_one_line, call, options, run
 
 @pytest.fixture
 def checkpoints(tmp_path, trained):
-    """Folder with a truncated, a malicious and a foreign checkpoint."""
+    """Folder with a truncated, an empty and a foreign checkpoint."""
     content = trained.checkpoint.read_bytes()
     (tmp_path / 'truncated.pth').write_bytes(content[: len(content) // 2])
     (tmp_path / 'empty.pth').touch()
@@ -51,6 +52,37 @@ def test_checkpoint_that_cannot_be_used(checkpoints, trained, tool, name, messag
     end = call(tool, trained.config, name, *out, cwd=checkpoints)
 
     assert_one_line(end, message)
+
+
+class Attack:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize(
+    ('tool', 'before', 'after'),
+    [
+        ('test', [], []),
+        ('fit_rebalancer', [], ['out.pth']),
+        ('train', ['--resume'], ['--work-dir', 'new']),
+    ],
+    ids=['test', 'fit_rebalancer', 'train --resume'],
+)
+def test_checkpoint_that_would_run_code(tmp_path, trained, tool, before, after):
+    victim = tmp_path / 'victim'
+    content = torch.load(trained.checkpoint, weights_only=False)
+    content['meta']['note'] = Attack(f'touch {victim}')
+    torch.save(content, tmp_path / 'evil.pth')
+
+    end = call(tool, trained.config, *before, 'evil.pth', *after, cwd=tmp_path)
+
+    assert_one_line(end, r'evil\.pth was not loaded: .* holds posix\.system')
+    assert not victim.exists()
 
 
 @pytest.mark.parametrize(

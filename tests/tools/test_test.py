@@ -16,6 +16,7 @@ from mmgala.datasets import DigitsDataset, LongTailedDataset
 from mmgala.registry import MODELS
 from tests.evaluation.references import expected_metrics
 from tests.reference.rebalance_numpy import rebalance
+from tests.tools.command_line import call
 from tests.tools.conftest import PRIOR, load_scores
 from tests.tools.tau import best_tau
 
@@ -140,3 +141,31 @@ def test_tta_is_the_mean_score_of_image_and_mirror_image(tested, model, images, 
 
     assert_allclose(tta.scores, expected, atol=1e-5)
     assert abs(expected - raw.scores).max() > 0.1
+
+
+def test_evaluator_that_the_config_names_itself_is_rebalanced(tmp_path, trained, raw):
+    config = tmp_path / 'evaluator.py'
+    metric = "dict(type='mmgala.LongTailedAccuracy', many=40, few=10)"
+    config.write_text(
+        f"_base_ = '{trained.config}'\n"
+        f"test_evaluator = dict(_delete_=True, type='Evaluator', metrics=[{metric}])\n"
+    )
+
+    end = call('test', config, trained.checkpoint, '--rebalance', '--tau', '1.7',
+               '--out', 'm.json', cwd=tmp_path)  # fmt: skip
+
+    assert end is None
+    metrics = json.loads((tmp_path / 'm.json').read_text())
+    assert_metrics(metrics, rebalance(raw.scores, 1.7), raw)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='about the CPU without a GPU')
+def test_mixed_precision_gives_nearly_the_same_scores(tmp_path, trained, raw):
+    out = tmp_path / 'amp.npz'
+
+    end = call('test', trained.config, trained.checkpoint, '--amp', '--out', out,
+               cwd=tmp_path)  # fmt: skip
+
+    assert end is None
+    difference = abs(load_scores(out).scores - raw.scores).max()
+    assert 0 < difference < 0.05
