@@ -165,12 +165,12 @@ class GALALoss(Float32BuffersMixin):
             else:
                 label_margin = (self.neg_grad + self.eps).log_().mul_(self.lambda_neg)
             loss = margin_cross_entropy(cls_score, label, log_pos, label_margin)
-            return (
-                loss,
-                lambda weight: (
-                    2 * (gradient_sum_from_loss(loss, label, self.num_classes, weight),)
-                ),
-            )
+
+            def hard_sums(weight: Tensor | None) -> tuple[Tensor, Tensor]:
+                pos = gradient_sum_from_loss(loss, label, self.num_classes, weight)
+                return pos, pos  # theta == phi
+
+            return loss, hard_sums
         if self.variant == 'official':
             margin = log_pos
         else:
