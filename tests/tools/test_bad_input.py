@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mmgala.datasets import DigitsDataset
+from mmgala.engine.checkpoint import read_checkpoint
 from tests.tools.command_line import assert_one_line, call, options, run
 
 
@@ -75,7 +76,7 @@ class Attack:
 )
 def test_checkpoint_that_would_run_code(tmp_path, trained, tool, before, after):
     victim = tmp_path / 'victim'
-    content = torch.load(trained.checkpoint, weights_only=False)
+    content = read_checkpoint(trained.checkpoint)
     content['meta']['note'] = Attack(f'touch {victim}')
     torch.save(content, tmp_path / 'evil.pth')
 

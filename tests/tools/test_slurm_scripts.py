@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
+from mmgala.engine.checkpoint import read_checkpoint
 from tests.tools.command_line import ROOT, command, environment, options
 
 RECORDER = """#!{python}
@@ -128,5 +128,5 @@ def test_two_tasks_train_together(slurm, tmp_path, trained):
                    *flags, **settings)  # fmt: skip
 
     assert result.returncode == 0, result.stderr
-    checkpoint = torch.load(tmp_path / 'work' / 'epoch_1.pth', weights_only=False)
+    checkpoint = read_checkpoint(tmp_path / 'work' / 'epoch_1.pth')
     assert checkpoint['meta']['iter'] == 5  # 284 samples in batches of 2 x 32

@@ -13,6 +13,7 @@ from mmengine.registry import init_default_scope
 from numpy.testing import assert_allclose
 
 from mmgala.datasets import DigitsDataset, LongTailedDataset
+from mmgala.engine.checkpoint import read_checkpoint
 from mmgala.registry import MODELS
 from tests.evaluation.references import expected_metrics
 from tests.reference.rebalance_numpy import rebalance
@@ -44,7 +45,7 @@ def assert_metrics(found, scores, data):
 def model(trained):
     init_default_scope('mmpretrain')
     model = MODELS.build(Config.fromfile(trained.config).model)
-    checkpoint = torch.load(trained.checkpoint, weights_only=False)
+    checkpoint = read_checkpoint(trained.checkpoint)
     model.load_state_dict(checkpoint['state_dict'], strict=False)
     return model.eval()
 

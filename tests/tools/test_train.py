@@ -41,7 +41,7 @@ def train(folder, config, *flags, **changes):
                *options(train_cfg__max_epochs=1, **changes), cwd=folder)  # fmt: skip
     assert end is None
     path = folder / 'work' / 'epoch_1.pth'
-    return scalars(folder / 'work'), torch.load(path, weights_only=False)
+    return scalars(folder / 'work'), read_checkpoint(path)
 
 
 def test_no_validate(tmp_path, trained):
@@ -97,7 +97,7 @@ def test_resuming_from_a_checkpoint_of_another_work_dir(tmp_path, trained):
                cwd=tmp_path)  # fmt: skip
 
     assert end is None
-    state = torch.load(tmp_path / 'work' / 'epoch_6.pth', weights_only=False)
-    expected = torch.load(trained.checkpoint, weights_only=False)
+    state = read_checkpoint(tmp_path / 'work' / 'epoch_6.pth')
+    expected = read_checkpoint(trained.checkpoint)
     for name, value in expected['state_dict'].items():
         assert torch.equal(state['state_dict'][name], value), name
