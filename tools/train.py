@@ -1,8 +1,14 @@
-"""Train a model: MMPretrain's flags, any OpenMMLab config."""
+"""Train a model: MMPretrain's flags, any OpenMMLab config.
+
+A config with `stage1` is trained in two stages, one after the other; --cfg-options
+load_from=CHECKPOINT skips the first.
+"""
 
 import argparse
 
+import torch
 from mmengine.config import Config
+from mmengine.dist import barrier
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -14,13 +20,14 @@ from mmgala.engine.checkpoint import (
 )
 from mmgala.engine.image_errors import name_unreadable_images
 from mmgala.engine.launch import (
-    check_work_dir,
     load_config,
     one_line_errors,
     set_dataloader_defaults,
     set_launcher,
     set_work_dir,
 )
+from mmgala.engine.pretrained import check_pretrained
+from mmgala.engine.stages import Stage, plan_stages, start_from
 
 
 def parse_args() -> argparse.Namespace:
@@ -80,10 +87,13 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
                 cfg[f'{split}_dataloader'].persistent_workers = False
 
 
-def check_start(cfg: Config) -> tuple[str, dict] | None:
+def read_start(cfg: Config) -> tuple[str, dict] | None:
     """Checkpoint to resume from and its path; None where training starts anew."""
     if not cfg.get('resume'):
-        check_work_dir(cfg.work_dir)
+        # MMEngine would read it less carefully.
+        if cfg.get('load_from') and '://' not in cfg.load_from:
+            read_checkpoint(cfg.load_from)
+        check_pretrained(cfg)
         return None
     if cfg.get('load_from'):
         return cfg.load_from, read_checkpoint(cfg.load_from)
@@ -93,20 +103,34 @@ def check_start(cfg: Config) -> tuple[str, dict] | None:
     return start
 
 
+def train(stage: Stage) -> None:
+    start = read_start(stage.cfg)
+    build = RUNNERS.build if 'runner_type' in stage.cfg else Runner.from_cfg
+    runner = build(stage.cfg)
+    if stage.title:
+        runner.logger.info(f'{stage.title}{", resumed" if start else ""}.')
+    if start is not None:
+        path, checkpoint = start
+        check_fits(checkpoint, runner.model, path)
+    runner.train()
+
+
 def main() -> None:
     args = parse_args()
     with one_line_errors():
         name_unreadable_images()
         cfg = load_config(args.config)
         merge_args(cfg, args)
-        start = check_start(cfg)
         set_launcher(cfg, args.launcher)
-        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-        runner = build(cfg)
-        if start is not None:
-            path, checkpoint = start
-            check_fits(checkpoint, runner.model, path)
-        runner.train()
+        stages = plan_stages(cfg)
+        previous = None
+        for stage in stages:
+            if previous is not None:
+                barrier()  # the first rank may still be saving
+                torch.cuda.empty_cache()
+                start_from(stage, previous)
+            train(stage)
+            previous = stage
 
 
 if __name__ == '__main__':

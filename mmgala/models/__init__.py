@@ -1,7 +1,15 @@
-"""Losses, heads and the re-balancing post-processor."""
+"""Backbones, classifiers, losses, heads and the re-balancing post-processor."""
 
+from mmgala.models.backbones import CIFARResNet
+from mmgala.models.classifiers import DecoupledClassifier
 from mmgala.models.heads import GALAHead
 from mmgala.models.losses import GALALoss
 from mmgala.models.rebalancer import PredictionRebalancer
 
-__all__ = ['GALAHead', 'GALALoss', 'PredictionRebalancer']
+__all__ = [
+    'CIFARResNet',
+    'DecoupledClassifier',
+    'GALAHead',
+    'GALALoss',
+    'PredictionRebalancer',
+]

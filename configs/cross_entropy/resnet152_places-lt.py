@@ -1,0 +1,33 @@
+# No recipe of GALA's authors is published for this set: epochs, batch size and learning
+# rates are MiSLAS's. Stage 1 trains the last residual stage of an ImageNet model.
+_base_ = [
+    'mmpretrain::_base_/models/resnet152.py',
+    '../_base_/decoupled.py',
+]
+
+model = dict(type='mmgala.DecoupledClassifier', head=dict(num_classes=365))
+
+benchmark = dict(type='mmgala.PlacesLT', data_root='data/places365')
+train_dataloader = dict(batch_size=32, dataset=benchmark)
+val_dataloader = dict(dataset=benchmark)
+test_dataloader = dict(dataset=benchmark)
+
+optim_wrapper = dict(optimizer=dict(lr=0.1))
+auto_scale_lr = dict(base_batch_size=256)
+
+stage1 = dict(
+    model=dict(
+        backbone=dict(
+            frozen_stages=3,
+            # Or a file of your own: stage1.model.backbone.init_cfg.checkpoint=FILE
+            init_cfg=dict(
+                type='Pretrained',
+                checkpoint='https://download.openmmlab.com/mmclassification/v0/resnet/'
+                'resnet152_8xb32_in1k_20210901-4d7582fa.pth',
+                prefix='backbone.',
+            ),
+        )
+    ),
+    param_scheduler=dict(T_max=90),
+    train_cfg=dict(max_epochs=90),
+)

@@ -1,0 +1,5 @@
+_base_ = '../cross_entropy/resnet32_cifar100-lt-if200.py'
+
+model = dict(
+    head=dict(type='mmgala.GALAHead', loss=dict(_delete_=True, type='mmgala.GALALoss'))
+)

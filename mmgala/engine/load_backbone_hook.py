@@ -1,0 +1,88 @@
+"""Start from another training's representation."""
+
+from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop, Runner
+from torch import Tensor, nn
+
+from mmgala.engine.checkpoint import unwrap_model
+from mmgala.registry import HOOKS
+
+
+@HOOKS.register_module()
+class LoadBackboneHook(Hook):
+    """Take the backbone alone from ``load_from``, check that it fits, and say so.
+
+    For the second stage of decoupled training: the classifier starts anew. MMEngine
+    by itself would take the classifier too, and only warn where the weights are those
+    of another backbone. Testing and resuming load the whole checkpoint as ever.
+
+    The checkpoint is one of a whole model (``backbone.conv1.weight``), or of a bare
+    backbone that has the same names (``conv1.weight``, as torchvision's).
+
+    Raises:
+        ValueError: if the checkpoint has no backbone, or one of another shape, with
+            more weights, or with fewer.
+    """
+
+    priority = 'VERY_HIGH'  # before hooks that look at what is loaded
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Leave what fits the backbone; everything else is not loaded."""
+        # The loop is built by training alone: before, it is its config.
+        if runner._resume or not isinstance(runner._train_loop, BaseLoop):
+            return
+        source = str(runner._load_from)
+        stored = checkpoint.get('state_dict', checkpoint)
+        backbone = unwrap_model(runner.model).backbone
+        taken = _backbone_weights(stored, backbone, source)
+        left = sorted({key for key in stored if _without_wrapper(key) not in taken})
+        checkpoint['state_dict'] = taken
+        runner.logger.info(
+            f'Representation from {source}: took all {len(taken)} weights of '
+            f'backbone.*; left {len(left)} ({_some(left)}). The classifier starts anew.'
+        )
+
+
+def _backbone_weights(
+    stored: dict[str, Tensor], backbone: nn.Module, source: str
+) -> dict[str, Tensor]:
+    """Weights under the names that they have in the whole model."""
+    names = {_without_wrapper(key): value for key, value in stored.items()}
+    expected = {f'backbone.{key}': v for key, v in backbone.state_dict().items()}
+    found = {key: v for key, v in names.items() if key.startswith('backbone.')}
+    if not found:  # a bare backbone, perhaps with a classifier on top
+        bare = {f'backbone.{key}': value for key, value in names.items()}
+        found = {key: value for key, value in bare.items() if key in expected}
+    if not found:
+        raise ValueError(
+            f'Checkpoint {source} has no weights of a backbone; it begins with '
+            f'{next(iter(names), "nothing")}. Give load_from a classification model.'
+        )
+    for key, value in expected.items():
+        if key in found and found[key].shape != value.shape:
+            raise ValueError(
+                f'Checkpoint {source} is of another backbone: {key} is '
+                f'{tuple(found[key].shape)} there, {tuple(value.shape)} in the model.'
+            )
+    _check_names(expected, found, source)
+    return found
+
+
+def _check_names(expected: dict, found: dict, source: str) -> None:
+    # A deeper network of the same family holds everything a shallower one has.
+    missing = [key for key in expected if key not in found]
+    extra = [key for key in found if key not in expected]
+    for keys, what in ((missing, 'lacks'), (extra, 'has more than the model:')):
+        if keys:
+            raise ValueError(
+                f'Checkpoint {source} is of another backbone: it {what} {len(keys)} '
+                f'weights ({_some(keys)}).'
+            )
+
+
+def _without_wrapper(key: str) -> str:
+    return key.removeprefix('module.')
+
+
+def _some(keys: list[str]) -> str:
+    return ', '.join(keys[:2]) + (', ...' if len(keys) > 2 else '') or 'none'
