@@ -19,4 +19,7 @@ extras = {
     'tests': requirements('tests'),
 }
 
-setup(extras_require=extras)
+setup(
+    extras_require=extras,
+    package_data={'mmgala.datasets.class_counts': ['*.json']},
+)

@@ -1,7 +1,25 @@
 """Long-tailed data sets and what is counted on them."""
 
+from mmgala.datasets.benchmark_sets import ImageNetLT, INaturalist2018, PlacesLT
+from mmgala.datasets.class_counts import official_class_counts
+from mmgala.datasets.csv_dataset import CSVDataset
 from mmgala.datasets.digits import DigitsDataset
 from mmgala.datasets.labels import count_classes, dataset_labels
 from mmgala.datasets.long_tailed import LongTailedDataset
+from mmgala.datasets.samplers import ClassAwareSampler, ClassBalancedSampler
+from mmgala.datasets.transforms import TorchvisionAutoAugment
 
-__all__ = ['DigitsDataset', 'LongTailedDataset', 'count_classes', 'dataset_labels']
+__all__ = [
+    'CSVDataset',
+    'ClassAwareSampler',
+    'ClassBalancedSampler',
+    'DigitsDataset',
+    'INaturalist2018',
+    'ImageNetLT',
+    'LongTailedDataset',
+    'PlacesLT',
+    'TorchvisionAutoAugment',
+    'count_classes',
+    'dataset_labels',
+    'official_class_counts',
+]
