@@ -2,5 +2,6 @@
 
 from mmgala.engine.class_counts_hook import ClassCountsHook
 from mmgala.engine.load_backbone_hook import LoadBackboneHook
+from mmgala.engine.resume_within_epoch_hook import ResumeWithinEpochHook
 
-__all__ = ['ClassCountsHook', 'LoadBackboneHook']
+__all__ = ['ClassCountsHook', 'LoadBackboneHook', 'ResumeWithinEpochHook']

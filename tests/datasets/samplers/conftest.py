@@ -1,0 +1,28 @@
+"""Runners of this folder run on the CPU, also where there is a GPU."""
+
+import pytest
+
+from mmgala.datasets.samplers import epoch_sampler
+
+
+@pytest.fixture(scope='package', autouse=True)
+def _on_cpu():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.device.utils.DEVICE', 'cpu')
+        yield
+
+
+@pytest.fixture
+def on_ranks(monkeypatch):
+    """Factory: the samplers that all ranks of a world build."""
+
+    def build(world_size, sampler_class, *args, **kwargs):
+        samplers = []
+        for rank in range(world_size):
+            monkeypatch.setattr(
+                epoch_sampler, 'get_dist_info', lambda rank=rank: (rank, world_size)
+            )
+            samplers.append(sampler_class(*args, **kwargs))
+        return samplers
+
+    return build

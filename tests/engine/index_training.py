@@ -1,0 +1,144 @@
+"""A training of a second that records which samples each step saw."""
+
+import uuid
+
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import nn
+
+COUNTS = (13, 6, 3, 1)  # 23 samples: no batch size divides them
+RUNNER_OPTIONS = (
+    'cfg', 'checkpoint_interval', 'custom_hooks', 'launcher', 'load_from', 'resume',
+    'train_cfg',
+)  # fmt: skip
+
+
+class NumberedSamples:
+    """Samples whose features depend on their index; remembers which were loaded."""
+
+    metainfo = {'classes': ('a', 'b', 'c', 'd')}
+
+    def __init__(self):
+        labels = np.repeat(np.arange(len(COUNTS)), COUNTS)
+        self.labels = np.random.default_rng(3).permutation(labels)
+        self.loaded = []
+
+    def __len__(self):
+        return len(self.labels)
+
+    def get_gt_labels(self):
+        return self.labels
+
+    def __getitem__(self, index):
+        self.loaded.append(index)
+        generator = torch.Generator().manual_seed(index)
+        return dict(
+            inputs=torch.randn(3, generator=generator),
+            labels=int(self.labels[index]),
+            index=index,
+        )
+
+
+class Linear(BaseModel):
+    """The smallest classifier."""
+
+    def __init__(self):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.fc = nn.Linear(3, len(COUNTS))
+        self.fc.weight.data = torch.randn(len(COUNTS), 3, generator=generator)
+        self.fc.bias.data.zero_()
+
+    def forward(self, inputs, labels, index, mode='loss'):
+        return dict(loss=nn.functional.cross_entropy(self.fc(inputs), labels))
+
+
+class Recorder(Hook):
+    """Notes batches and learning rates; interrupts after a step, if asked to."""
+
+    priority = 'LOWEST'  # after the checkpoint
+
+    def __init__(self, interrupt_after=None):
+        self.interrupt_after = interrupt_after
+        self.batches = []
+        self.learning_rates = []
+        self.epoch_ends = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.batches.append(data_batch['index'].tolist())
+        self.learning_rates.append(runner.optim_wrapper.get_lr()['lr'][0])
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter + 1 == self.interrupt_after:
+            raise InterruptedError
+
+    def after_train_epoch(self, runner):
+        self.epoch_ends.append((runner.epoch, runner.iter))
+
+
+def train(work_dir, interrupt_after=None, sampler=None, seed=0, **options):
+    """Train by SGD for 3 epochs of 6 batches, if nothing else is asked for.
+
+    Args:
+        work_dir: where to write; a checkpoint after the step of the interruption.
+        interrupt_after: step after which the training dies.
+        sampler: its config. Defaults to class-aware sampling.
+        seed: of the training, or None.
+        **options: of the runner those in ``RUNNER_OPTIONS``; others of the loader.
+
+    Returns:
+        The runner, and the recorder that has ``batches`` and more.
+    """
+    settings = {key: options.pop(key) for key in RUNNER_OPTIONS if key in options}
+    interval = settings.pop('checkpoint_interval', interrupt_after or 10**6)
+    hooks = settings.pop('custom_hooks', [dict(type='mmgala.ResumeWithinEpochHook')])
+    settings.setdefault('train_cfg', dict(by_epoch=True, max_epochs=3))
+    recorder = Recorder(interrupt_after)
+    runner = Runner(
+        model=Linear(),
+        work_dir=str(work_dir),
+        train_dataloader=dict(
+            dataset=NumberedSamples(),
+            sampler=sampler or dict(type='mmgala.ClassAwareSampler'),
+            collate_fn=dict(type='default_collate'),
+            **{'batch_size': 4, 'num_workers': 0, **options},
+        ),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9)),
+        param_scheduler=[
+            dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=9),
+            dict(type='ExponentialLR', gamma=0.5, by_epoch=True),
+        ],
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=interval)
+        ),
+        custom_hooks=[*hooks, recorder],
+        randomness=dict(seed=seed),
+        experiment_name=uuid.uuid4().hex,  # runners of one name share their logger
+        **settings,
+    )
+    try:
+        runner.train()
+    except InterruptedError:
+        assert interrupt_after is not None
+    _end_workers(runner)
+    return runner, recorder
+
+
+def _end_workers(runner):
+    """Now: left to the garbage collector, some are waited for in vain."""
+    endless = getattr(runner.train_loop, 'dataloader_iterator', None)
+    for owner in (runner.train_dataloader, endless):
+        iterator = getattr(owner, '_iterator', None)
+        if hasattr(iterator, '_shutdown_workers'):
+            iterator._shutdown_workers()
+
+
+def weights(runner):
+    """Weights of the classifier and the optimiser's momentum, as bytes."""
+    model = getattr(runner.model, 'module', runner.model)
+    momentum = runner.optim_wrapper.optimizer.state.values()
+    tensors = [*model.state_dict().values(), *(m['momentum_buffer'] for m in momentum)]
+    return [tensor.cpu().numpy().tobytes() for tensor in tensors]
