@@ -29,13 +29,16 @@ class LoadBackboneHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Leave what fits the backbone; everything else is not loaded."""
         # The loop is built by training alone: before, it is its config.
-        if runner._resume or not isinstance(runner._train_loop, BaseLoop):
+        training = isinstance(runner._train_loop, BaseLoop)
+        starting = runner._load_from is not None and not runner._has_loaded
+        if runner._resume or not (training and starting):
             return
         source = str(runner._load_from)
         stored = checkpoint.get('state_dict', checkpoint)
-        backbone = unwrap_model(runner.model).backbone
+        backbone = unwrap_model(runner.model).get_submodule('backbone')
         taken = _backbone_weights(stored, backbone, source)
-        left = sorted({key for key in stored if _without_wrapper(key) not in taken})
+        values = {id(value) for value in taken.values()}
+        left = sorted(key for key, value in stored.items() if id(value) not in values)
         checkpoint['state_dict'] = taken
         runner.logger.info(
             f'Representation from {source}: took all {len(taken)} weights of '
@@ -51,8 +54,9 @@ def _backbone_weights(
     expected = {f'backbone.{key}': v for key, v in backbone.state_dict().items()}
     found = {key: v for key, v in names.items() if key.startswith('backbone.')}
     if not found:  # a bare backbone, perhaps with a classifier on top
-        bare = {f'backbone.{key}': value for key, value in names.items()}
-        found = {key: value for key, value in bare.items() if key in expected}
+        parts = {key.partition('.')[0] for key in backbone.state_dict()}
+        bare = {k: v for k, v in names.items() if k.partition('.')[0] in parts}
+        found = {f'backbone.{key}': value for key, value in bare.items()}
     if not found:
         raise ValueError(
             f'Checkpoint {source} has no weights of a backbone; it begins with '
@@ -71,6 +75,8 @@ def _backbone_weights(
 def _check_names(expected: dict, found: dict, source: str) -> None:
     # A deeper network of the same family holds everything a shallower one has.
     missing = [key for key in expected if key not in found]
+    # Which PyTorch counts since 0.4.1; it is not needed.
+    missing = [key for key in missing if not key.endswith('.num_batches_tracked')]
     extra = [key for key in found if key not in expected]
     for keys, what in ((missing, 'lacks'), (extra, 'has more than the model:')):
         if keys:

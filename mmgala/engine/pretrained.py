@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlparse
 
 import torch.hub
 from mmengine.config import Config
@@ -51,7 +52,7 @@ def _pretrained(config: Any, key: str) -> Iterator[tuple[str, dict]]:
 
 
 def _fetch(url: str, key: str) -> None:
-    name = url.rpartition('/')[2]
+    name = Path(urlparse(url).path).name
     path = Path(torch.hub.get_dir()) / 'checkpoints' / name
     if path.is_file():
         return

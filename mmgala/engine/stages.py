@@ -6,6 +6,7 @@ training of MMEngine's, with logs and checkpoints of its own: stage 1 in
 ``<work_dir>/stage1``, the last stage in ``<work_dir>``.
 """
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def _split(cfg: Config) -> tuple[Stage, Stage]:
             f'Expected {KEY} to be a dict of changes to the config, but got '
             f'{type(cfg[KEY]).__name__}.'
         )
-    second, first = cfg.copy(), cfg.copy()
+    # Deep: merging takes each _delete_ out of the changes.
+    second, first = copy.deepcopy(cfg), copy.deepcopy(cfg)
     second.pop(KEY)
     changes = first.pop(KEY)
     first.merge_from_dict(changes)
@@ -98,6 +100,8 @@ def _split(cfg: Config) -> tuple[Stage, Stage]:
 
 def _plan_resumed(first: Stage, second: Stage) -> list[Stage]:
     checkpoint = second.cfg.get('load_from')
+    # Not from the weights that stage 1 may have started from.
+    first.cfg.load_from = checkpoint
     if checkpoint:
         folder = Path(checkpoint).resolve().parent
         in_first = folder == Path(first.cfg.work_dir).resolve()

@@ -1,0 +1,112 @@
+"""LoadBackboneHook refuses what is not the backbone, in one line, before training."""
+
+import copy
+
+import pytest
+import torch
+
+from tests.engine.test_load_backbone_hook import (
+    HOOK,
+    bare,
+    bare_with_prefix,
+    whole,
+    with_prefix,
+)
+from tests.engine.tiny_runner import tiny_model, tiny_runner
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Factory: the message with which a checkpoint is refused, without its path."""
+
+    def load(content, model):
+        path = tmp_path / 'donor.pth'
+        torch.save(content, path)
+        before = copy.deepcopy(model.head.state_dict())
+        runner = tiny_runner(
+            tmp_path / 'work', model, load_from=str(path), custom_hooks=[HOOK]
+        )
+        with pytest.raises(ValueError, match=str(path)) as error:
+            runner.train()
+        assert runner.iter == 0
+        for name, value in model.head.state_dict().items():
+            assert torch.equal(value, before[name])
+        return str(error.value).replace(str(path), 'X')
+
+    return load
+
+
+PREFIXES = {
+    whole: 'backbone.',
+    with_prefix: 'module.backbone.',
+    bare: '',
+    bare_with_prefix: 'module.',
+}
+FORMS = pytest.mark.parametrize('form', PREFIXES, ids=lambda form: form.__name__)
+
+
+@FORMS
+def test_deeper_network_of_the_family(refused, form):
+    # It holds all that the model has, in the same shapes. Six blocks more, each of two
+    # convolutions and two norms of five tensors.
+    message = refused(form(tiny_model(depth=32)), tiny_model(depth=20))
+    assert message == (
+        'Checkpoint X is of another backbone: it has more than the model: 72 weights '
+        '(backbone.layer1.3.conv1.weight, backbone.layer1.3.bn1.weight, ...).'
+    )
+
+
+@FORMS
+def test_shallower_network_of_the_family(refused, form):
+    # The six blocks again, but that norms may come without their count of batches.
+    message = refused(form(tiny_model(depth=20)), tiny_model(depth=32))
+    assert message == (
+        'Checkpoint X is of another backbone: it lacks 60 weights '
+        '(backbone.layer1.3.conv1.weight, backbone.layer1.3.bn1.weight, ...).'
+    )
+
+
+@FORMS
+def test_wider_network(refused, form):
+    message = refused(form(tiny_model(base_channels=4)), tiny_model(base_channels=2))
+    assert message == (
+        'Checkpoint X is of another backbone: backbone.conv1.weight is (4, 3, 3, 3) '
+        'there, (2, 3, 3, 3) in the model.'
+    )
+
+
+@FORMS
+@pytest.mark.parametrize('name', ['layer3.2.bn2.running_var', 'conv1.weight'])
+def test_one_weight_less(refused, form, name):
+    content = form(tiny_model())
+    del content.get('state_dict', content)[PREFIXES[form] + name]
+    assert refused(content, tiny_model()) == (
+        f'Checkpoint X is of another backbone: it lacks 1 weights (backbone.{name}).'
+    )
+
+
+@FORMS
+def test_one_weight_more(refused, form):
+    content = form(tiny_model())
+    key = f'{PREFIXES[form]}layer2.0.downsample.0.weight'
+    content.get('state_dict', content)[key] = torch.ones(1)
+    assert refused(content, tiny_model()) == (
+        'Checkpoint X is of another backbone: it has more than the model: 1 weights '
+        '(backbone.layer2.0.downsample.0.weight).'
+    )
+
+
+@pytest.mark.parametrize(
+    ('content', 'first'),
+    [
+        ({'state_dict': {'head.fc.weight': torch.ones(3, 8)}}, 'head.fc.weight'),
+        ({'state_dict': {}}, 'nothing'),
+        ({'features.0.weight': torch.ones(3)}, 'features.0.weight'),
+        ({'state_dict_best': {'feat_model': {}}}, 'state_dict_best'),
+    ],
+)
+def test_no_backbone_at_all(refused, content, first):
+    assert refused(content, tiny_model()) == (
+        f'Checkpoint X has no weights of a backbone; it begins with {first}. Give '
+        'load_from a classification model.'
+    )
