@@ -20,6 +20,7 @@ ALLOWED = {
     'datasets': {'functional', 'registry'},
     'evaluation': {'functional', 'registry'},
     'visualization': {'functional'},
+    'preparation': {'datasets'},
     'engine': {'functional', 'registry', 'datasets', 'evaluation'},
 }
 # Which part needs what: MMDetection is never needed but by its own.

@@ -6,6 +6,7 @@ _base_ = [
 ]
 
 model = dict(type='mmgala.DecoupledClassifier', head=dict(num_classes=365))
+data_preprocessor = dict(num_classes=365)
 
 benchmark = dict(type='mmgala.PlacesLT', data_root='data/places365')
 train_dataloader = dict(batch_size=32, dataset=benchmark)

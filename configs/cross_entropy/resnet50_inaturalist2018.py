@@ -12,7 +12,9 @@ val_dataloader = dict(dataset=benchmark)
 test_dataloader = dict(dataset=dict(split='val', **benchmark))
 
 # Of the images' colours, as this benchmark's recipes have them.
-data_preprocessor = dict(mean=[118.83, 120.105, 96.9], std=[49.725, 48.96, 49.47])
+data_preprocessor = dict(
+    num_classes=8142, mean=[118.83, 120.105, 96.9], std=[49.725, 49.47, 48.96]
+)
 
 optim_wrapper = dict(optimizer=dict(lr=0.2, weight_decay=1e-4))
 param_scheduler = dict(T_max=30)

@@ -4,6 +4,7 @@ _base_ = [
 ]
 
 model = dict(type='mmgala.DecoupledClassifier')
+data_preprocessor = dict(num_classes=1000)
 
 benchmark = dict(type='mmgala.ImageNetLT', data_root='data/imagenet')
 train_dataloader = dict(dataset=benchmark)

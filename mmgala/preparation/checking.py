@@ -1,0 +1,134 @@
+"""Check what is on disk against what is published."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mmgala.preparation.parts import DataSet, Part, Split
+
+SHOWN = 5
+HEADER = ('split', 'expected', 'found', 'classes', 'min', 'max')
+
+
+@dataclass
+class Report:
+    """What was found.
+
+    Attributes:
+        rows: one per split, as :data:`HEADER` says; None where it could not be read.
+        problems: a line each; none if all is right.
+    """
+
+    rows: list[tuple[str | int | None, ...]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def table(self) -> str:
+        """The rows as text."""
+        cells = [HEADER, *([_cell(value) for value in row] for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        return '\n'.join(
+            '  '.join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in cells
+        )
+
+
+def _cell(value: str | int | None) -> str:
+    if value is None:
+        return '-'
+    return value if isinstance(value, str) else f'{value:,}'
+
+
+def check(data_set: DataSet, root: Path) -> Report:
+    """Verify files, number of images and images per class. Nothing is changed.
+
+    Files with a published checksum are read only when they have it: CIFAR's are
+    pickles, which can hold any program.
+
+    Args:
+        data_set: to look for.
+        root: its folder.
+    """
+    report = Report()
+    wrong: dict[str, str] = {}
+    for part in data_set.parts:
+        wrong.update(_wrong_files(part, root))
+    report.problems += [f'{root / name} {reason}' for name, reason in wrong.items()]
+    for split in data_set.splits:
+        if not root.is_dir() or any(name in wrong for name in split.needs):
+            expected = sum(split.class_counts())
+            report.rows.append((split.name, expected, None, None, None, None))
+            continue
+        row, problems = _check_split(split, root)
+        report.rows.append(row)
+        report.problems += [f'{split.name}: {problem}' for problem in problems]
+    return report
+
+
+def _wrong_files(part: Part, root: Path) -> Iterator[tuple[str, str]]:
+    if not part.files and not (root / part.target).exists():
+        yield part.target, 'is missing'
+    for name in part.wrong_files(root):
+        known = part.files[name]
+        if (root / name).is_file():
+            yield name, f'is not the published file ({known} is expected)'
+        else:
+            yield name, 'is missing'
+
+
+def _check_split(
+    split: Split, root: Path
+) -> tuple[tuple[str | int | None, ...], list[str]]:
+    official = split.class_counts()
+    try:
+        paths, labels = split.read(root)
+    except (ValueError, OSError) as error:
+        return (split.name, sum(official), None, None, None, None), [str(error)]
+    counts = np.bincount(labels, minlength=len(official)).tolist()
+    problems = [problem] if (problem := count_problem(counts, official)) else []
+    missing = []
+    if paths:
+        from mmgala.datasets.image_list import missing_images
+
+        missing = missing_images(root, paths)
+    if missing:
+        some = ', '.join(paths[index] for index in missing[:SHOWN])
+        problems.append(
+            f'{len(missing):,} of {len(paths):,} images are missing: {some}'
+        )
+    found = len(labels) - len(missing)
+    classes = sum(count > 0 for count in counts)
+    row = (split.name, sum(official), found, classes, min(counts), max(counts))
+    return row, problems
+
+
+def count_problem(counts: Sequence[int], official: Sequence[int]) -> str | None:
+    """What is wrong with the numbers of images per class, if anything is."""
+    if len(counts) != len(official):
+        return f'there are labels of {len(counts)} classes, expected {len(official)}'
+    wrong = [i for i, known in enumerate(official) if counts[i] != known]
+    if not wrong:
+        return None
+    some = ', '.join(
+        f'class {i} has {counts[i]:,} (expected {official[i]:,})' for i in wrong[:SHOWN]
+    )
+    return f'{len(wrong):,} classes have another number of images: {some}'
+
+
+def require_class_counts(path: Path, class_counts: Callable[[], Sequence[int]]) -> None:
+    """Check a list of images by its number of images per class.
+
+    Raises:
+        ValueError: if the list is not well-formed or has other numbers.
+    """
+    from mmgala.datasets.image_list import read_image_list
+
+    official = class_counts()
+    _, labels = read_image_list(path, len(official))
+    counts = np.bincount(labels, minlength=len(official)).tolist()
+    if (problem := count_problem(counts, official)) is not None:
+        raise ValueError(f'{path} is not the official list: {problem}.')

@@ -1,0 +1,126 @@
+"""Make one part of a data set: download, verify, unpack, move into place."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmgala.preparation.download import download
+from mmgala.preparation.partial import Partial
+from mmgala.preparation.parts import Part
+from mmgala.preparation.unpack import gunzip, untar
+
+SCRATCH = '.unpacking'
+
+
+def find_source(part: Part, root: Path, source: Path | None) -> Path | None:
+    """Where the file that a part is made from lies already, if it does.
+
+    Args:
+        part: to make.
+        root: of the data set.
+        source: another folder to look in.
+    """
+    if source is not None and (source / part.source).is_file():
+        return source / part.source
+    # What has the target's own name is no source of it: the part would be right.
+    if part.packing != 'none' and (root / part.source).is_file():
+        return root / part.source
+    return None
+
+
+def obtain(part: Part, root: Path, source: Path | None = None) -> None:
+    """Make a part. It gets its name when it is whole, and not before.
+
+    Args:
+        part: that is not there, or is not right.
+        root: of the data set.
+        source: a folder with files that need no download.
+
+    Raises:
+        ValueError: if the file that it is made from is not the published one.
+        OSError: if the download fails, or the disk is full.
+    """
+    found = find_source(part, root, source)
+    if found is None:
+        print(f'downloading {part.url}', flush=True)
+        found = root / part.source
+        _download(part, found)
+        if part.packing == 'none':
+            return
+    # One gzip-packed file may be packed anew, as Debian does: what is in it counts.
+    elif not (part.packing == 'gzip' and part.files):
+        print(f'verifying {found}', flush=True)
+        part.verify(found)
+    Partial(root / part.source).remove()  # of a download that is needed no more
+    print(f'unpacking {found} to {root / part.target}', flush=True)
+    with scratch(root) as folder:
+        _unpack(part, found, folder, root)
+        if not (folder / part.target).exists():
+            raise ValueError(
+                f'{found} is not what it should be: no {part.target} in it.'
+            )
+        for name in part.wrong_files(folder):
+            raise ValueError(
+                f'{found} is not the published file (wrong checksum of {name} in it).'
+            )
+        _move(part, folder, root)
+
+
+def _download(part: Part, path: Path) -> None:
+    assert part.url is not None  # checked before anything was started
+
+    def verify(partial: Path) -> None:
+        print(f'verifying {part.source}', flush=True)
+        for known in part.files.values() if part.packing == 'none' else ():
+            known.require(partial)
+        part.verify(partial)
+
+    try:
+        download(part.url, path, verify)
+    except ConnectionError as error:
+        known = part.checksum or part.files.get(part.target)
+        note = f', {known}' if known is not None else ''
+        raise ConnectionError(
+            f'{error}. Fetch it by other means and put it at {path}{note}; then run '
+            'this again.'
+        ) from error
+
+
+def _unpack(part: Part, archive: Path, folder: Path, root: Path) -> None:
+    if part.packing == 'none':
+        shutil.copyfile(archive, folder / part.target)
+    elif part.packing == 'gzip':
+        gunzip(archive, folder / part.target)
+    else:
+        members = None if part.members is None else part.members(root)
+        untar(archive, folder, members, nested=part.packing == 'tar of tars')
+
+
+def _move(part: Part, folder: Path, root: Path) -> None:
+    if not (root / part.target).is_dir():
+        os.replace(folder / part.target, root / part.target)
+        return
+    # A folder with files that are damaged: they alone are replaced.
+    for name in part.wrong_files(root):
+        os.replace(folder / name, root / name)
+
+
+@contextmanager
+def scratch(root: Path) -> Iterator[Path]:
+    """An empty folder on the same disk, which is removed in the end."""
+    folder = root / SCRATCH
+    clear(root)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear(root: Path) -> None:
+    """Remove what an unpacking that was killed has left."""
+    if (root / SCRATCH).exists():
+        print(f'removing {root / SCRATCH}, left by an interrupted run', flush=True)
+        shutil.rmtree(root / SCRATCH)

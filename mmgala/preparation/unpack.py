@@ -1,0 +1,149 @@
+"""Unpack archives: safely, with progress, and only what is wanted of them."""
+
+import gzip
+import posixpath
+import shutil
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from mmgala.preparation.progress import Bar, progress_bar
+
+SHOWN = 5
+
+
+class _UnsafeError(Exception):
+    """An archive holds what no archive of images holds."""
+
+
+# Takes a name in the archive; gives the path to unpack it to, or None to leave it out.
+Place = Callable[[str], str | None]
+
+
+def gunzip(archive: Path, path: Path) -> None:
+    """Unpack one gzip-packed file.
+
+    Raises:
+        ValueError: if the archive is damaged.
+    """
+    with (
+        _readable(archive) as (stream, _),
+        gzip.open(stream) as unpacked,
+        open(path, 'wb') as file,
+    ):
+        shutil.copyfileobj(unpacked, file)
+
+
+def untar(
+    archive: Path,
+    folder: Path,
+    members: Mapping[str, str] | None = None,
+    nested: bool = False,
+) -> None:
+    """Unpack files of a tar archive, packed by gzip or not.
+
+    Archives of images hold files and folders. Anything else in one (links, devices,
+    names that lead out of ``folder``) means that it is not what it should be.
+
+    Args:
+        archive: ends in ``.gz`` where it is packed.
+        folder: to unpack to.
+        members: the files to unpack: name in the archive -> path below ``folder``. All
+            files, under the names that they have, if None.
+        nested: take the members of the plain tar archives that the archive, which is
+            not packed, consists of.
+
+    Raises:
+        ValueError: if the archive is damaged, lacks some of ``members`` or holds what
+            it should not, or if this Python cannot unpack safely.
+    """
+    if not hasattr(tarfile, 'data_filter'):
+        raise ValueError(
+            f'Python {sys.version.split()[0]} cannot unpack archives safely: use '
+            '3.10.12, 3.11.4 or later.'
+        )
+    place: Place = (lambda name: name) if members is None else members.get
+    missing = dict(members or {})
+    # Packed archives are read in one go: a step back would unpack from the start.
+    mode = 'r|gz' if archive.name.endswith('gz') else 'r:'
+    with _readable(archive) as (stream, bar):
+
+        def at_file() -> None:
+            bar(stream.tell())
+
+        if nested:
+            for inner in _inner_archives(stream, mode):
+                _extract(inner, 'r:', folder, place, missing, at_file)
+        else:
+            _extract(stream, mode, folder, place, missing, at_file)
+    if missing:
+        some = ', '.join(list(missing)[:SHOWN])
+        raise ValueError(
+            f'{archive} lacks {len(missing):,} of {len(members or ()):,} files: {some}'
+        )
+
+
+@contextmanager
+def _readable(archive: Path) -> Iterator[tuple[IO[bytes], Bar]]:
+    """An archive, a progress bar over it, and one-line errors where it is damaged."""
+    with (
+        open(archive, 'rb') as stream,
+        progress_bar(f'unpacking {archive.name}', archive.stat().st_size) as bar,
+    ):
+        try:
+            yield stream, bar
+        except (_UnsafeError, tarfile.FilterError) as error:
+            raise ValueError(f'{archive} is not safe to unpack: {error}') from error
+        except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise ValueError(f'{archive} is damaged ({error}).') from error
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Regular files of an archive, in its order."""
+    while (member := tar.next()) is not None:
+        # tarfile keeps what it has read: gigabytes, with a million images.
+        tar.members.clear()  # type: ignore[attr-defined]
+        path = PurePosixPath(member.name)
+        if (
+            path.is_absolute()
+            or '..' in path.parts
+            or not (member.isfile() or member.isdir())
+        ):
+            raise _UnsafeError(
+                f'{member.name!r} is a link or a device, or leads out of the folder.'
+            )
+        if member.isfile():
+            yield member
+
+
+def _extract(
+    stream: IO[bytes],
+    mode: str,
+    folder: Path,
+    place: Place,
+    missing: dict[str, str],
+    at_file: Callable[[], None],
+) -> None:
+    """Extract what has a place; take it off ``missing``."""
+    # mypy knows tarfile.open by literal modes alone.
+    with tarfile.open(fileobj=stream, mode=mode) as tar:  # type: ignore[call-overload]
+        for member in _members(tar):
+            at_file()
+            name = posixpath.normpath(member.name)
+            path = place(name)
+            if path is None:
+                continue
+            tar.extract(member.replace(name=path, deep=False), folder, filter='data')
+            missing.pop(name, None)
+
+
+def _inner_archives(stream: IO[bytes], mode: str) -> Iterator[IO[bytes]]:
+    with tarfile.open(fileobj=stream, mode=mode) as tar:  # type: ignore[call-overload]
+        for member in _members(tar):
+            inner = tar.extractfile(member)
+            assert inner is not None  # regular files have contents
+            yield inner

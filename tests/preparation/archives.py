@@ -1,0 +1,47 @@
+"""Archives in memory, and what comes out of them."""
+
+import hashlib
+import io
+import tarfile
+
+from mmgala.preparation.checksums import Checksum
+
+
+def tar(files, packed=False):
+    """A tar archive of files ``{name: content}``; ``None`` stands for a folder.
+
+    A ``TarInfo`` may stand for a name: then it is taken as it is.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode='w:gz' if packed else 'w') as archive:
+        for name, content in files.items():
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            if content is None:
+                info.type = tarfile.DIRTYPE
+                archive.addfile(info)
+            else:
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def special(name, kind, target=''):
+    """A member that is neither a file nor a folder."""
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    info.linkname = target
+    return info
+
+
+def tree(folder):
+    """Contents of all files below a folder, by their path."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob('*'))
+        if path.is_file()
+    }
+
+
+def checksum(kind, content):
+    """Checksum of bytes."""
+    return Checksum(kind, hashlib.new(kind, content).hexdigest())

@@ -1,0 +1,230 @@
+"""Downloads end with the whole, verified file or with nothing under its name."""
+
+import errno
+import json
+import re
+import socket
+import time
+
+import numpy as np
+import pytest
+
+from mmgala.preparation import download as module
+from mmgala.preparation.download import ATTEMPTS, download
+
+CONTENT = np.random.default_rng(0).bytes(300_000)
+OTHER = np.random.default_rng(1).bytes(300_000)
+
+
+@pytest.fixture
+def fetch(server, tmp_path):
+    """Download ``CONTENT``, or what is served instead."""
+    server.serve('file.bin', CONTENT)
+    path = tmp_path / 'new' / 'file.bin'
+
+    def fetch(expected=CONTENT, url=f'{server.url}/file.bin'):
+        def verify(found):
+            fetch.verified += 1
+            if found.read_bytes() != expected:
+                raise ValueError(f'{found} is not the published file')
+
+        download(url, path, verify)
+        assert path.read_bytes() == expected
+        assert [p.name for p in path.parent.iterdir()] == ['file.bin']
+
+    fetch.path, fetch.verified = path, 0
+    return fetch
+
+
+def starts(server):
+    """First byte of each request."""
+    return [int(r.range[6:-1]) if r.range else 0 for r in server.log]
+
+
+def test_whole_file_comes_in_one_request(fetch, server):
+    fetch()
+    assert starts(server) == [0]
+
+
+def test_after_a_drop_only_the_rest_is_fetched(fetch, server, capsys):
+    server.faults = [('drop', 100_000), ('drop', 50_000)]
+    fetch()
+    assert starts(server) == [0, 100_000, 150_000]
+    assert server.sent() == len(CONTENT)
+    assert 'broke off after 100,000 of 300,000 bytes; trying' in capsys.readouterr().out
+
+
+def test_a_server_that_hangs_is_given_up_and_asked_for_the_rest(fetch, server):
+    server.faults = [('hang', 123_456)]
+    start = time.monotonic()
+    fetch()
+    assert time.monotonic() - start < 20
+    assert starts(server) == [0, 123_456]
+
+
+def test_drops_do_not_count_while_new_bytes_come(fetch, server):
+    server.faults = [('drop', 10_000)] * (3 * ATTEMPTS)
+    fetch()
+    assert server.sent() == len(CONTENT)
+
+
+def test_a_later_run_continues(fetch, server):
+    server.faults = [('drop', 100_000)] + [('status', 503)] * (ATTEMPTS - 1)
+    with pytest.raises(ConnectionError, match='the server answers 503'):
+        fetch()
+    assert not fetch.path.exists()
+    assert fetch.path.with_name('file.bin.part').stat().st_size == 100_000
+    server.log.clear()
+    fetch()
+    assert starts(server) == [100_000]
+    assert server.sent() == 200_000
+
+
+def test_a_later_run_verifies_what_is_whole_without_a_request(fetch, server):
+    fetch()
+    part = fetch.path.with_name('file.bin.part')
+    fetch.path.rename(part)
+    note = {'url': f'{server.url}/file.bin', 'validator': None, 'total': 300_000}
+    part.with_name('file.bin.part.json').write_text(json.dumps(note))
+    fetch()
+    assert len(server.log) == 1
+
+
+def test_without_ranges_the_file_comes_anew(fetch, server):
+    server.ranges = False
+    server.faults = [('drop', 100_000)]
+    fetch()
+    assert [r.status for r in server.log] == [200, 200]
+
+
+def test_a_server_that_never_sends_the_whole_is_given_up(fetch, server):
+    server.ranges = False
+    server.faults = [('drop', 100_000)] * 100
+    with pytest.raises(ConnectionError, match='broke off'):
+        fetch()
+    assert len(server.log) <= ATTEMPTS + 1
+
+
+@pytest.mark.parametrize('size', [300_000, 400_000, 50_000])
+@pytest.mark.parametrize('tells', ['both', 'validators', 'nothing'])
+def test_pieces_of_two_versions_are_not_joined(fetch, server, monkeypatch, tells, size):
+    changed = (OTHER * 2)[:size]
+    server.validators = tells != 'nothing'
+    server.if_range = tells == 'both'
+    server.faults = [('drop', 100_000)]
+    between = lambda wait: server.serve('file.bin', changed)  # noqa: E731
+    monkeypatch.setattr(module.time, 'sleep', between)
+    fetch(changed)
+    # With `If-Range` the new version comes at once; where nothing but the content
+    # differs, the checksum tells.
+    assert len(server.log) == (2 if tells == 'both' else 3)
+    assert fetch.verified == (2 if tells == 'nothing' and size == 300_000 else 1)
+
+
+def test_a_server_that_sends_another_range_is_noticed(fetch, server):
+    server.shift = 10
+    server.faults = [('drop', 100_000)]
+    fetch()
+    assert fetch.verified == 1
+
+
+def test_a_weak_validator_is_none(fetch, server):
+    assert module.Version.of('u', {'ETag': 'W/"1"'}).validator is None
+    headers = {'ETag': 'W/"1"', 'Last-Modified': 'yesterday'}
+    assert module.Version.of('u', headers).validator == 'yesterday'
+
+
+def test_another_file_is_refused_and_removed(fetch, server):
+    with pytest.raises(ValueError, match='not the published'):
+        fetch(OTHER)
+    assert list(fetch.path.parent.iterdir()) == []
+    assert len(server.log) == 1
+
+
+def test_another_file_in_pieces_is_refused_after_a_second_try(fetch, server):
+    server.faults = [('drop', 100_000)]
+    with pytest.raises(ValueError, match='not the published'):
+        fetch(OTHER)
+    assert list(fetch.path.parent.iterdir()) == []
+    assert starts(server) == [0, 100_000, 0]
+
+
+@pytest.mark.parametrize(
+    'note',
+    [None, 'no json', '{"url": "http://x", "validator": null, "total": 1000}'],
+)
+def test_a_part_of_unknown_origin_is_not_continued(fetch, server, note):
+    fetch.path.parent.mkdir()
+    fetch.path.with_name('file.bin.part').write_bytes(OTHER[:1000])
+    if note is not None:
+        fetch.path.with_name('file.bin.part.json').write_text(note)
+    fetch()
+    assert starts(server) == [0]
+    assert fetch.verified == 1
+
+
+def test_a_missing_file_is_asked_for_once(fetch, server):
+    del server.files['/file.bin']
+    with pytest.raises(ConnectionError, match=r'file\.bin cannot .* answers 404'):
+        fetch()
+    assert len(server.log) == 1
+
+
+@pytest.mark.parametrize('code', [503, 500, 429])
+def test_a_busy_server_is_asked_again(fetch, server, code):
+    server.faults = [('status', code)] * 2
+    fetch()
+    assert len(server.log) == 3
+
+
+def test_waits_grow_and_attempts_end(fetch, server, monkeypatch):
+    waits = []
+    monkeypatch.setattr(module, 'FIRST_WAIT', 1.0)
+    monkeypatch.setattr(module.time, 'sleep', waits.append)
+    server.faults = [('status', 503)] * 100
+    with pytest.raises(ConnectionError, match='503'):
+        fetch()
+    assert waits == [1, 2, 4, 8]
+
+
+def test_without_a_network_the_reason_is_told(fetch):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        url = f'http://127.0.0.1:{free.getsockname()[1]}/file.bin'
+    with pytest.raises(ConnectionError, match=f'{re.escape(url)} cannot .* refused'):
+        fetch(url=url)
+
+
+def test_files_of_unknown_length_are_fetched(fetch, server):
+    server.lengths = False
+    fetch()
+
+
+def test_a_full_disk_is_no_reason_to_try_again(fetch, server, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(module, 'open', full, raising=False)
+    with pytest.raises(OSError, match='No space left') as caught:
+        fetch()
+    assert not isinstance(caught.value, ConnectionError)
+    assert len(server.log) == 1
+
+
+@pytest.mark.parametrize('url', ['file:///etc/passwd', 'ftp://127.0.0.1/f', 'f'])
+def test_other_addresses_than_http_are_refused(fetch, url):
+    with pytest.raises(ValueError, match='http or https'):
+        fetch(url=url)
+
+
+def test_redirections_are_followed(fetch, server):
+    server.faults = [('redirect', server.serve('moved.bin', CONTENT))]
+    fetch()
+
+
+@pytest.mark.parametrize('url', ['file:///etc/hostname', 'ftp://127.0.0.1:1/file'])
+def test_redirections_to_other_protocols_are_not_followed(fetch, server, url):
+    server.faults = [('redirect', url)] * ATTEMPTS
+    with pytest.raises(ConnectionError, match='unknown url type|is not allowed'):
+        fetch()
+    assert not fetch.path.exists()

@@ -1,0 +1,114 @@
+"""What a killed run leaves is no half-written set, and no hindrance to the next."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mmgala.preparation.obtaining import SCRATCH
+from mmgala.preparation.preparing import LOCK
+from tests.preparation.archives import tree
+from tests.preparation.tiny_set import LIST, assert_complete, prepare
+
+# Prepares the set of the tests; with a second argument, stops within the unpacking.
+PROGRAM = """
+import json, sys, tarfile, time
+from pathlib import Path
+from mmgala.preparation import carry_out, make_plan
+from mmgala.preparation.checksums import Checksum
+from mmgala.preparation.parts import DataSet, Part
+
+root, parts, stop_after = json.loads(sys.argv[1])
+for part in parts:
+    part['checksum'] = Checksum(**part['checksum'])
+small = DataSet('small', 'unused', 'home', [Part(**part) for part in parts], [])
+extract = tarfile.TarFile.extract
+done = []
+
+def stop(self, *args, **kwargs):
+    extract(self, *args, **kwargs)
+    done.append(1)
+    if len(done) == stop_after:
+        print('stopped', flush=True)
+        time.sleep(60)
+
+if stop_after:
+    tarfile.TarFile.extract = stop
+carry_out(make_plan(small, Path(root)), small, Path(root))
+"""
+
+
+@pytest.fixture
+def start(small, root):
+    """Prepare the set in a process of its own."""
+    processes = []
+
+    def start(stop_after=0):
+        fields = ('target', 'source', 'url', 'size', 'packing', 'unpacked_size')
+        parts = [
+            {name: getattr(part, name) for name in fields}
+            | {'checksum': vars(part.checksum)}
+            for part in small.parts
+        ]
+        argument = json.dumps([str(root), parts, stop_after])
+        command = [sys.executable, '-c', PROGRAM, argument]
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def wait_for(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, 'it did not happen within a minute'
+        time.sleep(0.01)
+
+
+def test_killed_while_downloading(small, root, server, start):
+    server.faults = [(None, None), ('hang', 100_000)]
+    process = start()
+    part = root / 'small.tar.gz.part'
+    wait_for(lambda: part.exists() and part.stat().st_size == 100_000)
+
+    kill(process)
+
+    assert {path.name for path in root.iterdir()} == {
+        'list.txt',
+        LOCK,
+        part.name,
+        f'{part.name}.json',
+    }
+    prepare(small, root)
+    assert_complete(root)
+    assert [r.range for r in server.log] == [None, None, 'bytes=100000-']
+    assert server.sent() == len(LIST) + small.parts[1].size
+
+
+def test_killed_while_unpacking(small, root, server, start):
+    process = start(stop_after=3)
+    assert process.stdout.readline().startswith('downloading')
+    wait_for(lambda: process.stdout.readline() == 'stopped\n')
+
+    with pytest.raises(BlockingIOError, match='Another run prepares'):
+        prepare(small, root)
+    kill(process)
+
+    assert not (root / 'images').exists()
+    assert len(tree(root / SCRATCH)) == 3
+    # What was unpacked is not trusted, and gone where the archive lacks it.
+    (root / SCRATCH / 'images' / 'stale.jpg').write_bytes(b'!')
+    prepare(small, root)
+    assert_complete(root)
+    assert len(server.log) == 2

@@ -1,0 +1,49 @@
+"""A data set of one list and one folder of images."""
+
+import numpy as np
+
+from mmgala.preparation import carry_out, make_plan
+from mmgala.preparation.parts import DataSet, Part
+from tests.preparation.archives import checksum, tar, tree
+
+IMAGES = {
+    f'images/{name}.jpg': np.random.default_rng(i).bytes(30_000)
+    for i, name in enumerate('abcdefgh')
+}
+LIST = b'images/a.jpg 0\n'
+
+
+def tiny_set(server):
+    """The set, which ``server`` serves."""
+    archive = tar({'images': None, **IMAGES}, packed=True)
+    parts = [
+        Part(
+            'list.txt',
+            'list.txt',
+            server.serve('list.txt', LIST),
+            len(LIST),
+            checksum('md5', LIST),
+        ),
+        Part(
+            'images',
+            'small.tar.gz',
+            server.serve('small.tar.gz', archive),
+            len(archive),
+            checksum('md5', archive),
+            packing='tar',
+            unpacked_size=300_000,
+        ),
+    ]
+    return DataSet('small', 'unused', 'home', parts, [], by_hand='Ask for it.')
+
+
+def prepare(small, root, source=None):
+    """Prepare a set as the tool does."""
+    carry_out(make_plan(small, root, source), small, root, source)
+
+
+def assert_complete(root):
+    """Check that the set is there, and nothing else but the archive."""
+    found = tree(root)
+    found.pop('small.tar.gz')
+    assert found == {**IMAGES, 'list.txt': LIST}

@@ -1,0 +1,297 @@
+"""tools/prepare_data.py brings data sets from the published form into the configs'."""
+
+import gzip
+import sys
+from urllib.error import URLError
+
+import pytest
+
+from mmgala.preparation import NAMES
+from tests.preparation.archives import tree
+from tests.preparation.file_server import quick_server
+from tests.preparation.small_image_sets import image
+from tests.preparation.small_sets import publish
+from tests.tools.command_line import assert_one_line, load_tool
+
+IMAGE_SETS = ('imagenet-lt', 'places-lt', 'inaturalist2018')
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with quick_server(monkeypatch) as server:
+        yield server
+
+
+@pytest.fixture
+def prepare(monkeypatch, tmp_path):
+    """Call the tool as a user does; returns what it ends with."""
+    tool = load_tool('prepare_data')
+    root = tmp_path / 'data' / 'set'
+
+    def prepare(name, *flags, root=root):
+        argv = ['prepare_data.py', name, *map(str, flags), '--root', str(root)]
+        monkeypatch.setattr(sys, 'argv', argv)
+        try:
+            tool.main()
+        except SystemExit as end:
+            return end.code
+        return None
+
+    prepare.tool, prepare.root = tool, root
+    return prepare
+
+
+def place_archives(small, server, folder):
+    """Put what may not be downloaded where a registered user puts it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in small.parts:
+        if part.url is None:
+            (folder / part.source).write_bytes(server.files[f'/{part.source}'])
+
+
+def images_on_disk(root):
+    return {
+        path: content
+        for path, content in tree(root).items()
+        if path.lower().endswith(('.jpg', '.jpeg'))
+    }
+
+
+def listed(small, root):
+    """All images of all splits."""
+    return [path for split in small.splits for path in split.read(root)[0]]
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_set_is_made_from_what_is_published(
+    name, prepare, server, monkeypatch, capsys
+):
+    small = publish(name, server, monkeypatch)
+    place_archives(small, server, prepare.root)
+
+    assert prepare(name) is None
+
+    out = capsys.readouterr().out
+    assert f'{name} in {prepare.root} is complete' in out
+    wanted = listed(small, prepare.root)
+    assert images_on_disk(prepare.root) == {path: image(path) for path in wanted}
+    assert bool(wanted) == (name in IMAGE_SETS)
+    names = {path.name for path in prepare.root.iterdir()}
+    assert names == {n for part in small.parts for n in (part.target, part.source)}
+
+    before, sent = tree(prepare.root), server.sent()
+    for flags in ([], ['--check']):
+        assert prepare(name, *flags) is None
+        assert tree(prepare.root) == before
+        assert server.sent() == sent
+    assert (
+        f'{prepare.root / small.parts[0].target}: is there' in capsys.readouterr().out
+    )
+
+
+def test_what_may_not_be_downloaded_is_explained(
+    prepare, server, monkeypatch, capsys, tmp_path
+):
+    small = publish('imagenet-lt', server, monkeypatch)
+
+    end = prepare('imagenet-lt')
+
+    assert_one_line(end, r'ILSVRC2012_img_train\.tar and ILSVRC2012_img_val\.tar must')
+    out = capsys.readouterr().out
+    assert 'Register at https://image-net.org' in out
+    lists = {f'ImageNet_LT_{split}.txt' for split in ('train', 'val', 'test')}
+    assert {path.name for path in prepare.root.iterdir()} == lists
+
+    place_archives(small, server, tmp_path / 'archives')
+    assert prepare('imagenet-lt', '--source', tmp_path / 'archives') is None
+    assert {path.name for path in prepare.root.iterdir()} == {*lists, 'train', 'val'}
+
+
+def test_a_list_of_other_counts_is_refused(prepare, server, monkeypatch):
+    publish('imagenet-lt', server, monkeypatch)
+    path = '/ImageNet_LT_val.txt'
+    server.files[path] = server.files[path].partition(b'\n')[2]
+
+    end = prepare('imagenet-lt')
+
+    assert_one_line(end, r'not the official list: .*class 0 has 19 \(expected 20\)')
+    assert {p.name for p in prepare.root.iterdir()} == {'ImageNet_LT_train.txt'}
+
+
+def test_dry_run_does_nothing(prepare, server, monkeypatch, capsys):
+    small = publish('places-lt', server, monkeypatch)
+
+    assert prepare('places-lt', '--dry-run') is None
+
+    out = capsys.readouterr().out
+    assert all(part.url in out for part in small.parts)
+    assert 'to download: ' in out
+    assert server.log == []
+    assert not prepare.root.exists()
+
+
+def test_archives_are_deleted_on_request(prepare, server, monkeypatch):
+    publish('cifar10', server, monkeypatch)
+    prepare('cifar10')
+
+    assert prepare('cifar10', '--delete-archives') is None
+
+    assert [path.name for path in prepare.root.iterdir()] == ['cifar-10-batches-py']
+
+
+def test_check_names_what_is_missing_and_changes_nothing(
+    prepare, server, monkeypatch, capsys
+):
+    publish('places-lt', server, monkeypatch)
+    prepare('places-lt')
+    for number in range(1, 8):
+        (prepare.root / f'train/airfield/{number:08d}.jpg').unlink()
+    before, requests = tree(prepare.root), len(server.log)
+    capsys.readouterr()
+
+    end = prepare('places-lt', '--check')
+
+    assert_one_line(end, r'is not as published \(2 problems\): train: 5 of 9 images')
+    out = capsys.readouterr().out
+    assert 'train/airfield/00000001.jpg' in out
+    assert 'val: 2 of 60 images are missing: train/airfield/00000006.jpg' in out
+    assert [line.split() for line in out.splitlines() if line.startswith('test')] == [
+        ['test', '300', '300', '3', '100', '100']
+    ]
+    assert tree(prepare.root) == before
+    assert len(server.log) == requests
+
+
+def test_check_of_nothing(prepare, server, monkeypatch):
+    publish('fashion-mnist', server, monkeypatch)
+    assert_one_line(
+        prepare('fashion-mnist', '--check'), r'4 problems.*-ubyte is missing'
+    )
+    assert not prepare.root.exists()
+
+
+def test_a_file_that_cannot_be_downloaded_is_taken_from_where_the_message_says(
+    prepare, server, monkeypatch
+):
+    publish('cifar10', server, monkeypatch)
+    archive = server.files.pop('/cifar-10-python.tar.gz')
+
+    end = prepare('cifar10')
+
+    place = prepare.root / 'cifar-10-python.tar.gz'
+    assert_one_line(end, f'answers 404 .* put it at {place}, md5 [0-9a-f]{{32}};')
+    place.write_bytes(archive)
+    assert prepare('cifar10') is None
+
+
+def test_without_a_network_another_source_is_named(prepare, server, monkeypatch):
+    publish('fashion-mnist', server, monkeypatch)
+
+    def fail(*args, **kwargs):
+        raise URLError('[Errno -3] Temporary failure in name resolution')
+
+    monkeypatch.setattr('urllib.request.OpenerDirector.open', fail)
+
+    end = prepare('fashion-mnist')
+
+    assert_one_line(
+        end, r'cannot be downloaded: .* name resolution\. Fetch it by other'
+    )
+    assert_one_line(end, f'put it at {prepare.root}/train-images-idx3-ubyte.gz, md5 ')
+    assert_one_line(end, 'apt-get install dataset-fashion-mnist')
+
+
+def test_a_wrong_file_put_there_by_hand_is_named_and_kept(prepare, server, monkeypatch):
+    publish('cifar10', server, monkeypatch)
+    prepare.root.mkdir(parents=True)
+    place = prepare.root / 'cifar-10-python.tar.gz'
+    place.write_bytes(b'half')
+
+    assert_one_line(prepare('cifar10'), f'{place} is not the published file')
+    assert tree(prepare.root) == {place.name: b'half'}
+
+
+def test_interruption_ends_with_its_exit_code(
+    prepare, server, monkeypatch, capsys, tmp_path
+):
+    publish('places-lt', server, monkeypatch)
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr('tarfile.TarFile.extract', interrupt)
+        assert prepare('places-lt') == 130
+
+    assert 'interrupted' in capsys.readouterr().err
+    assert {path.name for path in prepare.root.iterdir() if path.suffix != '.txt'} == {
+        'train_256_places365standard.tar'
+    }
+    assert prepare('places-lt') is None
+
+
+@pytest.fixture
+def packed(server, monkeypatch, tmp_path):
+    """Folder with the four files of Fashion-MNIST, as Debian's package has them."""
+    small = publish('fashion-mnist', server, monkeypatch)
+    folder = tmp_path / 'packed'
+    folder.mkdir()
+    for part in small.parts:
+        content = gzip.decompress(server.files[f'/{part.source}'])
+        # Packed by others, and so not the bytes whose checksum is published.
+        (folder / part.source).write_bytes(gzip.compress(content, 1, mtime=1))
+    return folder
+
+
+def test_fashion_mnist_is_taken_from_a_folder(prepare, packed, server):
+    assert prepare('fashion-mnist', '--source', packed) is None
+    assert {f'{name}.gz' for name in tree(prepare.root)} == set(tree(packed))
+    assert server.log == []
+
+
+def test_unpacking_again_replaces_a_damaged_file(prepare, packed, capsys):
+    prepare('fashion-mnist', '--source', packed)
+    before = tree(prepare.root)
+    (prepare.root / 't10k-labels-idx1-ubyte').write_bytes(b'half')
+    capsys.readouterr()
+
+    assert prepare('fashion-mnist', '--source', packed) is None
+
+    assert tree(prepare.root) == before
+    assert 'replaces files that are there' in capsys.readouterr().out
+
+
+def test_a_file_that_the_folder_lacks_is_named_with_the_package(
+    prepare, packed, server
+):
+    (packed / 't10k-labels-idx1-ubyte.gz').unlink()
+
+    end = prepare('fashion-mnist', '--source', packed)
+
+    assert_one_line(end, r'labels-idx1-ubyte\.gz does not exist.*dataset-fashion-mnist')
+    assert not prepare.root.exists()
+    assert server.log == []
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [
+        lambda content: b'',
+        lambda content: content[: len(content) // 2],
+        lambda content: gzip.compress(b'other data'),
+    ],
+    ids=['empty', 'truncated', 'other'],
+)
+@pytest.mark.parametrize('index', [0, 2])
+def test_a_damaged_file_leaves_nothing_behind(prepare, packed, damage, index):
+    names = [
+        f'{kind}-ubyte'
+        for kind in ('train-images-idx3', 'train-labels-idx1', 't10k-images-idx3')
+    ]
+    path = packed / f'{names[index]}.gz'
+    path.write_bytes(damage(path.read_bytes()))
+
+    end = prepare('fashion-mnist', '--source', packed)
+
+    assert_one_line(end, rf'{names[index]}\.gz is (damaged|not the published file)')
+    assert sorted(tree(prepare.root)) == sorted(names[:index])

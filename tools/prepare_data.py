@@ -1,0 +1,92 @@
+"""Download, unpack and verify a data set, so that the configs find it.
+
+    python tools/prepare_data.py cifar100
+    python tools/prepare_data.py places-lt --root /data/places365 --dry-run
+    python tools/prepare_data.py imagenet-lt --check
+
+An interrupted run is continued by the same command. Nothing gets its final name before
+it is whole and verified.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmgala.engine.launch import one_line_errors
+from mmgala.preparation import (
+    NAMES,
+    carry_out,
+    check,
+    data_set,
+    delete_archives,
+    describe,
+    make_plan,
+)
+
+INTERRUPTED = 130  # as shells say it of Ctrl-C
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('name', choices=NAMES, help='the data set')
+    parser.add_argument(
+        '--root', type=Path, help='where to (default: where the configs look)'
+    )
+    parser.add_argument(
+        '--source',
+        type=Path,
+        help='take what is missing from this folder; download nothing',
+    )
+    parser.add_argument(
+        '--delete-archives',
+        action='store_true',
+        help='delete the archives in the root when all is unpacked and verified',
+    )
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        '--dry-run', action='store_true', help='say what there is to do, do nothing'
+    )
+    group.add_argument(
+        '--check', action='store_true', help='verify what is there, change nothing'
+    )
+    return parser.parse_args()
+
+
+def prepare(args: argparse.Namespace) -> None:
+    wanted = data_set(args.name)
+    root = args.root if args.root is not None else Path(wanted.root)
+    if not args.check:
+        plan = make_plan(wanted, root, args.source)
+        print(describe(plan, wanted, root), flush=True)
+        if args.dry_run:
+            return
+        carry_out(plan, wanted, root, args.source)
+    print(f'checking {root}', flush=True)
+    report = check(wanted, root)
+    print(report.table())
+    if report.problems:
+        print('\n'.join(report.problems), flush=True)
+        raise ValueError(
+            f'{args.name} in {root} is not as published ({len(report.problems)} '
+            f'problems): {report.problems[0]}. Run this without --check to complete '
+            'it; folders of images that are not whole must be removed before.'
+        )
+    if args.delete_archives:
+        delete_archives(wanted.parts, root)
+    print(f'{args.name} in {root} is complete')
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        with one_line_errors():
+            prepare(args)
+    except KeyboardInterrupt:
+        print('interrupted: the same command continues where it was', file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == '__main__':
+    main()
