@@ -1,8 +1,9 @@
-"""What every test shares: threads, seeds, the `shared` folder, a pool of ranks."""
+"""What every test shares: threads, seeds, the `shared` folder, miniatures, ranks."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 # Subprocesses and spawned ranks inherit this: more threads than cores crawl.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -12,6 +13,8 @@ import pytest
 import torch
 
 from tests.distributed.pool import RankPool
+from tests.miniature_cifar import write_cifar
+from tests.miniatures import write_imagenet_lt, write_inaturalist, write_places_lt
 
 torch.set_num_threads(1)
 
@@ -37,6 +40,20 @@ def shared_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f'{path} is not here: recorded numbers cannot be compared')
     return path
+
+
+@pytest.fixture(scope='session')
+def miniatures(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """Folder of each benchmark, with six classes. To be read, not to be changed."""
+    folder = tmp_path_factory.mktemp('miniatures')
+    return SimpleNamespace(
+        imagenet=write_imagenet_lt(folder / 'imagenet'),
+        places=write_places_lt(folder / 'places'),
+        inaturalist=write_inaturalist(folder / 'inaturalist'),
+        inaturalist_lists=write_inaturalist(folder / 'inaturalist_lists', form='txt'),
+        cifar10=write_cifar(folder / 'cifar10', 10),
+        cifar100=write_cifar(folder / 'cifar100', 100),
+    )
 
 
 @pytest.fixture(scope='session')

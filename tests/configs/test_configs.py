@@ -1,6 +1,7 @@
 """Every shipped config loads and builds, and GALA changes nothing but the head."""
 
 import copy
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,22 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from mmpretrain.datasets import CIFAR10
 from mmpretrain.structures import DataSample
 
+from mmgala.engine.stages import plan_stages
+from mmgala.functional import shot_groups
 from mmgala.models import GALAHead, GALALoss
 from mmgala.registry import DATASETS, MODELS
+from tests.configs.recipe_table import NUM_CLASSES
 
 ROOT = Path(__file__).parents[2]
 GALA = sorted((ROOT / 'configs' / 'gala').glob('*.py'))
 ALL = sorted(p for p in (ROOT / 'configs').glob('*/*.py') if p.parent.name != '_base_')
+DECOUPLED = [path for path in GALA if path.stem in NUM_CLASSES]
+CIFAR = [path for path in GALA if 'cifar1' in path.stem]
 FASHION = ROOT / 'data' / 'fashion_mnist'
+FASHION_CONFIGS = [path for path in GALA if 'fashion' in path.stem]
 
 name = '{0.parent.name}/{0.stem}'.format
 
@@ -24,6 +32,16 @@ name = '{0.parent.name}/{0.stem}'.format
 @pytest.fixture(autouse=True)
 def _scope():
     init_default_scope('mmpretrain')
+
+
+@functools.cache
+def read(path):
+    return Config.fromfile(path)
+
+
+def load(path):
+    """A config that may be changed; to read one takes half a second."""
+    return copy.deepcopy(read(path))
 
 
 def build_model(cfg):
@@ -35,19 +53,40 @@ def build_model(cfg):
     return model
 
 
+def num_classes_of(path):
+    """What a config's name says."""
+    return NUM_CLASSES.get(path.stem, 100 if 'cifar100' in path.stem else 10)
+
+
+def input_size_of(path):
+    if path.stem in NUM_CLASSES:
+        return 64  # 224, but for the time it takes
+    if 'digits' in path.stem:
+        return 8
+    return 28 if 'resnet14_fashion' in path.stem else 32
+
+
 def test_there_are_configs():
-    assert len(GALA) >= 2
-    assert {p.name for p in GALA} <= {p.name for p in ALL if p.parent.name != 'gala'}
+    factors = (10, 50, 100, 200)
+    assert {path.stem for path in GALA} == {
+        *(f'resnet32_cifar{c}-lt-if{f}' for c in (10, 100) for f in factors),
+        *NUM_CLASSES,
+        'resnet32_fashion-mnist-lt_15e',
+        'resnet14_fashion-mnist-lt',
+        'resnet14_digits-lt',
+    }
+    assert {p.name for p in GALA} == {p.name for p in ALL if p.parent.name != 'gala'}
 
 
 @pytest.mark.parametrize('path', ALL, ids=name)
 def test_one_training_step_and_one_prediction(path):
-    cfg = Config.fromfile(path)
+    cfg = load(path)
     model = build_model(cfg)
-    channels = cfg.model.backbone.get('in_channels', 3)
-    size = 28 if 'fashion' in path.name else 8
+    channels, size = cfg.model.backbone.get('in_channels', 3), input_size_of(path)
+    num_classes = num_classes_of(path)
     images = torch.randint(0, 256, (4, channels, size, size), dtype=torch.uint8)
-    samples = [DataSample().set_gt_label(label) for label in (0, 1, 2, 9)]
+    labels = (0, 1, 2, num_classes - 1)
+    samples = [DataSample().set_gt_label(label) for label in labels]
     data = dict(inputs=list(images), data_samples=samples)
 
     losses = model(**model.data_preprocessor(data, training=True), mode='loss')
@@ -56,25 +95,36 @@ def test_one_training_step_and_one_prediction(path):
 
     assert torch.isfinite(losses['loss'])
     for parameter in model.parameters():
-        assert parameter.grad is not None
-    assert [len(p.pred_score) for p in predicted] == [10] * 4
+        assert (parameter.grad is not None) == parameter.requires_grad
+    assert model.head.fc.weight.grad.abs().sum() > 0
+    assert [len(p.pred_score) for p in predicted] == [num_classes] * 4
     assert [float(p.pred_score.sum()) for p in predicted] == pytest.approx([1] * 4)
+
+
+@pytest.mark.parametrize('path', CIFAR[:1], ids=name)
+def test_resnet32_has_a_published_number_of_parameters(path):
+    backbone = MODELS.build(load(path).model.backbone)
+
+    assert sum(p.numel() for p in backbone.parameters()) == pytest.approx(
+        0.46e6, rel=0.02
+    )
 
 
 @pytest.mark.parametrize('path', GALA, ids=name)
 def test_gala_config_builds_the_gala_head_and_loss(path):
-    model = build_model(Config.fromfile(path))
+    head = MODELS.build(load(path).model.head)
 
-    assert type(model.head) is GALAHead
-    assert type(model.head.loss_module) is GALALoss
-    assert model.head.loss_module.variant == 'paper'
-    assert model.head.rebalancer is None
+    assert type(head) is GALAHead
+    assert type(head.loss_module) is GALALoss
+    assert head.loss_module.variant == 'paper'
+    assert head.loss_module.lambda_pos == head.loss_module.lambda_neg == 1.0
+    assert head.rebalancer is None
 
 
 @pytest.mark.parametrize('path', GALA, ids=name)
 def test_gala_config_differs_from_cross_entropy_in_the_head_only(path):
-    gala = Config.fromfile(path).to_dict()
-    other = Config.fromfile(ROOT / 'configs' / 'cross_entropy' / path.name).to_dict()
+    gala = load(path).to_dict()
+    other = load(ROOT / 'configs' / 'cross_entropy' / path.name).to_dict()
     heads = [copy.deepcopy(cfg['model'].pop('head')) for cfg in (gala, other)]
 
     assert gala == other
@@ -84,14 +134,66 @@ def test_gala_config_differs_from_cross_entropy_in_the_head_only(path):
     assert heads[1]['type'] == 'LinearClsHead'
 
 
+@pytest.mark.parametrize('path', DECOUPLED, ids=name)
+def test_stage_1_is_cross_entropy_and_the_same_for_both_twins(path, tmp_path):
+    stages = []
+    for folder in ('gala', 'cross_entropy'):
+        cfg = load(ROOT / 'configs' / folder / path.name)
+        cfg.work_dir = str(tmp_path)
+        stages.append([stage.cfg for stage in plan_stages(cfg)])
+
+    (gala, _), (other, _) = stages
+    assert gala.to_dict() == other.to_dict()
+    head = MODELS.build(gala.model.head)
+    assert type(head).__name__ == 'LinearClsHead'
+    assert type(head.loss_module).__name__ == 'CrossEntropyLoss'
+
+
 @pytest.mark.parametrize('path', ALL, ids=name)
 def test_classes_agree_and_the_hook_counts_them(path):
-    cfg = Config.fromfile(path)
+    cfg = load(path)
 
     assert cfg.default_scope == 'mmpretrain'
-    assert cfg.model.head.num_classes == cfg.data_preprocessor.num_classes
-    assert [hook.type for hook in cfg.custom_hooks] == ['mmgala.ClassCountsHook']
-    assert cfg.train_dataloader.dataset.type == 'mmgala.LongTailedDataset'
+    assert cfg.model.head.num_classes == num_classes_of(path)
+    # Mixup and label smoothing make soft labels of it.
+    assert cfg.data_preprocessor.num_classes == num_classes_of(path)
+    hooks = ['mmgala.ClassCountsHook']
+    if path.stem in NUM_CLASSES:
+        assert [hook.type for hook in cfg.stage1.custom_hooks] == hooks
+        hooks.append('mmgala.LoadBackboneHook')
+    else:
+        assert cfg.train_dataloader.dataset.type == 'mmgala.LongTailedDataset'
+        assert 'stage1' not in cfg
+    assert [hook.type for hook in cfg.custom_hooks] == hooks
+
+
+# Images, largest and smallest class, many-, medium- and few-shot classes, as published.
+CIFAR_LT = {
+    'cifar100-lt-if200': (9502, 500, 2, (30, 31, 39)),
+    'cifar100-lt-if100': (10847, 500, 5, (35, 35, 30)),
+    'cifar10-lt-if100': (12406, 5000, 50, (8, 2, 0)),
+}
+
+
+@pytest.mark.parametrize('path', CIFAR, ids=name)
+def test_cifar_becomes_as_long_tailed_as_the_name_says(path, monkeypatch):
+    num_classes = num_classes_of(path)
+    labels = np.arange(50_000) % num_classes
+    monkeypatch.setattr(CIFAR10, 'full_init', lambda self: None)
+    monkeypatch.setattr(CIFAR10, 'get_gt_labels', lambda self: labels)
+
+    data = DATASETS.build(load(path).train_dataloader.dataset)
+
+    counts = data.metainfo['class_counts']
+    data_name, _, factor = path.stem.removeprefix('resnet32_').rpartition('-if')
+    largest = 50_000 // num_classes
+    assert counts[0] == largest
+    assert counts[-1] == int(largest / int(factor) + 1e-9)
+    assert counts == sorted(counts, reverse=True)
+    published = CIFAR_LT.get(f'{data_name}-if{factor}')
+    if published:
+        groups = tuple(len(group) for group in shot_groups(counts))
+        assert (sum(counts), max(counts), min(counts), groups) == published
 
 
 def build_data(cfg):
@@ -103,7 +205,7 @@ def build_data(cfg):
 
 @pytest.mark.parametrize('path', [p for p in GALA if 'digits' in p.name], ids=name)
 def test_digits_are_long_tailed_for_training_and_balanced_for_tests(path):
-    data = build_data(Config.fromfile(path))
+    data = build_data(load(path))
 
     # 103 * 50 ** (-c / 9), rounded down, by hand; the comment in the config says so.
     counts = [103, 66, 43, 27, 18, 11, 7, 4, 3, 2]
@@ -114,12 +216,12 @@ def test_digits_are_long_tailed_for_training_and_balanced_for_tests(path):
 
 @pytest.mark.filterwarnings('ignore:__array__ implementation')  # of MMPretrain
 @pytest.mark.skipif(not FASHION.is_dir(), reason=f'{FASHION} is not unpacked')
-@pytest.mark.parametrize('path', [p for p in GALA if 'fashion' in p.name], ids=name)
+@pytest.mark.parametrize('path', FASHION_CONFIGS[:1], ids=name)
 def test_fashion_mnist_is_long_tailed_and_its_validation_set_is_held_out(
     monkeypatch, path
 ):
     monkeypatch.chdir(ROOT)
-    data = build_data(Config.fromfile(path))
+    data = build_data(load(path))
     labels = {
         part: np.frombuffer(
             (FASHION / f'{part}-labels-idx1-ubyte').read_bytes()[8:], 'B'
@@ -136,11 +238,21 @@ def test_fashion_mnist_is_long_tailed_and_its_validation_set_is_held_out(
     np.testing.assert_array_equal(data['test'].get_gt_labels(), labels['t10k'])
 
 
+def test_fashion_mnist_configs_differ_in_the_pipelines_only():
+    """So what holds for the data of one holds for the other's."""
+    first, second = map(load, FASHION_CONFIGS)
+    for split in ('train', 'val', 'test'):
+        datasets = [c[f'{split}_dataloader'].dataset for c in (first, second)]
+        for dataset in datasets:
+            dataset.get('dataset', dataset).pop('pipeline')
+        assert datasets[0].to_dict() == datasets[1].to_dict()
+
+
 @pytest.mark.parametrize(
     ('dataset', 'epochs', 'batch'), [('digits', 40, 32), ('fashion-mnist', 15, 64)]
 )
 def test_schedule_spans_the_training_and_knows_its_batch_size(dataset, epochs, batch):
-    cfg = Config.fromfile(ROOT / 'configs' / 'gala' / f'resnet14_{dataset}-lt.py')
+    cfg = load(ROOT / 'configs' / 'gala' / f'resnet14_{dataset}-lt.py')
 
     assert cfg.train_cfg.max_epochs == cfg.param_scheduler.T_max == epochs
     assert cfg.train_dataloader.batch_size == batch == cfg.auto_scale_lr.base_batch_size

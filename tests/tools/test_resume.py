@@ -1,41 +1,13 @@
 """A training that was killed and resumed ends bit-equal to one that was not."""
 
-import os
 import signal
-import subprocess
-import time
 
 import pytest
 import torch
 
 from mmgala.engine.checkpoint import read_checkpoint
-from tests.tools.command_line import LIMIT, command, environment, run
-
-
-def kill_after(path, work_dir, config):
-    """Start a training and kill it, processes and all, once ``path`` is there.
-
-    Returns:
-        Its exit status, and what it printed.
-    """
-    output = work_dir.with_suffix('.txt')
-    with output.open('w') as file:
-        process = subprocess.Popen(
-            command('train.py', config, '--work-dir', work_dir),
-            cwd=work_dir.parent,
-            env=environment(),
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    end = time.monotonic() + LIMIT
-    try:
-        while not path.exists() and process.poll() is None and time.monotonic() < end:
-            time.sleep(0.002)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    return process.wait(), output.read_text()
+from tests.tools.command_line import run
+from tests.tools.killing import kill_after
 
 
 @pytest.fixture(scope='module')

@@ -1,0 +1,47 @@
+"""What the recipes are: read off the paper's code and MiSLAS's, not off our configs."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training by SGD with momentum 0.9.
+
+    Attributes:
+        learning_rates: of each epoch.
+        weight_decay: of all parameters.
+        batch_size: over all ranks.
+        num_ranks: that it is stated for.
+    """
+
+    learning_rates: tuple[float, ...]
+    weight_decay: float
+    batch_size: int
+    num_ranks: int = 8
+
+
+def cosine(start: float, epochs: int) -> tuple[float, ...]:
+    """From ``start`` towards 0, which an epoch after the last would have."""
+    return tuple(
+        start * (1 + math.cos(math.pi * epoch / epochs)) / 2 for epoch in range(epochs)
+    )
+
+
+CIFAR = Training((0.05, *cosine(0.1, 199)), 5e-4, batch_size=64, num_ranks=1)
+
+NUM_CLASSES = {
+    'resnext50_imagenet-lt': 1000,
+    'resnet50_inaturalist2018': 8142,
+    'resnet152_places-lt': 365,
+}
+STAGE1 = {
+    'resnext50_imagenet-lt': Training(cosine(0.1, 180), 5e-4, 256),
+    'resnet50_inaturalist2018': Training(cosine(0.1, 200), 1e-4, 256),
+    'resnet152_places-lt': Training(cosine(0.1, 90), 5e-4, 256),
+}
+STAGE2 = {
+    'resnext50_imagenet-lt': Training(cosine(0.12, 10), 5e-4, 512),
+    'resnet50_inaturalist2018': Training(cosine(0.2, 30), 1e-4, 512),
+    'resnet152_places-lt': Training(cosine(0.1, 10), 5e-4, 256),
+}

@@ -1,0 +1,57 @@
+"""Train and test the shipped recipes on miniatures, in this process or in others."""
+
+from pathlib import Path
+
+from mmgala.engine.checkpoint import read_checkpoint
+from tests.small_recipes import data_options, in_process
+from tests.tools.command_line import ROOT, call, options
+from tests.tools.plain_config_text import plain_config_text
+
+# Where child processes find the modules that their config imports.
+PATHS = dict(PYTHONPATH=str(ROOT))
+
+CHILD = """
+_base_ = '{base}'
+custom_imports = dict(imports=['tests.tools.quick_start'])
+"""
+
+
+def shipped(name):
+    """Path of a config in ``configs``."""
+    return ROOT / 'configs' / f'{name}.py'
+
+
+def child_config(folder, base):
+    """Config for a child process, which inherits ``base``."""
+    path = folder / f'child_of_{Path(base).stem}.py'
+    path.write_text(CHILD.format(base=base))
+    return path
+
+
+def changes_for(name, miniatures, **changes):
+    """Command-line options that run a recipe on its miniature."""
+    return options(**{**data_options(name, miniatures), **in_process(), **changes})
+
+
+def train(config, work_dir, *arguments):
+    """Call ``tools/train.py``; what it ends with."""
+    with plain_config_text():
+        return call('train', config, '--work-dir', work_dir, *arguments,
+                    cwd=work_dir.parent)  # fmt: skip
+
+
+def evaluate(config, checkpoint, work_dir, *arguments):
+    """Call ``tools/test.py``; what it ends with."""
+    with plain_config_text():
+        return call('test', config, checkpoint, '--work-dir', work_dir, *arguments,
+                    cwd=work_dir.parent)  # fmt: skip
+
+
+def logs(work_dir):
+    """All logs of a work dir, in the order of their start."""
+    return '\n'.join(path.read_text() for path in sorted(work_dir.glob('2*/2*.log')))
+
+
+def weights(path):
+    """State dict of a checkpoint."""
+    return read_checkpoint(path)['state_dict']
