@@ -36,8 +36,19 @@ GET = 'print({registry}.{kind}.get("mmgala.{name}").__name__)'
 NAMES = {
     'LongTailedDataset': 'DATASETS',
     'DigitsDataset': 'DATASETS',
+    'ImageNetLT': 'DATASETS',
+    'PlacesLT': 'DATASETS',
+    'INaturalist2018': 'DATASETS',
+    'CSVDataset': 'DATASETS',
+    'ClassAwareSampler': 'DATA_SAMPLERS',
+    'ClassBalancedSampler': 'DATA_SAMPLERS',
+    'TorchvisionAutoAugment': 'TRANSFORMS',
+    'CIFARResNet': 'MODELS',
+    'DecoupledClassifier': 'MODELS',
     'LongTailedAccuracy': 'METRICS',
     'ClassCountsHook': 'HOOKS',
+    'LoadBackboneHook': 'HOOKS',
+    'ResumeWithinEpochHook': 'HOOKS',
 }
 
 CHECKS = {'classifier': (CLASSIFIER, '[False, True, False, False]')}

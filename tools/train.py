@@ -27,7 +27,7 @@ from mmgala.engine.launch import (
     set_work_dir,
 )
 from mmgala.engine.pretrained import check_pretrained
-from mmgala.engine.stages import Stage, plan_stages, start_from
+from mmgala.engine.stages import Stage, holds_training, plan_stages, start_from
 
 
 def parse_args() -> argparse.Namespace:
@@ -68,9 +68,6 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
         if cfg.get('auto_scale_lr') is None:
             raise ValueError(
@@ -80,6 +77,13 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.auto_scale_lr.enable = True
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
+    if args.resume not in (None, 'auto'):
+        cfg.resume, cfg.load_from = True, args.resume
+    elif args.resume == 'auto' and holds_training(cfg.work_dir):
+        cfg.resume, cfg.load_from = True, None
+
+
+def complete_dataloaders(cfg: Config, args: argparse.Namespace) -> None:
     set_dataloader_defaults(cfg, pin_memory=not args.no_pin_memory)
     if args.no_persistent_workers:
         for split in ('train', 'val', 'test'):
@@ -93,7 +97,6 @@ def read_start(cfg: Config) -> tuple[str, dict] | None:
         # MMEngine would read it less carefully.
         if cfg.get('load_from') and '://' not in cfg.load_from:
             read_checkpoint(cfg.load_from)
-        check_pretrained(cfg)
         return None
     if cfg.get('load_from'):
         return cfg.load_from, read_checkpoint(cfg.load_from)
@@ -123,6 +126,9 @@ def main() -> None:
         merge_args(cfg, args)
         set_launcher(cfg, args.launcher)
         stages = plan_stages(cfg)
+        for stage in stages:  # what is missing shall not show after days
+            complete_dataloaders(stage.cfg, args)
+            check_pretrained(stage.cfg, stage.prefix)
         previous = None
         for stage in stages:
             if previous is not None:

@@ -135,8 +135,13 @@ def _require_same_images(
 
 
 def _class_names(path: str | PathLike[str], content: dict) -> tuple[str, ...] | None:
-    if not content.get('categories'):
+    entries = content.get('categories')
+    if not entries:
         return None
+    for entry in entries if isinstance(entries, list) else ():
+        # A number is as good as a name.
+        if isinstance(entry, dict) and isinstance(entry.get('name'), int):
+            entry['name'] = str(entry['name'])
     table = _table(path, content, 'categories', ('id', 'name'), str)
     if set(table) != set(range(len(table))):
         wrong = next(i for i in table if i not in range(len(table)))

@@ -1,5 +1,7 @@
 """Start from another training's representation."""
 
+from collections.abc import Iterable
+
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 from torch import Tensor, nn
@@ -10,7 +12,9 @@ from mmgala.registry import HOOKS
 
 @HOOKS.register_module()
 class LoadBackboneHook(Hook):
-    """Take the backbone alone from ``load_from``, check that it fits, and say so.
+    """Take the representation alone from ``load_from``, check it, and say so.
+
+    The representation is the backbone, and a neck that has weights.
 
     For the second stage of decoupled training: the classifier starts anew. MMEngine
     by itself would take the classifier too, and only warn where the weights are those
@@ -35,27 +39,27 @@ class LoadBackboneHook(Hook):
             return
         source = str(runner._load_from)
         stored = checkpoint.get('state_dict', checkpoint)
-        backbone = unwrap_model(runner.model).get_submodule('backbone')
-        taken = _backbone_weights(stored, backbone, source)
+        taken = _representation(stored, unwrap_model(runner.model), source)
         values = {id(value) for value in taken.values()}
         left = sorted(key for key, value in stored.items() if id(value) not in values)
         checkpoint['state_dict'] = taken
         runner.logger.info(
             f'Representation from {source}: took all {len(taken)} weights of '
-            f'backbone.*; left {len(left)} ({_some(left)}). The classifier starts anew.'
+            f'{" and ".join(f"{part}.*" for part in _parts(taken))}; left {len(left)} '
+            f'({_some(left)}). The classifier starts anew.'
         )
 
 
-def _backbone_weights(
-    stored: dict[str, Tensor], backbone: nn.Module, source: str
+def _representation(
+    stored: dict[str, Tensor], model: nn.Module, source: str
 ) -> dict[str, Tensor]:
     """Weights under the names that they have in the whole model."""
     names = {_without_wrapper(key): value for key, value in stored.items()}
-    expected = {f'backbone.{key}': v for key, v in backbone.state_dict().items()}
-    found = {key: v for key, v in names.items() if key.startswith('backbone.')}
+    expected = {k: v for k, v in model.state_dict().items() if _in_representation(k)}
+    found = {k: v for k, v in names.items() if _in_representation(k)}
     if not found:  # a bare backbone, perhaps with a classifier on top
-        parts = {key.partition('.')[0] for key in backbone.state_dict()}
-        bare = {k: v for k, v in names.items() if k.partition('.')[0] in parts}
+        modules = _parts(model.get_submodule('backbone').state_dict())
+        bare = {k: v for k, v in names.items() if k.partition('.')[0] in modules}
         found = {f'backbone.{key}': value for key, value in bare.items()}
     if not found:
         raise ValueError(
@@ -84,6 +88,15 @@ def _check_names(expected: dict, found: dict, source: str) -> None:
                 f'Checkpoint {source} is of another backbone: it {what} {len(keys)} '
                 f'weights ({_some(keys)}).'
             )
+
+
+def _in_representation(key: str) -> bool:
+    return key.startswith(('backbone.', 'neck.'))
+
+
+def _parts(keys: Iterable[str]) -> list[str]:
+    """First components of dotted names, in order."""
+    return list(dict.fromkeys(key.partition('.')[0] for key in keys))
 
 
 def _without_wrapper(key: str) -> str:

@@ -14,15 +14,17 @@ from mmengine.dist import is_main_process
 from mmgala.engine.checkpoint import read_checkpoint
 
 
-def check_pretrained(cfg: Config) -> None:
+def check_pretrained(cfg: Config, prefix: str = '') -> None:
     """Check every ``init_cfg=dict(type='Pretrained')`` of a model.
 
-    A local file has to be one that is read without running code. A URL is downloaded
-    now, to where MMEngine looks for it, and verified by the checksum that
-    OpenMMLab's files end their names with.
+    A file has to be one that is read without running code. A URL is downloaded now, to
+    where MMEngine looks for it, and verified by the checksum that OpenMMLab's files
+    end their names with.
 
     Args:
         cfg: with ``model``.
+        prefix: what the names of this config's settings begin with on the command
+            line, like ``'stage1.'``.
 
     Raises:
         FileNotFoundError: if there is no such local file.
@@ -34,7 +36,7 @@ def check_pretrained(cfg: Config) -> None:
         source = str(init_cfg['checkpoint'])
         if source.startswith(('http://', 'https://')):
             if is_main_process():  # MMEngine lets the others wait for it
-                _fetch(source, f'{key}.checkpoint')
+                _fetch(source, f'{prefix}{key}.checkpoint')
         elif '://' not in source:
             read_checkpoint(source)
 
@@ -55,6 +57,7 @@ def _fetch(url: str, key: str) -> None:
     name = Path(urlparse(url).path).name
     path = Path(torch.hub.get_dir()) / 'checkpoints' / name
     if path.is_file():
+        read_checkpoint(path)
         return
     checksum = re.search(r'-([0-9a-f]{8,})\.', name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,3 +73,8 @@ def _fetch(url: str, key: str) -> None:
         raise ValueError(
             f'What came from {url} is not the published file: {error}'
         ) from error
+    try:
+        read_checkpoint(path)
+    except ValueError:
+        path.unlink()  # the next run shall not take it for a good one
+        raise

@@ -25,10 +25,17 @@ class Stage:
     Attributes:
         cfg: its config.
         title: what to tell the user; empty where there is but one stage.
+        prefix: what its settings begin with on the command line.
     """
 
     cfg: Config
     title: str = ''
+    prefix: str = ''
+
+
+def holds_training(work_dir: str) -> bool:
+    """Whether either stage has left checkpoints there to resume from."""
+    return any(list(Path(work_dir, name).glob('*.pth')) for name in ('', KEY))
 
 
 def plan_stages(cfg: Config) -> list[Stage]:
@@ -44,7 +51,8 @@ def plan_stages(cfg: Config) -> list[Stage]:
             them.
 
     Raises:
-        FileExistsError: if a fresh start would run into an old training.
+        FileExistsError: if a fresh start, or stage 2 after a resumed stage 1, would
+            run into an old training.
         TypeError: if ``stage1`` is no dict.
         ValueError: if there are checkpoints to resume from and none can be read.
     """
@@ -93,26 +101,31 @@ def _split(cfg: Config) -> tuple[Stage, Stage]:
     if cfg.get('experiment_name'):
         first.experiment_name = f'{cfg.experiment_name}_{KEY}'
     return (
-        Stage(first, f'Stage 1 of 2, representation, in {first.work_dir}'),
+        Stage(first, f'Stage 1 of 2, representation, in {first.work_dir}', f'{KEY}.'),
         Stage(second, f'Stage 2 of 2, classifier, in {second.work_dir}'),
     )
 
 
 def _plan_resumed(first: Stage, second: Stage) -> list[Stage]:
     checkpoint = second.cfg.get('load_from')
-    # Not from the weights that stage 1 may have started from.
-    first.cfg.load_from = checkpoint
     if checkpoint:
         folder = Path(checkpoint).resolve().parent
-        in_first = folder == Path(first.cfg.work_dir).resolve()
-        return [first, second] if in_first else [second]
+        if folder != Path(first.cfg.work_dir).resolve():
+            return [second]
+        check_work_dir(second.cfg.work_dir)
+        first.cfg.load_from = checkpoint
+        return [first, second]
     if read_latest_checkpoint(second.cfg.work_dir) is not None:
         return [second]
     latest = read_latest_checkpoint(first.cfg.work_dir)
-    if latest is not None and _is_finished(latest[1], first.cfg):
+    if latest is None:  # anew, from the weights that stage 1 may name
+        first.cfg.resume = False
+    elif _is_finished(latest[1], first.cfg):
         second.cfg.resume = False
         second.cfg.load_from = latest[0]
         return [second]
+    else:
+        first.cfg.load_from = None
     return [first, second]
 
 

@@ -67,6 +67,14 @@ def test_without_categories_the_number_of_classes_is_the_default(written):
     assert (result.num_classes, result.classes) == (9, None)
 
 
+def test_categories_may_have_numbers_for_names(written):
+    value = content()
+    for category in value['categories']:
+        category['name'] = 100 + category['id']
+
+    assert read_coco_labels(written(value)).classes == ('100', '101', '102')
+
+
 def test_asked_number_of_classes_goes_before_categories(written):
     result = read_coco_labels(written(content()), 5, 9)
 

@@ -260,6 +260,14 @@ def test_images_are_looked_for_by_default(tmp_path):
         CSVDataset('birds.csv', str(tmp_path))
 
 
+def test_home_folder_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path.parent))
+    (tmp_path / 'a.png').touch()
+    (tmp_path / 'birds.csv').write_text('path,label\na.png,x\n')
+
+    assert len(CSVDataset('birds.csv', f'~/{tmp_path.name}')) == 1
+
+
 def test_no_such_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'birds\.csv: no such annotation file'):
         CSVDataset('birds.csv', str(tmp_path))

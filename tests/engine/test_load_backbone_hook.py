@@ -5,9 +5,11 @@ import copy
 import pytest
 import torch
 from mmengine.hooks import EMAHook, Hook
+from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmgala.engine.checkpoint import unwrap_model
+from mmgala.models import CIFARResNet, DecoupledClassifier
 from tests.engine.tiny_runner import tiny_model, tiny_runner
 
 HOOK = dict(type='mmgala.LoadBackboneHook')
@@ -192,3 +194,24 @@ def test_after_training_any_checkpoint_is_loaded_whole(tmp_path, trained, load_f
     runner.load_checkpoint(str(trained / 'epoch_2.pth'))
 
     assert_whole(model, trained / 'epoch_2.pth')
+
+
+def test_neck_with_weights_belongs_to_the_representation(tmp_path, save):
+    donor, model = (with_linear_neck(seed) for seed in (1, 2))
+
+    start(tmp_path / 'work', model, load_from=save(whole(donor)))
+
+    frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
+    assert any(name.startswith('neck.') for name in frozen)
+    for name in frozen:
+        assert torch.equal(model.state_dict()[name], donor.state_dict()[name]), name
+
+
+def with_linear_neck(seed):
+    init_default_scope('mmpretrain')
+    torch.manual_seed(seed)
+    return DecoupledClassifier(
+        backbone=CIFARResNet(20, base_channels=2),
+        neck=dict(type='LinearNeck', in_channels=8, out_channels=8, gap_dim=2),
+        head=dict(type='LinearClsHead', num_classes=3, in_channels=8, init_cfg=None),
+    )

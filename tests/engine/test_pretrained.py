@@ -77,6 +77,35 @@ def test_name_without_a_checksum(server, folder):
     assert (folder / 'resnet.pth').read_bytes() == server.files['/resnet.pth']
 
 
+def test_download_that_would_run_code(server, folder, tmp_path):
+    victim, file = tmp_path / 'victim', io.BytesIO()
+    torch.save({'state_dict': {}, 'x': Calls(os.system, f'touch {victim}')}, file)
+    name = server.publish(file.getvalue())
+
+    message = refusal(config(f'{server.url}/models/{name}'), ValueError)
+
+    assert 'could run code' in message
+    assert os.listdir(folder) == []
+    assert not victim.exists()
+
+
+def test_truncated_download_without_a_checksum(server, folder):
+    server.files['/resnet.pth'] = weights()[:-100]
+
+    assert 'cannot be read' in refusal(config(f'{server.url}/resnet.pth'), ValueError)
+    assert os.listdir(folder) == []
+
+
+def test_damaged_file_that_is_there(server, folder):
+    folder.mkdir(parents=True)
+    (folder / 'resnet.pth').write_bytes(b'half')
+
+    message = refusal(config(f'{server.url}/resnet.pth'), ValueError)
+
+    assert str(folder / 'resnet.pth') in message
+    assert server.requests == []
+
+
 def test_file_that_is_there_is_not_asked_for(server, folder):
     content = weights()
     name = server.publish(content)

@@ -25,7 +25,21 @@ def plan(work_dir, unit='epochs', **options):
 
 
 def test_nothing_is_there_yet(work_dir):
-    assert facts(plan(work_dir)) == [(1, None, True), (2, None, True)]
+    assert facts(plan(work_dir)) == [(1, None, False), (2, None, True)]
+
+
+def test_nothing_is_there_yet_but_weights_for_stage_1(work_dir):
+    first, _ = plan(work_dir, stage1__load_from='imagenet.pth')
+
+    assert facts([first]) == [(1, 'imagenet.pth', False)]
+
+
+def test_given_checkpoint_of_stage_1_beside_those_of_stage_2(work_dir):
+    path = save(work_dir, 1, 2)
+    save(work_dir, 2, LAST)
+
+    with pytest.raises(FileExistsError, match=f'epochs_{LAST}.pth'):
+        plan(work_dir, load_from=path)
 
 
 @pytest.mark.parametrize('step', [1, LAST, MAX - 1])
@@ -62,7 +76,7 @@ def test_best_checkpoint_is_no_point_to_continue_from(work_dir, stage):
     folder = Path(path).parents[stage - 1]
     Path(path).rename(folder / 'best_accuracy.pth')
     (Path(path).parent / 'last_checkpoint').unlink()
-    assert facts(plan(work_dir)) == [(1, None, True), (2, None, True)]
+    assert facts(plan(work_dir)) == [(1, None, False), (2, None, True)]
 
 
 def test_given_checkpoint_of_stage_1(work_dir, monkeypatch):

@@ -52,7 +52,7 @@ class CIFARResNet(ResNet_CIFAR):
             ``norm_eval`` and ``frozen_stages``.
 
     Raises:
-        ValueError: if there is no network of this depth.
+        ValueError: if there is no network of this depth, or with ``avg_down``.
 
     Examples:
         >>> import torch
@@ -77,6 +77,10 @@ class CIFARResNet(ResNet_CIFAR):
             raise ValueError(
                 f'Expected `depth` to be one of {tuple(self.arch_settings)}, but got '
                 f'{depth}.'
+            )
+        if kwargs.get('avg_down'):
+            raise ValueError(
+                'avg_down is for shortcuts with a convolution; leave it out.'
             )
         if init_cfg is None:
             init_cfg = [

@@ -59,6 +59,11 @@ def test_number_of_parameters(depth):
     assert round(total / 1e6, 2) == PUBLISHED[depth]
 
 
+def test_pooling_in_a_shortcut_without_convolution_is_refused():
+    with pytest.raises(ValueError, match='avg_down'):
+        CIFARResNet(20, avg_down=True)
+
+
 @pytest.mark.parametrize('depth', PUBLISHED)
 def test_depth_is_the_longest_path_of_layers_with_weights(depth):
     convolutions = [m for m in CIFARResNet(depth).modules() if type(m) is nn.Conv2d]
