@@ -18,7 +18,7 @@ class ImageNetLT(BenchmarkDataset):
         data_root/
           ImageNet_LT_train.txt  ImageNet_LT_val.txt  ImageNet_LT_test.txt
           train/n01440764/*.JPEG
-          val/ILSVRC2012_val_00000001.JPEG
+          val/n01440764/ILSVRC2012_val_00000293.JPEG
 
     Args:
         data_root: folder of lists and images.

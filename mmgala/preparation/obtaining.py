@@ -54,7 +54,8 @@ def obtain(part: Part, root: Path, source: Path | None = None) -> None:
         print(f'verifying {found}', flush=True)
         part.verify(found)
     Partial(root / part.source).remove()  # of a download that is needed no more
-    print(f'unpacking {found} to {root / part.target}', flush=True)
+    action = 'copying' if part.packing == 'none' else 'unpacking'
+    print(f'{action} {found} to {root / part.target}', flush=True)
     with scratch(root) as folder:
         _unpack(part, found, folder, root)
         if not (folder / part.target).exists():
@@ -111,8 +112,7 @@ def _move(part: Part, folder: Path, root: Path) -> None:
 def scratch(root: Path) -> Iterator[Path]:
     """An empty folder on the same disk, which is removed in the end."""
     folder = root / SCRATCH
-    clear(root)
-    folder.mkdir(parents=True)
+    folder.mkdir()
     try:
         yield folder
     finally:

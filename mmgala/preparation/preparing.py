@@ -132,6 +132,8 @@ def carry_out(
         with _locked(root):
             clear(root)
             for part in plan.todo:
+                if part.is_right(root):
+                    continue  # another run has made it since the plan
                 try:
                     obtain(part, root, source)
                 except ConnectionError as error:

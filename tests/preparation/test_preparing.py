@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mmgala.preparation import delete_archives, describe, make_plan
+from mmgala.preparation import carry_out, delete_archives, describe, make_plan
 from tests.preparation.archives import checksum, tar, tree
 from tests.preparation.tiny_set import IMAGES, LIST, assert_complete, prepare
 
@@ -16,6 +16,15 @@ def test_what_is_there_is_not_made_again(small, root, server):
     assert plan.todo == []
     requests = len(server.log)
     prepare(small, root)
+    assert len(server.log) == requests
+
+
+def test_what_another_run_has_made_since_the_plan_is_left_alone(small, root, server):
+    plan = make_plan(small, root)
+    prepare(small, root)
+    requests = len(server.log)
+    carry_out(plan, small, root)
+    assert_complete(root)
     assert len(server.log) == requests
 
 

@@ -118,6 +118,16 @@ def test_a_list_of_other_counts_is_refused(prepare, server, monkeypatch):
     assert {p.name for p in prepare.root.iterdir()} == {'ImageNet_LT_train.txt'}
 
 
+def test_a_list_with_another_checksum_is_refused(prepare, server, monkeypatch):
+    publish('places-lt', server, monkeypatch)
+    server.files['/Places_LT_val.txt'] += b'train/airfield/1.jpg 0\n'
+
+    end = prepare('places-lt')
+
+    assert_one_line(end, r'_val\.txt\.part is not the published file \(sha256 ')
+    assert {p.name for p in prepare.root.iterdir()} == {'Places_LT_train.txt'}
+
+
 def test_dry_run_does_nothing(prepare, server, monkeypatch, capsys):
     small = publish('places-lt', server, monkeypatch)
 
