@@ -105,7 +105,7 @@ def measure(root: Path, form: str, serialize: bool, workers: bool) -> dict:
     """Seconds and bytes of one loading, in a process that has done nothing else."""
     gc.collect()
     before = memory('Rss')
-    begin = time.perf_counter()
+    begin, cpu_begin = time.perf_counter(), time.process_time()
     dataset = INaturalist2018(
         str(root),
         ann_file=ANN_FILES[form],
@@ -113,8 +113,10 @@ def measure(root: Path, form: str, serialize: bool, workers: bool) -> dict:
         serialize_data=serialize,
     )
     seconds = time.perf_counter() - begin
+    cpu_seconds = time.process_time() - cpu_begin
     result: dict[str, Any] = dict(
         seconds=seconds,
+        cpu_seconds=cpu_seconds,
         before=before,
         after=memory('Rss'),
         peak=memory('VmHWM', file='status'),
@@ -144,7 +146,7 @@ def summary(runs: list[dict]) -> dict:
     """Medians in seconds and MiB; workers by number."""
     result: dict = {
         name: round(median(run[name] for run in runs), 3)
-        for name in ('seconds', 'label_seconds')
+        for name in ('seconds', 'cpu_seconds', 'label_seconds')
     }
     for name in ('before', 'after', 'peak'):
         result[f'{name}_mib'] = round(median(run[name] for run in runs) / MIB)
@@ -158,16 +160,18 @@ def summary(runs: list[dict]) -> dict:
 def table(rows: dict[str, dict]) -> Table:
     """A row a way of loading."""
     result = Table(
-        'annotations, samples kept as', 'load', 'resident before', 'after', 'peak',
-        *(f'each of {number} workers adds' for number in WORKERS),
+        'annotations, samples kept as', 'load', 'of it CPU',
+        'resident before', 'after', 'peak',
+        *(f'each of {number} workers' for number in WORKERS),
     )  # fmt: skip
-    for name, row in rows.items():
+    for way, row in rows.items():
         workers = (
             f'{min(each):.0f}-{max(each):.0f} MiB'
             for each in row['worker_mib'].values()
         )
         sizes = (f'{row[f"{size}_mib"]} MiB' for size in ('before', 'after', 'peak'))
-        result.add_row(name, f'{row["seconds"]:.2f} s', *sizes, *workers)
+        times = (f'{row[key]:.1f} s' for key in ('seconds', 'cpu_seconds'))
+        result.add_row(way, *times, *sizes, *workers)
     return result
 
 

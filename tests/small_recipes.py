@@ -26,6 +26,12 @@ THIN = dict(
     model__backbone__base_channels=8,
     model__head__in_channels=64,
 )
+# CIFAR's ResNet.
+NARROW = dict(
+    model__backbone__depth=20,
+    model__backbone__base_channels=8,
+    model__head__in_channels=32,
+)
 SIX_CLASSES = dict(model__head__num_classes=6, data_preprocessor__num_classes=6)
 
 

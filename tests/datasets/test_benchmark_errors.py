@@ -111,3 +111,13 @@ def test_label_beyond_the_official_classes(tmp_path):
 
     with pytest.raises(ValueError, match=r':2: the label 365 is not below .* 365'):
         PlacesLT(str(tmp_path), 'val', check_images=False)
+
+
+def test_label_beyond_the_classes_of_the_training_json(tmp_path):
+    cls, _, kwargs, _ = miniature(tmp_path, 'JSON')
+    root = tmp_path / 'JSON'
+    (root / 'val2018.json').unlink()
+    (root / 'iNaturalist18_val.txt').write_text('train_val2018/Aves/3/1.jpg 3\n')
+
+    with pytest.raises(ValueError, match=r'_val\.txt:1: the label 3 is not below .* 3'):
+        cls(split='val', **kwargs)

@@ -80,6 +80,15 @@ def test_official_counts_where_there_is_no_training_list(
     ]
 
 
+def test_places_without_images_are_numbered(tmp_path):
+    content = 'train/b/c/1.jpg 2\n1.jpg 3\ntrain/a/1.jpg 0\n'
+    (tmp_path / 'Places_LT_val.txt').write_text(content)
+
+    classes = PlacesLT(str(tmp_path), 'val', check_images=False).CLASSES
+
+    assert classes[:5] == ('a', '1', 'b/c', '3', '4')
+
+
 def test_counts_of_other_classes_are_not_made_up(tmp_path, logged):
     (tmp_path / 'Places_LT_val.txt').write_text('train/a/1.jpg 0\n')
 

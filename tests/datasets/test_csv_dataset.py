@@ -244,6 +244,8 @@ def test_missing_images_are_counted_and_the_first_is_named(table, tmp_path):
     with pytest.raises(FileNotFoundError, match=re.escape(message)):
         table(csv_text(), check_images=True, data_prefix='images')
     # Only images of the split are looked for.
+    with pytest.raises(FileNotFoundError, match=r'1 of 1 images .*birds\.csv:4\)'):
+        table(csv_text(), check_images=True, data_prefix='images', split='val')
     (tmp_path / 'images/a/3.png').touch()
     table(csv_text(), check_images=True, data_prefix='images', split='val')
 

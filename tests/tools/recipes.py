@@ -10,6 +10,9 @@ from tests.tools.plain_config_text import plain_config_text
 # Where child processes find the modules that their config imports.
 PATHS = dict(PYTHONPATH=str(ROOT))
 
+# What the log says where a stage starts.
+STAGES = ('Stage 1 of 2, representation', 'Stage 2 of 2, classifier')
+
 CHILD = """
 _base_ = '{base}'
 custom_imports = dict(imports=['tests.tools.quick_start'])

@@ -1,0 +1,63 @@
+"""Bad COCO-style annotations end a training with one line, before its first step."""
+
+import json
+
+import pytest
+
+from tests.tools.spoiled import assert_refused, linked, start
+
+NAME = 'gala/resnet50_inaturalist2018'
+
+
+@pytest.fixture
+def inaturalist(tmp_path, miniatures):
+    return linked(miniatures.inaturalist, tmp_path / 'inaturalist')
+
+
+# What becomes of the training JSON, and what is said of it.
+JSON = {
+    'no annotations': (
+        lambda content: content.pop('annotations'),
+        r"train2018\.json: there are no 'annotations'",
+    ),
+    'category beyond the number of classes': (
+        lambda content: content['annotations'][8].update(category_id=6),
+        r'train2018\.json: image id 9 has category id 6, expected 0 to 5',
+    ),
+    'image with two annotations': (
+        lambda content: content['annotations'].append(
+            {**content['annotations'][2], 'id': 999}
+        ),
+        r'train2018\.json: image_id 3: the image has several annotations',
+    ),
+    'image without an annotation': (
+        lambda content: content['annotations'].pop(2),
+        r'train2018\.json: image id 3 \(\S+\.jpg\) has no annotation',
+    ),
+    'missing image': (
+        lambda content: content['images'][4].update(file_name='Plantae/1/x.jpg'),
+        r'first Plantae/1/x\.jpg \(\S+/train2018\.json, image id 5\)',
+    ),
+}
+
+
+@pytest.mark.parametrize('kind', JSON)
+def test_training_json(kind, inaturalist, miniatures, tmp_path):
+    change, message = JSON[kind]
+    path = inaturalist / 'train2018.json'
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+    end = start(NAME, miniatures, inaturalist, tmp_path)
+
+    assert_refused(end, message, tmp_path)
+
+
+def test_json_that_was_not_downloaded_whole(inaturalist, miniatures, tmp_path):
+    path = inaturalist / 'train2018.json'
+    path.write_text(path.read_text()[:1000])
+
+    end = start(NAME, miniatures, inaturalist, tmp_path)
+
+    assert_refused(end, r'train2018\.json:1: not JSON', tmp_path)
