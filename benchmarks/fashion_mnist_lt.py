@@ -14,6 +14,7 @@ from statistics import mean
 
 warnings.simplefilter('ignore')  # of libraries, while they are imported
 
+from mmengine.config import Config  # noqa: E402
 from report import draw, evaluate, evaluate_runs, markdown, rebalanced, table  # noqa: E402
 from runs import CONSOLE, Job, describe_machine, train_all  # noqa: E402
 
@@ -48,6 +49,16 @@ def summary(job: Job, arrays: dict) -> dict:
     return run
 
 
+def keep_record(jobs: list[Job], work_dir: Path, out: Path) -> None:
+    """Put each run's recipe and the course of its training beside the figures."""
+    for job in jobs:
+        log = (work_dir / job.name / 'train.log').read_text().splitlines()
+        course = [line for line in log if ' - Epoch(' in line]
+        base = out.with_name(f'{out.stem}_{job.name}')
+        base.with_suffix('.log').write_text('\n'.join([*course, '']))
+        base.with_suffix('.py').write_text(Config.fromfile(job.config).pretty_text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--network', choices=list(NETWORKS), default='resnet14')
@@ -71,13 +82,16 @@ def main() -> None:
     )
 
     rows, accuracies = evaluate_runs(results)
+    seeds = f'{args.seeds} seed{"s" * (args.seeds > 1)}'
     title = (
-        f'Fashion-MNIST-LT, imbalance factor 100, {args.seeds} seeds, percent. tau '
-        'chosen on 10,000 held-out training images.'
+        f'Fashion-MNIST-LT, imbalance factor 100, {args.network}, {seeds}, percent. '
+        'tau chosen on 10,000 held-out training images.'
     )
     CONSOLE.print(table(rows, title))
+    if args.network == 'resnet32':
+        keep_record(jobs, args.work_dir, args.out)
     args.out.with_suffix('.md').write_text(f'{title}\n\n{markdown(rows)}\n')
-    draw(args.work_dir, 'Fashion-MNIST-LT', results, accuracies)
+    draw(args.work_dir, f'Fashion-MNIST-LT, {args.network}', results, accuracies)
     top1 = {
         (m, key): mean(run[key] for run in runs if run['method'] == m)
         for m in METHODS

@@ -122,7 +122,14 @@ def draw(
 def cells(runs: Sequence[Mapping[str, float]]) -> list[str]:
     """Mean ± standard deviation over runs, a string a column; `-` without classes."""
     values = ([run[key] for run in runs if key in run] for key in COLUMNS)
-    return [f'{np.mean(v):.1f} ± {np.std(v, ddof=1):.1f}' if v else '-' for v in values]
+    return [_cell(v) for v in values]
+
+
+def _cell(values: Sequence[float]) -> str:
+    if not values:
+        return '-'
+    spread = f' ± {np.std(values, ddof=1):.1f}' if len(values) > 1 else ''
+    return f'{np.mean(values):.1f}{spread}'
 
 
 def table(rows: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> Table:
