@@ -8,7 +8,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmgala.engine.checkpoint import unwrap_model
+from mmgala.engine.checkpoint import read_checkpoint, unwrap_model
 from mmgala.models import CIFARResNet, DecoupledClassifier
 from tests.engine.tiny_runner import tiny_model, tiny_runner
 
@@ -159,7 +159,7 @@ def trained(tmp_path_factory):
 
 
 def assert_whole(model, path):
-    stored = torch.load(path, weights_only=False)['state_dict']
+    stored = read_checkpoint(path)['state_dict']
     assert list(model.state_dict()) == list(stored)
     for name, value in model.state_dict().items():
         assert torch.equal(value, stored[name]), name

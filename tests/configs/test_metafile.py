@@ -1,0 +1,89 @@
+"""configs/gala/README.md and metafile.yml: every config, and the figures there are."""
+
+import json
+import re
+from pathlib import Path
+from statistics import mean
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+GALA = ROOT / 'configs' / 'gala'
+NAMES = sorted(path.stem for path in GALA.glob('*.py'))
+
+# Table of the paper, arXiv 2403.09036: GALA, GALA + re-balancing.
+PUBLISHED = {
+    'resnet32_cifar100-lt-if200': (48.0, 48.5),
+    'resnet32_cifar100-lt-if100': (52.1, 52.3),
+    'resnet32_cifar100-lt-if50': (56.0, 56.5),
+    'resnet32_cifar100-lt-if10': (63.8, 64.2),
+    'resnext50_imagenet-lt': (53.4, 54.9),
+    'resnet50_inaturalist2018': (71.2, 73.3),
+    'resnet152_places-lt': (41.0, 41.4),
+}
+RUN = {
+    'resnet14_fashion-mnist-lt': 'fashion_mnist_lt.json',
+    'resnet32_fashion-mnist-lt_15e': 'fashion_mnist_lt_resnet32.json',
+}
+
+
+@pytest.fixture(scope='module')
+def models():
+    """Entries of the metafile by the stem of their config."""
+    content = yaml.safe_load((GALA / 'metafile.yml').read_text())
+    return {Path(model['Config']).stem: model for model in content['Models']}
+
+
+@pytest.fixture(scope='module')
+def rows():
+    """Cells of the README's result table by config."""
+    lines = re.findall(r'^\| `(.*?)` \|(.*)\|$', (GALA / 'README.md').read_text(), re.M)
+    return {name: [cell.strip() for cell in rest.split('|')] for name, rest in lines}
+
+
+def test_every_config_has_its_place(models, rows):
+    assert sorted(models) == NAMES
+    assert sorted(rows) == NAMES
+    for name, model in models.items():
+        assert model['Config'] == f'configs/gala/{name}.py'
+        assert model['Name'] == f'gala_{name}'
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_published_figures_are_the_papers(models, rows, name):
+    metadata = models[name]['Metadata']
+    found = (
+        metadata.get('Published Top 1 Accuracy'),
+        metadata.get('Published Top 1 Accuracy (re-balanced)'),
+    )
+    expected = PUBLISHED.get(name, (None, None))
+
+    assert found == expected
+    assert rows[name][2:4] == ['-' if x is None else f'{x:.1f}' for x in expected]
+
+
+@pytest.mark.parametrize('name', sorted(set(NAMES) - set(RUN) - {'resnet14_digits-lt'}))
+def test_what_was_not_run_says_so(models, rows, name):
+    assert 'Results' not in models[name]
+    assert rows[name][-1] == 'not run'
+
+
+@pytest.mark.parametrize('name', sorted(RUN))
+def test_our_figures_are_those_of_the_results(models, rows, name):
+    runs = json.loads((ROOT / 'benchmarks/results' / RUN[name]).read_text())['runs']
+    top1 = {
+        (method, key): mean(run[key] for run in runs if run['method'] == method)
+        for method in ('ce', 'gala')
+        for key in ('top1', 'top1_rebalanced')
+    }
+    (result,) = models[name]['Results']
+
+    assert result['Metrics'] == {
+        'Top 1 Accuracy': round(top1['gala', 'top1'], 1),
+        'Top 1 Accuracy (re-balanced)': round(top1['gala', 'top1_rebalanced'], 1),
+    }
+    assert rows[name][-1] == (
+        f'CE {top1["ce", "top1"]:.1f}, GALA {top1["gala", "top1"]:.1f}, '
+        f're-balanced {top1["gala", "top1_rebalanced"]:.1f}'
+    )
