@@ -33,11 +33,15 @@ class Job:
         method: name in tables, like ``gala``.
         config: config file.
         seed: of initialisation and sampling.
+        many: classes with more training images are many-shot.
+        few: classes with fewer training images are few-shot.
     """
 
     method: str
     config: str
     seed: int
+    many: int = 100
+    few: int = 20
 
     @property
     def name(self) -> str:
@@ -68,7 +72,9 @@ def train_all(jobs: Sequence[Job], work_dir: Path) -> dict[Job, dict[str, np.nda
 
     Args:
         jobs: what to train.
-        work_dir: each job gets a folder of its name here.
+        work_dir: each job gets a folder of its name here, with what the tools of
+            ``tools/analysis`` read: ``gradient_statistics/``, ``predictions.npz`` of
+            the test set and a checkpoint of the last epoch.
 
     Returns:
         Arrays of each job; see :func:`_train`.
@@ -142,10 +148,10 @@ def _quieten() -> None:
     warnings.simplefilter('ignore')
 
 
-def _config_hash(config: str, seed: int) -> str:
+def _config_hash(job: Job) -> str:
     from mmengine.config import Config
 
-    text = f'{Config.fromfile(config).pretty_text}\nseed = {seed}'
+    text = f'{Config.fromfile(job.config).pretty_text}\n{job.seed, job.many, job.few}'
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -155,7 +161,7 @@ def _finished(job: Job, work_dir: Path) -> dict[str, np.ndarray] | None:
         return None
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
-    same = str(arrays['config_hash']) == _config_hash(job.config, job.seed)
+    same = str(arrays['config_hash']) == _config_hash(job)
     return arrays if same else None
 
 
@@ -178,7 +184,7 @@ def _train(job: Job, work_dir: Path, epochs: Any) -> float:
     partial = folder / 'partial.npz'
     np.savez_compressed(
         partial,
-        config_hash=_config_hash(job.config, job.seed),
+        config_hash=_config_hash(job),
         seconds=seconds,
         **arrays,
     )
@@ -197,7 +203,6 @@ def _log_to(path: Path) -> Iterator[None]:
 
 
 def _train_arrays(job: Job, folder: Path, epochs: Any) -> dict[str, Any]:
-    from gradient_recorder import GradientRecorder
     from mmengine.config import Config
     from mmengine.hooks import Hook
     from mmengine.runner import Runner
@@ -206,23 +211,33 @@ def _train_arrays(job: Job, folder: Path, epochs: Any) -> dict[str, Any]:
         def after_train_epoch(self, runner: Runner) -> None:
             epochs.put((job.name, runner.max_epochs))
 
-    recorder = GradientRecorder()
+    from mmgala.analysis import read_gradient_run
+    from mmgala.engine import GradientStatisticsHook
+
     cfg = Config.fromfile(job.config)
     cfg.work_dir = str(folder)
     cfg.randomness = dict(seed=job.seed)
-    cfg.default_hooks.checkpoint = dict(type='CheckpointHook', interval=-1)
+    cfg.default_hooks.checkpoint = dict(
+        type='CheckpointHook', interval=cfg.train_cfg.max_epochs, save_optimizer=False
+    )
     cfg.visualizer = None
     cfg.train_cfg.val_begin = cfg.train_cfg.max_epochs  # the last epoch counts
     cfg.val_evaluator = dict(type='mmgala.ScoreDump')
-    cfg.test_evaluator = dict(type='mmgala.ScoreDump')
+    cfg.test_evaluator = dict(
+        type='mmgala.ScoreDump', out_file_path=str(folder / 'predictions.npz')
+    )
     runner = Runner.from_cfg(cfg)
-    runner.register_custom_hooks([recorder, EpochCounter()])
+    statistics = GradientStatisticsHook(
+        matrix=True, draw_interval=0, many=job.many, few=job.few
+    )
+    runner.register_custom_hooks([statistics, EpochCounter()])
     runner.train()
     runner.test()
+    gradients = read_gradient_run(folder)[-1].total
     arrays = dict(
         class_counts=runner.train_dataloader.dataset.metainfo['class_counts'],
-        positive_gradient=recorder.positive.numpy(),
-        negative_gradient=recorder.negative.numpy(),
+        positive_gradient=gradients.pos_grad,
+        negative_gradient=gradients.neg_grad,
     )
     for split in ('val', 'test'):
         dump = getattr(runner, f'{split}_evaluator').metrics[0]

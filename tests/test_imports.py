@@ -19,9 +19,17 @@ ALLOWED = {
     'models': {'functional', 'registry'},
     'datasets': {'functional', 'registry'},
     'evaluation': {'functional', 'registry'},
+    'analysis': {'functional', 'evaluation'},
     'visualization': {'functional'},
     'preparation': {'datasets'},
-    'engine': {'functional', 'registry', 'datasets', 'evaluation'},
+    'engine': {
+        'functional',
+        'registry',
+        'datasets',
+        'evaluation',
+        'analysis',
+        'visualization',
+    },
 }
 # Which part needs what: MMDetection is never needed but by its own.
 FORBIDDEN = {

@@ -1,7 +1,13 @@
 """Hooks, and what the command-line tools share."""
 
 from mmgala.engine.class_counts_hook import ClassCountsHook
+from mmgala.engine.gradient_statistics_hook import GradientStatisticsHook
 from mmgala.engine.load_backbone_hook import LoadBackboneHook
 from mmgala.engine.resume_within_epoch_hook import ResumeWithinEpochHook
 
-__all__ = ['ClassCountsHook', 'LoadBackboneHook', 'ResumeWithinEpochHook']
+__all__ = [
+    'ClassCountsHook',
+    'GradientStatisticsHook',
+    'LoadBackboneHook',
+    'ResumeWithinEpochHook',
+]

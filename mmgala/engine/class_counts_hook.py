@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmgala.datasets import count_classes
+from mmgala.engine.checkpoint import stored_class_counts
 from mmgala.registry import HOOKS
 
 
@@ -16,6 +17,8 @@ class ClassCountsHook(Hook):
 
     * before training, labels are checked: one out of range stops the run with the
       sample's number, instead of a device-side assertion hours later;
+    * modules with a method ``set_class_counts``, as ``EqualizationLoss`` has it, get
+      the counts before the first step;
     * checkpoints keep the counts as ``meta['class_counts']``;
     * metrics find them in ``dataset_meta['class_counts']``, in validation as in a
       test from a checkpoint alone; they go before counts that a test set brings.
@@ -29,10 +32,14 @@ class ClassCountsHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check and count the training set's labels."""
-        head = getattr(_unwrapped(runner.model), 'head', None)
+        model = _unwrapped(runner.model)
+        head = getattr(model, 'head', None)
         self.class_counts = count_classes(
             runner.train_dataloader.dataset, getattr(head, 'num_classes', None)
         )
+        for module in model.modules():
+            if hasattr(module, 'set_class_counts'):
+                module.set_class_counts(self.class_counts)
         if runner.val_loop is not None:
             self._hand_on(runner.val_evaluator)
 
@@ -43,9 +50,7 @@ class ClassCountsHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Restore the counts, also from a training without this hook."""
-        meta: dict[str, Any] = checkpoint.get('meta') or {}
-        dataset_meta = meta.get('dataset_meta') or {}
-        self.class_counts = meta.get('class_counts', dataset_meta.get('class_counts'))
+        self.class_counts = stored_class_counts(checkpoint)
 
     def before_val(self, runner: Runner) -> None:
         """Hand the counts to the validation metrics."""

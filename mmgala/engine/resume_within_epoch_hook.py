@@ -39,6 +39,11 @@ class ResumeWithinEpochHook(Hook):
         self._epoch = 0
         self._first_iter = 0
 
+    @property
+    def batches_done(self) -> int:
+        """Batches of the epoch to come that were done before the training stopped."""
+        return self._batches_done
+
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Read the place, which counts if the training is resumed from here."""
         self._saved = (checkpoint.get('meta') or {}).get(KEY)

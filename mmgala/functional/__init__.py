@@ -1,5 +1,6 @@
 """Pure functions on tensors: usable in any PyTorch loop, no OpenMMLab needed."""
 
+from mmgala.functional.equalization import equalization_loss
 from mmgala.functional.gala import (
     gala_loss,
     gala_margin,
@@ -7,6 +8,7 @@ from mmgala.functional.gala import (
     logit_gradient_sums,
     margin_cross_entropy,
 )
+from mmgala.functional.gradient_sums import GradientSums, frequency_bins
 from mmgala.functional.longtail import (
     largest_head_count,
     long_tailed_counts,
@@ -15,6 +17,9 @@ from mmgala.functional.longtail import (
 from mmgala.functional.rebalance import log_prior_adjustment, rebalance
 
 __all__ = [
+    'GradientSums',
+    'equalization_loss',
+    'frequency_bins',
     'gala_loss',
     'gala_margin',
     'gradient_sum_from_loss',

@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
 
-# Okabe and Ito's colours: told apart with every kind of colour vision.
-COLOURS = ('#0072B2', '#56B4E9', '#D55E00', '#E69F00', '#009E73', '#CC79A7')
+from mmgala.visualization.axes import (
+    COLOURS,
+    head_first,
+    label_classes,
+    save_figure,
+    set_log_scale,
+)
 
 
 def plot_class_accuracy(
@@ -29,12 +33,13 @@ def plot_class_accuracy(
     """
     figure = Figure(figsize=(8, 6), layout='constrained')
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
-    order = _head_first(class_counts)
+    order = head_first(class_counts)
     _plot_counts(top, np.asarray(class_counts)[order])
     _plot_lines(bottom, {name: runs[:, order] for name, runs in accuracies.items()})
     bottom.set_ylabel('test accuracy of the class (%)')
     bottom.set_ylim(-3, 103)
-    _finish(figure, bottom, order, path, title)
+    label_classes(bottom, order)
+    save_figure(figure, path, title)
 
 
 def plot_gradient_statistics(
@@ -57,38 +62,25 @@ def plot_gradient_statistics(
     """
     figure = Figure(figsize=(8, 6), layout='constrained')
     top, bottom = figure.subplots(2, 1, sharex=True)
-    order = _head_first(class_counts)
+    order = head_first(class_counts)
     for axes, values, label in (
         (top, theta, r'$\theta$: positive gradient, summed'),
         (bottom, ratio, 'positive / negative gradient'),
     ):
         _plot_lines(axes, {name: runs[:, order] for name, runs in values.items()})
-        _set_log_scale(axes)
+        set_log_scale(axes)
         axes.set_ylabel(label)
     bottom.axhline(1, color='grey', linewidth=1, linestyle='--', label='balanced')
     bottom.legend(fontsize=8)
-    _finish(figure, bottom, order, path, title)
-
-
-def _head_first(class_counts: Sequence[int] | np.ndarray) -> np.ndarray:
-    return np.argsort(-np.asarray(class_counts), kind='stable')
-
-
-def _set_log_scale(axes: Axes) -> None:
-    axes.set_yscale('log')
-    axes.yaxis.set_major_formatter(ScalarFormatter())
-    low, high = axes.get_ylim()
-    # Less than a decade has one labelled tick or none: label those between.
-    axes.yaxis.set_minor_formatter(
-        ScalarFormatter() if high / low < 10 else NullFormatter()
-    )
+    label_classes(bottom, order)
+    save_figure(figure, path, title)
 
 
 def _plot_counts(axes: Axes, counts: np.ndarray) -> None:
     bars = axes.bar(np.arange(len(counts)), counts, color='#999999')
     if len(counts) <= 20:
         axes.bar_label(bars, fontsize=8)
-    _set_log_scale(axes)
+    set_log_scale(axes)
     axes.set_ylabel('training images')
     axes.margins(y=0.15)
 
@@ -104,16 +96,3 @@ def _plot_lines(axes: Axes, values: Mapping[str, np.ndarray]) -> None:
         )
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
-
-
-def _finish(
-    figure: Figure, axes: Axes, order: np.ndarray, path: str | Path, title: str
-) -> None:
-    axes.set_xlabel('class, from head to tail')
-    if len(order) <= 20:
-        axes.set_xticks(np.arange(len(order)), [str(c) for c in order])
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.suptitle(title)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)

@@ -20,6 +20,7 @@ from tests.configs.recipe_table import NUM_CLASSES
 
 ROOT = Path(__file__).parents[2]
 GALA = sorted((ROOT / 'configs' / 'gala').glob('*.py'))
+EQL = sorted((ROOT / 'configs' / 'eql').glob('*.py'))
 ALL = sorted(p for p in (ROOT / 'configs').glob('*/*.py') if p.parent.name != '_base_')
 DECOUPLED = [path for path in GALA if path.stem in NUM_CLASSES]
 CIFAR = [path for path in GALA if 'cifar1' in path.stem]
@@ -75,6 +76,7 @@ def test_there_are_configs():
         'resnet14_fashion-mnist-lt',
         'resnet14_digits-lt',
     }
+    assert len(EQL) == 3
     assert {p.name for p in GALA} == {p.name for p in ALL if p.parent.name != 'gala'}
 
 
@@ -88,6 +90,8 @@ def test_one_training_step_and_one_prediction(path):
     labels = (0, 1, 2, num_classes - 1)
     samples = [DataSample().set_gt_label(label) for label in labels]
     data = dict(inputs=list(images), data_samples=samples)
+    if path in EQL:  # as ClassCountsHook does
+        model.head.loss_module.set_class_counts(range(num_classes))
 
     losses = model(**model.data_preprocessor(data, training=True), mode='loss')
     losses['loss'].backward()
@@ -132,6 +136,29 @@ def test_gala_config_differs_from_cross_entropy_in_the_head_only(path):
         **heads[1], 'type': 'mmgala.GALAHead', 'loss': {'type': 'mmgala.GALALoss'}
     }  # fmt: skip
     assert heads[1]['type'] == 'LinearClsHead'
+
+
+@pytest.mark.parametrize('path', EQL, ids=name)
+def test_eql_config_differs_from_cross_entropy_in_the_loss_only(path):
+    eql = load(path).to_dict()
+    other = load(ROOT / 'configs' / 'cross_entropy' / path.name).to_dict()
+    losses = [cfg['model']['head'].pop('loss') for cfg in (eql, other)]
+
+    assert eql == other
+    assert losses[0]['type'] == 'mmgala.EqualizationLoss'
+    assert losses[1] == {'type': 'CrossEntropyLoss'}
+
+
+@pytest.mark.parametrize('path', EQL, ids=name)
+def test_eql_config_makes_the_last_classes_tail_as_its_comment_says(path):
+    loss_module = MODELS.build(load(path).model.head).loss_module
+    digits = 'digits' in path.stem
+    largest, factor = (103, 50) if digits else (4977, 100)
+    loss_module.set_class_counts([int(largest * factor ** (-c / 9)) for c in range(10)])
+
+    tail = loss_module.class_counts[loss_module.tail].tolist()
+    assert tail == ([7, 4, 3, 2] if digits else [138, 83, 49])
+    assert loss_module.ignore_prob == 0.9
 
 
 @pytest.mark.parametrize('path', DECOUPLED, ids=name)

@@ -11,8 +11,9 @@ from torch import nn
 
 COUNTS = (13, 6, 3, 1)  # 23 samples: no batch size divides them
 RUNNER_OPTIONS = (
-    'cfg', 'checkpoint_interval', 'custom_hooks', 'launcher', 'load_from', 'resume',
-    'train_cfg',
+    'cfg', 'checkpoint_interval', 'custom_hooks', 'launcher', 'load_from', 'model',
+    'optim_wrapper', 'resume', 'train_cfg', 'val_cfg', 'val_dataloader',
+    'val_evaluator', 'visualizer',
 )  # fmt: skip
 
 
@@ -96,9 +97,12 @@ def train(work_dir, interrupt_after=None, sampler=None, seed=0, **options):
     interval = settings.pop('checkpoint_interval', interrupt_after or 10**6)
     hooks = settings.pop('custom_hooks', [dict(type='mmgala.ResumeWithinEpochHook')])
     settings.setdefault('train_cfg', dict(by_epoch=True, max_epochs=3))
+    settings.setdefault('model', Linear())
+    settings.setdefault(
+        'optim_wrapper', dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9))
+    )
     recorder = Recorder(interrupt_after)
     runner = Runner(
-        model=Linear(),
         work_dir=str(work_dir),
         train_dataloader=dict(
             dataset=NumberedSamples(),
@@ -106,7 +110,6 @@ def train(work_dir, interrupt_after=None, sampler=None, seed=0, **options):
             collate_fn=dict(type='default_collate'),
             **{'batch_size': 4, 'num_workers': 0, **options},
         ),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1, momentum=0.9)),
         param_scheduler=[
             dict(type='LinearLR', start_factor=0.1, by_epoch=False, end=9),
             dict(type='ExponentialLR', gamma=0.5, by_epoch=True),

@@ -174,3 +174,30 @@ def test_step_counter_counts_where_labels_are_right(tmp_path, annotated):
     assert steps.steps == 3
     hook = next(hook for hook in runner.hooks if isinstance(hook, ClassCountsHook))
     assert hook.class_counts == [1, 1, 1, 0, 1, 0, 0, 0, 0, 1]
+
+
+def equalization_config(work_dir, **options):
+    """Config of a training with a loss that needs the class counts."""
+    cfg = small_config(work_dir, model__head__type='LinearClsHead', **options)
+    cfg.model.head.loss = dict(
+        type='mmgala.EqualizationLoss', num_classes=10, tail_threshold=0.03
+    )
+    return cfg
+
+
+def test_a_loss_that_asks_for_the_counts_trains_with_them(tmp_path, counts):
+    runner, path = train(equalization_config(tmp_path))
+
+    loss_module = runner.model.head.loss_module
+    assert loss_module.class_counts.tolist() == counts
+    assert loss_module.tail.tolist() == [c / 284 < 0.03 for c in counts]
+    saved = read_checkpoint(path)['state_dict']['head.loss_module.class_counts']
+    assert saved.tolist() == counts
+
+
+def test_such_a_loss_without_the_hook_says_what_to_add(tmp_path):
+    cfg = equalization_config(tmp_path, custom_hooks=[])
+    with pytest.raises(
+        ValueError, match=r"add custom_hooks=\[dict\(type='mmgala.Class"
+    ):
+        train(cfg)

@@ -1,0 +1,38 @@
+"""What saved statistics and predictions say about a classifier; knows no runner."""
+
+from mmgala.analysis.gradient_files import (
+    FOLDER,
+    SUMS,
+    ClassGradients,
+    GradientRecord,
+    check_same_classes,
+    read_gradient_run,
+    read_record,
+    record_paths,
+    write_record,
+)
+from mmgala.analysis.gradient_report import describe_classes, describe_gradients
+from mmgala.analysis.gradient_summary import (
+    GROUPS,
+    gini,
+    gradient_ratio,
+    summarise_gradients,
+)
+
+__all__ = [
+    'FOLDER',
+    'GROUPS',
+    'SUMS',
+    'ClassGradients',
+    'GradientRecord',
+    'check_same_classes',
+    'describe_classes',
+    'describe_gradients',
+    'gini',
+    'gradient_ratio',
+    'read_gradient_run',
+    'read_record',
+    'record_paths',
+    'summarise_gradients',
+    'write_record',
+]

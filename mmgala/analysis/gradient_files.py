@@ -1,0 +1,222 @@
+"""Files that ``GradientStatisticsHook`` leaves in a work dir: one a period, no pickle.
+
+Each ``<work dir>/gradient_statistics/epoch_<n>.npz`` (``iter_<n>.npz`` of
+iteration-based trainings) holds
+
+* ``unit``, ``number``: ``'epoch'`` and n; ``class_names``, ``class_counts`` ``(C,)``:
+  training samples; ``limits``: classes with more than the first are many-shot, with
+  fewer than the second few-shot; ``matrix_bins`` ``(C,)``: bin of each class;
+* for the period since the file before, and with ``total_`` in front for the training
+  so far: ``pos_grad``, ``neg_grad``, ``given_grad``, ``samples`` ``(C,)``, ``sources``
+  ``(3, C)`` and ``matrix`` ``(B, B)``, as :class:`mmgala.functional.GradientSums` has
+  them.
+"""
+
+import os
+import re
+import zipfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = 'gradient_statistics'
+UNITS = ('epoch', 'iter')
+
+
+@dataclass(frozen=True)
+class ClassGradients:
+    """Sums over samples; see :class:`mmgala.functional.GradientSums` for each."""
+
+    pos_grad: np.ndarray
+    neg_grad: np.ndarray
+    given_grad: np.ndarray
+    samples: np.ndarray
+    sources: np.ndarray
+    matrix: np.ndarray
+
+
+SUMS = tuple(field.name for field in fields(ClassGradients))
+
+
+@dataclass(frozen=True)
+class GradientRecord:
+    """What one file holds.
+
+    Attributes:
+        unit: ``'epoch'`` or ``'iter'``.
+        number: of the epoch, or of the iteration, that it was written after.
+        class_names: C names.
+        class_counts: training samples of each class, ``(C,)`` int64.
+        limits: ``(many, few)``, between the shot groups.
+        matrix_bins: bin of each class in the matrix, ``(C,)`` int64.
+        period: sums since the record before.
+        total: sums of the training so far.
+    """
+
+    unit: str
+    number: int
+    class_names: tuple[str, ...]
+    class_counts: np.ndarray
+    limits: tuple[int, int]
+    matrix_bins: np.ndarray
+    period: ClassGradients
+    total: ClassGradients
+
+    @property
+    def file_name(self) -> str:
+        """Its name within the folder."""
+        return f'{self.unit}_{self.number}.npz'
+
+
+def write_record(record: GradientRecord, folder: Path) -> Path:
+    """Write a record into ``folder``: the whole file, or none.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, np.ndarray] = dict(
+        unit=np.array(record.unit),
+        number=np.array(record.number),
+        class_names=np.array(record.class_names, dtype=np.str_),
+        class_counts=record.class_counts,
+        limits=np.array(record.limits),
+        matrix_bins=record.matrix_bins,
+    )
+    for prefix, sums in (('', record.period), ('total_', record.total)):
+        for name in SUMS:
+            arrays[prefix + name] = getattr(sums, name).astype(np.float32)
+    path = folder / record.file_name
+    partial = path.with_suffix('.partial')
+    try:
+        with open(partial, 'wb') as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def read_record(path: str | Path) -> GradientRecord:
+    """Read one file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged, or something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise ValueError(
+            f'Gradient statistics {path} cannot be read; the file is truncated, or '
+            f'none of GradientStatisticsHook ({type(error).__name__}). Delete it: the '
+            'other files of its folder are of use without it.'
+        ) from error
+    missing = {*_KEYS} - {*arrays}
+    if missing:
+        raise ValueError(
+            f'Expected {path} to be a file of GradientStatisticsHook, but it lacks '
+            f'{", ".join(sorted(missing))}.'
+        )
+    period, total = (
+        ClassGradients(**{n: arrays[prefix + n].astype(np.float64) for n in SUMS})
+        for prefix in ('', 'total_')
+    )
+    many, few = map(int, arrays['limits'])
+    return GradientRecord(
+        unit=str(arrays['unit']),
+        number=int(arrays['number']),
+        class_names=tuple(arrays['class_names'].tolist()),
+        class_counts=arrays['class_counts'],
+        limits=(many, few),
+        matrix_bins=arrays['matrix_bins'],
+        period=period,
+        total=total,
+    )
+
+
+_KEYS = (
+    'unit',
+    'number',
+    'class_names',
+    'class_counts',
+    'limits',
+    'matrix_bins',
+    *SUMS,
+    *(f'total_{name}' for name in SUMS),
+)
+
+
+def record_paths(work_dir: str | Path) -> list[Path]:
+    """Files of a work dir in the order of the training."""
+    numbered = []
+    for path in Path(work_dir, FOLDER).glob('*.npz'):
+        match = re.fullmatch(r'(epoch|iter)_(\d+)', path.stem)
+        if match:
+            numbered.append((UNITS.index(match[1]), int(match[2]), path))
+    return [path for _, _, path in sorted(numbered)]
+
+
+def read_gradient_run(work_dir: str | Path) -> list[GradientRecord]:
+    """Read the records of one training, in its order.
+
+    Args:
+        work_dir: of the training.
+
+    Returns:
+        At least one record; all of one unit and of the same classes.
+
+    Raises:
+        FileNotFoundError: if the work dir or its statistics are missing.
+        ValueError: if a file cannot be read, or files are of different trainings.
+    """
+    if not Path(work_dir).is_dir():
+        raise FileNotFoundError(f'Work dir {work_dir} does not exist.')
+    paths = record_paths(work_dir)
+    if not paths:
+        raise FileNotFoundError(
+            f'{work_dir} holds no gradient statistics ({FOLDER}/epoch_*.npz): train '
+            "with custom_hooks=[dict(type='mmgala.GradientStatisticsHook')] in the "
+            'config.'
+        )
+    records = [read_record(path) for path in paths]
+    for path, record in zip(paths[1:], records[1:], strict=True):
+        check_same_classes(records[0], record, str(paths[0]), str(path))
+        if record.unit != records[0].unit:
+            raise ValueError(
+                f'{paths[0]} counts in {records[0].unit}s, {path} in {record.unit}s: '
+                f'two trainings wrote into {work_dir}. Move the files of one away.'
+            )
+    return records
+
+
+def check_same_classes(
+    first: GradientRecord, other: GradientRecord, first_name: str, other_name: str
+) -> None:
+    """Check that two records are of the same classes.
+
+    Raises:
+        ValueError: if the names or the training counts differ.
+    """
+    if first.class_names != other.class_names:
+        raise ValueError(
+            f'{first_name} and {other_name} are of different class sets '
+            f'({len(first.class_names)} classes, {len(other.class_names)} classes): '
+            'compare trainings on the same data set.'
+        )
+    differing = np.flatnonzero(first.class_counts != other.class_counts)
+    if len(differing):
+        index = int(differing[0])
+        raise ValueError(
+            f'{first_name} and {other_name} have the same classes but other training '
+            f'sets: {first.class_counts[index]} and {other.class_counts[index]} '
+            f'samples of class {first.class_names[index]!r}. Compare trainings on the '
+            'same data.'
+        )

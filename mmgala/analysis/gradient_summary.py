@@ -1,0 +1,126 @@
+"""One-number summaries of gradient statistics."""
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+from mmgala.analysis.gradient_files import ClassGradients, GradientRecord
+from mmgala.functional import shot_groups
+
+GROUPS = ('many', 'medium', 'few')
+
+
+def gradient_ratio(sums: ClassGradients) -> np.ndarray:
+    """Positive over negative gradient of each class vector, ``(C,)``.
+
+    1 is balanced; below 1 the class vector is pushed away more than it is pulled
+    towards its own samples. NaN where either is 0, as without any sample.
+    """
+    positive, negative = sums.pos_grad, sums.neg_grad
+    seen = (positive > 0) & (negative > 0)
+    return np.divide(positive, negative, out=np.full(len(positive), np.nan), where=seen)
+
+
+def gini(values: np.ndarray) -> float:
+    """Gini coefficient of amounts ``(C,)``: 0 where all are equal, 1 - 1 / C where one
+    has all.
+
+    Half the mean absolute difference of two amounts over their mean (Gini, 1912).
+
+    Examples:
+        >>> gini(np.array([1.0, 1.0, 1.0, 1.0]))
+        0.0
+        >>> gini(np.array([0.0, 0.0, 0.0, 4.0]))
+        0.75
+    """  # noqa: D205
+    total = values.sum()
+    if total == 0:
+        return float('nan')
+    rank = np.arange(1, len(values) + 1)
+    size = len(values)
+    return float(
+        2 * (rank * np.sort(values)).sum() / (size * total) - (size + 1) / size
+    )
+
+
+def group_classes(record: GradientRecord) -> dict[str, np.ndarray]:
+    """Classes of each shot group that has any, the most frequent group first."""
+    groups = shot_groups(torch.from_numpy(record.class_counts), *record.limits)
+    return {
+        name: classes.numpy()
+        for name, classes in zip(GROUPS, groups, strict=True)
+        if len(classes)
+    }
+
+
+def group_ratios(
+    ratio: np.ndarray, groups: dict[str, np.ndarray]
+) -> dict[str, float | None]:
+    """Geometric mean of the ratios of each group's classes; None of none."""
+    logs = np.log(ratio)
+    means = {}
+    for name, classes in groups.items():
+        known = logs[classes][~np.isnan(logs[classes])]
+        means[name] = float(np.exp(known.mean())) if len(known) else None
+    return means
+
+
+def summarise_gradients(
+    record: GradientRecord, whole_training: bool = False
+) -> dict[str, float | None]:
+    """Numbers that say how (im)balanced a classifier's gradients are.
+
+    * ``ratio_many``, ``ratio_medium``, ``ratio_few``: geometric mean of the gradient
+      ratios of a shot group's classes. Groups without classes are left out.
+    * ``tail_head_ratio``: that of the rarest group over that of the most frequent;
+      1 is balanced, below 1 the tail is pushed away more than the head. None where
+      all classes are in one group.
+    * ``log_ratio_spread``: standard deviation over classes of the natural logarithm
+      of the ratio; 0 is balanced.
+    * ``ratio_rank_correlation``: Spearman's correlation of ratio and training count;
+      above 0, frequent classes are better off.
+    * ``source_gini``: Gini coefficient of the negative gradient that each class's
+      samples give; 0 where all give the same.
+    * ``source_head_share``: share of all negative gradient that the samples of the
+      most frequent group give.
+
+    Args:
+        record: of one period.
+        whole_training: of all the training until then instead of the period.
+
+    Returns:
+        Numbers by name; None where one is not defined.
+    """
+    sums = record.total if whole_training else record.period
+    groups = group_classes(record)
+    ratio = gradient_ratio(sums)
+    means = group_ratios(ratio, groups)
+    in_order = list(means.values())
+    head, tail = (in_order[0], in_order[-1]) if len(in_order) > 1 else (None, None)
+    known = ~np.isnan(ratio)
+    sources = sums.sources.sum(axis=1)
+    first = GROUPS.index(next(iter(groups)))
+    numbers = {f'ratio_{name}': value for name, value in means.items()}
+    numbers |= dict(
+        tail_head_ratio=tail / head if tail and head else None,
+        log_ratio_spread=_defined(np.log(ratio[known]).std() if known.any() else None),
+        ratio_rank_correlation=_rank_correlation(ratio[known], record, known),
+        source_gini=_defined(gini(sums.given_grad)),
+        source_head_share=(
+            float(sources[first] / sources.sum()) if sources.sum() > 0 else None
+        ),
+    )
+    return numbers
+
+
+def _rank_correlation(
+    ratio: np.ndarray, record: GradientRecord, known: np.ndarray
+) -> float | None:
+    counts = record.class_counts[known]
+    if len(ratio) < 3 or np.ptp(counts) == 0 or np.ptp(ratio) == 0:
+        return None
+    return _defined(spearmanr(counts, ratio).statistic)
+
+
+def _defined(value: float | None) -> float | None:
+    return None if value is None or np.isnan(value) else float(value)

@@ -1,0 +1,102 @@
+"""Gradient sums of a training in progress, over all its ranks."""
+
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from torch import Tensor
+
+from mmgala.analysis import SUMS, ClassGradients
+from mmgala.functional import GradientSums, frequency_bins, shot_groups
+
+
+class GradientAccumulator:
+    """Sums of the current period and of the training so far.
+
+    Args:
+        class_counts: training samples of each class, ``(C,)``.
+        limits: ``(many, few)``, between the shot groups.
+        max_bins: limit of the matrix's rows and columns; 0 for no matrix.
+        device: that the gradients are on.
+    """
+
+    def __init__(
+        self,
+        class_counts: Tensor,
+        limits: tuple[int, int],
+        max_bins: int,
+        device: torch.device,
+    ) -> None:
+        num_classes = len(class_counts)
+        group = torch.empty(num_classes, dtype=torch.int64)
+        for index, classes in enumerate(shot_groups(class_counts, *limits)):
+            group[classes] = index
+        bins = frequency_bins(class_counts, max(max_bins, 1))
+        self.bins = bins.numpy()
+        self._group, self._bins = group.to(device), bins.to(device)
+        size = num_classes, min(max_bins, num_classes)
+        # This rank's sums since the last step, and those of all ranks since the last
+        # fold. Then of the period, and of finished ones: float32 would round off what
+        # comes last in a long training.
+        self._pending = GradientSums.zeros(*size, device=device)
+        self._current = GradientSums.zeros(*size, device=device)
+        self._period = GradientSums.zeros(*size, dtype=torch.float64)
+        self._finished = GradientSums.zeros(*size, dtype=torch.float64)
+
+    def add(self, grad: Tensor, target: Tensor) -> None:
+        """Add a batch of this rank; see :meth:`mmgala.functional.GradientSums.add`.
+
+        Raises:
+            ValueError: if the gradients are of another number of classes.
+        """
+        num_classes = len(self._group)
+        if grad.shape[1] != num_classes:
+            raise ValueError(
+                f'The loss gets logits of {grad.shape[1]} classes, but the training '
+                f'set has {num_classes}: set num_classes of the head to that number.'
+            )
+        self._pending.add(grad, target, self._group, self._bins)
+
+    def finish_step(self) -> None:
+        """Sum what was added over the ranks; each of them has to take part."""
+        if get_world_size() > 1:
+            all_reduce(self._pending.flat)
+        self._current.flat.add_(self._pending.flat)
+        self._pending.flat.zero_()
+
+    def fold(self) -> None:
+        """Make the current sums part of the period for good."""
+        self._period.flat.add_(self._current.flat.double().cpu())
+        self.drop_current()
+
+    def drop_current(self) -> None:
+        """Forget what came since the last :meth:`fold`."""
+        self._current.flat.zero_()
+
+    def finish_period(self) -> tuple[ClassGradients, ClassGradients]:
+        """Sums of the period, which ends, and of the training so far."""
+        self.fold()
+        self._finished.flat.add_(self._period.flat)
+        result = _arrays(self._period), _arrays(self._finished)
+        self._period.flat.zero_()
+        return result
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """State for a checkpoint: after a step it is the same on all ranks."""
+        return {name: sums.flat.cpu().clone() for name, sums in self._saved().items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> bool:
+        """Restore a state; false, and nothing done, if it is of other sizes."""
+        saved = self._saved()
+        if any(state[name].shape != sums.flat.shape for name, sums in saved.items()):
+            return False
+        for name, sums in saved.items():
+            sums.flat.copy_(state[name])
+        return True
+
+    def _saved(self) -> dict[str, GradientSums]:
+        return dict(current=self._current, period=self._period, finished=self._finished)
+
+
+def _arrays(sums: GradientSums) -> ClassGradients:
+    return ClassGradients(**{name: getattr(sums, name).numpy().copy() for name in SUMS})

@@ -1,0 +1,138 @@
+"""The gradient that a loss sends back to its logits, sample by sample."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class LossObserver:
+    r"""Watch a loss module; whatever head calls it, and whatever it computes.
+
+    A loss of OpenMMLab's form, ``loss(cls_score, target, ..., avg_factor=...)``, gives
+
+    .. math::
+        L = \frac{w}{a} \sum_i l_i, \qquad
+        \frac{\partial l_i}{\partial z_{ij}} =
+            \frac{a}{w \, s} \frac{\partial (s L)}{\partial z_{ij}}
+
+    with its own ``loss_weight`` :math:`w` and normaliser :math:`a`: ``avg_factor``,
+    which all of MMPretrain's heads give, or else the number of samples, of a mean; 1 of
+    a sum. :math:`s` is all that happens
+    to the loss afterwards: loss scaling of mixed precision, division by the steps of
+    gradient accumulation, weights in a multi-task head. It needs no knowledge: it is
+    the gradient that arrives at the loss's output. So what is received is the gradient
+    of each sample's own loss, times the sample's weight where the loss got one.
+
+    The logits are those that the loss is given: with the margin and scale of an
+    ArcFace head, without the margins that a loss like GALA adds inside.
+
+    Args:
+        module: the loss module.
+        receive: called with ``(gradient (N, C), target)`` in each backward pass, once
+            for each call of the module that took part in it.
+
+    Raises:
+        ValueError: during training, if the loss is not called with logits ``(N, C)``
+            and a target, or gives no tensor.
+    """
+
+    def __init__(
+        self, module: nn.Module, receive: Callable[[Tensor, Tensor], None]
+    ) -> None:
+        self._receive = receive
+        self._signature = inspect.signature(module.forward)
+        self._handles = [
+            module.register_forward_pre_hook(self._before, with_kwargs=True),
+            module.register_forward_hook(self._after, with_kwargs=True),
+        ]
+
+    def remove(self) -> None:
+        """Stop watching."""
+        for handle in self._handles:
+            handle.remove()
+
+    def _before(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        # A view of its own for each call: a gradient on the logits themselves would
+        # also hold what comes from other uses of them.
+        call = self._signature.bind(*args, **kwargs)
+        name, logits = next(iter(call.arguments.items()))
+        if not _is_trained(logits):
+            return None
+        call.arguments[name] = logits.view_as(logits)
+        return call.args, call.kwargs
+
+    def _after(
+        self,
+        module: nn.Module,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        output: Any,
+    ) -> None:
+        arguments = self._signature.bind(*args, **kwargs).arguments
+        logits, target = [*arguments.values(), None][:2]
+        if not _is_trained(logits):
+            return
+        target = _checked_target(module, logits, target, output)
+        if not output.requires_grad:
+            return
+        loss_weight = getattr(module, 'loss_weight', 1.0)
+        factor = _normaliser(module, arguments, len(logits)) / loss_weight
+        arrived: list[Tensor] = []
+        output.register_hook(lambda grad: arrived.append(grad))
+
+        def pass_on(grad: Tensor) -> None:
+            scale = arrived.pop().float()
+            if scale.ndim == 1 and len(scale) == len(grad):  # an unreduced loss
+                scale = scale[:, None]
+            self._receive(grad.float() * (factor / scale), target)
+
+        logits.register_hook(pass_on)
+
+
+def _is_trained(logits: Any) -> bool:
+    return (
+        isinstance(logits, Tensor) and logits.requires_grad and torch.is_grad_enabled()
+    )
+
+
+def _checked_target(
+    module: nn.Module, logits: Tensor, target: Any, output: Any
+) -> Tensor:
+    """Class indices ``(N,)`` int64, or soft labels ``(N, C)`` floating."""
+    name = type(module).__name__
+    if logits.ndim != 2 or not isinstance(target, Tensor):
+        raise ValueError(
+            f'Expected {name} to be called with logits (N, C) and a target, but got '
+            f'shape {tuple(logits.shape)} and {type(target).__name__}: name another '
+            'loss with GradientStatisticsHook(loss_module=...).'
+        )
+    if not isinstance(output, Tensor):
+        raise ValueError(
+            f'Expected {name} to give one tensor, but got {type(output).__name__}: '
+            'name the loss inside it with GradientStatisticsHook(loss_module=...).'
+        )
+    if target.shape == logits.shape:
+        return target.float()
+    if target.numel() == len(logits) and not target.is_floating_point():
+        return target.flatten().long()
+    raise ValueError(
+        f'Expected the target of {name} to be class indices (N,) or soft labels '
+        f'(N, C) for logits of shape {tuple(logits.shape)}, but got '
+        f'{tuple(target.shape)} of {target.dtype}.'
+    )
+
+
+def _normaliser(
+    module: nn.Module, arguments: dict[str, Any], num_samples: int
+) -> float | Tensor:
+    reduction = arguments.get('reduction_override')
+    reduction = reduction or getattr(module, 'reduction', 'mean')
+    if reduction != 'mean':
+        return 1.0
+    avg_factor = arguments.get('avg_factor')
+    return float(num_samples) if avg_factor is None else avg_factor

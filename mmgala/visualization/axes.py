@@ -1,0 +1,120 @@
+"""What the pictures share: colours, the order of classes, scales and files."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import (
+    FixedLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+    ScalarFormatter,
+)
+
+# Okabe and Ito's colours: told apart with every kind of colour vision.
+COLOURS = ('#0072B2', '#56B4E9', '#D55E00', '#E69F00', '#009E73', '#CC79A7')
+
+
+def head_first(class_counts: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Classes by training samples, most frequent first, ``(C,)``."""
+    return np.argsort(-np.asarray(class_counts), kind='stable')
+
+
+def set_log_scale(axes: Axes) -> None:
+    """Logarithmic values with plain numbers at them."""
+    axes.set_yscale('log')
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    low, high = axes.get_ylim()
+    # Less than a decade has one labelled tick or none: label those between.
+    axes.yaxis.set_minor_formatter(
+        ScalarFormatter() if high / low < 10 else NullFormatter()
+    )
+
+
+def set_plain_ticks(axis: Axis) -> None:
+    """Plain numbers 1, 2, 5, 10, ... on a logarithmic axis, and 0 on a symlog one."""
+    low, high = axis.get_view_interval()
+    wide = high > 1e4 * max(low, 1)  # there is room for powers of ten only
+    steps = (1,) if wide else (1, 2, 5)
+    ticks = [step * 10.0**power for power in range(-9, 10) for step in steps]
+    axis.set_major_locator(FixedLocator([0, *ticks]))
+    axis.set_major_formatter('{x:g}')
+    axis.set_minor_locator(NullLocator())
+
+
+def mark_groups(axes: Axes, borders: tuple[float, float], names: Sequence[str]) -> None:
+    """Dotted lines between shot groups, and the groups' names at the top.
+
+    Args:
+        axes: with its final limits and scale of x.
+        borders: x of both borders, from left to right.
+        names: of the groups, likewise.
+    """
+    low, high = axes.get_xlim()
+    for border in borders:
+        if low < border < high:
+            axes.axvline(border, color='grey', linewidth=1, linestyle=':')
+    ends = (low, *np.clip(borders, low, high), high)
+    pixels = axes.transData.transform([(x, 1) for x in ends])[:, 0]
+    left, right = pixels[0], pixels[-1]
+    for name, a, b in zip(names, pixels[:-1], pixels[1:], strict=True):
+        if (b - a) > 0.08 * (right - left):  # else there is no room, or no class
+            x = ((a + b) / 2 - left) / (right - left)
+            axes.text(
+                x,
+                0.985,
+                name,
+                transform=axes.transAxes,
+                ha='center',
+                va='top',
+                color='grey',
+                fontsize=8,
+            )
+
+
+def label_classes(axes: Axes, order: np.ndarray) -> None:
+    """Name the classes on the x axis, as far as there is room."""
+    axes.set_xlabel('class, from head to tail')
+    if len(order) <= 20:
+        axes.set_xticks(np.arange(len(order)), [str(c) for c in order])
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def save_figure(figure: Figure, path: str | Path, title: str = '') -> None:
+    """Write a picture whole or not at all; its ending tells the format."""
+    figure.suptitle(title)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f'{path.name}.partial')
+    figure.savefig(partial, dpi=150, format=path.suffix[1:] or 'png')
+    os.replace(partial, path)
+
+
+def panels(
+    names: Sequence[str], size: tuple[float, float]
+) -> tuple[Figure, list[Axes]]:
+    """A figure with a panel per name, side by side in rows of up to three.
+
+    Args:
+        names: titles of the panels.
+        size: width and height of one, in inches.
+    """
+    rows = -(-len(names) // 3)
+    columns = -(-len(names) // rows)
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout='constrained')
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    used = list(grid.flat[: len(names)])
+    for axes, name in zip(used, names, strict=True):
+        axes.set_title(name, fontsize=10)
+        axes.label_outer()
+    for axes in used[-columns:]:  # also where nothing is below
+        axes.xaxis.set_tick_params(labelbottom=True)
+    for axes in grid.flat[len(names) :]:
+        axes.remove()
+    return figure, used

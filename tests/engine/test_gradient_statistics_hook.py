@@ -1,0 +1,395 @@
+"""GradientStatisticsHook's files against sums computed from the logged logits."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
+from mmpretrain.models.losses import CrossEntropyLoss
+
+from mmgala.analysis import read_gradient_run, record_paths, summarise_gradients
+from mmgala.engine import GradientStatisticsHook, ResumeWithinEpochHook
+from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.models import GALALoss
+from tests.engine import gradient_training
+from tests.engine.gradient_training import (
+    COUNTS,
+    Classifier,
+    ScaledOptimWrapper,
+    assert_epochs_match,
+    assert_sums,
+    expected_sums,
+    observed,
+)
+from tests.engine.index_training import Linear, NumberedSamples, train, weights
+from tests.engine.small_training import small_config
+
+
+def text_of_log(work_dir):
+    return '\n'.join(path.read_text() for path in work_dir.rglob('*.log'))
+
+
+def sgd(model):
+    return torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+
+def test_each_epoch_and_the_training_so_far(tmp_path):
+    _, log = observed(tmp_path)
+    assert len(log.epochs) == 3
+    assert_epochs_match(tmp_path, log.epochs)
+    record = read_gradient_run(tmp_path)[-1]
+    assert record.class_names == ('a', 'b', 'c', 'd')
+    assert record.class_counts.tolist() == list(COUNTS)
+    assert record.limits == (10, 3)
+
+
+@pytest.mark.parametrize(
+    ('loss_weight', 'shrink'), [(3.0, 1.0), (1.0, 0.5), (0.1, 4.0)]
+)
+def test_loss_weight_and_avg_factor_do_not_count(tmp_path, loss_weight, shrink):
+    model = Classifier(CrossEntropyLoss(loss_weight=loss_weight), shrink=shrink)
+    _, log = observed(tmp_path, model=model)
+    assert_epochs_match(tmp_path, log.epochs)
+
+
+def test_loss_scaling_does_not_count(tmp_path):
+    model = Classifier()
+    _, log = observed(
+        tmp_path, model=model, optim_wrapper=ScaledOptimWrapper(optimizer=sgd(model))
+    )
+    assert_epochs_match(tmp_path, log.epochs)
+
+
+def test_gradient_accumulation_does_not_count(tmp_path):
+    model = Classifier()
+    wrapper = OptimWrapper(optimizer=sgd(model), accumulative_counts=4)
+    _, log = observed(tmp_path, model=model, optim_wrapper=wrapper)
+    # 18 steps: the last two are divided by 2 instead of 4.
+    assert sum(map(len, log.epochs.values())) % 4 != 0
+    assert_epochs_match(tmp_path, log.epochs)
+
+
+def test_a_frozen_backbone(tmp_path):
+    _, log = observed(tmp_path, model=Classifier(frozen_features=True))
+    assert_epochs_match(tmp_path, log.epochs)
+
+
+class Nothing(BaseMetric):
+    def process(self, data_batch, data_samples):
+        self.results.append(1)
+
+    def compute_metrics(self, results):
+        return {'batches': len(results)}
+
+
+def test_validation_in_between_does_not_count(tmp_path):
+    loader = dict(
+        batch_size=4,
+        num_workers=0,
+        dataset=NumberedSamples(),
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        collate_fn=dict(type='default_collate'),
+    )
+    _, log = observed(
+        tmp_path,
+        val_dataloader=loader,
+        val_cfg=dict(),
+        val_evaluator=[Nothing()],
+        train_cfg=dict(by_epoch=True, max_epochs=3, val_interval=1),
+    )
+    assert text_of_log(tmp_path).count('Epoch(val)') >= 3
+    assert_epochs_match(tmp_path, log.epochs)
+
+
+def test_gala_keeps_the_same_sums_itself(tmp_path):
+    model = Classifier(GALALoss(4))
+    observed(tmp_path, model=model)
+    total = read_gradient_run(tmp_path)[-1].total
+    np.testing.assert_allclose(total.pos_grad, model.loss_module.pos_grad, rtol=1e-4)
+    np.testing.assert_allclose(total.given_grad, model.loss_module.neg_grad, rtol=1e-4)
+
+
+def test_mixup_in_a_config_of_mmpretrain(tmp_path):
+    cfg = small_config(
+        tmp_path,
+        model__head__type='LinearClsHead',
+        model__head__loss=dict(_delete_=True, type='CrossEntropyLoss', use_soft=True),
+        model__train_cfg=dict(augments=dict(type='Mixup', alpha=0.7)),
+    )
+    log = gradient_training.Log()
+    cfg.custom_hooks = [dict(type='mmgala.GradientStatisticsHook', matrix=True)]
+    runner = Runner.from_cfg(cfg)
+    runner.register_custom_hooks([log])
+    runner.train()
+    ((logits, target), *_) = log.epochs[1]
+    assert target.shape == logits.shape
+    assert ((target > 0) & (target < 1)).any()
+    logits, target = (
+        torch.cat(part).double() for part in zip(*log.epochs[1], strict=True)
+    )
+    grad = logits.softmax(dim=1) - target
+    (record,) = read_gradient_run(tmp_path)
+    np.testing.assert_allclose(
+        record.period.pos_grad, (-grad).clamp(min=0).sum(dim=0), rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        record.period.given_grad,
+        (target * grad.clamp(min=0).sum(dim=1, keepdim=True)).sum(dim=0),
+        rtol=1e-4,
+    )
+    np.testing.assert_allclose(record.period.samples, target.sum(dim=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize('world_size', [2, 3])
+def test_ranks_are_summed(tmp_path, rank_pool, world_size):
+    ranks = rank_pool.run(
+        gradient_training.observe_on_rank, world_size, work_dir=str(tmp_path)
+    )
+    assert_epochs_match(tmp_path, merged(ranks))
+
+
+def test_ranks_that_were_interrupted_within_an_epoch(tmp_path, rank_pool):
+    ranks = rank_pool.run(
+        gradient_training.observe_interrupted_on_rank,
+        2,
+        work_dir=str(tmp_path),
+        stop=4,
+    )
+    first, second = (merged([parts[i] for parts in ranks]) for i in (0, 1))
+    # DefaultSampler cannot start within an epoch: MMEngine begins epoch 2 anew.
+    assert [len(steps) for steps in first.values()] == [6, 2]
+    assert [len(steps) for steps in second.values()] == [6, 6]
+    assert_epochs_match(tmp_path, {1: first[1], **second})
+
+
+def merged(ranks):
+    return {
+        epoch: [
+            tuple(torch.from_numpy(array) for array in step)
+            for rank in ranks
+            for step in rank[epoch]
+        ]
+        for epoch in ranks[0]
+    }
+
+
+@pytest.mark.parametrize('stop', [2, 6, 8, 12, 17])
+@pytest.mark.parametrize('interval', [1, 2])
+def test_resumed_within_an_epoch_the_files_are_the_same(tmp_path, stop, interval):
+    options = dict(statistics=dict(interval=interval))
+    observed(tmp_path / 'whole', hooks=[ResumeWithinEpochHook()], **options)
+    parts = tmp_path / 'parts'
+    observed(parts, stop, hooks=[ResumeWithinEpochHook()], **options)
+    observed(parts, hooks=[ResumeWithinEpochHook()], resume=True, **options)
+    assert_same_files(parts, tmp_path / 'whole')
+
+
+@pytest.mark.parametrize('interval', [1, 2])
+def test_an_epoch_that_begins_anew_counts_once(tmp_path, interval):
+    options = dict(
+        sampler=dict(type='DefaultSampler', shuffle=True),
+        statistics=dict(interval=interval),
+    )
+    observed(tmp_path / 'whole', **options)
+    _, first = observed(tmp_path / 'parts', 8, **options)
+    _, second = observed(tmp_path / 'parts', resume=True, **options)
+    assert len(first.epochs[2]) == 2
+    assert len(second.epochs[2]) == 6  # MMEngine repeats the two
+    epochs = {1: first.epochs[1], **second.epochs}
+    total = read_gradient_run(tmp_path / 'parts')[-1].total
+    assert_sums(total, expected_sums(sum(epochs.values(), [])))
+
+
+def assert_same_files(found, expected):
+    pairs = zip(read_gradient_run(found), read_gradient_run(expected), strict=True)
+    for mine, theirs in pairs:
+        assert (mine.unit, mine.number) == (theirs.unit, theirs.number)
+        for sums in ('period', 'total'):
+            for name in gradient_training.SUMS:
+                np.testing.assert_allclose(
+                    getattr(getattr(mine, sums), name),
+                    getattr(getattr(theirs, sums), name),
+                    rtol=1e-6,
+                )
+
+
+@pytest.mark.parametrize('stop', [None, 7])
+def test_trainings_that_count_in_iterations(tmp_path, stop):
+    options = dict(
+        train_cfg=dict(by_epoch=False, max_iters=11, val_interval=3),
+        statistics=dict(interval=4),
+    )
+    whole = tmp_path / 'whole'
+    _, log = observed(whole, **options)
+    records = read_gradient_run(whole)
+    assert [(r.unit, r.number) for r in records] == [
+        ('iter', 4),
+        ('iter', 8),
+        ('iter', 11),
+    ]
+    steps = sum(log.epochs.values(), [])
+    assert_sums(records[1].period, expected_sums(steps[4:8]))
+    assert_sums(records[2].total, expected_sums(steps))
+    if stop:
+        parts = tmp_path / 'parts'
+        observed(parts, stop, **options)
+        observed(parts, resume=True, **options)
+        assert_same_files(parts, whole)
+
+
+def test_iterations_default_to_the_validation_interval(tmp_path):
+    observed(tmp_path, train_cfg=dict(by_epoch=False, max_iters=6, val_interval=3))
+    assert [path.name for path in record_paths(tmp_path)] == [
+        'iter_3.npz',
+        'iter_6.npz',
+    ]
+
+
+def test_the_training_is_the_same_to_the_last_bit(tmp_path):
+    with_hook, _ = observed(tmp_path / 'with')
+    without, _ = train(tmp_path / 'without', model=Classifier())
+    assert weights(with_hook) == weights(without)
+    assert not with_hook.model.loss_module._forward_hooks  # nothing is left behind
+
+
+def test_loaded_weights_bring_no_statistics(tmp_path):
+    observed(tmp_path / 'first', checkpoint_interval=6)
+    checkpoint = tmp_path / 'first' / 'iter_18.pth'
+    assert 'gradient_statistics' in read_checkpoint(checkpoint)
+    _, log = observed(tmp_path / 'second', load_from=str(checkpoint))
+    assert_epochs_match(tmp_path / 'second', log.epochs)
+
+
+@pytest.mark.parametrize('before', ['without the hook', 'without a matrix'])
+def test_resumed_where_the_checkpoint_has_no_such_sums(tmp_path, before):
+    if before == 'without the hook':
+        train(tmp_path, 6, model=Classifier())
+    else:
+        observed(tmp_path, 6, statistics=dict(matrix=False))
+    _, log = observed(tmp_path, resume=True)
+    total = read_gradient_run(tmp_path)[-1].total
+    assert_sums(total, expected_sums(sum(log.epochs.values(), [])))
+    assert 'gradient statistics begin at iteration 7' in text_of_log(tmp_path)
+
+
+def test_files_of_an_earlier_training_are_kept_apart(tmp_path):
+    _, first = observed(tmp_path, train_cfg=dict(by_epoch=True, max_epochs=4))
+    _, second = observed(tmp_path)
+    assert_epochs_match(tmp_path, second.epochs)
+    (aside,) = tmp_path.glob('gradient_statistics_before_*')
+    assert len(list(aside.glob('epoch_*.npz'))) == 4
+
+
+def test_scalars_reach_the_visualizer(tmp_path):
+    observed(
+        tmp_path,
+        visualizer=LOCAL,
+    )
+    (path,) = tmp_path.rglob('scalars.json')
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [line for line in lines if 'gradients/log_ratio_spread' in line]
+    assert [line['step'] for line in lines] == [1, 2, 3]
+    for line, record in zip(lines, read_gradient_run(tmp_path), strict=True):
+        for name, value in summarise_gradients(record).items():
+            assert line.get(f'gradients/{name}') == pytest.approx(value, rel=1e-5)
+
+
+def test_pictures_come_every_so_many_periods(tmp_path):
+    observed(
+        tmp_path,
+        visualizer=LOCAL,
+        statistics=dict(draw_interval=2),
+        train_cfg=dict(by_epoch=True, max_epochs=5),
+    )
+    found = sorted(path.name for path in tmp_path.rglob('vis_image/*.png'))
+    assert found == ['gradient_ratio_2.png', 'gradient_ratio_4.png']
+
+
+@pytest.mark.parametrize(
+    ('what', 'function'),
+    [('file', 'write_record'), ('picture', 'draw_gradient_ratio')],
+)
+def test_what_cannot_be_written_costs_a_warning(tmp_path, monkeypatch, what, function):
+    def full(*args):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(f'mmgala.engine.gradient_statistics_hook.{function}', full)
+    with_hook, _ = observed(tmp_path, statistics=dict(draw_interval=1))
+    without, _ = train(tmp_path / 'without', model=Classifier())
+    assert weights(with_hook) == weights(without)
+    warning = f'The {what} of the gradient statistics of epoch 2 could not be written'
+    lines = [line for line in text_of_log(tmp_path).splitlines() if warning in line]
+    assert len(lines) == 1
+    assert 'No space left on device' in lines[0]
+    assert len(record_paths(tmp_path)) == (3 if what == 'picture' else 0)
+
+
+def test_a_loss_that_is_no_module(tmp_path):
+    with pytest.raises(ValueError, match='found no loss in Linear: the loss has to be'):
+        observed(tmp_path, model=Linear())
+
+
+def test_a_loss_of_another_name_is_named(tmp_path):
+    class Renamed(Classifier):
+        def __init__(self):
+            super().__init__()
+            self.criterion = self._modules.pop('loss_module')
+
+        @property
+        def loss_module(self):
+            return self._modules['criterion']
+
+    message = r"found no modules loss_module in Renamed.*one of \['criterion'\]"
+    with pytest.raises(ValueError, match=message):
+        observed(tmp_path / 'unnamed', model=Renamed())
+    with pytest.raises(ValueError, match=r"no modules 'nothing' in Renamed"):
+        observed(
+            tmp_path / 'wrong', model=Renamed(), statistics=dict(loss_module='nothing')
+        )
+    _, log = observed(
+        tmp_path, model=Renamed(), statistics=dict(loss_module='criterion')
+    )
+    assert_epochs_match(tmp_path, log.epochs)
+
+
+def test_one_of_several_losses_has_to_be_named(tmp_path):
+    model = Classifier()
+    model.second = Classifier()
+    message = r"2 modules loss_module.*\['loss_module', 'second\.loss_module'\]"
+    with pytest.raises(ValueError, match=message):
+        observed(tmp_path, model=model)
+    _, log = observed(tmp_path, model=model, statistics=dict(loss_module='loss_module'))
+    assert_epochs_match(tmp_path, log.epochs)
+
+
+def test_logits_of_other_classes_than_the_data(tmp_path):
+    model = Classifier()
+    model.fc = torch.nn.Linear(3, 5)
+    with pytest.raises(ValueError, match='logits of 5 classes.* training set has 4'):
+        observed(tmp_path, model=model)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(interval=0), 'Expected `interval` to be 1 or more, but got 0'),
+        (dict(max_bins=0), 'Expected `max_bins` to be 1 or more, but got 0'),
+        (dict(draw_interval=-1), 'Expected `draw_interval` to be 0 or more'),
+        (dict(many=5, few=9), 'Expected `few` <= `many`'),
+    ],
+)
+def test_arguments_are_checked(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        GradientStatisticsHook(**arguments)
+
+
+def test_many_classes_share_bins(tmp_path):
+    _, log = observed(tmp_path, statistics=dict(max_bins=2))
+    record = read_gradient_run(tmp_path)[-1]
+    assert record.matrix_bins.tolist() == [0, 0, 1, 1]
+    whole = expected_sums(sum(log.epochs.values(), []))['matrix']
+    blocks = whole.reshape(2, 2, 2, 2).sum(axis=(1, 3))
+    np.testing.assert_allclose(record.total.matrix, blocks, rtol=1e-5)
