@@ -15,6 +15,7 @@ iteration-based trainings) holds
 import os
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def read_record(path: str | Path) -> GradientRecord:
             arrays = dict(file)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(
             f'Gradient statistics {path} cannot be read; the file is truncated, or '
             f'none of GradientStatisticsHook ({type(error).__name__}). Delete it: the '

@@ -72,19 +72,6 @@ def describe_gradients(records: Sequence[GradientRecord]) -> dict[str, Any]:
     )
 
 
-def describe_classes(record: GradientRecord) -> list[dict[str, Any]]:
-    """Name, training count and shot group of each class, in the order of the model."""
-    group_of = {
-        int(c): name for name, classes in group_classes(record).items() for c in classes
-    }
-    return [
-        dict(name=name, count=int(count), group=group_of[index])
-        for index, (name, count) in enumerate(
-            zip(record.class_names, record.class_counts, strict=True)
-        )
-    ]
-
-
 def _shares(sources: np.ndarray) -> np.ndarray:
     """Parts of the sum over the first axis; NaN where it is 0."""
     total = sources.sum(axis=0, keepdims=True)

@@ -1,5 +1,6 @@
 """Pictures of class statistics; they know arrays, no runner."""
 
+from mmgala.visualization.axes import save_figure
 from mmgala.visualization.class_plots import (
     plot_class_accuracy,
     plot_gradient_statistics,
@@ -18,4 +19,5 @@ __all__ = [
     'figure_to_image',
     'plot_class_accuracy',
     'plot_gradient_statistics',
+    'save_figure',
 ]

@@ -41,7 +41,8 @@ def set_plain_ticks(axis: Axis) -> None:
     low, high = axis.get_view_interval()
     wide = high > 1e4 * max(low, 1)  # there is room for powers of ten only
     steps = (1,) if wide else (1, 2, 5)
-    ticks = [step * 10.0**power for power in range(-9, 10) for step in steps]
+    first = 0 if axis.get_scale() == 'symlog' else -9  # there, 0 to 1 is linear
+    ticks = [step * 10.0**power for power in range(first, 10) for step in steps]
     axis.set_major_locator(FixedLocator([0, *ticks]))
     axis.set_major_formatter('{x:g}')
     axis.set_minor_locator(NullLocator())
@@ -118,3 +119,12 @@ def panels(
     for axes in grid.flat[len(names) :]:
         axes.remove()
     return figure, used
+
+
+def share_legend(figure: Figure, axes: Axes) -> None:
+    """One legend for all panels, above them, where it hides nothing."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 3 if figure.get_figwidth() > 6 else 1
+    figure.legend(
+        handles, labels, loc='outside upper center', ncols=columns, fontsize=8
+    )

@@ -11,12 +11,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator, NullLocator
 from scipy.ndimage import uniform_filter1d
 
-from mmgala.visualization.axes import COLOURS, head_first, set_log_scale
+from mmgala.visualization.axes import COLOURS, head_first, label_classes
 
 Runs = Mapping[str, Mapping[str, Any]]
+# Neighbours of few runs are easy to tell apart.
+RUN_COLOURS = (*COLOURS[::2], *COLOURS[1::2])
 GROUP_COLOURS = {'many': '#0072B2', 'medium': '#E69F00', 'few': '#D55E00'}
 GROUP_LABELS = {'many': 'many-shot', 'medium': 'medium-shot', 'few': 'few-shot'}
 
@@ -40,14 +43,14 @@ def draw_gradient_ratio(
         ('whole training', 'last period'),
         strict=True,
     ):
-        for colour, (name, run) in zip(cycle(COLOURS[::2]), runs.items(), strict=False):
+        for colour, (name, run) in zip(cycle(RUN_COLOURS), runs.items(), strict=False):
             _plot_classes(axes, _numbers(run[key])[order], name, colour)
         axes.axhline(1, color='grey', linewidth=1, linestyle='--', label='balanced')
-        set_log_scale(axes)
-        axes.set_ylabel(f'positive / negative gradient\n{label}')
+        _set_ratio_scale(axes)
+        axes.set_ylabel(f'positive / negative gradient,\n{label}')
         axes.grid(alpha=0.3)
     panels[0].legend(fontsize=8)
-    panels[1].set_xlabel('class, from head to tail')
+    label_classes(panels[1], order)
     figure.suptitle(title)
     return figure
 
@@ -62,19 +65,27 @@ def draw_gradient_sources(
         runs: ``source_shares`` ``(C, 3)`` and ``matrix`` of each run.
         title: of the picture.
     """
-    with_matrix = any(run['matrix'] for run in runs.values())
-    rows = 2 if with_matrix else 1
-    figure = Figure(figsize=(1 + 4 * len(runs), 0.5 + 3.5 * rows), layout='constrained')
-    panels = figure.subplots(rows, len(runs), squeeze=False)
+    matrices = [run['matrix'] for run in runs.values()]
+    rows = 2 if any(matrices) else 1
+    width = 1 + 3.5 * max(len(runs), 2)
+    figure = Figure(figsize=(width, 3.5 * rows), layout='constrained')
+    parts = np.atleast_1d(figure.subfigures(rows, 1))
+    panels = parts[0].subplots(1, len(runs), squeeze=False, sharey=True)[0]
     order = head_first(class_counts)
-    for column, (name, run) in zip(panels.T, runs.items(), strict=True):
-        shares = np.array([_numbers(row) for row in run['source_shares']])[order]
-        _stack_shares(column[0], shares)
-        column[0].set_title(name, fontsize=10)
-    panels[0, 0].set_ylabel("share of the class vector's\nnegative gradient")
-    panels[0, 0].legend(fontsize=8, loc='lower left')
-    if with_matrix:
-        _draw_matrices(figure, panels[1], [run['matrix'] for run in runs.values()])
+    for axes, (name, run) in zip(panels, runs.items(), strict=True):
+        _stack_shares(
+            axes, np.array([_numbers(r) for r in run['source_shares']])[order]
+        )
+        axes.set_title(name, fontsize=10)
+        label_classes(axes, order)
+        if len(order) > 20:
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.set_xlabel('receiving class, from head to tail')
+    panels[0].set_ylabel("share of the class vector's\nnegative gradient")
+    handles, labels = panels[0].get_legend_handles_labels()
+    parts[0].legend(handles, labels, loc='outside right upper', fontsize=8)
+    if rows == 2:
+        _draw_matrices(parts[1], matrices)
     figure.suptitle(title)
     return figure
 
@@ -87,56 +98,48 @@ def draw_gradient_course(runs: Runs, title: str = '') -> Figure:
             ``summary`` of each run.
         title: of the picture.
     """
-    figure = Figure(figsize=(10, 7), layout='constrained')
-    panels = figure.subplots(2, 2, sharex=True).flatten()
-    unit = next(iter(runs.values()))['unit']
-    styles = cycle(['-', '--', ':', '-.'])
-    for style, (name, run) in zip(styles, runs.items(), strict=False):
+    figure = Figure(figsize=(11, 6.5), layout='constrained')
+    panels = figure.subplots(2, 3, sharex=True)
+    for axes in panels[0, 1:]:
+        axes.sharey(panels[0, 0])
+    for colour, (name, run) in zip(cycle(RUN_COLOURS), runs.items(), strict=False):
+        summary, ratios = run['summary'], run['ratio_by_group']
+        courses = [
+            *(ratios.get(group) for group in GROUP_LABELS),
+            summary['log_ratio_spread'],
+            summary['source_head_share'],
+            summary['source_gini'],
+        ]
         marker = 'o' if len(run['steps']) < 30 else None
-        for axes, key in (
-            (panels[0], 'ratio_by_group'),
-            (panels[1], 'source_share_by_step'),
-        ):
-            for group, values in run[key].items():
+        for axes, course in zip(panels.flat, courses, strict=True):
+            if course is not None:
                 axes.plot(
                     run['steps'],
-                    _numbers(values),
-                    style,
-                    color=GROUP_COLOURS[group],
-                    label=f'{name}, {GROUP_LABELS[group]}',
+                    _numbers(course),
+                    color=colour,
+                    label=name,
                     marker=marker,
                     markersize=3,
                 )
-        for axes, key in (
-            (panels[2], 'log_ratio_spread'),
-            (panels[3], 'source_gini'),
-        ):
-            axes.plot(
-                run['steps'],
-                _numbers(run['summary'][key]),
-                style,
-                color='black',
-                label=name,
-                marker=marker,
-                markersize=3,
-            )
-    for axes, label in zip(
-        panels,
-        (
-            'positive / negative gradient',
-            'share of all negative gradient given',
-            'spread of the log ratio over classes',
-            'Gini coefficient of the sources',
-        ),
-        strict=True,
-    ):
+    labels = [
+        *(f'positive / negative gradient,\n{name}' for name in GROUP_LABELS.values()),
+        'spread of the log ratio over classes',
+        'share of the negative gradient\nthat the most frequent group gives',
+        'Gini coefficient of the sources',
+    ]
+    for axes, label in zip(panels.flat, labels, strict=True):
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7)
-    panels[0].axhline(1, color='grey', linewidth=1, linestyle='--')
-    for axes in panels[2:]:
+    for axes in panels[0]:
+        axes.axhline(1, color='grey', linewidth=1, linestyle='--')
+        if len(axes.lines) == 1:
+            axes.text(
+                0.5, 0.3, 'no such classes', ha='center', transform=axes.transAxes
+            )
+    for axes in panels[1]:
         axes.set_ylim(bottom=0)
-        axes.set_xlabel(unit)
+        axes.set_xlabel(next(iter(runs.values()))['unit'])
+    panels[1, 0].legend(fontsize=8)
     figure.suptitle(title)
     return figure
 
@@ -158,51 +161,56 @@ def _plot_classes(axes: Axes, values: np.ndarray, name: str, colour: str) -> Non
     axes.plot(x, _smoothed(values), color=colour, label=name)
 
 
+def _set_ratio_scale(axes: Axes) -> None:
+    """Logarithmic, so that 2 and 1 / 2 are as far from 1, with plain numbers."""
+    axes.set_yscale('log')
+    low, high = axes.get_ylim()
+    if high / low < 10:  # a decade has one labelled tick at the most
+        axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_formatter('{x:g}')
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
 def _stack_shares(axes: Axes, shares: np.ndarray) -> None:
-    x = np.arange(len(shares))
     if len(shares) > 100:
         shares = np.stack([_smoothed(column) for column in shares.T], axis=1)
-    groups = [name for name, s in zip(GROUP_LABELS, shares.T, strict=True) if s.any()]
     bottom = np.zeros(len(shares))
-    for name, share in zip(GROUP_LABELS, np.nan_to_num(shares).T, strict=True):
-        if name not in groups:
-            continue
-        axes.fill_between(
-            x,
-            bottom,
-            bottom + share,
-            step='mid',
-            color=GROUP_COLOURS[name],
-            label=f'from {GROUP_LABELS[name]}',
-            lw=0,
-        )
+    for group, share in zip(GROUP_LABELS, np.nan_to_num(shares).T, strict=True):
+        if share.any():
+            axes.stairs(
+                bottom + share,
+                np.arange(len(shares) + 1) - 0.5,
+                baseline=bottom,
+                fill=True,
+                color=GROUP_COLOURS[group],
+                label=f'from {GROUP_LABELS[group]}',
+            )
         bottom = bottom + share
     axes.set_ylim(0, 1)
     axes.set_xlim(-0.5, len(shares) - 0.5)
-    axes.set_xlabel('receiving class, from head to tail')
 
 
 def _draw_matrices(
-    figure: Figure, panels: np.ndarray, matrices: Sequence[Mapping[str, Any] | None]
+    part: SubFigure, matrices: Sequence[Mapping[str, Any] | None]
 ) -> None:
     """Heat maps on one scale, each relative to its largest value."""
-    values = [None if m is None else np.array(m['values']) for m in matrices]
-    present = [v / v.max() for v in values if v is not None and v.max() > 0]
-    smallest = min((float(v[v > 0].min()) for v in present), default=1e-3)
-    lowest = max(smallest, 1e-4)
-    norm = LogNorm(lowest, 1)
-    image = None
-    for axes, matrix in zip(panels, values, strict=True):
-        if matrix is None or matrix.max() <= 0:
+    panels = part.subplots(1, len(matrices), squeeze=False, sharey=True)[0]
+    relative = []
+    for matrix in matrices:
+        values = np.array(matrix['values']) if matrix else np.zeros((1, 1))
+        relative.append(np.ma.masked_less_equal(values / max(values.max(), 1e-30), 0))
+    lowest = min(float(values.min()) for values in relative if values.count())
+    norm = LogNorm(max(lowest, 1e-4), 1, clip=True)
+    for axes, values, matrix in zip(panels, relative, matrices, strict=True):
+        if matrix is None:
+            axes.text(0.5, 0.5, 'no matrix', ha='center', transform=axes.transAxes)
             axes.axis('off')
             continue
-        image = axes.imshow(
-            np.maximum(matrix / matrix.max(), lowest), norm=norm, cmap='viridis'
-        )
-        axes.set_xlabel('giving class, from head to tail')
+        image = axes.imshow(values, norm=norm, cmap='viridis', aspect='auto')
+        bins = f' ({len(values)} bins)' if len(matrix['bins']) > len(values) else ''
+        axes.set_xlabel(f'giving class, from head to tail{bins}')
     panels[0].set_ylabel('receiving class,\nfrom head to tail')
-    if image is not None:
-        figure.colorbar(image, ax=panels.tolist(), label='relative to the largest')
+    part.colorbar(image, ax=panels.tolist(), label='relative to the largest')
 
 
 def _smoothed(values: np.ndarray) -> np.ndarray:

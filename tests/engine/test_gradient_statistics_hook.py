@@ -283,6 +283,9 @@ def test_files_of_an_earlier_training_are_kept_apart(tmp_path):
     assert len(list(aside.glob('epoch_*.npz'))) == 4
 
 
+LOCAL = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
+
+
 def test_scalars_reach_the_visualizer(tmp_path):
     observed(
         tmp_path,

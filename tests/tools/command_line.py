@@ -66,20 +66,21 @@ def run(tool, *arguments, cwd, succeeds=True, **env):
     return result
 
 
-def call(tool, *arguments, cwd):
+def call(tool, *arguments, cwd, cfg_options=True):
     """Call the ``main`` of a tool in this process, on the CPU.
 
-    Starting a process costs seconds.
+    Starting a process costs seconds. ``cfg_options`` tells whether the tool takes any.
 
     Returns:
         What the program ends with: ``None``, or its last line where it fails.
     """
     arguments = [str(argument) for argument in arguments]
-    if '--cfg-options' not in arguments:
-        arguments.append('--cfg-options')
-    # Runners of one name share their logger.
-    start = arguments.index('--cfg-options') + 1
-    arguments.insert(start, f'experiment_name={uuid.uuid4().hex}')
+    if cfg_options:
+        if '--cfg-options' not in arguments:
+            arguments.append('--cfg-options')
+        # Runners of one name share their logger.
+        start = arguments.index('--cfg-options') + 1
+        arguments.insert(start, f'experiment_name={uuid.uuid4().hex}')
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(cwd)
         patch.setenv('LOCAL_RANK', '0')

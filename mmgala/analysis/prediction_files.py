@@ -1,0 +1,199 @@
+"""Read the predictions that ``tools/test.py --out x.npz`` writes."""
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmgala.functional.checks import check_logits_and_target
+from mmgala.functional.rebalance import check_scores
+
+HOW = 'python tools/test.py CONFIG CHECKPOINT --out x.npz'
+NEEDED = ('gt_label', 'pred_score')
+# float32 values looked at at once, 16 MB: scores of large sets fill the memory already.
+CHUNK = 2**22
+
+
+@dataclass(frozen=True)
+class PredictionDump:
+    """Predictions on one data set.
+
+    Attributes:
+        scores: softmax scores, ``(N, C)`` float32.
+        targets: labels, ``(N,)`` int64.
+        class_counts: *training* samples of each class, ``(C,)`` int64, if known.
+        class_names: ``(C,)``, if known.
+    """
+
+    scores: np.ndarray
+    targets: np.ndarray
+    class_counts: np.ndarray | None = None
+    class_names: list[str] | None = None
+
+    @property
+    def num_classes(self) -> int:
+        """C."""
+        return self.scores.shape[1]
+
+    def with_counts(
+        self, class_counts: Sequence[float] | np.ndarray
+    ) -> 'PredictionDump':
+        """The same predictions after a training with these class counts.
+
+        Raises:
+            ValueError: if they are not one whole number of 0 or more per class.
+        """
+        values = np.asarray(class_counts)
+        self._check_length('class_counts', values)
+        with np.errstate(invalid='ignore'):  # NaN
+            counts = values.astype(np.int64)
+        wrong = (counts < 0) | (counts != values)
+        if wrong.any():
+            raise ValueError(
+                'Expected class counts to be whole numbers of 0 or more, but got '
+                f'{values[wrong][0]}.'
+            )
+        return replace(self, class_counts=counts)
+
+    def without_scores(self) -> 'PredictionDump':
+        """All but the scores, of which only the number of classes is left."""
+        return replace(self, scores=np.empty((0, self.num_classes), np.float32))
+
+    def check(self) -> None:
+        """Check that the parts fit each other.
+
+        Raises:
+            ValueError: if shapes differ, labels are out of range, or scores are no
+                probabilities.
+        """
+        scores = torch.from_numpy(self.scores)
+        if scores.ndim != 2 or 0 in scores.shape:
+            raise ValueError(
+                'Expected scores of shape (N, C) with samples and classes, but got '
+                f'{tuple(scores.shape)}.'
+            )
+        check_logits_and_target(scores, torch.from_numpy(self.targets))
+        for rows in chunks(self.scores):
+            check_scores(scores[rows])
+        if self.class_names is not None:
+            self._check_length('class_names', self.class_names)
+
+    def _check_length(self, name: str, vector: Sequence | np.ndarray) -> None:
+        if np.shape(vector) != (self.num_classes,):
+            raise ValueError(
+                f'Expected `{name}` to hold {self.num_classes} values, one per class '
+                f'of the scores, but got shape {np.shape(vector)}.'
+            )
+
+
+def chunks(scores: np.ndarray) -> list[slice]:
+    """Rows of scores ``(N, C)`` in parts of some 16 MB."""
+    rows = max(1, CHUNK // scores.shape[1])
+    return [slice(i, i + rows) for i in range(0, len(scores), rows)]
+
+
+def read_predictions(path: str | Path) -> PredictionDump:
+    """Read and check a file of :class:`mmgala.evaluation.ScoreDump`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no such file, is damaged, or its arrays are not
+            probabilities, labels and training counts that fit each other.
+    """
+    arrays = _read_arrays(Path(path))
+    scores, targets = arrays['pred_score'], arrays['gt_label']
+    if scores.dtype.kind != 'f' or targets.dtype.kind not in 'iu':
+        raise ValueError(
+            f'Expected {path} to hold floating `pred_score` and integer `gt_label`, '
+            f'but got {scores.dtype} and {targets.dtype}.'
+        )
+    dump = PredictionDump(
+        scores.astype(np.float32, copy=False), targets.astype(np.int64, copy=False)
+    )
+    if 'class_names' in arrays:
+        names = [str(name) for name in np.atleast_1d(arrays['class_names'])]
+        dump = replace(dump, class_names=names)
+    try:
+        dump.check()
+        if 'class_counts' in arrays:
+            dump = dump.with_counts(arrays['class_counts'])
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    return dump
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    if path.suffix in ('.pkl', '.pickle'):
+        raise ValueError(
+            f'{path} is a pickle, which may run any program when it is loaded: write '
+            f'the predictions without one, {HOW}.'
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} is no file: write predictions with {HOW}.')
+    try:
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError('it is a single array')
+        with stored:
+            missing = [key for key in NEEDED if key not in stored.files]
+            if missing:
+                raise ValueError(
+                    f'it has no {" and no ".join(missing)}, only {stored.files}'
+                )
+            keys = (*NEEDED, 'class_counts', 'class_names')
+            return {key: stored[key] for key in keys if key in stored.files}
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        reason = str(error)
+        if 'allow_pickle' in reason:
+            reason = 'it holds pickled objects, or is no .npz at all'
+        raise ValueError(
+            f'{path} cannot be read as predictions ({reason}): write it with {HOW}.'
+        ) from error
+
+
+def check_same_data(
+    first: PredictionDump, other: PredictionDump, names: tuple[str, str]
+) -> None:
+    """Check that two runs predicted one data set, after one training set.
+
+    What only one of them knows is not compared.
+
+    Args:
+        first: one dump, with or without scores.
+        other: another.
+        names: of both, for the message.
+
+    Raises:
+        ValueError: if they differ in classes, samples, labels, training counts or
+            class names; it says in which.
+    """
+    pairs: tuple[tuple[str, Any, Any], ...] = (
+        ('numbers of classes', first.num_classes, other.num_classes),
+        ('numbers of samples', len(first.targets), len(other.targets)),
+        ('labels', first.targets, other.targets),
+        ('class counts', first.class_counts, other.class_counts),
+        ('class names', first.class_names, other.class_names),
+    )
+    for what, a, b in pairs:
+        if a is None or b is None or np.array_equal(a, b):
+            continue
+        where = ''
+        if np.ndim(a):
+            i = int(np.flatnonzero(np.asarray(a) != np.asarray(b))[0])
+            a, b, where = a[i], b[i], f' at {i}'
+        raise ValueError(
+            f'{names[0]} and {names[1]} are predictions of different data: their '
+            f'{what}{where} are {a} and {b}.'
+        )

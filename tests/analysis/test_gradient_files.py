@@ -1,0 +1,166 @@
+"""Files of gradient statistics: what is written is read, and nothing else is."""
+
+import errno
+import zipfile
+
+import numpy as np
+import pytest
+
+from mmgala.analysis import (
+    SUMS,
+    check_same_classes,
+    read_gradient_run,
+    read_record,
+    record_paths,
+    write_record,
+)
+from tests.analysis.gradient_records import COUNTS, NAMES, make_record, write_run
+
+
+def test_a_record_survives_writing(tmp_path):
+    record = make_record(7, names=('ü', 'b c', '</script>', 'd', 'e', 'f'))
+    path = write_record(record, tmp_path / 'new')
+    assert path == tmp_path / 'new' / 'epoch_7.npz'
+    found = read_record(path)
+    for name in ('unit', 'number', 'class_names', 'limits'):
+        assert getattr(found, name) == getattr(record, name)
+    np.testing.assert_array_equal(found.class_counts, COUNTS)
+    np.testing.assert_array_equal(found.matrix_bins, record.matrix_bins)
+    for sums in ('period', 'total'):
+        for name in SUMS:
+            np.testing.assert_allclose(
+                getattr(getattr(found, sums), name),
+                getattr(getattr(record, sums), name),
+                rtol=1e-7,
+            )
+
+
+def test_the_documented_keys_are_there_without_pickle(tmp_path):
+    path = write_record(make_record(), tmp_path)
+    with np.load(path, allow_pickle=False) as file:
+        shapes = {key: file[key].shape for key in file}
+    sums = dict(
+        pos_grad=(6,),
+        neg_grad=(6,),
+        given_grad=(6,),
+        samples=(6,),
+        sources=(3, 6),
+        matrix=(6, 6),
+    )
+    assert shapes == dict(
+        unit=(),
+        number=(),
+        class_names=(6,),
+        class_counts=(6,),
+        limits=(2,),
+        matrix_bins=(6,),
+        **sums,
+        **{f'total_{key}': shape for key, shape in sums.items()},
+    )
+
+
+def test_a_file_of_iNaturalists_size_is_small(tmp_path):
+    counts = np.random.default_rng(0).integers(2, 1000, 8142)
+    empty = dict(matrix=np.zeros((0, 0)))
+    record = make_record(names=map(str, range(8142)), counts=counts)
+    record = make_record(
+        names=map(str, range(8142)),
+        counts=counts,
+        period=type(record.period)(**{**vars(record.period), **empty}),
+        total=type(record.total)(**{**vars(record.total), **empty}),
+    )
+    assert write_record(record, tmp_path).stat().st_size < 600_000
+
+
+def test_files_come_in_the_order_of_the_training(tmp_path):
+    for number in (10, 9, 100):
+        write_record(make_record(number), tmp_path / 'gradient_statistics')
+    (tmp_path / 'gradient_statistics' / 'notes.npz').write_bytes(b'')
+    assert [r.number for r in read_gradient_run(tmp_path)] == [9, 10, 100]
+    assert [p.name for p in record_paths(tmp_path)][0] == 'epoch_9.npz'
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
+    old = write_record(make_record(1), tmp_path).read_bytes()
+
+    def full(file, **arrays):
+        file.write(b'half')
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(np, 'savez_compressed', full)
+    with pytest.raises(OSError, match='No space left'):
+        write_record(make_record(1, seed=5), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ['epoch_1.npz']
+    assert (tmp_path / 'epoch_1.npz').read_bytes() == old
+
+
+@pytest.mark.parametrize('part', [0.0, 0.1, 0.5, 0.99])
+def test_a_truncated_file_is_named(tmp_path, part):
+    path = write_record(make_record(), tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(ValueError, match=r'epoch_1\.npz cannot be read; .*truncated'):
+        read_record(path)
+
+
+def test_a_damaged_member_is_named(tmp_path):
+    path = write_record(make_record(), tmp_path)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo('matrix.npy').header_offset + 60
+    content[start : start + 20] = bytes(20)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'epoch_1\.npz cannot be read'):
+        read_record(path)
+
+
+def test_pickled_arrays_are_refused(tmp_path):
+    path = tmp_path / 'epoch_1.npz'
+    np.savez(path, unit=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match=r'epoch_1\.npz cannot be read'):
+        read_record(path)
+
+
+def test_another_npz_is_refused(tmp_path):
+    path = tmp_path / 'epoch_1.npz'
+    np.savez(path, pred_score=np.zeros(3))
+    with pytest.raises(
+        ValueError, match='GradientStatisticsHook, but it lacks'
+    ):
+        read_record(path)
+
+
+def test_no_work_dir_and_no_statistics(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'Work dir .*nowhere does not exist'):
+        read_gradient_run(tmp_path / 'nowhere')
+    with pytest.raises(
+        FileNotFoundError, match=r'no gradient statistics.*custom_hooks'
+    ):
+        read_gradient_run(tmp_path)
+
+
+def test_two_trainings_in_one_folder(tmp_path):
+    write_run(tmp_path, 2)
+    folder = tmp_path / 'gradient_statistics'
+    write_record(make_record(30, unit='iter'), folder)
+    with pytest.raises(
+        ValueError, match='counts in epochs, .* in iters: two'
+    ):
+        read_gradient_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        (
+            dict(names=NAMES[:5], counts=COUNTS[:5]),
+            r'sets \(6 classes, 5 classes',
+        ),
+        (dict(names=(*NAMES[:5], 'gnu')), 'A and B are of different class sets'),
+        (dict(counts=COUNTS + (0, 0, 9, 0, 0, 0)), r"60 and 69 samples of class 'cat'"),
+    ],
+)
+def test_runs_of_different_classes(changes, message):
+    with pytest.raises(ValueError, match=message):
+        check_same_classes(make_record(), make_record(**changes), 'A', 'B')
+    check_same_classes(make_record(), make_record(seed=9), 'A', 'B')

@@ -1,0 +1,97 @@
+"""tools/analysis/gradient_report.py: several runs side by side, and bad input."""
+
+import csv
+import json
+
+import pytest
+
+from mmgala.analysis import describe_gradients, write_record
+from tests.analysis.gradient_records import COUNTS, NAMES, make_record, write_run
+from tests.tools.command_line import assert_one_line, call
+
+TOOL = 'analysis/gradient_report'
+
+
+@pytest.fixture
+def work_dirs(tmp_path):
+    records = {
+        name: write_run(tmp_path / name, seed=seed)
+        for seed, name in ((0, 'ce'), (20, 'gala'))
+    }
+    return tmp_path, records
+
+
+def report(cwd, *arguments):
+    return call(TOOL, *arguments, cwd=cwd, cfg_options=False)
+
+
+def test_numbers_tables_and_pictures(work_dirs, capsys):
+    folder, records = work_dirs
+    end = report(folder, 'ce', 'gala', '--names', 'CE', 'GALA', '--out', 'out')
+    assert end is None
+    content = json.loads((folder / 'out' / 'gradients.json').read_text())
+    assert content['limits'] == {'many': 100, 'few': 20}
+    assert [c['name'] for c in content['classes']] == list(NAMES)
+    assert [c['group'] for c in content['classes']][:3] == ['few', 'many', 'medium']
+    for run, (name, expected) in zip(content['runs'], records.items(), strict=True):
+        assert run['name'] == name.upper()
+        description = json.loads(json.dumps(describe_gradients(expected)))
+        assert run['gradients']['ratio'] == pytest.approx(
+            description['ratio'], rel=1e-5
+        )
+        assert run['gradients']['steps'] == [1, 2, 3]
+    with open(folder / 'out' / 'classes.csv', newline='') as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row['count']) for row in rows] == list(COUNTS)
+    assert [float(row['GALA ratio']) for row in rows] == pytest.approx(
+        content['runs'][1]['gradients']['ratio']
+    )
+    assert float(rows[2]['CE share from few']) == pytest.approx(
+        content['runs'][0]['gradients']['source_shares'][2][2]
+    )
+    pictures = {path.name for path in (folder / 'out').glob('gradient_*')}
+    assert pictures == {
+        f'gradient_{name}.{ending}'
+        for name in ('ratio', 'sources', 'course')
+        for ending in ('png', 'svg')
+    }
+    summary = content['runs'][1]['gradients']['summary_total']
+    row = next(
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if 'GALA, whole training' in line
+    )
+    assert f'{summary["source_gini"]:.3f}' in row
+    assert f'{summary["tail_head_ratio"]:.3f}' in row
+
+
+def test_one_run_reports_into_its_own_folder(work_dirs):
+    folder, _ = work_dirs
+    assert report(folder, 'ce') is None
+    assert (folder / 'ce' / 'gradient_report' / 'gradients.json').is_file()
+
+
+def test_bad_input_ends_with_one_line(work_dirs):
+    folder, _ = work_dirs
+    (folder / 'empty').mkdir()
+    assert_one_line(report(folder, 'ce', 'empty'), 'empty holds no gradient statistics')
+    assert_one_line(report(folder, 'nowhere'), 'Work dir nowhere does not exist')
+    names = ['--names', 'A']
+    assert_one_line(report(folder, 'ce', 'gala', *names), '--names takes one per work')
+    names = ['--names', 'A', 'A']
+    assert_one_line(report(folder, 'ce', 'gala', *names), 'must have different names')
+    write_run(folder / 'other', names=(*NAMES[:5], 'gnu'))
+    assert_one_line(
+        report(folder, 'ce', 'other'), 'ce and other are of different class sets'
+    )
+    path = write_record(make_record(4), folder / 'ce' / 'gradient_statistics')
+    path.write_bytes(path.read_bytes()[:300])
+    assert_one_line(report(folder, 'ce'), r'epoch_4\.npz cannot be read; .*truncated')
+    assert not list(folder.rglob('gradients.json'))
+
+
+def test_a_folder_name_used_twice_becomes_a_path(tmp_path, capsys):
+    for parent in ('a', 'b'):
+        write_run(tmp_path / parent / 'run')
+    assert report(tmp_path, 'a/run', 'b/run', '--out', 'out') is None
+    assert 'b/run, whole training' in capsys.readouterr().out

@@ -1,0 +1,83 @@
+"""Compare the gradients of several trainings, side by side.
+
+Takes work dirs of trainings with GradientStatisticsHook, and writes gradients.json,
+classes.csv and pictures: the ratio of positive to negative gradient of each class
+vector, where negative gradient comes from, and how both move over the training
+(arXiv 2403.09036, figures 1 and 2).
+"""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from mmgala.analysis import (
+    GradientRecord,
+    check_same_classes,
+    describe_classes,
+    describe_gradients,
+    gradients_table,
+    read_gradient_run,
+    run_names,
+    write_gradient_classes,
+    write_gradients,
+)
+from mmgala.engine.launch import one_line_errors
+from mmgala.visualization import (
+    draw_gradient_course,
+    draw_gradient_ratio,
+    draw_gradient_sources,
+    save_figure,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('work_dir', nargs='+', type=Path, help='of each training')
+    parser.add_argument(
+        '--names', nargs='+', help="a name per WORK_DIR; default: the folders' names"
+    )
+    parser.add_argument(
+        '--out', type=Path, help='folder; default: gradient_report in the first one'
+    )
+    return parser.parse_args()
+
+
+def read_runs(args: argparse.Namespace) -> dict[str, list[GradientRecord]]:
+    """Records of each run by its name; all of the same classes."""
+    names = run_names(args.work_dir, args.names)
+    runs = {
+        name: read_gradient_run(work_dir)
+        for name, work_dir in zip(names, args.work_dir, strict=True)
+    }
+    first = runs[names[0]][0]
+    for work_dir, records in zip(args.work_dir, runs.values(), strict=True):
+        check_same_classes(first, records[0], str(args.work_dir[0]), str(work_dir))
+    return runs
+
+
+def main() -> None:
+    args = parse_args()
+    with one_line_errors():
+        out = args.out or args.work_dir[0] / 'gradient_report'
+        records = read_runs(args)
+        runs = {name: describe_gradients(run) for name, run in records.items()}
+        first = next(iter(records.values()))[-1]
+        counts, names, limits = first.class_counts, first.class_names, first.limits
+        classes = describe_classes(counts, names, *limits)
+        write_gradients(out / 'gradients.json', runs, classes, limits)
+        write_gradient_classes(out / 'classes.csv', runs, classes)
+        for name, figure in (
+            ('gradient_ratio', draw_gradient_ratio(counts, runs)),
+            ('gradient_sources', draw_gradient_sources(counts, runs)),
+            ('gradient_course', draw_gradient_course(runs)),
+        ):
+            for ending in ('png', 'svg'):
+                save_figure(figure, out / f'{name}.{ending}')
+        console = Console(width=max(Console().width, 150))  # no broken rows in a log
+        console.print(gradients_table(runs))
+        console.print(f'Tables and pictures are in {out}.')
+
+
+if __name__ == '__main__':
+    main()
