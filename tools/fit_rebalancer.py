@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 from mmgala.engine.arguments import add_config_arguments
 from mmgala.engine.checkpoint import check_fits, read_checkpoint
 from mmgala.engine.image_errors import name_unreadable_images
+from mmgala.engine.inference import split_dataloader
 from mmgala.engine.launch import (
     load_config,
     one_line_errors,
@@ -84,8 +85,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     cfg.resume = False
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    if cfg.get(f'{args.split}_dataloader') is None:
-        raise ValueError(f'The config has no {args.split}_dataloader to fit on.')
+    dataloader = split_dataloader(cfg, args.split)
     head = cfg.model.get('head') or {}
     if head.get('type') not in HEADS:
         raise ValueError(
@@ -94,7 +94,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         )
     if head.get('rebalancer') is not None:
         raise ValueError('The config has a re-balancer already: take the trained one.')
-    cfg.val_dataloader = cfg[f'{args.split}_dataloader']
+    cfg.val_dataloader = dataloader
     cfg.val_evaluator = dict(type='mmgala.ScoreDump')
     cfg.val_cfg = dict()
     set_dataloader_defaults(cfg)

@@ -18,6 +18,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def write_record(record: GradientRecord, folder: Path) -> Path:
         OSError: if it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, np.ndarray] = dict(
+    arrays: dict[str, Any] = dict(
         unit=np.array(record.unit),
         number=np.array(record.number),
         class_names=np.array(record.class_names, dtype=np.str_),
@@ -95,7 +96,7 @@ def write_record(record: GradientRecord, folder: Path) -> Path:
     partial = path.with_suffix('.partial')
     try:
         with open(partial, 'wb') as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, **arrays)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

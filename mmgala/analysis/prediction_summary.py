@@ -1,6 +1,7 @@
 """Measure one kind of scores: numbers and lists, ready for JSON.
 
-Percent throughout, ``None`` for what has no value.
+Accuracies are in percent but for those of :func:`reliability`; ``None`` stands for
+what has no value.
 """
 
 from collections.abc import Iterable, Sequence
@@ -91,9 +92,10 @@ def reliability(
         num_bins: bins of equal width.
 
     Returns:
-        Mean ``confidence`` and ``accuracy`` in percent and ``count`` of samples, of
-        each bin. The mean of ``|accuracy - confidence|``, weighted by ``count``, is
-        the ``ece`` of :class:`mmgala.evaluation.LongTailedAccuracy`.
+        Mean ``confidence`` and ``accuracy``, both from 0 to 1, and ``count`` of
+        samples, of each bin. The mean of ``|accuracy - confidence|``, weighted by
+        ``count``, is the ``ece`` of :class:`mmgala.evaluation.LongTailedAccuracy`,
+        which is in percent.
     """
     # Edges and clamp are those of the metric and of torchmetrics' calibration error.
     edges = torch.linspace(0, 1, num_bins + 1, dtype=torch.float64)
@@ -104,8 +106,8 @@ def reliability(
         for weights in (None, values.numpy(), correct)
     )
     return {
-        'confidence': listed(100 * _ratio(conf, count)),
-        'accuracy': listed(100 * _ratio(hits, count)),
+        'confidence': listed(_ratio(conf, count)),
+        'accuracy': listed(_ratio(hits, count)),
         'count': count.tolist(),
     }
 

@@ -1,14 +1,13 @@
 """Analysed predictions of several runs as JSON, CSV and a table to print."""
 
-import csv
-import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.box import MARKDOWN
 from rich.table import Table
+
+from mmgala.analysis.files import write_csv, write_text
 
 COLUMNS = {
     'top1': 'top-1',
@@ -60,7 +59,7 @@ def write_predictions(
         'limits': dict(limits),
         'runs': [{'name': name, 'predictions': run} for name, run in runs.items()],
     }
-    _write(Path(path), json.dumps(content, allow_nan=False))
+    write_text(path, json.dumps(content, allow_nan=False))
 
 
 def write_class_table(
@@ -70,24 +69,9 @@ def write_class_table(
 
     For the arguments see :func:`write_predictions`.
     """
-    columns: dict[str, Sequence] = {
-        'class': range(len(classes)),
-        **{key: [c[key] for c in classes] for key in ('name', 'count', 'group')},
-    }
+    columns: dict[str, Sequence] = {}
     for name, run in runs.items():
         for kind, label in KINDS.items():
             columns[f'{name}{label} accuracy'] = run[kind]['class_accuracy']
             columns[f'{name}{label} class mass'] = run[kind]['class_mass']
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    _write(Path(path), text.getvalue())
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.partial')
-    partial.write_text(text, encoding='utf-8')
-    os.replace(partial, path)
+    write_csv(path, classes, columns)

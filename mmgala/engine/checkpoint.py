@@ -112,6 +112,17 @@ def _getattr_of_buffer(owner: Any, name: str) -> Any:
     return getattr(HistoryBuffer, name)
 
 
+def stored_class_counts(checkpoint: dict) -> list[int] | None:
+    """Training samples of each class, where the training knew them.
+
+    They are from :class:`mmgala.engine.ClassCountsHook`, or else what the training set
+    told of itself.
+    """
+    meta: dict[str, Any] = checkpoint.get('meta') or {}
+    dataset_meta = meta.get('dataset_meta') or {}
+    return meta.get('class_counts', dataset_meta.get('class_counts'))
+
+
 def unwrap_model(model: nn.Module) -> nn.Module:
     """The model inside wrappers for distribution and test-time augmentation."""
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):

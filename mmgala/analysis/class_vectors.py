@@ -1,0 +1,152 @@
+r"""Directions and lengths of class vectors, against the features of their classes.
+
+Class vector :math:`w_j` is row j of the last linear layer's weight; a feature is the
+input of that layer. Source: Zhang et al., ICASSP 2024, arXiv 2403.09036, where class
+vectors of rare classes turn away from their own features.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmgala.analysis.prediction_summary import listed, named_groups, nan_mean
+
+
+class FeatureSums:
+    """Features of unit length, summed per class while they stream by.
+
+    The mean cosine of a vector to many features is its product, at unit length, with
+    the mean of the features at unit length: ``(C, d)`` sums are all that is kept, in
+    float64.
+
+    Args:
+        num_classes: C.
+
+    Attributes:
+        counts (Tensor): samples of each class, ``(C,)`` int64.
+        sums (Tensor): sum of each class's unit features, ``(C, d)`` float64; ``d`` is
+            0 before the first batch.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        self.counts = torch.zeros(num_classes, dtype=torch.int64)
+        self.sums = torch.zeros(num_classes, 0, dtype=torch.float64)
+
+    def add(self, features: Tensor, labels: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            features: ``(N, d)`` on any device; one that is all zeros has no direction
+                and counts as a cosine of 0 to everything.
+            labels: class of each, ``(N,)`` integers.
+
+        Raises:
+            ValueError: if shapes do not fit, features are not finite, or a label is
+                no class.
+        """
+        features, labels = features.detach().cpu().double(), labels.cpu().long()
+        if features.ndim != 2 or labels.shape != features.shape[:1]:
+            raise ValueError(
+                f'Expected a feature vector for each of {len(labels)} images, (N, d), '
+                f'but got shape {tuple(features.shape)}.'
+            )
+        if not bool(features.isfinite().all()):
+            raise ValueError(
+                'Expected finite features, but some are NaN or infinite: the model '
+                'has diverged.'
+            )
+        num_classes = len(self.counts)
+        bad = labels[(labels < 0) | (labels >= num_classes)]
+        if len(bad):
+            raise ValueError(
+                f'Expected labels between 0 and {num_classes - 1}, as the model has '
+                f'{num_classes} classes, but got {int(bad[0])}.'
+            )
+        if self.sums.shape[1] == 0:
+            self.sums = self.sums.new_zeros(num_classes, features.shape[1])
+        self.sums.index_add_(0, labels, F.normalize(features))
+        self.counts += labels.bincount(minlength=num_classes)
+
+    def mean_cosines(self, weight: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Mean cosine of each class vector to the features of its and other classes.
+
+        Args:
+            weight: class vectors, ``(C, d)``.
+
+        Returns:
+            ``(own, other)``, ``(C,)`` each: NaN where there are no such features, or
+            the class vector is zero.
+
+        Raises:
+            ValueError: if the shape does not fit.
+        """
+        if weight.shape != self.sums.shape:
+            raise ValueError(
+                'Expected class vectors of the shape of the classes and features, '
+                f'{tuple(self.sums.shape)}, but got {tuple(weight.shape)}.'
+            )
+        weight = weight.detach().cpu().double()
+        unit = weight / weight.norm(dim=1, keepdim=True)
+        own = (unit * self.sums).sum(dim=1)
+        other = unit @ self.sums.sum(dim=0) - own
+        num_others = self.counts.sum() - self.counts
+        # Of nothing, both sums are 0: 0 / 0 is NaN; what rounding left of one is not.
+        other[num_others == 0] = float('nan')
+        return (own / self.counts).numpy(), (other / num_others).numpy()
+
+
+def describe_class_vectors(
+    features: FeatureSums,
+    weight: Tensor,
+    bias: Tensor | None,
+    class_counts: Sequence[int],
+    many: int = 100,
+    few: int = 20,
+) -> dict:
+    """Measure class vectors against features.
+
+    Args:
+        features: of a whole data set.
+        weight: class vectors, ``(C, d)``.
+        bias: of the layer, ``(C,)``.
+        class_counts: *training* samples of each class, ``(C,)``.
+        many: classes with more training samples are many-shot.
+        few: classes with fewer training samples are few-shot.
+
+    Returns:
+        ``num_samples``; ``own_similarity`` and ``other_similarity``, the mean cosine of
+        each class vector to the features of its own class and of all others; ``norm``
+        of each class vector; ``bias`` or ``None``; ``groups``: means of the first three
+        over the classes of each shot group that has any. Ready for JSON, with ``None``
+        for what has no value.
+
+    Raises:
+        ValueError: if shapes do not fit each other.
+    """
+    if len(class_counts) != len(weight):
+        raise ValueError(
+            f'Expected training counts of {len(weight)} classes, as many as the model '
+            f'has class vectors, but got {len(class_counts)}.'
+        )
+    own, other = features.mean_cosines(weight)
+    values = {
+        'own_similarity': own,
+        'other_similarity': other,
+        'norm': weight.detach().cpu().double().norm(dim=1).numpy(),
+    }
+    groups = named_groups(class_counts, many, few)
+    return {
+        'num_samples': int(features.counts.sum()),
+        **{key: listed(value) for key, value in values.items()},
+        'bias': None if bias is None else listed(bias.detach().cpu().double().numpy()),
+        'groups': {
+            name: {
+                key: listed(nan_mean(value[None, classes]))[0]
+                for key, value in values.items()
+            }
+            for name, classes in groups.items()
+        },
+    }

@@ -1,0 +1,180 @@
+"""Collect what is known of trainings into one report, ready for JSON and a page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmgala.analysis.gradient_files import record_paths
+from mmgala.analysis.predictions import describe_classes
+from mmgala.analysis.run_files import (
+    HOOK,
+    PREDICTIONS,
+    VECTORS,
+    Limits,
+    RunPart,
+    analyse_file,
+    commands_for,
+    read_gradients,
+    read_vectors,
+)
+
+TITLES = {
+    'gradients': 'gradient statistics',
+    'vectors': 'class vectors',
+    'predictions': 'predictions',
+}
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What is known of one training; parts without data are None.
+
+    Attributes:
+        name: of the run, for legends.
+        source: where it was read from, for messages.
+        class_counts: training samples of each class, ``(C,)``.
+        class_names: C names, if they are known.
+        gradients: of :func:`mmgala.analysis.describe_gradients`.
+        vectors: of :func:`mmgala.analysis.describe_class_vectors`, with ``split``.
+        predictions: of :func:`mmgala.analysis.analyse_predictions`.
+        missing: for each part without data, a line that says how to get it.
+    """
+
+    name: str
+    source: str
+    class_counts: Sequence[int]
+    class_names: Sequence[str] | None = None
+    gradients: dict[str, Any] | None = None
+    vectors: dict[str, Any] | None = None
+    predictions: dict[str, Any] | None = None
+    missing: Sequence[str] = ()
+
+
+def read_run(
+    work_dir: str | Path, name: str, limits: Limits = (100, 20), tau: float = 1.0
+) -> RunReport:
+    """Read gradient statistics, predictions and class vectors of a work dir.
+
+    Args:
+        work_dir: that holds ``gradient_statistics/*.npz``, ``predictions.npz`` and
+            ``class_vectors.json``, or some of these.
+        name: of the run.
+        limits: ``(many, few)``, between the shot groups.
+        tau: strength of re-balancing, chosen on validation data.
+
+    Raises:
+        FileNotFoundError: if there is no such folder, or none of the three in it.
+        ValueError: if a file cannot be read, files are of different classes, or one
+            was written with other limits.
+    """
+    folder = Path(work_dir)
+    if not folder.is_dir():
+        raise FileNotFoundError(f'Work dir {folder} does not exist.')
+    parts = _read_parts(folder, limits, tau)
+    commands = commands_for(folder)
+    if not parts:
+        raise FileNotFoundError(
+            f'{folder} holds no gradient statistics, no {PREDICTIONS} and no '
+            f'{VECTORS}: run {commands["predictions"]}, or {commands["vectors"]}, or '
+            f'train with {HOOK}.'
+        )
+    first, *others = parts.values()
+    for other in others:
+        _check_classes(
+            (first.counts, other.counts),
+            (first.names, other.names),
+            (str(first.source), str(other.source)),
+        )
+    return RunReport(
+        name=name,
+        source=str(folder),
+        class_counts=first.counts,
+        class_names=next((p.names for p in parts.values() if p.names), None),
+        missing=[
+            f'{name} has no {title}: {commands[part]}'
+            for part, title in TITLES.items()
+            if part not in parts
+        ],
+        **{part: found.content for part, found in parts.items()},
+    )
+
+
+def _read_parts(folder: Path, limits: Limits, tau: float) -> dict[str, RunPart]:
+    parts = {}
+    if record_paths(folder):
+        parts['gradients'] = read_gradients(folder, limits)
+    if (folder / VECTORS).is_file():
+        parts['vectors'] = read_vectors(folder / VECTORS, limits)
+    if (folder / PREDICTIONS).is_file():
+        counts = next((part.counts for part in parts.values()), None)
+        parts['predictions'] = analyse_file(folder / PREDICTIONS, limits, tau, counts)
+    return parts
+
+
+def merge_runs(
+    runs: Sequence[RunReport], title: str, limits: Limits = (100, 20)
+) -> dict[str, Any]:
+    """Put runs of the same classes into one report.
+
+    Args:
+        runs: at least one; see :func:`read_run`.
+        title: of the report.
+        limits: ``(many, few)``, between the shot groups.
+
+    Returns:
+        ``title``, ``limits``, ``classes`` (name, count and group of each), ``runs``
+        (name and the three parts of each) and ``missing``.
+
+    Raises:
+        ValueError: if there is no run, names repeat, or class sets differ.
+    """
+    if not runs:
+        raise ValueError('Expected at least one run.')
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        raise ValueError(f'Expected runs of different names, but got {names}.')
+    first = runs[0]
+    for run in runs[1:]:
+        _check_classes(
+            (first.class_counts, run.class_counts),
+            (first.class_names, run.class_names),
+            (first.source, run.source),
+        )
+    class_names = next((run.class_names for run in runs if run.class_names), None)
+    many, few = limits
+    return {
+        'title': title,
+        'limits': {'many': many, 'few': few},
+        'classes': describe_classes(first.class_counts, class_names, many, few),
+        'runs': [
+            {'name': run.name, **{part: getattr(run, part) for part in TITLES}}
+            for run in runs
+        ],
+        'missing': [line for run in runs for line in run.missing],
+    }
+
+
+def _check_classes(
+    counts: tuple[Sequence[int], Sequence[int]],
+    names: tuple[Sequence[str] | None, Sequence[str] | None],
+    sources: tuple[str, str],
+) -> None:
+    what = f'{sources[0]} and {sources[1]}'
+    sizes = tuple(map(len, counts))
+    if sizes[0] != sizes[1]:
+        raise ValueError(
+            f'{what} are of different class sets: {sizes[0]} and {sizes[1]} classes.'
+        )
+    for key, (a, b) in (('names', names), ('training samples', counts)):
+        if a is None or b is None:
+            continue
+        differing = np.flatnonzero(np.asarray(a) != np.asarray(b))
+        if len(differing):
+            c = int(differing[0])
+            raise ValueError(
+                f'{what} are of different class sets: {key} of class {c} are {a[c]!r} '
+                f'and {b[c]!r}.'
+            )

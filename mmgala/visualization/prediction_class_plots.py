@@ -1,0 +1,155 @@
+"""Accuracy and probability mass of each class, raw and re-balanced."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from mmgala.visualization.axes import (
+    COLOURS,
+    head_first,
+    label_classes,
+    mark_groups,
+    panels,
+    save_figure,
+    set_plain_ticks,
+    share_legend,
+)
+
+# Key in the predictions: name and colour in the pictures.
+KINDS = {'raw': ('raw', COLOURS[0]), 'rebalanced': ('re-balanced', COLOURS[2])}
+FEW_CLASSES = 50  # of more, single ones tell little: bins are drawn
+
+
+# Name and ends of what is shaded around the mean of several classes.
+Band = tuple[str, Callable[[np.ndarray], tuple[float, float]]]
+
+
+def _deviation(values: np.ndarray) -> tuple[float, float]:
+    # Accuracies over three test samples have four values: their quantiles jump.
+    mean, deviation = values.mean(), values.std()
+    return max(0.0, mean - deviation), min(100.0, mean + deviation)
+
+
+def _middle_half(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.quantile(values, (0.25, 0.75))
+    return low, high
+
+
+DEVIATION: Band = ('standard deviation', _deviation)
+MIDDLE_HALF: Band = ('middle half', _middle_half)
+
+
+def plot_accuracy_by_count(
+    class_counts: Sequence[int] | np.ndarray,
+    runs: Mapping[str, dict],
+    path: str | Path,
+    title: str = '',
+    limits: tuple[int, int] = (100, 20),
+) -> None:
+    """Accuracy of each class against its training samples, a panel a run.
+
+    Args:
+        class_counts: training samples of each class, ``(C,)``.
+        runs: name of each run to its predictions, as
+            :func:`mmgala.analysis.analyse_predictions` gives them.
+        path: picture to write; its ending tells the format.
+        title: of the picture.
+        limits: training samples above which a class is many-shot, and below which it
+            is few-shot.
+    """
+    counts = np.asarray(class_counts)
+    bins = _count_bins(counts)
+    figure, grid = panels(list(runs), (5, 4))
+    for axes, run in zip(grid, runs.values(), strict=True):
+        for kind, (name, colour) in KINDS.items():
+            values = _floats(run[kind]['class_accuracy'])
+            _plot_classes(axes, counts, values, bins, DEVIATION, name, colour)
+        if counts.min() > 0:
+            axes.set_xscale('log')
+        else:  # of which there is no logarithm
+            axes.set_xscale('symlog', linthresh=1)
+        axes.set_ylim(-3, 108)
+        set_plain_ticks(axes.xaxis)
+        axes.grid(alpha=0.3)
+        axes.tick_params(labelsize=8)
+        mark_groups(axes, limits[::-1], ('few', 'medium', 'many'))
+    share_legend(figure, grid[0])
+    figure.supxlabel('training samples of the class', fontsize=10)
+    figure.supylabel('test accuracy of the class (%)', fontsize=10)
+    save_figure(figure, path, title)
+
+
+def plot_class_mass(
+    class_counts: Sequence[int] | np.ndarray,
+    runs: Mapping[str, dict],
+    path: str | Path,
+    title: str = '',
+    limits: tuple[int, int] = (100, 20),
+) -> None:
+    """Sum of each class's scores over that of uniform scores, a panel a run.
+
+    This is the bias that re-balancing removes. For the arguments see
+    :func:`plot_accuracy_by_count`.
+    """
+    order = head_first(class_counts)
+    counts = np.asarray(class_counts)[order]
+    ranks = np.arange(len(order))
+    bins = ranks if len(ranks) <= FEW_CLASSES else ranks * 40 // len(ranks)
+    figure, grid = panels(list(runs), (5, 4))
+    for axes, run in zip(grid, runs.values(), strict=True):
+        for kind, (name, colour) in KINDS.items():
+            values = _floats(run[kind]['class_mass'])[order]
+            _plot_classes(axes, ranks, values, bins, MIDDLE_HALF, name, colour)
+        axes.axhline(1, color='black', linewidth=1, linestyle='--', label='uniform')
+        axes.set_yscale('log')
+        axes.grid(alpha=0.3)
+        label_classes(axes, order)
+        axes.set_xlabel('')
+        axes.tick_params(labelsize=8)
+        borders = (counts > limits[0]).sum() - 0.5, (counts >= limits[1]).sum() - 0.5
+        mark_groups(axes, borders, ('many', 'medium', 'few'))
+    low, high = grid[0].get_ylim()  # which all panels share
+    grid[0].set_ylim(max(low, 1e-3), high * 1.3)
+    for axes in grid:
+        set_plain_ticks(axes.yaxis)
+    share_legend(figure, grid[0])
+    figure.supxlabel('class, from head to tail', fontsize=10)
+    figure.supylabel('score mass of the class (1: uniform)', fontsize=10)
+    save_figure(figure, path, title)
+
+
+def _floats(values: Sequence[float | None]) -> np.ndarray:
+    return np.array(values, dtype=float)  # None becomes NaN
+
+
+def _count_bins(counts: np.ndarray) -> np.ndarray:
+    """Bin of each class: itself if there are few, or else one of 15 by its count."""
+    if len(counts) <= FEW_CLASSES:
+        return np.argsort(head_first(counts))
+    logs = np.log1p(counts)
+    edges = np.linspace(logs.min(), logs.max(), 16)[1:-1]
+    return np.digitize(logs, edges)
+
+
+def _plot_classes(
+    axes: Axes,
+    x: np.ndarray,
+    values: np.ndarray,
+    bins: np.ndarray,
+    band: Band,
+    name: str,
+    colour: str,
+) -> None:
+    """A line through the mean of each bin, with a band if it has many classes."""
+    known = np.flatnonzero(np.isfinite(values))
+    members = [known[bins[known] == b] for b in np.unique(bins[known])]
+    centre = [x[classes].mean() for classes in members]
+    mean = [values[classes].mean() for classes in members]
+    if members and len(x) > FEW_CLASSES:
+        band_name, ends = band
+        low, high = zip(*(ends(values[classes]) for classes in members), strict=True)
+        axes.fill_between(centre, low, high, color=colour, alpha=0.15, lw=0)
+        name = f'{name}: mean and {band_name} of classes'
+    axes.plot(centre, mean, 'o-', color=colour, markersize=4, label=name)

@@ -1,0 +1,125 @@
+"""Predictions of several runs side by side, raw and re-balanced.
+
+``runs`` is always the name of each run to its predictions, as
+:func:`mmgala.analysis.analyse_predictions` gives them; ``path`` the picture to write,
+whose ending tells the format.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mmgala.visualization.axes import COLOURS, panels, save_figure
+from mmgala.visualization.prediction_class_plots import KINDS
+
+CURVES = {  # name, colour and line width
+    'top1': ('top-1', '#BBBBBB', 4.0),
+    'class_mean': ('mean of classes', 'black', 1.5),
+    'many': ('many-shot', COLOURS[0], 1.5),
+    'medium': ('medium-shot', COLOURS[4], 1.5),
+    'few': ('few-shot', COLOURS[2], 1.5),
+}
+
+
+def plot_shot_confusion(
+    runs: Mapping[str, dict], path: str | Path, title: str = ''
+) -> None:
+    """Which shot groups are taken for which: raw above, re-balanced below."""
+    figure = Figure(figsize=(1 + 2.8 * len(runs), 5.8), layout='constrained')
+    grid = figure.subplots(2, len(runs), squeeze=False, sharex=True, sharey=True)
+    for column, (run_name, run) in zip(grid.T, runs.items(), strict=True):
+        for axes, (kind, (name, _)) in zip(column, KINDS.items(), strict=True):
+            axes.set_title(f'{run_name}, {name}', fontsize=10)
+            _draw_matrix(axes, run[kind]['confusion'])
+            axes.label_outer()
+    figure.supxlabel('group of the predicted class', fontsize=10)
+    figure.supylabel('group of the true class (% of its samples)', fontsize=10)
+    save_figure(figure, path, title)
+
+
+def _draw_matrix(axes: Axes, confusion: dict) -> None:
+    values = np.array(confusion['values'], dtype=float)
+    axes.imshow(values, cmap='Blues', vmin=0, vmax=100)
+    for (row, column), value in np.ndenumerate(values):
+        text = '-' if np.isnan(value) else f'{value:.1f}'
+        colour = 'white' if value > 60 else 'black'
+        axes.text(column, row, text, ha='center', va='center', color=colour)
+    ticks = range(len(values))
+    axes.set_xticks(ticks, confusion['groups'])
+    axes.set_yticks(ticks, confusion['groups'])
+
+
+def plot_tau_curve(runs: Mapping[str, dict], path: str | Path, title: str = '') -> None:
+    """Accuracy over the strength of re-balancing, the used one marked."""
+    figure, grid = panels(list(runs), (5, 4))
+    for axes, run in zip(grid, runs.values(), strict=True):
+        curve = run['tau_curve']
+        for key, (name, colour, width) in CURVES.items():
+            if key in curve:
+                values = np.array(curve[key], dtype=float)
+                axes.plot(curve['tau'], values, color=colour, lw=width, label=name)
+        late = run['tau'] > curve['tau'][-1] / 2
+        axes.axvline(run['tau'], color='black', linewidth=1, linestyle='--')
+        axes.annotate(
+            rf'used: $\tau$ = {run["tau"]:g}',
+            (run['tau'], 0.02),
+            xycoords=('data', 'axes fraction'),
+            xytext=(-3 if late else 3, 0),
+            textcoords='offset points',
+            ha='right' if late else 'left',
+            fontsize=8,
+        )
+        axes.grid(alpha=0.3)
+    grid[0].legend(fontsize=8)
+    figure.supylabel('accuracy (%)', fontsize=10)
+    figure.supxlabel(
+        r'strength of re-balancing $\tau$'
+        '\nOf the analysed predictions, to look at only:'
+        '\n'
+        r'choose $\tau$ on validation data, never from this curve.',
+        fontsize=9,
+    )
+    save_figure(figure, path, title)
+
+
+def plot_reliability(
+    runs: Mapping[str, dict], path: str | Path, title: str = ''
+) -> None:
+    """Accuracy over confidence, above how many samples have it."""
+    figure = Figure(figsize=(1 + 3.6 * len(runs), 5), layout='constrained')
+    grid = figure.subplots(
+        2, len(runs), squeeze=False, sharex=True, sharey='row', height_ratios=(3, 1)
+    )
+    for (top, bottom), (run_name, run) in zip(grid.T, runs.items(), strict=True):
+        top.plot([0, 1], [0, 1], color='grey', lw=1, ls='--', label='calibrated')
+        for kind, (name, colour) in KINDS.items():
+            bins = run[kind]['reliability']
+            confidence, accuracy, count = (
+                np.array(bins[key], dtype=float)
+                for key in ('confidence', 'accuracy', 'count')
+            )
+            filled = count > 0
+            label = f'{name}, ECE {run[kind]["metrics"]["ece"]:.1f}%'
+            top.plot(
+                confidence[filled],
+                accuracy[filled],
+                'o-',
+                color=colour,
+                ms=4,
+                label=label,
+            )
+            edges = np.linspace(0, 1, len(count) + 1)
+            share = 100 * count / count.sum()
+            bottom.stairs(share, edges, color=colour, fill=True, alpha=0.2)
+            bottom.stairs(share, edges, color=colour)
+        top.set_title(run_name, fontsize=10)
+        top.legend(fontsize=8)
+        for axes in (top, bottom):
+            axes.grid(alpha=0.3)
+    grid[0, 0].set_ylabel('accuracy')
+    grid[1, 0].set_ylabel('samples (%)')
+    figure.supxlabel('confidence: largest score', fontsize=10)
+    save_figure(figure, path, title)

@@ -1,0 +1,202 @@
+"""Analyse dumped predictions, as they are and re-balanced.
+
+Takes the files that `tools/test.py CONFIG CHECKPOINT --out x.npz` writes, of one model
+or of several on one test set, and writes predictions.json, classes.csv and pictures.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from mmgala.analysis.prediction_files import (
+    PredictionDump,
+    check_same_data,
+    read_predictions,
+)
+from mmgala.analysis.prediction_tables import (
+    metrics_table,
+    write_class_table,
+    write_predictions,
+)
+from mmgala.analysis.predictions import analyse_predictions, describe_classes
+from mmgala.engine.launch import one_line_errors, read_class_vector
+from mmgala.evaluation import search_tau
+from mmgala.functional import shot_groups
+from mmgala.functional.rebalance import check_target_prior, check_tau
+from mmgala.visualization.prediction_class_plots import (
+    plot_accuracy_by_count,
+    plot_class_mass,
+)
+from mmgala.visualization.prediction_plots import (
+    plot_reliability,
+    plot_shot_confusion,
+    plot_tau_curve,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'pred', nargs='+', type=Path, help='predictions on the test set, .npz'
+    )
+    parser.add_argument('--names', nargs='+', help="default: the files' names")
+    parser.add_argument(
+        '--tau', type=float, help='strength of re-balancing; default: 1'
+    )
+    parser.add_argument(
+        '--val',
+        nargs='+',
+        type=Path,
+        metavar='VAL_PRED',
+        help='predictions on validation data, one per PRED: choose tau on them',
+    )
+    parser.add_argument(
+        '--many', type=int, default=100, help='more training samples are many-shot'
+    )
+    parser.add_argument(
+        '--few', type=int, default=20, help='fewer training samples are few-shot'
+    )
+    parser.add_argument(
+        '--class-counts',
+        metavar='FILE',
+        help='training samples of each class, if PRED does not hold them: a JSON '
+        'list, .npy, or text with one number a line',
+    )
+    parser.add_argument(
+        '--target-prior',
+        metavar='FILE',
+        help='class shares of a test set that is not balanced, summing to 1; a file '
+        'of the same kinds',
+    )
+    parser.add_argument(
+        '--out', type=Path, help='folder; default: <PRED without .npz>_analysis'
+    )
+    return parser.parse_args()
+
+
+def check_args(args: argparse.Namespace) -> None:
+    """Find what cannot work before large files are read."""
+    if args.tau is not None:
+        if args.val is not None:
+            raise ValueError('--val chooses tau: give either it or --tau.')
+        check_tau(args.tau)
+    shot_groups([], args.many, args.few)  # checks the limits
+    args.names = args.names or default_names(args.pred)
+    for option, values in (('--names', args.names), ('--val', args.val)):
+        if values is not None and len(values) != len(args.pred):
+            raise ValueError(
+                f'{option} takes one per PRED, {len(args.pred)}, but got {len(values)}.'
+            )
+    if len(set(args.names)) < len(args.names):
+        raise ValueError(f'--names must differ, but are {args.names}.')
+    for pred, val in zip(args.pred, args.val or (), strict=False):
+        if pred.resolve() == val.resolve():
+            raise ValueError(
+                f'--val {val} is PRED itself: tau must not be chosen on test data.'
+            )
+    args.out = args.out or args.pred[0].with_name(f'{args.pred[0].stem}_analysis')
+    if args.out.exists() and not args.out.is_dir():
+        raise ValueError(f'--out {args.out} is no folder.')
+
+
+def default_names(paths: list[Path]) -> list[str]:
+    """Short names that differ: of the files, of their folders, or whole paths."""
+    stems, folders = [p.stem for p in paths], [p.resolve().parent.name for p in paths]
+    for names in (stems, folders):
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
+
+
+def choose_tau(
+    dump: PredictionDump, val_path: Path, prior: torch.Tensor | None
+) -> float:
+    val = read_predictions(val_path)
+    if val.num_classes != dump.num_classes:
+        raise ValueError(
+            f'{val_path} has {val.num_classes} classes, but PRED {dump.num_classes}.'
+        )
+    if np.array_equal(val.scores, dump.scores):
+        raise ValueError(
+            f'{val_path} holds what PRED holds: tau must not be chosen on test data.'
+        )
+    search = search_tau(
+        torch.from_numpy(val.scores), torch.from_numpy(val.targets), target_prior=prior
+    )
+    return search.tau
+
+
+def analyse(args: argparse.Namespace) -> tuple[PredictionDump, dict[str, dict]]:
+    """Predictions of every run; and the first dump, without its scores."""
+    prior = counts = first = None
+    if args.target_prior is not None:
+        prior = torch.tensor(read_class_vector(args.target_prior), dtype=torch.float64)
+    if args.class_counts is not None:
+        counts = read_class_vector(args.class_counts)
+    runs = {}
+    for index, (path, name) in enumerate(zip(args.pred, args.names, strict=True)):
+        dump = read_predictions(path)
+        if counts is not None:
+            dump = dump.with_counts(counts)
+        if prior is not None:
+            check_target_prior(prior, dump.num_classes)
+        if first is None:
+            first = dump.without_scores()
+        check_same_data(first, dump, (str(args.pred[0]), str(path)))
+        tau = 1.0 if args.tau is None else args.tau
+        if args.val is not None:
+            tau = choose_tau(dump, args.val[index], prior)
+        runs[name] = analyse_predictions(dump, tau, args.many, args.few, prior)
+        del dump  # before the next one is read
+    assert first is not None
+    return first, runs
+
+
+def notes(args: argparse.Namespace, first: PredictionDump) -> Iterator[str]:
+    """What to know when reading the results."""
+    if args.tau is None and args.val is None:
+        yield 'tau is 1 by default; --val VAL_PRED chooses it on validation data.'
+    support = np.bincount(first.targets, minlength=first.num_classes)
+    if args.target_prior is None and support.max() > 2 * support.min():
+        yield (
+            f'The test set is not balanced ({support.min()} to {support.max()} samples '
+            'a class), as re-balancing takes it to be: --target-prior FILE tells the '
+            'shares.'
+        )
+
+
+def draw(folder: Path, first: PredictionDump, runs: dict, limits: dict) -> None:
+    counts, pair = first.class_counts, (limits['many'], limits['few'])
+    assert counts is not None
+    for ending in ('png', 'svg'):
+        path = folder / f'accuracy_by_count.{ending}'
+        plot_accuracy_by_count(counts, runs, path, limits=pair)
+        plot_class_mass(counts, runs, folder / f'class_mass.{ending}', limits=pair)
+        plot_shot_confusion(runs, folder / f'shot_confusion.{ending}')
+        plot_tau_curve(runs, folder / f'tau_curve.{ending}')
+        plot_reliability(runs, folder / f'reliability.{ending}')
+
+
+def main() -> None:
+    args = parse_args()
+    with one_line_errors():
+        check_args(args)
+        first, runs = analyse(args)
+        assert first.class_counts is not None  # or there would be no analysis
+        limits = {'many': args.many, 'few': args.few}
+        classes = describe_classes(first.class_counts, first.class_names, **limits)
+        write_predictions(args.out / 'predictions.json', runs, classes, limits)
+        write_class_table(args.out / 'classes.csv', runs, classes)
+        draw(args.out, first, runs, limits)
+        width = max(Console().width, 120)  # no broken rows in a log
+        console = Console(width=width, markup=False, highlight=False)
+        console.print(metrics_table(runs))
+        print(*notes(args, first), f'Tables and pictures are in {args.out}.', sep='\n')
+
+
+if __name__ == '__main__':
+    main()
