@@ -12,26 +12,23 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from mmgala.analysis.prediction_files import (
+from mmgala.analysis import (
     PredictionDump,
+    analyse_predictions,
     check_same_data,
-    read_predictions,
-)
-from mmgala.analysis.prediction_tables import (
+    describe_classes,
     metrics_table,
+    read_predictions,
     write_class_table,
     write_predictions,
 )
-from mmgala.analysis.predictions import analyse_predictions, describe_classes
 from mmgala.engine.launch import one_line_errors, read_class_vector
 from mmgala.evaluation import search_tau
 from mmgala.functional import shot_groups
 from mmgala.functional.rebalance import check_target_prior, check_tau
-from mmgala.visualization.prediction_class_plots import (
+from mmgala.visualization import (
     plot_accuracy_by_count,
     plot_class_mass,
-)
-from mmgala.visualization.prediction_plots import (
     plot_reliability,
     plot_shot_confusion,
     plot_tau_curve,
