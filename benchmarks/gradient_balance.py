@@ -10,15 +10,41 @@ GPU. Finished trainings are kept; the command goes on where it was interrupted.
 """
 
 import argparse
+import json
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 warnings.simplefilter('ignore')  # of libraries, while they are imported
 
+import numpy as np  # noqa: E402
+from gradient_claims import claim_numbers, claims_markdown  # noqa: E402
 from mmengine.config import Config  # noqa: E402
-from runs import Job, train_all  # noqa: E402
+from report import evaluate  # noqa: E402
+from rich.progress import track  # noqa: E402
+from runs import CONSOLE, Job, describe_machine, train_all  # noqa: E402
+
+from mmgala.analysis import (  # noqa: E402
+    SUMS,
+    ClassGradients,
+    GradientRecord,
+    describe_gradients,
+    read_gradient_run,
+    write_class_vectors,
+)
+from mmgala.analysis.files import write_text  # noqa: E402
+from mmgala.engine.class_vectors import measure_class_vectors  # noqa: E402
+from mmgala.visualization import (  # noqa: E402
+    draw_gradient_course,
+    draw_gradient_ratio,
+    draw_gradient_sources,
+    plot_class_vectors,
+    save_figure,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / 'benchmarks' / 'results'
 METHODS = {'CE': 'cross_entropy', 'EQL': 'eql', 'GALA': 'gala'}
 CONFIGS = {
     'resnet14': 'resnet14_fashion-mnist-lt',
@@ -51,6 +77,97 @@ def make_jobs(
     return jobs
 
 
+def pooled(records: Sequence[GradientRecord]) -> GradientRecord:
+    """One record with the sums of several seeds' records of an epoch."""
+    period, total = (
+        ClassGradients(
+            **{name: np.sum([getattr(s, name) for s in sums], axis=0) for name in SUMS}
+        )
+        for sums in ([r.period for r in records], [r.total for r in records])
+    )
+    return replace(records[0], period=period, total=total)
+
+
+def measure_vectors(job: Job, folder: Path) -> dict[str, dict]:
+    """Class vectors of a finished training, by split; kept in its folder."""
+    cfg = Config.fromfile(job.config)
+    measured = {}
+    for split in ('test', 'train'):
+        path = folder / (
+            'class_vectors.json' if split == 'test' else 'vectors_train.json'
+        )
+        if not path.is_file():
+            checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
+            limits = (job.many, job.few)
+            report = measure_class_vectors(cfg, checkpoint, split, limits=limits)
+            write_class_vectors(path, report)
+        measured[split] = json.loads(path.read_text())
+    return measured
+
+
+def summarise(
+    jobs: Sequence[Job], results: dict, work_dir: Path
+) -> tuple[list[dict], dict[str, list[GradientRecord]], dict[str, list[dict]]]:
+    """Numbers of each run; and by method, pooled records and measured vectors."""
+    runs = []
+    records: dict[str, list[list[GradientRecord]]] = {}
+    vectors: dict[str, list[dict]] = {}
+    for job in track(jobs, 'Class vectors', console=CONSOLE):
+        folder = work_dir / job.name
+        of_run, measured = read_gradient_run(folder), measure_vectors(job, folder)
+        arrays = results[job]
+        metrics = evaluate(
+            arrays['test_scores'],
+            arrays['test_targets'],
+            arrays['class_counts'],
+            job.many,
+            job.few,
+        )
+        numbers = {**metrics, **claim_numbers(of_run[-1], measured)}
+        runs.append(
+            dict(
+                method=job.method,
+                seed=job.seed,
+                seconds=round(float(arrays['seconds']), 1),
+                **{key: float(f'{value:.5g}') for key, value in numbers.items()},
+            )
+        )
+        records.setdefault(job.method, []).append(of_run)
+        vectors.setdefault(job.method, []).append(measured['test'])
+    epochs = {
+        method: [pooled(of_epoch) for of_epoch in zip(*of_seeds, strict=True)]
+        for method, of_seeds in records.items()
+    }
+    return runs, epochs, vectors
+
+
+def mean_vectors(measured: Sequence[dict]) -> dict:
+    """Class-wise mean over seeds."""
+    keys = ('own_similarity', 'other_similarity', 'norm')
+    means = {key: np.mean([m[key] for m in measured], axis=0).tolist() for key in keys}
+    return {**measured[0], **means}
+
+
+def draw(
+    epochs: dict[str, list[GradientRecord]], vectors: dict[str, list[dict]], out: Path
+) -> None:
+    """The paper's three pictures, and the course over the epochs."""
+    runs = {method: describe_gradients(of) for method, of in epochs.items()}
+    counts = next(iter(epochs.values()))[0].class_counts
+    for name, figure in (
+        ('ratio', draw_gradient_ratio(counts, runs)),
+        ('sources', draw_gradient_sources(counts, runs)),
+        ('course', draw_gradient_course(runs)),
+    ):
+        save_figure(figure, out.with_name(f'{out.stem}_{name}.png'))
+    plot_class_vectors(
+        counts,
+        {method: mean_vectors(measured) for method, measured in vectors.items()},
+        out.with_name(f'{out.stem}_vectors.png'),
+        limits=(MANY, FEW),
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--network', choices=list(CONFIGS), default='resnet14')
@@ -65,7 +182,23 @@ def main() -> None:
         parser.error('--epochs goes with --network resnet32')
     work_dir = args.work_dir or Path('work_dirs') / f'gradient_balance_{args.network}'
     jobs = make_jobs(args.network, epochs, args.seeds, work_dir)
-    train_all(jobs, work_dir)
+    results = train_all(jobs, work_dir)
+
+    runs, epochs, vectors = summarise(jobs, results, work_dir)
+    out = RESULTS / f'gradient_balance_{args.network}.json'
+    last = next(iter(epochs.values()))[-1]
+    title = (
+        f'Fashion-MNIST-LT, imbalance factor 100, {args.network}, '
+        f'{last.number} epochs, {args.seeds} seeds; mean ± standard deviation. '
+        f'The tail: {int((last.class_counts < FEW).sum())} classes with fewer than '
+        f'{FEW} training images, of '
+        f'{len(last.class_counts)} classes. Pictures: sums and means over the seeds.'
+    )
+    table = claims_markdown(runs)
+    write_text(out, json.dumps(dict(runs=runs, machine=describe_machine()), indent=1))
+    write_text(out.with_suffix('.md'), f'{title}\n\n{table}\n')
+    draw(epochs, vectors, out)
+    CONSOLE.print(f'{title}\n\n{table}', soft_wrap=True, markup=False)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,131 @@
+"""The GALA paper's three claims as numbers of single trainings, and who comes first."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from mmgala.analysis import GradientRecord, summarise_gradients
+
+METHODS = ('CE', 'EQL', 'GALA')
+OURS = 'GALA'
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A number of a training, and what is better.
+
+    Attributes:
+        key: of the number.
+        text: what it is.
+        badness: of the number; smaller is better.
+        digits: to print.
+    """
+
+    key: str
+    text: str
+    badness: Callable[[float], float]
+    digits: int = 3
+
+
+def _from_one(ratio: float) -> float:
+    return abs(math.log(ratio))
+
+
+def _low(value: float) -> float:
+    return value
+
+
+def _high(value: float) -> float:
+    return -value
+
+
+CLAIMS = (
+    Claim(
+        'ratio_few_total',
+        '(a) gradient ratio of the tail, whole training (nearer to 1)',
+        _from_one,
+    ),
+    Claim(
+        'ratio_few_last',
+        '(a) gradient ratio of the tail, last epoch (nearer to 1)',
+        _from_one,
+    ),
+    Claim(
+        'log_ratio_spread_total',
+        '(a) spread of the log ratio over classes, whole training (smaller)',
+        _low,
+    ),
+    Claim(
+        'source_gini_total',
+        '(b) Gini of the sources, whole training (smaller)',
+        _low,
+    ),
+    Claim('source_gini_last', '(b) Gini of the sources, last epoch (smaller)', _low),
+    Claim(
+        'own_similarity_few_test',
+        "(c) tail's class vectors to their test features (higher)",
+        _high,
+    ),
+    Claim(
+        'own_similarity_few_train',
+        "(c) tail's class vectors to their training features (higher)",
+        _high,
+    ),
+)
+
+
+def claim_numbers(last: GradientRecord, vectors: dict[str, dict]) -> dict[str, float]:
+    """The numbers of one training.
+
+    Args:
+        last: record of its last epoch.
+        vectors: measured class vectors by split.
+    """
+    numbers = {}
+    for suffix, whole in (('total', True), ('last', False)):
+        summary = summarise_gradients(last, whole_training=whole)
+        for key, value in summary.items():
+            assert value is not None
+            numbers[f'{key}_{suffix}'] = value
+    for split, measured in vectors.items():
+        for group, values in measured['groups'].items():
+            for key, value in values.items():
+                numbers[f'{key}_{group}_{split}'] = value
+    return numbers
+
+
+def claims_markdown(runs: Sequence[dict]) -> str:
+    """A row per claim: mean ± standard deviation, and the seeds where GALA is ahead.
+
+    Args:
+        runs: ``method``, ``seed`` and the numbers of each training.
+    """
+    rivals = [method for method in METHODS if method != OURS]
+    head = ['', *METHODS, *(f'{OURS} ahead of {rival}' for rival in rivals)]
+    lines = [_row(head), '|---|' + '---:|' * (len(head) - 1)]
+    for claim in CLAIMS:
+        by_method = {
+            method: {r['seed']: r[claim.key] for r in runs if r['method'] == method}
+            for method in METHODS
+        }
+        cells = [claim.text]
+        for values in by_method.values():
+            cells.append(_mean_and_spread(list(values.values()), claim.digits))
+        for rival in rivals:
+            ahead = [
+                claim.badness(by_method[OURS][seed]) < claim.badness(value)
+                for seed, value in by_method[rival].items()
+            ]
+            cells.append(f'{sum(ahead)} of {len(ahead)} seeds')
+        lines.append(_row(cells))
+    return '\n'.join(lines)
+
+
+def _mean_and_spread(values: Sequence[float], digits: int) -> str:
+    spread = f' ± {stdev(values):.{digits}f}' if len(values) > 1 else ''
+    return f'{mean(values):.{digits}f}{spread}'
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f'| {" | ".join(cells)} |'
