@@ -21,5 +21,8 @@ extras = {
 
 setup(
     extras_require=extras,
-    package_data={'mmgala.datasets.class_counts': ['*.json']},
+    package_data={
+        'mmgala.datasets.class_counts': ['*.json'],
+        'mmgala.visualization.html_report': ['*.html', '*.css', 'js/*.js'],
+    },
 )

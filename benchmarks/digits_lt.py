@@ -1,7 +1,8 @@
 """The demo: cross-entropy and GALA on long-tailed digits, in minutes.
 
 Trains both on three seeds, tests with and without re-balancing, prints one table and
-draws two pictures. tau is chosen on the validation part; nothing on the test part.
+draws two pictures, and writes a page that shows what each training did to each class.
+tau is chosen on the validation part; nothing on the test part.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from pathlib import Path
 
 warnings.simplefilter('ignore')  # of libraries, while they are imported
 
-from report import draw, evaluate_runs, markdown, table  # noqa: E402
+from report import draw, evaluate_runs, markdown, table, write_page  # noqa: E402
 from runs import CONSOLE, Job, describe_machine, train_all  # noqa: E402
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument('--seeds', type=int, default=3)
     args = parser.parse_args()
     jobs = [
-        Job(method, str(CONFIGS / folder / 'resnet14_digits-lt.py'), seed)
+        Job(method, str(CONFIGS / folder / 'resnet14_digits-lt.py'), seed, MANY, FEW)
         for seed in range(args.seeds)
         for method, folder in METHODS.items()
     ]
@@ -49,7 +50,10 @@ def main() -> None:
         json.dumps(dict(rows=rows, machine=describe_machine()), indent=1)
     )
     pictures = draw(args.work_dir, 'Digits-LT', results, accuracies)
+    page = args.work_dir / 'report.html'
+    write_page(page, 'Digits-LT', results, args.work_dir)
     CONSOLE.print('Written:', *map(str, [*pictures, results_json]), sep='\n  ')
+    CONSOLE.print(f'Open {page} in a browser: it shows each class of each training.')
 
 
 if __name__ == '__main__':

@@ -1,16 +1,26 @@
 """Numbers and tables from what trainings predicted."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from mmengine.config import Config
+from rich.progress import track
 from rich.table import Table
-from runs import Job
+from runs import CONSOLE, Job
 
+from mmgala.analysis import merge_runs, read_run, write_class_vectors
+from mmgala.analysis.files import write_text
+from mmgala.engine.class_vectors import measure_class_vectors
 from mmgala.evaluation import LongTailedAccuracy, search_tau
 from mmgala.functional import rebalance
-from mmgala.visualization import plot_class_accuracy, plot_gradient_statistics
+from mmgala.visualization import (
+    plot_class_accuracy,
+    plot_gradient_statistics,
+    write_html_report,
+)
 
 COLUMNS = {
     'top1': 'top-1',
@@ -117,6 +127,34 @@ def draw(
         f'{name}: gradients of each class vector over the whole training',
     )
     return paths
+
+
+def write_page(
+    path: Path,
+    title: str,
+    results: Mapping[Job, Mapping[str, np.ndarray]],
+    work_dir: Path,
+) -> None:
+    """Write all runs' report as a page, re-balanced with each run's own tau.
+
+    The class vectors of each run are measured on the test images first.
+    """
+    runs = []
+    for job, arrays in track(
+        sorted(results.items(), key=lambda item: item[0].method),
+        'Class vectors',
+        console=CONSOLE,
+    ):
+        folder, limits = work_dir / job.name, (job.many, job.few)
+        cfg = Config.fromfile(job.config)
+        checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
+        vectors = measure_class_vectors(cfg, checkpoint, limits=limits)
+        write_class_vectors(folder / 'class_vectors.json', vectors)
+        tau = rebalanced(arrays, tau=None)[1]
+        runs.append(read_run(folder, f'{job.method}, seed {job.seed}', limits, tau))
+    report = merge_runs(runs, title, limits)
+    write_html_report(report, path)
+    write_text(path.with_suffix('.json'), json.dumps(report, allow_nan=False))
 
 
 def cells(runs: Sequence[Mapping[str, float]]) -> list[str]:
