@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
+import numpy as np
+
 from mmgala.analysis import GradientRecord, summarise_gradients
 
 METHODS = ('CE', 'EQL', 'GALA')
@@ -78,11 +80,17 @@ CLAIMS = (
 def claim_numbers(last: GradientRecord, vectors: dict[str, dict]) -> dict[str, float]:
     """The numbers of one training.
 
+    ``net_bias_correlation`` is Pearson's correlation over the classes of net gradient,
+    positive less negative over the whole training, and the bias that was learned: SGD
+    moves a bias by nothing but the net gradient, times the learning rate.
+
     Args:
         last: record of its last epoch.
         vectors: measured class vectors by split.
     """
-    numbers = {}
+    net = last.total.pos_grad - last.total.neg_grad
+    bias = vectors['test']['bias']
+    numbers = dict(net_bias_correlation=float(np.corrcoef(net, bias)[0, 1]))
     for suffix, whole in (('total', True), ('last', False)):
         summary = summarise_gradients(last, whole_training=whole)
         for key, value in summary.items():

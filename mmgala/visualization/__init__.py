@@ -11,6 +11,7 @@ from mmgala.visualization.gradient_plots import (
     draw_gradient_sources,
     figure_to_image,
 )
+from mmgala.visualization.html_report import write_html_report
 from mmgala.visualization.prediction_class_plots import (
     plot_accuracy_by_count,
     plot_class_mass,
@@ -36,4 +37,5 @@ __all__ = [
     'plot_shot_confusion',
     'plot_tau_curve',
     'save_figure',
+    'write_html_report',
 ]

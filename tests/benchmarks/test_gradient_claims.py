@@ -60,7 +60,10 @@ def test_similarity_is_better_the_higher_it_is(table):
 def test_numbers_of_a_training():
     record = make_record()
     groups = dict(few=dict(own_similarity=0.3, norm=2.0))
-    numbers = claim_numbers(record, dict(test=dict(groups=groups)))
+    net = record.total.pos_grad - record.total.neg_grad
+    bias = [3 * value + 1 for value in net]
+    numbers = claim_numbers(record, dict(test=dict(groups=groups, bias=bias)))
+    assert numbers['net_bias_correlation'] == pytest.approx(1)
     assert numbers['own_similarity_few_test'] == 0.3
     last = summarise_gradients(record)
     total = summarise_gradients(record, whole_training=True)

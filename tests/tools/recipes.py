@@ -24,10 +24,10 @@ def shipped(name):
     return ROOT / 'configs' / f'{name}.py'
 
 
-def child_config(folder, base):
-    """Config for a child process, which inherits ``base``."""
+def child_config(folder, base, more=''):
+    """Config for a child process, which inherits ``base`` and adds ``more``."""
     path = folder / f'child_of_{Path(base).stem}.py'
-    path.write_text(CHILD.format(base=base))
+    path.write_text(CHILD.format(base=base) + more)
     return path
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from mmgala.analysis import read_gradient_run
 from mmgala.engine.checkpoint import read_checkpoint
 from tests.miniatures import COUNTS
 from tests.small_recipes import ONE_RESIDUAL_STAGE, epochs, small_images
@@ -25,6 +26,11 @@ from tests.tools.recipes import (
 )
 
 NAME = 'gala/resnext50_imagenet-lt'
+STATISTICS = """
+statistics = dict(type='mmgala.GradientStatisticsHook', matrix=True)
+custom_hooks = [*_base_.custom_hooks, statistics]
+stage1 = dict(custom_hooks=[*_base_.stage1.custom_hooks, statistics])
+"""
 SMALL = {**ONE_RESIDUAL_STAGE, **epochs(2, 2)}
 
 
@@ -38,7 +44,7 @@ def small(miniatures):
 def dist_trained(tmp_path_factory, small):
     """Both stages on two ranks, with the learning rates scaled."""
     folder = tmp_path_factory.mktemp('dist')
-    config = child_config(folder, shipped(NAME))
+    config = child_config(folder, shipped(NAME), STATISTICS)
     result = run('dist_train.sh', config, 2, '--work-dir', 'work', '--auto-scale-lr',
                  *small, cwd=folder)  # fmt: skip
     return SimpleNamespace(work_dir=folder / 'work', stdout=result.stdout)
@@ -55,6 +61,22 @@ def test_the_log_says_which_stage_it_is_and_what_was_taken(dist_trained):
     assert STAGES[1] not in logs(work_dir / 'stage1')
     assert STAGES[1] in logs(work_dir)
     assert 'stage1/epoch_2.pth: took all' in logs(work_dir)
+
+
+def test_gradient_statistics_of_both_ranks_and_stages(dist_trained):
+    first = read_gradient_run(dist_trained.work_dir / 'stage1')
+    second = read_gradient_run(dist_trained.work_dir)
+
+    assert [len(first), len(second)] == [2, 2]
+    # Mixup shares a sample out among classes; none is lost.
+    assert first[-1].total.samples.sum() == pytest.approx(2 * sum(COUNTS), abs=2)
+    assert first[-1].total.samples.round() != pytest.approx(first[-1].total.samples)
+    state = weights(dist_trained.work_dir / 'epoch_2.pth')
+    total = second[-1].total
+    assert total.pos_grad == pytest.approx(
+        state['head.loss_module.pos_grad'].numpy(), rel=1e-4
+    )
+    assert total.sources.sum(axis=0) == pytest.approx(total.neg_grad, rel=1e-5)
 
 
 def test_the_classifier_leaves_the_representation_as_it_is(dist_trained):

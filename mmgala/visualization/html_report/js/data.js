@@ -1,0 +1,136 @@
+// The report's numbers, what is chosen on the page, and numbers and names as text.
+
+const report = JSON.parse(document.getElementById('report-data').textContent);
+window.report = report;
+const { classes, runs } = report;
+const palette = JSON.parse(document.body.dataset.colours);
+const GROUPS = ['many', 'medium', 'few'].filter((g) => classes.some((c) => c.group === g));
+const GROUP_COLOURS = { many: palette[1], medium: palette[3], few: palette[5] };
+const KINDS = { raw: 'raw', rebalanced: 're-balanced' };
+
+const chosen = {
+  runs: new Set(runs.keys()),
+  groups: new Set(GROUPS),
+  order: 'count',
+  kind: 'raw',
+};
+const chosenRuns = () => [...runs.keys()].filter((i) => chosen.runs.has(i));
+const chosenGroups = () => GROUPS.filter((g) => chosen.groups.has(g));
+
+// As class_plots.py does: a few runs get the distinct colours, more of them all.
+const runColour = (i) => (runs.length <= 3 ? palette[2 * i] : palette[i % palette.length]);
+
+const runLine = (i, width) => ({
+  color: runColour(i),
+  width,
+  dash: i < palette.length ? 'solid' : 'dash',
+});
+
+// Values of one kind, one per class and run; null where the run has none.
+const VALUES = {
+  accuracy: (run) => run.predictions?.[chosen.kind].class_accuracy,
+  mass: (run) => run.predictions?.[chosen.kind].class_mass,
+  theta: (run) => run.gradients?.pos_grad,
+  ratio: (run) => run.gradients?.ratio,
+  ratioTotal: (run) => run.gradients?.ratio_total,
+  shares: (run) => run.gradients?.source_shares,
+  own: (run) => run.vectors?.own_similarity,
+  other: (run) => run.vectors?.other_similarity,
+  norm: (run) => run.vectors?.norm,
+  bias: (run) => run.vectors?.bias,
+};
+const valuesOf = (key, i) => VALUES[key](runs[i]) ?? null;
+const anyRunHas = (key) => runs.some((run) => VALUES[key](run));
+const runsWith = (key) => chosenRuns().filter((i) => valuesOf(key, i));
+
+const membersOf = (group) =>
+  classes.filter((c) => c.group === group).length.toLocaleString('en');
+
+const isNumber = (value) => typeof value === 'number';
+const NUMBERS = new Intl.NumberFormat('en', { maximumSignificantDigits: 5 });
+const SHORT = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+const number = (value) => (isNumber(value) ? NUMBERS.format(value) : '–');
+const short = (value) => (isNumber(value) ? SHORT.format(value) : '–');
+const fixed = (value) => (isNumber(value) ? value.toFixed(3) : '–');
+const percent = (value) => (isNumber(value) ? `${value.toFixed(1)}%` : '–');
+const counted = (n, one, several = `${one}s`) =>
+  `${n.toLocaleString('en')} ${n === 1 ? one : several}`;
+
+// Plotly reads its texts as markup: names are to stay names.
+const plain = (text) =>
+  String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+const shortened = (text, length) =>
+  text.length > length ? `${text.slice(0, length - 1)}…` : text;
+
+const hoverTexts = new Map();
+
+// What hovering over a class says, the same in every figure: one text per class.
+function describeClasses(i) {
+  const key = `${i} ${chosen.kind}`;
+  if (!hoverTexts.has(key))
+    hoverTexts.set(
+      key,
+      classes.map((_, c) => describeClass(i, c)),
+    );
+  return hoverTexts.get(key);
+}
+
+function describeClass(i, c) {
+  const { name, count, group } = classes[c];
+  const lines = [
+    `<b>${plain(shortened(name, 60))}</b>`,
+    `${counted(count, 'training sample')}, ${group}-shot`,
+  ];
+  if (runs.length > 1) lines.push(`run: ${plain(shortened(runs[i].name, 60))}`);
+  const add = (label, key, form) => {
+    const values = valuesOf(key, i);
+    if (values) lines.push(`${label}: ${form(values[c])}`);
+  };
+  add(`accuracy (${KINDS[chosen.kind]})`, 'accuracy', percent);
+  add('θ (positive gradient)', 'theta', number);
+  add('gradient ratio', 'ratio', number);
+  return lines.join('<br>');
+}
+
+// Orders that classes may stand in: by what each class has itself (`key`), or by a
+// value of the first run chosen (`values`), from the largest. Nulls come last.
+const ORDERS = {
+  count: {
+    title: 'training samples',
+    label: 'training samples, most first',
+    key: () => (c) => -classes[c].count,
+  },
+  accuracy: { title: 'accuracy', label: 'accuracy, best first', values: 'accuracy' },
+  ratio: {
+    title: 'gradient ratio',
+    label: 'gradient ratio, highest first',
+    values: 'ratio',
+  },
+  name: { title: 'name', label: 'name', key: () => (c) => classes[c].name },
+  index: { title: 'class index', label: 'class index', key: () => (c) => c },
+};
+
+function orderKey() {
+  const order = ORDERS[chosen.order];
+  if (order.key) return order.key();
+  const [first] = runsWith(order.values);
+  const values = first === undefined ? null : valuesOf(order.values, first);
+  return (c) => (isNumber(values?.[c]) ? -values[c] : null);
+}
+
+function compare(a, b) {
+  if (a === null || b === null) return (a === null) - (b === null);
+  if (typeof a === 'string') return a.localeCompare(b, 'en', { numeric: true });
+  return a - b;
+}
+
+let classOrder = [];
+
+// Indices of the classes to be shown, in the order chosen; ties by index.
+function sortClasses() {
+  const key = orderKey();
+  const keys = classes.map((_, c) => key(c));
+  classOrder = [...classes.keys()]
+    .filter((c) => chosen.groups.has(classes[c].group))
+    .sort((a, b) => compare(keys[a], keys[b]) || a - b);
+}

@@ -1,0 +1,81 @@
+// Drawing all figures, one after the other, for screen and paper.
+
+const CONFIG = {
+  displaylogo: false,
+  // Nothing leaves the page: no button that uploads a chart, and no address for it.
+  showSendToCloud: false,
+  showEditInChartStudio: false,
+  showLink: false,
+  plotlyServerURL: '',
+  responsive: false,
+  modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'zoomIn2d', 'zoomOut2d'],
+};
+const PRINT_WIDTH = 680; // A4 less its margins, at 96 pixels an inch
+
+// More points than an SVG carries with ease.
+const MANY_POINTS = 3000;
+let webgl = (() => {
+  const context = document.createElement('canvas').getContext('webgl');
+  context?.getExtension('WEBGL_lose_context')?.loseContext();
+  return context !== null;
+})();
+const scatterType = (points) => (webgl && points > MANY_POINTS ? 'scattergl' : 'scatter');
+
+// Each run or group stands in a legend once, by its first trace that may.
+function setLegend(data) {
+  const there = new Set();
+  for (const trace of data) {
+    trace.showlegend = trace.showlegend !== false && !there.has(trace.legendgroup);
+    if (trace.showlegend) there.add(trace.legendgroup);
+  }
+}
+
+const figures = []; // { id, available, build(width) -> { data, layout } }
+let round = 0;
+
+function draw({ id, build }) {
+  const div = document.getElementById(id);
+  const { data, layout } = build(printing ? PRINT_WIDTH : div.clientWidth);
+  setLegend(data);
+  Plotly.react(div, data, layout, { ...CONFIG, displayModeBar: touch ? false : 'hover' });
+  if (div.dataset.drawn) return;
+  div.dataset.drawn = 'true';
+  div.on('plotly_webglcontextlost', () => {
+    if (!webgl) return;
+    webgl = false; // too many pages want the graphics card: do without it
+    drawAll();
+  });
+}
+
+function distanceFromView({ id }) {
+  const { top, bottom } = document.getElementById(id).getBoundingClientRect();
+  return Math.max(top - innerHeight, -bottom, 0);
+}
+
+// Draw all figures, those in view first; a later call takes over from an earlier one.
+async function drawAll() {
+  round += 1;
+  const mine = round;
+  document.documentElement.dataset.state = 'drawing';
+  const order = figures
+    .map((figure) => ({ figure, distance: distanceFromView(figure) }))
+    .sort((a, b) => a.distance - b.distance);
+  for (const { figure } of order) {
+    draw(figure);
+    await new Promise((resolve) => {
+      setTimeout(resolve);
+    });
+    if (mine !== round) return;
+  }
+  document.documentElement.dataset.state = 'ready';
+}
+
+// Paper has one width, and shows all figures at once.
+function setPrinting(value) {
+  if (printing === value) return;
+  printing = value;
+  figures.forEach(draw);
+  for (const wide of document.querySelectorAll('.scroll table')) {
+    wide.style.zoom = value ? Math.min(1, PRINT_WIDTH / wide.scrollWidth) : '';
+  }
+}

@@ -1,0 +1,143 @@
+// Tables and sentences. All text goes through textContent: names are no markup.
+
+function element(tag, { text, ...properties } = {}, children = []) {
+  const made = document.createElement(tag);
+  if (text !== undefined) made.textContent = text;
+  for (const [key, value] of Object.entries(properties)) {
+    if (key in made) made[key] = value;
+    else made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+function runLabel(i) {
+  const dot = element('span', { className: 'dot' });
+  dot.style.background = runColour(i);
+  return element('span', { className: 'run-label' }, [
+    dot,
+    element('span', { text: runs[i].name }),
+  ]);
+}
+
+// A run's name at the first of its rows.
+const runHeading = (i, first) =>
+  element('th', { scope: 'row' }, first ? [runLabel(i)] : []);
+
+// Rows: { i, first, cells }, texts all of them; the first `texts` columns to the left.
+function fillTable(id, titles, rows, texts = 1) {
+  const side = (k) => (k < texts ? 'text' : '');
+  document.getElementById(id).replaceChildren(
+    element('thead', {}, [
+      element(
+        'tr',
+        {},
+        ['Run', ...titles].map((text, k) =>
+          element('th', { text, scope: 'col', className: side(k - 1) }),
+        ),
+      ),
+    ]),
+    element(
+      'tbody',
+      {},
+      rows.map(({ i, first, cells }) =>
+        element('tr', { className: first ? 'first' : '' }, [
+          runHeading(i, first),
+          ...cells.map((text, k) => element('td', { text, className: side(k) })),
+        ]),
+      ),
+    ),
+  );
+}
+
+const METRICS = {
+  top1: 'top-1',
+  many: 'many',
+  medium: 'medium',
+  few: 'few',
+  worst_class: 'worst class',
+  ece: 'ECE',
+};
+
+function drawMetrics() {
+  const keys = Object.keys(METRICS).filter((key) =>
+    runs.some((run) => isNumber(run.predictions?.raw.metrics[key])),
+  );
+  const rows = chosenRuns()
+    .filter((i) => runs[i].predictions)
+    .flatMap((i) =>
+      Object.keys(KINDS).map((kind, k) => {
+        const {
+          tau,
+          [kind]: { metrics },
+        } = runs[i].predictions;
+        const title = kind === 'raw' ? 'raw' : `re-balanced, τ = ${short(tau)}`;
+        return {
+          i,
+          first: k === 0,
+          cells: [title, ...keys.map((key) => metrics[key]?.toFixed(1) ?? '–')],
+        };
+      }),
+    );
+  fillTable('metrics-table', ['Predictions', ...keys.map((key) => METRICS[key])], rows);
+}
+
+function drawSummaries() {
+  const keys = summaryKeys();
+  const rows = chosenRuns()
+    .filter((i) => runs[i].gradients)
+    .flatMap((i) => {
+      const { summary, summary_total: total, unit } = runs[i].gradients;
+      const last = {
+        i,
+        first: true,
+        cells: [
+          `last ${unit === 'epoch' ? unit : 'period'}`,
+          ...keys.map((key) => fixed(summary[key]?.at(-1))),
+        ],
+      };
+      const whole = {
+        i,
+        first: false,
+        cells: ['whole training', ...keys.map((key) => fixed(total?.[key]))],
+      };
+      return total ? [last, whole] : [last];
+    });
+  fillTable('summary-table', ['Gradients', ...keys.map(summaryTitle)], rows);
+}
+
+function drawHeadline() {
+  if (anyPredictions()) drawMetrics();
+  if (summaryKeys().length) drawSummaries();
+  document.getElementById('sentences').replaceChildren(
+    ...chosenRuns()
+      .filter((i) => runs[i].sentences.length)
+      .map((i) => element('p', {}, [runLabel(i), runs[i].sentences.join(' ')])),
+  );
+}
+
+function drawLead() {
+  const samples = classes.reduce((sum, { count }) => sum + count, 0);
+  const { many, few } = report.limits;
+  const sizes = GROUPS.map((g) => `${membersOf(g)} ${g}-shot`);
+  document.getElementById('lead').textContent =
+    `${counted(runs.length, 'run')}, ` +
+    `${counted(classes.length, 'class', 'classes')} (${sizes.join(', ')}), ` +
+    `${counted(samples, 'training sample')}. Many-shot: more than ${many} training samples; ` +
+    `few-shot: fewer than ${few}. Accuracies and ECE in percent.`;
+}
+
+// "run X has no predictions: python tools/test.py ..." with the command as code.
+function drawMissing() {
+  document.getElementById('missing').hidden = report.missing.length === 0;
+  document.getElementById('missing-list').replaceChildren(
+    ...report.missing.map((line) => {
+      const split = line.indexOf(': ');
+      if (split < 0) return element('li', { text: line });
+      return element('li', {}, [
+        `${line.slice(0, split)}: `,
+        element('code', { text: line.slice(split + 2) }),
+      ]);
+    }),
+  );
+}

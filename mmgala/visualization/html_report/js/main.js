@@ -1,0 +1,134 @@
+// Controls, and what is drawn when they change.
+
+function checkbox(checked, children, change) {
+  const input = element('input', { type: 'checkbox', checked });
+  input.addEventListener('change', () => {
+    change(input.checked);
+    update();
+  });
+  return element('label', {}, [input, ...children]);
+}
+
+function setMember(set, value, member) {
+  if (member) set.add(value);
+  else set.delete(value);
+}
+
+function buildControls() {
+  document
+    .getElementById('choose-runs')
+    .append(
+      ...runs.map((run, i) =>
+        checkbox(true, [runLabel(i)], (on) => setMember(chosen.runs, i, on)),
+      ),
+    );
+  document
+    .getElementById('choose-groups')
+    .append(
+      ...GROUPS.map((group) =>
+        checkbox(
+          true,
+          [group, element('span', { className: 'size', text: membersOf(group) })],
+          (on) => setMember(chosen.groups, group, on),
+        ),
+      ),
+    );
+  const orders = Object.keys(ORDERS).filter(
+    (key) => !ORDERS[key].values || anyRunHas(ORDERS[key].values),
+  );
+  const select = document.getElementById('choose-order');
+  select.append(
+    ...orders.map((key) =>
+      element('option', {
+        value: key,
+        text: ORDERS[key].title,
+        title: `${ORDERS[key].label}${ORDERS[key].values ? ', of the first run chosen' : ''}`,
+      }),
+    ),
+  );
+  select.addEventListener('change', () => {
+    chosen.order = select.value;
+    update();
+  });
+  document.getElementById('choose-kind').hidden = !anyPredictions();
+  document.querySelectorAll('[name=kind]').forEach((radio) => {
+    radio.addEventListener('change', () => {
+      chosen.kind = radio.value;
+      update();
+    });
+  });
+  document
+    .getElementById('control-form')
+    .addEventListener('submit', (event) => event.preventDefault());
+}
+
+function buildTableControls() {
+  const search = document.getElementById('search');
+  search.addEventListener('input', () => {
+    Object.assign(table, { search: search.value, page: 0 });
+    drawClassTable();
+  });
+  document.getElementById('previous').addEventListener('click', () => turnPage(-1));
+  document.getElementById('next').addEventListener('click', () => turnPage(1));
+}
+
+// Figures without data go, and sections without figures.
+function leaveOutWhatIsMissing() {
+  for (const { id } of figures.filter(({ available }) => !available())) {
+    document.getElementById(id).closest('figure').remove();
+  }
+  figures.splice(0, figures.length, ...figures.filter(({ available }) => available()));
+  const tables = {
+    'vector-table': anyRunHas('own'),
+    'metrics-table': anyPredictions(),
+    'summary-table': summaryKeys().length,
+  };
+  for (const [id, wanted] of Object.entries(tables)) {
+    if (!wanted) document.getElementById(id).parentElement.remove();
+  }
+  document.querySelectorAll('main section').forEach((section) => {
+    if (!section.id && !section.querySelector('figure')) section.remove();
+  });
+  for (const [note, least] of [
+    ['many-classes', TREND_FROM],
+    ['many-bars', MOST_BARS],
+  ]) {
+    document.querySelectorAll(`.${note}`).forEach((span) => {
+      span.hidden = classes.length <= least;
+    });
+  }
+}
+
+function update() {
+  sortClasses();
+  drawHeadline();
+  if (anyRunHas('own')) drawVectorTable();
+  table.page = 0;
+  drawClassTable();
+  drawAll();
+}
+
+function followSize() {
+  let width = innerWidth;
+  let waiting;
+  addEventListener('resize', () => {
+    const changed = innerWidth !== width; // not so where a phone's bars come and go
+    width = innerWidth;
+    if (!changed || printing) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(drawAll, 150);
+  });
+  addEventListener('beforeprint', () => setPrinting(true));
+  addEventListener('afterprint', () => setPrinting(false));
+  matchMedia('print').addEventListener('change', ({ matches }) => setPrinting(matches));
+}
+
+document.getElementById('controls').open = innerWidth > 640;
+leaveOutWhatIsMissing();
+buildControls();
+buildTableControls();
+drawLead();
+drawMissing();
+if (summaryKeys().length) explainSummaries();
+followSize();
+update();

@@ -1,0 +1,140 @@
+// What all figures look like: style, and panels side by side.
+
+const FONT = getComputedStyle(document.documentElement).fontFamily;
+// From Okabe and Ito's sky blue and blue: light is little.
+const COLOUR_SCALE = [
+  [0, '#f4f8fb'],
+  [0.45, '#8cc4e8'],
+  [0.75, '#0072b2'],
+  [1, '#002a4a'],
+];
+const GREY = '#8a939c';
+const TOP = 58;
+const BOTTOM = 46;
+const GAP = 66;
+const PRINT_SCALE = 0.75;
+let printing = false;
+const touch = matchMedia('(pointer: coarse)').matches;
+
+const axisStyle = () => ({
+  automargin: true,
+  gridcolor: '#e8ebee',
+  linecolor: '#b9c1ca',
+  showline: true,
+  ticks: 'outside',
+  tickcolor: '#b9c1ca',
+  zeroline: false,
+});
+const logAxis = () => ({
+  type: 'log',
+  exponentformat: 'none',
+  minorloglabels: 'complete',
+  separatethousands: true,
+});
+const axisTitle = (text, standoff = 6) => ({ text, standoff, font: { size: 12.5 } });
+
+// Paper is narrower than a screen, and read closer.
+const columnsFor = (count, width, most = 3, least = 270) =>
+  Math.max(
+    1,
+    Math.min(most, count, Math.floor(width / (printing ? PRINT_SCALE * least : least))),
+  );
+
+// A layout of panels with titles, in as many columns as the width has room for.
+//   columns: the most; height: of one panel; gap: between rows; least: width of one.
+function panels(titles, width, { columns = 3, height = 300, gap = 86, least = 270 } = {}) {
+  const across = columnsFor(titles.length, width, columns, least);
+  const down = Math.max(1, Math.ceil(titles.length / across));
+  const inner = {
+    x: Math.max(width - 90, 200),
+    y: down * height * (printing ? PRINT_SCALE : 1) + (down - 1) * gap,
+  };
+  const gaps = { x: GAP, y: gap };
+  const part = (count, index, axis) => {
+    const between = count > 1 ? gaps[axis] / inner[axis] : 0;
+    const size = (1 - between * (count - 1)) / count;
+    return [index * (size + between), index * (size + between) + size];
+  };
+  const layout = { ...baseLayout(width, inner.y), meta: { across } };
+  titles.forEach((title, p) => {
+    const x = part(across, p % across, 'x');
+    const y = part(down, down - 1 - Math.floor(p / across), 'y');
+    layout[name('xaxis', p)] = { ...axisStyle(), domain: x, anchor: name('y', p) };
+    layout[name('yaxis', p)] = { ...axisStyle(), domain: y, anchor: name('x', p) };
+    if (title) layout.annotations.push(panelTitle(title, x[0], y[1]));
+  });
+  return layout;
+}
+
+const name = (axis, panel) => (panel === 0 ? axis : `${axis}${panel + 1}`);
+const onPanel = (panel) => ({ xaxis: name('x', panel), yaxis: name('y', panel) });
+const axesOf = (layout, which) =>
+  Object.keys(layout)
+    .filter((key) => key.startsWith(which))
+    .map((key) => layout[key]);
+
+function baseLayout(width, inner) {
+  return {
+    width,
+    height: inner + TOP + BOTTOM,
+    margin: { l: 60, r: 14, t: TOP, b: BOTTOM, pad: 0 },
+    font: { family: FONT, size: 12.5, color: '#39424b' },
+    paper_bgcolor: '#fff',
+    plot_bgcolor: '#fff',
+    hovermode: 'closest',
+    dragmode: touch ? false : 'zoom',
+    hoverlabel: {
+      align: 'left',
+      bgcolor: '#fff',
+      bordercolor: '#8a939c',
+      namelength: -1,
+      font: { family: FONT, size: 12.5, color: '#1c2024' },
+    },
+    legend: {
+      orientation: 'h',
+      x: 0,
+      xanchor: 'left',
+      y: 1 + 26 / inner,
+      yanchor: 'bottom',
+      itemclick: false,
+      itemdoubleclick: false,
+    },
+    modebar: { bgcolor: 'rgba(255,255,255,0)', color: '#a9b1b9', activecolor: '#39424b' },
+    annotations: [],
+    shapes: [],
+    uirevision: `${chosen.order} ${[...chosen.groups]}`,
+  };
+}
+
+const panelTitle = (text, x, y) => ({
+  text: `<b>${text}</b>`,
+  x,
+  y,
+  xref: 'paper',
+  yref: 'paper',
+  xanchor: 'left',
+  yanchor: 'bottom',
+  yshift: 4,
+  showarrow: false,
+  font: { size: 12.5, color: '#1c2024' },
+});
+
+// A dashed line across a panel: what is balanced, uniform or calibrated.
+const levelLine = (panel, value) => ({
+  type: 'line',
+  xref: `${name('x', panel)} domain`,
+  yref: name('y', panel),
+  x0: 0,
+  x1: 1,
+  y0: value,
+  y1: value,
+  layer: 'below',
+  line: { color: GREY, width: 1.2, dash: 'dash' },
+});
+
+const runTitle = (i) => plain(shortened(runs[i].name, 40));
+const runTrace = (i) => ({
+  name: plain(shortened(runs[i].name, 40)),
+  meta: { run: i },
+  legendgroup: `run ${i}`,
+});

@@ -1,0 +1,205 @@
+"""Parts of work dirs are collected, compared, and missed with a command."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mmgala.analysis import ClassGradients, GradientRecord, write_record
+from mmgala.analysis.gradient_files import read_gradient_run
+from mmgala.analysis.gradient_report import describe_gradients
+from mmgala.analysis.prediction_files import read_predictions
+from mmgala.analysis.predictions import analyse_predictions
+from mmgala.analysis.run_report import merge_runs, read_run
+from mmgala.visualization.html_report import write_html_report
+from tests.evaluation.predictions import biased_scores
+
+COUNTS = [200, 150, 40, 30, 9, 3]
+NAMES = ['cat', 'dog', 'ewe', 'gnu', 'yak', 'Äsche']
+LIMITS = {'many': 100, 'few': 20}
+
+
+def add_gradients(folder, counts=COUNTS, names=NAMES):
+    size = len(counts)
+    sums = ClassGradients(
+        *np.random.default_rng(0).uniform(1, 2, (4, size)),
+        sources=np.ones((3, size)),
+        matrix=np.zeros((0, 0)),
+    )
+    for number in (1, 2):
+        record = GradientRecord(
+            'epoch', number, tuple(names), np.array(counts), (100, 20),
+            np.arange(size), sums, sums,
+        )  # fmt: skip
+        write_record(record, folder / 'gradient_statistics')
+
+
+def add_predictions(folder, **extra):
+    folder.mkdir(parents=True, exist_ok=True)
+    scores, targets = biased_scores(120, 6)
+    np.savez(folder / 'predictions.npz', pred_score=scores, gt_label=targets, **extra)
+
+
+def add_vectors(folder, counts=COUNTS, names=NAMES, limits=LIMITS):
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        'split': 'test',
+        'num_samples': 60,
+        **{k: [0.5] * len(counts) for k in ('own_similarity', 'other_similarity')},
+        'norm': [1.0] * len(counts),
+        'bias': None,
+        'groups': {},
+        'classes': [
+            {'name': n, 'count': c, 'group': 'few'}
+            for n, c in zip(names, counts, strict=True)
+        ],
+        'limits': limits,
+    }
+    (folder / 'class_vectors.json').write_text(json.dumps(content))
+    return content
+
+
+@pytest.fixture
+def full(tmp_path):
+    """A work dir with all three parts; its predictions know no training counts."""
+    folder = tmp_path / 'ce'
+    add_gradients(folder)
+    add_predictions(folder)
+    add_vectors(folder)
+    return folder
+
+
+def test_parts_are_those_of_their_own_functions(full):
+    run = read_run(full, 'CE', tau=1.3)
+    assert run.gradients == describe_gradients(read_gradient_run(full))
+    dump = read_predictions(full / 'predictions.npz').with_counts(COUNTS)
+    assert run.predictions == analyse_predictions(dump, 1.3)
+    assert run.vectors['own_similarity'] == [0.5] * 6
+    assert not {'classes', 'limits'} & {*run.vectors}
+    assert (run.class_counts, run.class_names) == (COUNTS, NAMES)
+    assert run.missing == []
+
+
+def test_merged_report_has_classes_runs_and_can_be_shown(full, tmp_path):
+    add_predictions(tmp_path / 'gala', class_counts=np.array(COUNTS))
+    runs = [read_run(tmp_path / 'gala', 'GALA'), read_run(full, 'CE')]
+    report = merge_runs(runs, 'Both')
+    assert (report['title'], report['limits']) == ('Both', LIMITS)
+    groups = ['many', 'many', 'medium', 'medium', 'few', 'few']
+    assert report['classes'] == [
+        {'name': n, 'count': c, 'group': g}
+        for n, c, g in zip(NAMES, COUNTS, groups, strict=True)
+    ]
+    assert [run['name'] for run in report['runs']] == ['GALA', 'CE']
+    assert report['runs'][0]['gradients'] is report['runs'][0]['vectors'] is None
+    assert report['runs'][1]['gradients'] == runs[1].gradients
+    assert [line.split(':')[0] for line in report['missing']] == [
+        'GALA has no gradient statistics', 'GALA has no class vectors',
+    ]  # fmt: skip
+    write_html_report(report, tmp_path / 'report.html')
+    json.dumps(report, allow_nan=False)
+
+
+def test_missing_parts_come_with_the_command_for_this_folder(tmp_path):
+    folder = tmp_path / 'a b'
+    add_gradients(folder)
+    (folder / 'c.py').write_text('')
+    (folder / 'last_checkpoint').write_text(f'{folder}/epoch_2.pth')
+    vectors, predictions = read_run(folder, 'CE').missing
+    config, checkpoint = f"'{folder}/c.py'", f"'{folder}/epoch_2.pth'"
+    assert predictions == (
+        f'CE has no predictions: python tools/test.py {config} {checkpoint} --out '
+        f"'{folder}'/predictions.npz"
+    )
+    assert vectors == (
+        f'CE has no class vectors: python tools/analysis/class_vectors.py {config} '
+        f"{checkpoint} --out '{folder}'/class_vectors.json"
+    )
+
+
+def test_an_empty_work_dir_says_what_to_run(tmp_path):
+    message = (
+        'no gradient statistics, no predictions.npz and no class_vectors.json: run '
+        'python tools/test.py CONFIG CHECKPOINT --out .*predictions.npz, or python '
+        r'tools/analysis/class_vectors.py CONFIG .*GradientStatisticsHook'
+    )
+    with pytest.raises(FileNotFoundError, match=message):
+        read_run(tmp_path, 'CE')
+    with pytest.raises(FileNotFoundError, match='nowhere does not exist'):
+        read_run(tmp_path / 'nowhere', 'CE')
+
+
+@pytest.mark.parametrize(
+    ('counts', 'names', 'message'),
+    [
+        (COUNTS[:5], NAMES[:5], 'of different class sets: 6 and 5 classes'),
+        ([*COUNTS[:5], 4], NAMES, 'training samples of class 5 are 3 and 4'),
+        (COUNTS, [*NAMES[:5], 'zebu'], "names of class 5 are 'Äsche' and 'zebu'"),
+    ],
+)
+def test_runs_of_different_classes_are_both_named(tmp_path, counts, names, message):
+    add_gradients(tmp_path / 'one')
+    add_vectors(tmp_path / 'two', counts, names)
+    runs = [read_run(tmp_path / name, name) for name in ('one', 'two')]
+    with pytest.raises(ValueError, match=f'one and .*two are.*{message}'):
+        merge_runs(runs, 'x')
+
+
+def test_parts_of_different_classes_in_one_folder_are_both_named(tmp_path):
+    add_gradients(tmp_path)
+    add_vectors(tmp_path, COUNTS[:5], NAMES[:5])
+    message = (
+        'epoch_2.npz and .*class_vectors.json are of different class sets: 6 and 5'
+    )
+    with pytest.raises(ValueError, match=message):
+        read_run(tmp_path, 'x')
+
+
+def test_predictions_of_other_classes_than_the_gradients(tmp_path):
+    add_gradients(tmp_path, COUNTS[:5], NAMES[:5])
+    add_predictions(tmp_path)
+    message = 'Gradient.*predictions.npz are of different class sets: 5 and 6 classes'
+    with pytest.raises(ValueError, match=message):
+        read_run(tmp_path, 'x')
+
+
+def test_names_that_only_count_are_no_names(tmp_path):
+    add_gradients(tmp_path / 'one', names=list('012345'))
+    add_vectors(tmp_path / 'two')
+    runs = [read_run(tmp_path / name, name) for name in ('one', 'two')]
+    assert [entry['name'] for entry in merge_runs(runs, 'x')['classes']] == NAMES
+    alone = merge_runs(runs[:1], 'x')['classes']
+    assert [entry['name'] for entry in alone] == list('012345')
+
+
+def test_unknown_training_counts_are_asked_for(tmp_path):
+    add_predictions(tmp_path)
+    with pytest.raises(ValueError, match='predictions.npz: .*ClassCountsHook'):
+        read_run(tmp_path, 'x')
+
+
+@pytest.mark.parametrize('part', [add_gradients, add_vectors])
+def test_other_limits_are_named(tmp_path, part):
+    part(tmp_path)
+    with pytest.raises(ValueError, match='give --many 100 --few 20, or write it again'):
+        read_run(tmp_path, 'x', (50, 5))
+
+
+@pytest.mark.parametrize(
+    'text', ['', '[]', '{"classes": []}', '{"classes": 1, "limits": 2}']
+)
+def test_other_json_is_no_class_vectors(tmp_path, text):
+    (tmp_path / 'class_vectors.json').write_text(text)
+    message = (
+        'cannot be read as class vectors .*write it again with python tools/analysis'
+    )
+    with pytest.raises(ValueError, match=message):
+        read_run(tmp_path, 'x')
+
+
+def test_runs_need_different_names_and_there_must_be_one(full):
+    run = read_run(full, 'CE')
+    with pytest.raises(ValueError, match=r"different names, but got \['CE', 'CE'\]"):
+        merge_runs([run, run], 'x')
+    with pytest.raises(ValueError, match='at least one run'):
+        merge_runs([], 'x')

@@ -1,0 +1,84 @@
+"""tools/analysis/report.py, from work dirs to a page."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from tests.evaluation.predictions import biased_scores
+from tests.tools.command_line import assert_one_line, load_tool
+
+COUNTS = np.array([200, 150, 40, 30, 9, 3])
+
+
+def call(*arguments):
+    """Run the tool's ``main``; what it ends with, ``None`` without an error."""
+    tool = load_tool('analysis/report')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, 'argv', ['report.py', *map(str, arguments)])
+        try:
+            tool.main()
+        except SystemExit as end:
+            return end.code
+    return None
+
+
+@pytest.fixture
+def work_dirs(tmp_path):
+    folders = [tmp_path / name for name in ('ce', 'gala')]
+    for seed, folder in enumerate(folders):
+        folder.mkdir()
+        scores, targets = biased_scores(120, 6, seed=seed)
+        np.savez(
+            folder / 'predictions.npz',
+            pred_score=scores,
+            gt_label=targets,
+            class_counts=COUNTS,
+        )
+    return folders
+
+
+def test_writes_page_and_numbers(tmp_path, work_dirs, capsys):
+    out = tmp_path / 'new' / 'page.html'
+    assert call(*work_dirs, '--out', out, '--tau', 1.5, '--title', 'Mine') is None
+    report = json.loads(out.with_suffix('.json').read_text())
+    assert report['title'] == 'Mine'
+    assert [run['name'] for run in report['runs']] == ['ce', 'gala']
+    assert report['runs'][0]['predictions']['tau'] == 1.5
+    assert [entry['count'] for entry in report['classes']] == COUNTS.tolist()
+    assert '<title>Mine</title>' in out.read_text()
+    printed = capsys.readouterr().out
+    assert (
+        f'python tools/analysis/class_vectors.py CONFIG CHECKPOINT --out {work_dirs[0]}'
+        in printed
+    )
+    assert f'The report is {out}' in printed
+
+
+def test_names_and_limits_are_taken(tmp_path, work_dirs):
+    options = ('--names', 'a', 'b', '--many', 180, '--few', 35)
+    assert call(*work_dirs, '--out', tmp_path / 'r.html', *options) is None
+    report = json.loads((tmp_path / 'r.json').read_text())
+    assert [run['name'] for run in report['runs']] == ['a', 'b']
+    groups = [entry['group'] for entry in report['classes']]
+    assert groups == ['many', 'medium', 'medium', 'few', 'few', 'few']
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (('--names', 'a'), '--names takes one per WORK_DIR, 2, but got 1'),
+        (('--names', 'a', 'a'), '--names must differ'),
+        (('--out', 'report.json'), '--out must end in .html, but is report.json'),
+        (('--tau', -1), 'tau'),
+        (('--many', 5, '--few', 20), '`few` <= `many`'),
+    ],
+)
+def test_wrong_options_end_in_one_line(work_dirs, options, message):
+    assert_one_line(call(*work_dirs, *options), message)
+
+
+def test_an_empty_work_dir_ends_in_one_line(tmp_path):
+    assert_one_line(call(tmp_path, '--out', tmp_path / 'r.html'), 'no predictions.npz')
+    assert not (tmp_path / 'r.html').exists()

@@ -1,0 +1,173 @@
+"""What is written into the page, short of what a browser makes of it."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+
+from mmgala.visualization.html_report import write_html_report
+from mmgala.visualization.html_report.sentences import describe_run
+from tests.browser.made_reports import make_report
+
+DATA = re.compile(
+    r'<script type="application/json" id="report-data">(.*?)</script>', re.S
+)
+
+
+@pytest.fixture
+def report():
+    return make_report(10)
+
+
+def written(report, tmp_path):
+    path = tmp_path / 'new' / 'report.html'
+    write_html_report(report, path)
+    assert [p.name for p in path.parent.iterdir()] == ['report.html']
+    return path.read_text(encoding='utf-8')
+
+
+def data_of(page):
+    return json.loads(DATA.search(page)[1])
+
+
+def test_numbers_are_kept_to_five_digits(tmp_path, report):
+    report['runs'][0]['gradients']['ratio'][:3] = [123456.789, 0.000123456789, 1 / 3]
+    report['runs'][0]['vectors']['norm'] = np.full(10, 2 / 3, dtype=np.float32)
+    data = data_of(written(report, tmp_path))
+    ratio = data['runs'][0]['gradients']['ratio']
+    assert ratio[:3] == [123460.0, 0.00012346, 0.33333]
+    assert data['runs'][0]['vectors']['norm'] == [0.66667] * 10
+    assert data['classes'] == report['classes']
+    np.testing.assert_allclose(
+        data['runs'][1]['gradients']['pos_grad'],
+        report['runs'][1]['gradients']['pos_grad'],
+        rtol=5e-5,
+    )
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf, None])
+def test_what_is_no_number_is_a_gap(tmp_path, report, value):
+    report['runs'][0]['gradients']['ratio'][3] = value
+    data = data_of(written(report, tmp_path))
+    assert data['runs'][0]['gradients']['ratio'][3] is None
+
+
+def test_counts_of_millions_are_not_rounded(tmp_path, report):
+    report['classes'][0]['count'] = 1_234_567
+    assert data_of(written(report, tmp_path))['classes'][0]['count'] == 1_234_567
+
+
+def test_names_and_title_cannot_end_their_elements(tmp_path, report):
+    hostile = '</script><!--<script>alert(1)</script>"&'
+    plain = written(report, tmp_path)
+    report.update(title=hostile)
+    report['classes'][0]['name'] = report['runs'][0]['name'] = hostile
+    page = written(report, tmp_path)
+    data = data_of(page)
+    assert data['title'] == data['classes'][0]['name'] == hostile
+    for tag in ('<script', '</script', '<!--'):
+        assert page.count(tag) == plain.count(tag)
+    assert '<title>&lt;/script&gt;&lt;!--' in page
+
+
+def test_nothing_is_loaded_from_elsewhere(tmp_path, report):
+    page = written(report, tmp_path)
+    assert re.findall(r'<(?:script|link|img|iframe)[^>]*(?:src|href)=[^>]*', page) == [
+        '<link rel="icon" href="data:,"'
+    ]
+    assert 'Plotly' in page
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(
+    tmp_path, report, monkeypatch
+):
+    written(report, tmp_path)
+    before = (tmp_path / 'new' / 'report.html').read_bytes()
+    monkeypatch.setattr('os.replace', lambda *_: (_ for _ in ()).throw(OSError('full')))
+    with pytest.raises(OSError, match='full'):
+        write_html_report(
+            {**report, 'title': 'other'}, tmp_path / 'new' / 'report.html'
+        )
+    assert (tmp_path / 'new' / 'report.html').read_bytes() == before
+    assert len([*(tmp_path / 'new').iterdir()]) == 1
+
+
+def lengthen(report):
+    report['runs'][1]['gradients']['ratio'].append(1.0)
+
+
+def shorten(report):
+    report['runs'][1]['predictions']['raw']['class_mass'].pop()
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lengthen, 'GALA: gradients: `ratio` has 11 values, but the report has 10 '
+         'classes: runs of different class sets'),
+        (shorten, 'GALA: raw predictions: `class_mass` has 9 values'),
+        (lambda r: r.pop('missing'), 'the report .*lacks `missing`'),
+        (lambda r: r['runs'].clear(), '`runs` is empty'),
+        (lambda r: r['runs'][0].pop('vectors'), 'a run .*lacks `vectors`'),
+        (lambda r: r['runs'][0]['vectors'].pop('norm'), 'CE: vectors .*lacks `norm`'),
+        (lambda r: r['classes'][2].pop('count'), 'class 2 .*lacks `count`'),
+        (lambda r: r['classes'][2].update(group='rare'), "class 2 .*'rare'"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_named(tmp_path, report, change, message):
+    change(report)
+    with pytest.raises(ValueError, match=message) as caught:
+        write_html_report(report, tmp_path / 'report.html')
+    assert '\n' not in str(caught.value)
+    assert not (tmp_path / 'report.html').exists()
+
+
+def test_a_report_is_a_dict(tmp_path):
+    with pytest.raises(TypeError, match='`report` to be a dict'):
+        write_html_report([], tmp_path / 'report.html')
+
+
+RUN = {
+    'name': 'CE',
+    'gradients': {
+        'unit': 'epoch',
+        'ratio_by_group': {'many': [1.5, 1.019], 'few': [0.5, 0.8149]},
+        'source_share_by_step': {'many': [0.9, 0.684], 'few': [0.1, 0.316]},
+    },
+    'vectors': {
+        'groups': {'many': {'own_similarity': 0.7}, 'few': {'own_similarity': 0.345}}
+    },
+    'predictions': {
+        'tau': 1.5,
+        'raw': {'metrics': {'many': 80.04, 'few': 22.5}},
+        'rebalanced': {'metrics': {'many': 79.0, 'few': 40.0}},
+    },
+}
+CLASSES = [{'group': 'many'}, {'group': 'few'}]
+
+
+def test_sentences_say_the_numbers_of_tail_and_head():
+    assert describe_run(RUN, CLASSES) == [
+        'In the last epoch, class vectors of few-shot classes received 0.81 times as '
+        'much positive as negative gradient, those of many-shot classes 1.02 times. '
+        'Samples of many-shot classes gave 68% of all negative gradient.',
+        'The cosine similarity of class vectors to features of their own class is, for '
+        'few-shot classes 0.34 and for many-shot classes 0.70.',
+        'Accuracy on few-shot classes 22.5% and on many-shot classes 80.0%; '
+        're-balanced with τ = 1.5, on few-shot classes 40.0% and on many-shot classes '
+        '79.0%.',
+    ]
+
+
+def test_sentences_leave_out_what_is_not_there():
+    empty = {'name': 'x', 'gradients': None, 'vectors': None, 'predictions': None}
+    assert describe_run(empty, CLASSES) == []
+    gradients = {'unit': 'iter', 'ratio_by_group': {'many': [1.0], 'few': [None]}}
+    assert describe_run({**empty, 'gradients': gradients}, CLASSES) == [
+        'In the last period, class vectors of many-shot classes received 1.00 times as '
+        'much positive as negative gradient.'
+    ]
+    one_group = describe_run({**RUN, 'vectors': None}, CLASSES[1:])
+    assert one_group[1].startswith('Accuracy on few-shot classes 22.5%; re-balanced')

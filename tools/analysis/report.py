@@ -1,0 +1,86 @@
+"""Put all that is known of trainings onto one page, to be looked at in a browser.
+
+Takes work dirs that hold gradient statistics (of mmgala.GradientStatisticsHook),
+predictions.npz (of tools/test.py --out) or class_vectors.json (of
+tools/analysis/class_vectors.py), all of the same classes. Writes OUT.html, which needs
+no network, and OUT.json, the numbers.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from mmgala.analysis.files import write_text
+from mmgala.analysis.run_report import merge_runs, read_run
+from mmgala.engine.launch import one_line_errors
+from mmgala.functional import shot_groups
+from mmgala.functional.rebalance import check_tau
+from mmgala.visualization.html_report import write_html_report
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('work_dir', nargs='+', type=Path, help='of a training')
+    parser.add_argument(
+        '--names', nargs='+', help="a name per WORK_DIR; default: the folders' names"
+    )
+    parser.add_argument(
+        '--out', type=Path, default=Path('report.html'), help='page to write'
+    )
+    parser.add_argument('--title', default='Gradients, class vectors and predictions')
+    parser.add_argument(
+        '--tau',
+        type=float,
+        default=1.0,
+        help='strength of re-balancing; choose it on validation data. Default: 1',
+    )
+    parser.add_argument(
+        '--many', type=int, default=100, help='more training samples are many-shot'
+    )
+    parser.add_argument(
+        '--few', type=int, default=20, help='fewer training samples are few-shot'
+    )
+    return parser.parse_args()
+
+
+def check_args(args: argparse.Namespace) -> None:
+    """Find what cannot work before large files are read."""
+    check_tau(args.tau)
+    shot_groups([], args.many, args.few)  # checks the limits
+    if args.out.suffix != '.html':
+        raise ValueError(f'--out must end in .html, but is {args.out}.')
+    folders = [path.resolve().name for path in args.work_dir]
+    distinct = len(set(folders)) == len(folders)
+    args.names = args.names or (folders if distinct else list(map(str, args.work_dir)))
+    if len(args.names) != len(args.work_dir):
+        raise ValueError(
+            f'--names takes one per WORK_DIR, {len(args.work_dir)}, but got '
+            f'{len(args.names)}.'
+        )
+    if len(set(args.names)) < len(args.names):
+        raise ValueError(f'--names must differ, but are {args.names}.')
+
+
+def main() -> None:
+    args = parse_args()
+    with one_line_errors():
+        check_args(args)
+        limits = (args.many, args.few)
+        runs = [
+            read_run(work_dir, name, limits, args.tau)
+            for work_dir, name in zip(args.work_dir, args.names, strict=True)
+        ]
+        report = merge_runs(runs, args.title, limits)
+        write_html_report(report, args.out)
+        numbers = args.out.with_suffix('.json')
+        write_text(numbers, json.dumps(report, allow_nan=False))
+        console = Console(soft_wrap=True, highlight=False)
+        for line in report['missing']:
+            console.print(line, markup=False)
+        console.print(f'The report is {args.out}, its numbers are {numbers}.')
+
+
+if __name__ == '__main__':
+    main()
