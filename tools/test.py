@@ -16,6 +16,7 @@ from mmgala.engine.arguments import add_config_arguments, parse_launched_args
 from mmgala.engine.checkpoint import check_fits, read_checkpoint, unwrap_model
 from mmgala.engine.image_errors import name_unreadable_images
 from mmgala.engine.launch import (
+    end_distributed,
     load_config,
     one_line_errors,
     read_class_vector,
@@ -209,6 +210,7 @@ def main() -> None:
         runner = build(cfg)
         check_fits(checkpoint, runner.model, args.checkpoint)
         test(runner, args)
+        end_distributed()
 
 
 def test(runner: Runner, args: argparse.Namespace) -> None:

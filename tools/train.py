@@ -20,6 +20,7 @@ from mmgala.engine.checkpoint import (
 )
 from mmgala.engine.image_errors import name_unreadable_images
 from mmgala.engine.launch import (
+    end_distributed,
     load_config,
     one_line_errors,
     set_dataloader_defaults,
@@ -137,6 +138,7 @@ def main() -> None:
                 start_from(stage, previous)
             train(stage)
             previous = stage
+        end_distributed()
 
 
 if __name__ == '__main__':

@@ -112,6 +112,17 @@ def set_launcher(cfg: Config, launcher: str) -> None:
     )
 
 
+def end_distributed() -> None:
+    """End the process group of this program's ranks, once all of them are here.
+
+    Left to the end of the interpreter, a thread of it aborts a finished process now and
+    then ("terminate called without an active exception").
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
 def _set_slurm_environment() -> None:
     """Tell PyTorch what srun tells its tasks."""
     nodes = subprocess.run(
