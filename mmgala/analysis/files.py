@@ -58,8 +58,8 @@ def run_names(work_dirs: Sequence[Path], names: Sequence[str] | None) -> list[st
             names = [str(path) for path in work_dirs]
     if len(names) != len(work_dirs):
         raise ValueError(
-            f'--names takes one per work dir, {len(work_dirs)}, but got {len(names)}.'
+            f'--names takes one per WORK_DIR, {len(work_dirs)}, but got {len(names)}.'
         )
     if len(set(names)) < len(names):
-        raise ValueError(f'The runs must have different names, but they are {names}.')
+        raise ValueError(f'--names must differ, but the runs are called {names}.')
     return list(names)

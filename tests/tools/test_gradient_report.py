@@ -77,9 +77,9 @@ def test_bad_input_ends_with_one_line(work_dirs):
     assert_one_line(report(folder, 'ce', 'empty'), 'empty holds no gradient statistics')
     assert_one_line(report(folder, 'nowhere'), 'Work dir nowhere does not exist')
     names = ['--names', 'A']
-    assert_one_line(report(folder, 'ce', 'gala', *names), '--names takes one per work')
+    assert_one_line(report(folder, 'ce', 'gala', *names), '--names takes one per WORK')
     names = ['--names', 'A', 'A']
-    assert_one_line(report(folder, 'ce', 'gala', *names), 'must have different names')
+    assert_one_line(report(folder, 'ce', 'gala', *names), '--names must differ')
     write_run(folder / 'other', names=(*NAMES[:5], 'gnu'))
     assert_one_line(
         report(folder, 'ce', 'other'), 'ce and other are of different class sets'

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mmgala.analysis import merge_runs, read_run, run_names
 from mmgala.analysis.files import write_text
-from mmgala.analysis.run_report import merge_runs, read_run
 from mmgala.engine.launch import one_line_errors
 from mmgala.functional import shot_groups
 from mmgala.functional.rebalance import check_tau
-from mmgala.visualization.html_report import write_html_report
+from mmgala.visualization import write_html_report
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,16 +51,7 @@ def check_args(args: argparse.Namespace) -> None:
     shot_groups([], args.many, args.few)  # checks the limits
     if args.out.suffix != '.html':
         raise ValueError(f'--out must end in .html, but is {args.out}.')
-    folders = [path.resolve().name for path in args.work_dir]
-    distinct = len(set(folders)) == len(folders)
-    args.names = args.names or (folders if distinct else list(map(str, args.work_dir)))
-    if len(args.names) != len(args.work_dir):
-        raise ValueError(
-            f'--names takes one per WORK_DIR, {len(args.work_dir)}, but got '
-            f'{len(args.names)}.'
-        )
-    if len(set(args.names)) < len(args.names):
-        raise ValueError(f'--names must differ, but are {args.names}.')
+    args.names = run_names(args.work_dir, args.names)
 
 
 def main() -> None:

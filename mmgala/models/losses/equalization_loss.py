@@ -8,7 +8,7 @@ from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor, nn
 
 from mmgala.functional import equalization_loss
-from mmgala.models.losses.gala_loss import REDUCTIONS
+from mmgala.models.losses.checks import check_reduction
 from mmgala.registry import MODELS
 
 
@@ -87,7 +87,7 @@ class EqualizationLoss(nn.Module):
                 raise ValueError(
                     f'Expected `{name}` to be between 0 and 1, but got {value}.'
                 )
-        _check_reduction(reduction)
+        check_reduction(reduction)
         self.num_classes = num_classes
         self.ignore_prob = ignore_prob
         self.tail_threshold = tail_threshold
@@ -143,7 +143,7 @@ class EqualizationLoss(nn.Module):
             The loss; 0 for an empty batch with reduction ``'mean'`` or ``'sum'``.
         """
         reduction = reduction_override or self.reduction
-        _check_reduction(reduction)
+        check_reduction(reduction)
         if cls_score.shape[1:] != (self.num_classes,):
             raise ValueError(
                 f'EqualizationLoss was built with num_classes={self.num_classes}, but '
@@ -187,11 +187,4 @@ class EqualizationLoss(nn.Module):
             f'num_classes={self.num_classes}, ignore_prob={self.ignore_prob}, '
             f'tail_threshold={self.tail_threshold}, reduction={self.reduction!r}, '
             f'loss_weight={self.loss_weight}'
-        )
-
-
-def _check_reduction(reduction: str) -> None:
-    if reduction not in REDUCTIONS:
-        raise ValueError(
-            f'Expected `reduction` to be one of {REDUCTIONS}, but got {reduction!r}.'
         )

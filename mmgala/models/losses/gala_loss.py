@@ -16,10 +16,10 @@ from mmgala.functional import (
 )
 from mmgala.functional.checks import check_logits_and_target
 from mmgala.models.float32_buffers import Float32BuffersMixin
+from mmgala.models.losses.checks import check_reduction
 from mmgala.registry import MODELS
 
 VARIANTS = ('paper', 'official')
-REDUCTIONS = ('none', 'mean', 'sum')
 
 
 @MODELS.register_module()
@@ -99,7 +99,7 @@ class GALALoss(Float32BuffersMixin):
             )
         if eps <= 0:
             raise ValueError(f'Expected `eps` to be positive, but got {eps}.')
-        _check_reduction(reduction)
+        check_reduction(reduction)
         self.num_classes = num_classes
         self.lambda_pos = lambda_pos
         self.lambda_neg = lambda_neg
@@ -133,7 +133,7 @@ class GALALoss(Float32BuffersMixin):
             The loss; 0 for an empty batch with reduction ``'mean'`` or ``'sum'``.
         """
         reduction = reduction_override or self.reduction
-        _check_reduction(reduction)
+        check_reduction(reduction)
         self._check(cls_score, label)
         if weight is not None:
             weight = weight.float()
@@ -210,11 +210,4 @@ class GALALoss(Float32BuffersMixin):
             f'lambda_pos={self.lambda_pos}, lambda_neg={self.lambda_neg}{no_effect}, '
             f'eps={self.eps}, reduction={self.reduction!r}, '
             f'loss_weight={self.loss_weight}'
-        )
-
-
-def _check_reduction(reduction: str) -> None:
-    if reduction not in REDUCTIONS:
-        raise ValueError(
-            f'Expected `reduction` to be one of {REDUCTIONS}, but got {reduction!r}.'
         )
