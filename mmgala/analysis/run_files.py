@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmgala.analysis.gradient_files import read_gradient_run, record_paths
+from mmgala.analysis.gradient_files import (
+    read_gradient_run,
+    read_record,
+    record_paths,
+)
 from mmgala.analysis.gradient_report import describe_gradients
 from mmgala.analysis.prediction_files import read_predictions
 from mmgala.analysis.predictions import analyse_predictions
@@ -33,6 +37,18 @@ class RunPart:
     source: Path
     counts: Sequence[int]
     names: Sequence[str] | None
+
+
+def stored_limits(folder: Path) -> Limits:
+    """Limits between the shot groups that the files of a work dir were written with.
+
+    The usual 100 and 20 where no file of it has any.
+
+    Raises:
+        ValueError: if the newest gradient statistics cannot be read.
+    """
+    paths = record_paths(folder)
+    return read_record(paths[-1]).limits if paths else (100, 20)
 
 
 def read_gradients(folder: Path, limits: Limits) -> RunPart:

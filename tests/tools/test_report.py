@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from tests.analysis.gradient_records import write_run
 from tests.evaluation.predictions import biased_scores
 from tests.tools.command_line import assert_one_line, load_tool
 
@@ -82,3 +83,17 @@ def test_wrong_options_end_in_one_line(work_dirs, options, message):
 def test_an_empty_work_dir_ends_in_one_line(tmp_path):
     assert_one_line(call(tmp_path, '--out', tmp_path / 'r.html'), 'no predictions.npz')
     assert not (tmp_path / 'r.html').exists()
+
+
+def test_limits_default_to_those_of_the_gradient_statistics(tmp_path, work_dirs):
+    for folder in work_dirs:
+        names = map(str, range(6))
+        write_run(folder, epochs=1, names=names, counts=COUNTS, limits=(180, 35))
+    out = tmp_path / 'page.html'
+    assert call(*work_dirs, '--out', out) is None
+    report = json.loads(out.with_suffix('.json').read_text())
+    assert report['limits'] == {'many': 180, 'few': 35}
+    assert_one_line(
+        call(*work_dirs, '--out', out, '--many', 150),
+        'shot groups of many > 180 and few < 35, but the report is to have many > 150',
+    )

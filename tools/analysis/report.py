@@ -14,6 +14,7 @@ from rich.console import Console
 
 from mmgala.analysis import merge_runs, read_run, run_names
 from mmgala.analysis.files import write_text
+from mmgala.analysis.run_files import stored_limits
 from mmgala.engine.launch import one_line_errors
 from mmgala.functional import shot_groups
 from mmgala.functional.rebalance import check_tau
@@ -37,10 +38,13 @@ def parse_args() -> argparse.Namespace:
         help='strength of re-balancing; choose it on validation data. Default: 1',
     )
     parser.add_argument(
-        '--many', type=int, default=100, help='more training samples are many-shot'
+        '--many',
+        type=int,
+        help='more training samples are many-shot; default: as in the gradient '
+        'statistics of the first WORK_DIR, or else 100',
     )
     parser.add_argument(
-        '--few', type=int, default=20, help='fewer training samples are few-shot'
+        '--few', type=int, help='fewer training samples are few-shot; likewise, or 20'
     )
     return parser.parse_args()
 
@@ -48,6 +52,9 @@ def parse_args() -> argparse.Namespace:
 def check_args(args: argparse.Namespace) -> None:
     """Find what cannot work before large files are read."""
     check_tau(args.tau)
+    many, few = stored_limits(args.work_dir[0])
+    args.many = many if args.many is None else args.many
+    args.few = few if args.few is None else args.few
     shot_groups([], args.many, args.few)  # checks the limits
     if args.out.suffix != '.html':
         raise ValueError(f'--out must end in .html, but is {args.out}.')
