@@ -123,7 +123,7 @@ def summarise(
             job.many,
             job.few,
         )
-        numbers = {**metrics, **claim_numbers(of_run[-1], measured)}
+        numbers = {**metrics, **claim_numbers(of_run, measured)}
         runs.append(
             dict(
                 method=job.method,

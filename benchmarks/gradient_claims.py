@@ -49,6 +49,11 @@ CLAIMS = (
         _from_one,
     ),
     Claim(
+        'ratio_few_first',
+        '(a) gradient ratio of the tail, first epoch (nearer to 1)',
+        _from_one,
+    ),
+    Claim(
         'ratio_few_last',
         '(a) gradient ratio of the tail, last epoch (nearer to 1)',
         _from_one,
@@ -77,7 +82,9 @@ CLAIMS = (
 )
 
 
-def claim_numbers(last: GradientRecord, vectors: dict[str, dict]) -> dict[str, float]:
+def claim_numbers(
+    records: Sequence[GradientRecord], vectors: dict[str, dict]
+) -> dict[str, float]:
     """The numbers of one training.
 
     ``net_bias_correlation`` is Pearson's correlation over the classes of net gradient,
@@ -85,14 +92,19 @@ def claim_numbers(last: GradientRecord, vectors: dict[str, dict]) -> dict[str, f
     moves a bias by nothing but the net gradient, times the learning rate.
 
     Args:
-        last: record of its last epoch.
+        records: of its epochs.
         vectors: measured class vectors by split.
     """
+    last = records[-1]
     net = last.total.pos_grad - last.total.neg_grad
     bias = vectors['test']['bias']
     numbers = dict(net_bias_correlation=float(np.corrcoef(net, bias)[0, 1]))
-    for suffix, whole in (('total', True), ('last', False)):
-        summary = summarise_gradients(last, whole_training=whole)
+    for suffix, record, whole in (
+        ('total', last, True),
+        ('first', records[0], False),
+        ('last', last, False),
+    ):
+        summary = summarise_gradients(record, whole_training=whole)
         for key, value in summary.items():
             assert value is not None
             numbers[f'{key}_{suffix}'] = value

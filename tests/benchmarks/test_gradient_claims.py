@@ -62,10 +62,14 @@ def test_numbers_of_a_training():
     groups = dict(few=dict(own_similarity=0.3, norm=2.0))
     net = record.total.pos_grad - record.total.neg_grad
     bias = [3 * value + 1 for value in net]
-    numbers = claim_numbers(record, dict(test=dict(groups=groups, bias=bias)))
+    numbers = claim_numbers(
+        [make_record(7), record], dict(test=dict(groups=groups, bias=bias))
+    )
     assert numbers['net_bias_correlation'] == pytest.approx(1)
     assert numbers['own_similarity_few_test'] == 0.3
     last = summarise_gradients(record)
+    first = summarise_gradients(make_record(7))
+    assert numbers['ratio_many_first'] == first['ratio_many'] != last['ratio_many']
     total = summarise_gradients(record, whole_training=True)
     assert numbers['source_gini_last'] == last['source_gini']
     assert numbers['ratio_few_total'] == total['ratio_few']
