@@ -157,3 +157,20 @@ def observe_interrupted_on_rank(rank, world_size, work_dir, stop):
     hooks = dict(hooks=[ResumeWithinEpochHook()])
     second = observe_on_rank(rank, world_size, work_dir, resume=True, **hooks)
     return first, second
+
+
+def merged(ranks):
+    """Epochs of all ranks together, as tensors."""
+    return {
+        epoch: [
+            tuple(torch.from_numpy(array) for array in step)
+            for rank in ranks
+            for step in rank[epoch]
+        ]
+        for epoch in ranks[0]
+    }
+
+
+def text_of_log(work_dir):
+    """All that was logged in a work dir."""
+    return '\n'.join(path.read_text() for path in work_dir.rglob('*.log'))

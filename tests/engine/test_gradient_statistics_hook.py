@@ -11,8 +11,7 @@ from mmengine.runner import Runner
 from mmpretrain.models.losses import CrossEntropyLoss
 
 from mmgala.analysis import read_gradient_run, record_paths, summarise_gradients
-from mmgala.engine import GradientStatisticsHook, ResumeWithinEpochHook
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.engine import GradientStatisticsHook
 from mmgala.models import GALALoss
 from tests.engine import gradient_training
 from tests.engine.gradient_training import (
@@ -20,16 +19,13 @@ from tests.engine.gradient_training import (
     Classifier,
     ScaledOptimWrapper,
     assert_epochs_match,
-    assert_sums,
     expected_sums,
+    merged,
     observed,
+    text_of_log,
 )
 from tests.engine.index_training import Linear, NumberedSamples, train, weights
 from tests.engine.small_training import small_config
-
-
-def text_of_log(work_dir):
-    return '\n'.join(path.read_text() for path in work_dir.rglob('*.log'))
 
 
 def sgd(model):
@@ -151,95 +147,6 @@ def test_ranks_are_summed(tmp_path, rank_pool, world_size):
     assert_epochs_match(tmp_path, merged(ranks))
 
 
-def test_ranks_that_were_interrupted_within_an_epoch(tmp_path, rank_pool):
-    ranks = rank_pool.run(
-        gradient_training.observe_interrupted_on_rank,
-        2,
-        work_dir=str(tmp_path),
-        stop=4,
-    )
-    first, second = (merged([parts[i] for parts in ranks]) for i in (0, 1))
-    # DefaultSampler cannot start within an epoch: MMEngine begins epoch 2 anew.
-    assert [len(steps) for steps in first.values()] == [6, 2]
-    assert [len(steps) for steps in second.values()] == [6, 6]
-    assert_epochs_match(tmp_path, {1: first[1], **second})
-
-
-def merged(ranks):
-    return {
-        epoch: [
-            tuple(torch.from_numpy(array) for array in step)
-            for rank in ranks
-            for step in rank[epoch]
-        ]
-        for epoch in ranks[0]
-    }
-
-
-@pytest.mark.parametrize('stop', [2, 6, 8, 12, 17])
-@pytest.mark.parametrize('interval', [1, 2])
-def test_resumed_within_an_epoch_the_files_are_the_same(tmp_path, stop, interval):
-    options = dict(statistics=dict(interval=interval))
-    observed(tmp_path / 'whole', hooks=[ResumeWithinEpochHook()], **options)
-    parts = tmp_path / 'parts'
-    observed(parts, stop, hooks=[ResumeWithinEpochHook()], **options)
-    observed(parts, hooks=[ResumeWithinEpochHook()], resume=True, **options)
-    assert_same_files(parts, tmp_path / 'whole')
-
-
-@pytest.mark.parametrize('interval', [1, 2])
-def test_an_epoch_that_begins_anew_counts_once(tmp_path, interval):
-    options = dict(
-        sampler=dict(type='DefaultSampler', shuffle=True),
-        statistics=dict(interval=interval),
-    )
-    observed(tmp_path / 'whole', **options)
-    _, first = observed(tmp_path / 'parts', 8, **options)
-    _, second = observed(tmp_path / 'parts', resume=True, **options)
-    assert len(first.epochs[2]) == 2
-    assert len(second.epochs[2]) == 6  # MMEngine repeats the two
-    epochs = {1: first.epochs[1], **second.epochs}
-    total = read_gradient_run(tmp_path / 'parts')[-1].total
-    assert_sums(total, expected_sums(sum(epochs.values(), [])))
-
-
-def assert_same_files(found, expected):
-    pairs = zip(read_gradient_run(found), read_gradient_run(expected), strict=True)
-    for mine, theirs in pairs:
-        assert (mine.unit, mine.number) == (theirs.unit, theirs.number)
-        for sums in ('period', 'total'):
-            for name in gradient_training.SUMS:
-                np.testing.assert_allclose(
-                    getattr(getattr(mine, sums), name),
-                    getattr(getattr(theirs, sums), name),
-                    rtol=1e-6,
-                )
-
-
-@pytest.mark.parametrize('stop', [None, 7])
-def test_trainings_that_count_in_iterations(tmp_path, stop):
-    options = dict(
-        train_cfg=dict(by_epoch=False, max_iters=11, val_interval=3),
-        statistics=dict(interval=4),
-    )
-    whole = tmp_path / 'whole'
-    _, log = observed(whole, **options)
-    records = read_gradient_run(whole)
-    assert [(r.unit, r.number) for r in records] == [
-        ('iter', 4),
-        ('iter', 8),
-        ('iter', 11),
-    ]
-    steps = sum(log.epochs.values(), [])
-    assert_sums(records[1].period, expected_sums(steps[4:8]))
-    assert_sums(records[2].total, expected_sums(steps))
-    if stop:
-        parts = tmp_path / 'parts'
-        observed(parts, stop, **options)
-        observed(parts, resume=True, **options)
-        assert_same_files(parts, whole)
-
-
 def test_iterations_default_to_the_validation_interval(tmp_path):
     observed(tmp_path, train_cfg=dict(by_epoch=False, max_iters=6, val_interval=3))
     assert [path.name for path in record_paths(tmp_path)] == [
@@ -255,26 +162,6 @@ def test_the_training_is_the_same_to_the_last_bit(tmp_path):
     assert not with_hook.model.loss_module._forward_hooks  # nothing is left behind
 
 
-def test_loaded_weights_bring_no_statistics(tmp_path):
-    observed(tmp_path / 'first', checkpoint_interval=6)
-    checkpoint = tmp_path / 'first' / 'iter_18.pth'
-    assert 'gradient_statistics' in read_checkpoint(checkpoint)
-    _, log = observed(tmp_path / 'second', load_from=str(checkpoint))
-    assert_epochs_match(tmp_path / 'second', log.epochs)
-
-
-@pytest.mark.parametrize('before', ['without the hook', 'without a matrix'])
-def test_resumed_where_the_checkpoint_has_no_such_sums(tmp_path, before):
-    if before == 'without the hook':
-        train(tmp_path, 6, model=Classifier())
-    else:
-        observed(tmp_path, 6, statistics=dict(matrix=False))
-    _, log = observed(tmp_path, resume=True)
-    total = read_gradient_run(tmp_path)[-1].total
-    assert_sums(total, expected_sums(sum(log.epochs.values(), [])))
-    assert 'gradient statistics begin at iteration 7' in text_of_log(tmp_path)
-
-
 def test_files_of_an_earlier_training_are_kept_apart(tmp_path):
     _, first = observed(tmp_path, train_cfg=dict(by_epoch=True, max_epochs=4))
     _, second = observed(tmp_path)
@@ -283,13 +170,15 @@ def test_files_of_an_earlier_training_are_kept_apart(tmp_path):
     assert len(list(aside.glob('epoch_*.npz'))) == 4
 
 
-LOCAL = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
+def local_visualizer():
+    # The runner writes into its config.
+    return dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
 
 
 def test_scalars_reach_the_visualizer(tmp_path):
     observed(
         tmp_path,
-        visualizer=LOCAL,
+        visualizer=local_visualizer(),
     )
     (path,) = tmp_path.rglob('scalars.json')
     lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -303,7 +192,7 @@ def test_scalars_reach_the_visualizer(tmp_path):
 def test_pictures_come_every_so_many_periods(tmp_path):
     observed(
         tmp_path,
-        visualizer=LOCAL,
+        visualizer=local_visualizer(),
         statistics=dict(draw_interval=2),
         train_cfg=dict(by_epoch=True, max_epochs=5),
     )

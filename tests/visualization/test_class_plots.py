@@ -1,27 +1,12 @@
 """The pictures show the numbers they are given, head first."""
 
 import numpy as np
-import pytest
-from matplotlib.figure import Figure
 
 from mmgala.visualization import plot_class_accuracy, plot_gradient_statistics
 
 COUNTS = [5, 500, 50]  # the head is class 1
 HEAD_FIRST = [1, 2, 0]
 RUNS = np.array([[10.0, 90.0, 40.0], [30.0, 70.0, 60.0]])
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    drawn = []
-    save = Figure.savefig
-
-    def savefig(self, path, **kwargs):
-        drawn.append(self)
-        save(self, path, **kwargs)
-
-    monkeypatch.setattr(Figure, 'savefig', savefig)
-    return drawn
 
 
 def lines_of(axes):

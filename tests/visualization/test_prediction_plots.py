@@ -4,7 +4,6 @@ import copy
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from mmgala.visualization.prediction_class_plots import (
     plot_accuracy_by_count,
@@ -45,19 +44,6 @@ RUN['rebalanced'] = {
     'class_mass': [0.9, 1.1, 1.0],
 }
 CLASS_PLOTS = pytest.mark.parametrize('plot', [plot_accuracy_by_count, plot_class_mass])
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    drawn = []
-    save = Figure.savefig
-
-    def savefig(self, path, **kwargs):
-        drawn.append(self)
-        save(self, path, **kwargs)
-
-    monkeypatch.setattr(Figure, 'savefig', savefig)
-    return drawn
 
 
 def lines_of(axes):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from mmgala.visualization.vector_plots import plot_class_vectors
 
@@ -15,19 +14,6 @@ RUN = {
 }
 OWN = "its own class's features"
 OTHER = 'features of other classes'
-
-
-@pytest.fixture
-def figures(monkeypatch):
-    drawn = []
-    save = Figure.savefig
-
-    def savefig(self, path, **kwargs):
-        drawn.append(self)
-        save(self, path, **kwargs)
-
-    monkeypatch.setattr(Figure, 'savefig', savefig)
-    return drawn
 
 
 def lines_of(axes):
