@@ -66,7 +66,7 @@ class GradientAccumulator:
 
     def fold(self) -> None:
         """Make the current sums part of the period for good."""
-        self._period.flat.add_(self._current.flat.double().cpu())
+        self._period.flat.add_(self._current.flat.cpu().double())
         self.drop_current()
 
     def drop_current(self) -> None:

@@ -106,7 +106,6 @@ class GradientStatisticsHook(Hook):
         self.draw_interval = draw_interval
         self.limits = (many, few)
         self._saved: dict[str, Any] | None = None
-        self._periods = 0
 
     def before_train(self, runner: Runner) -> None:
         """Find the loss, count the classes, and go on where a checkpoint stopped."""
@@ -116,9 +115,9 @@ class GradientStatisticsHook(Hook):
         head = getattr(model, 'head', None)
         counts = count_classes(dataset, getattr(head, 'num_classes', None))
         self._counts = np.array(counts)
-        metainfo = getattr(dataset, 'metainfo', None) or {}
-        names = metainfo.get('classes') or range(len(counts))
-        self._names = tuple(map(str, names))
+        names = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
+        known = len(names) == len(counts)
+        self._names = tuple(map(str, names if known else range(len(counts))))
         self._sums = GradientAccumulator(
             torch.tensor(counts),
             self.limits,
@@ -197,7 +196,8 @@ class GradientStatisticsHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save the sums."""
-        checkpoint[KEY] = self._sums.state_dict()
+        if hasattr(self, '_sums'):  # else nothing was trained
+            checkpoint[KEY] = self._sums.state_dict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Read the sums, which count if the training is resumed from here."""
@@ -217,7 +217,6 @@ class GradientStatisticsHook(Hook):
             period=period,
             total=total,
         )
-        self._periods += 1
         summary = summarise_gradients(record)
         scalars = {f'gradients/{k}': v for k, v in summary.items() if v is not None}
 
@@ -230,7 +229,8 @@ class GradientStatisticsHook(Hook):
             'file': lambda: write_record(record, self._folder),
             'scalars': lambda: runner.visualizer.add_scalars(scalars, step=number),
         }
-        if self.draw_interval and self._periods % self.draw_interval == 0:
+        drawn_every = self.draw_interval * self._interval
+        if drawn_every and number % drawn_every == 0:
             outputs['picture'] = draw
         for what, write in outputs.items():
             try:

@@ -46,7 +46,8 @@ class Log(Hook):
 
     def before_train(self, runner):
         model = getattr(runner.model, 'module', runner.model)
-        loss = getattr(model, 'head', model).loss_module
+        model = model if hasattr(model, 'loss_module') else model.head
+        loss = model.loss_module
         self._handle = loss.register_forward_pre_hook(self._note)
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):

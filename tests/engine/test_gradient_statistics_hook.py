@@ -1,6 +1,7 @@
 """GradientStatisticsHook's files against sums computed from the logged logits."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -198,6 +199,27 @@ def test_pictures_come_every_so_many_periods(tmp_path):
     )
     found = sorted(path.name for path in tmp_path.rglob('vis_image/*.png'))
     assert found == ['gradient_ratio_2.png', 'gradient_ratio_4.png']
+
+
+def test_pictures_go_by_the_number_of_the_epoch_also_when_resumed(tmp_path):
+    options = dict(statistics=dict(draw_interval=2), checkpoint_interval=6)
+    observed(tmp_path, interrupt_after=6, **options, visualizer=local_visualizer())
+    observed(tmp_path, resume=True, **options, visualizer=local_visualizer())
+    found = [path.name for path in tmp_path.rglob('vis_image/*.png')]
+    assert found == ['gradient_ratio_2.png']
+
+
+def test_a_checkpoint_of_an_untrained_model_holds_no_sums(tmp_path):
+    checkpoint: dict = {}
+    GradientStatisticsHook().before_save_checkpoint(None, checkpoint)
+    assert checkpoint == {}
+
+
+def test_names_that_are_not_those_of_the_classes_are_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(NumberedSamples, 'metainfo', {'classes': ('a', 'b')})
+    monkeypatch.setattr(Classifier, 'head', SimpleNamespace(num_classes=4), False)
+    observed(tmp_path, sampler=dict(type='DefaultSampler', shuffle=True))
+    assert read_gradient_run(tmp_path)[0].class_names == ('0', '1', '2', '3')
 
 
 @pytest.mark.parametrize(
