@@ -79,6 +79,8 @@ CLAIMS = (
         "(c) tail's class vectors to their training features (higher)",
         _high,
     ),
+    Claim('top1', 'top-1 test accuracy in percent (higher)', _high, digits=1),
+    Claim('few', 'test accuracy of the tail in percent (higher)', _high, digits=1),
 )
 
 
