@@ -70,7 +70,24 @@ def test_two_lines_turn_an_mmpretrain_config_into_gala(tmp_path):
     assert built.loss_module.num_classes == 1000
 
 
-@pytest.mark.parametrize('path', re.findall(r'\b(?:configs|tools)/[\w./-]+\w', README))
-def test_files_that_the_readme_names_exist(path):
+ANALYSIS = (ROOT / 'docs' / 'analysis.md').read_text()
+
+
+@pytest.mark.parametrize(
+    'path',
+    sorted(
+        set(re.findall(r'\b(?:configs|tools|benchmarks)/[\w./-]+\w', README + ANALYSIS))
+    ),
+)
+def test_files_that_the_texts_name_exist(path):
     if '*' not in path and not path.endswith('_'):
         assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize('page', ['README.md', 'docs/analysis.md'])
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    links = re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', path.read_text())
+    assert links
+    missing = [link for link in links if not (path.parent / link).exists()]
+    assert missing == []

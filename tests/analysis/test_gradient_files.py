@@ -124,9 +124,7 @@ def test_pickled_arrays_are_refused(tmp_path):
 def test_another_npz_is_refused(tmp_path):
     path = tmp_path / 'epoch_1.npz'
     np.savez(path, pred_score=np.zeros(3))
-    with pytest.raises(
-        ValueError, match='GradientStatisticsHook, but it lacks'
-    ):
+    with pytest.raises(ValueError, match='GradientStatisticsHook, but it lacks'):
         read_record(path)
 
 
@@ -143,9 +141,7 @@ def test_two_trainings_in_one_folder(tmp_path):
     write_run(tmp_path, 2)
     folder = tmp_path / 'gradient_statistics'
     write_record(make_record(30, unit='iter'), folder)
-    with pytest.raises(
-        ValueError, match='counts in epochs, .* in iters: two'
-    ):
+    with pytest.raises(ValueError, match='counts in epochs, .* in iters: two'):
         read_gradient_run(tmp_path)
 
 
