@@ -96,8 +96,9 @@ def measure_vectors(job: Job, folder: Path) -> dict[str, dict]:
         path = folder / (
             'class_vectors.json' if split == 'test' else 'vectors_train.json'
         )
-        if not path.is_file():
-            checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
+        checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
+        trained = checkpoint.stat().st_mtime
+        if not path.is_file() or path.stat().st_mtime < trained:
             limits = (job.many, job.few)
             report = measure_class_vectors(cfg, checkpoint, split, limits=limits)
             write_class_vectors(path, report)

@@ -10,6 +10,7 @@ from mmgala.analysis.gradient_files import (
     check_same_classes,
     read_gradient_run,
     read_record,
+    record_number,
     record_paths,
     write_record,
 )
@@ -63,6 +64,7 @@ __all__ = [
     'read_predictions',
     'read_record',
     'read_run',
+    'record_number',
     'record_paths',
     'run_names',
     'summarise_gradients',

@@ -16,6 +16,7 @@ import os
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -111,11 +112,14 @@ def read_record(path: str | Path) -> GradientRecord:
         ValueError: if it is damaged, or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError('a single array')
+        with stored:
+            arrays = dict(stored)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise ValueError(
             f'Gradient statistics {path} cannot be read; the file is truncated, or '
             f'none of GradientStatisticsHook ({type(error).__name__}). Delete it: the '
@@ -131,6 +135,11 @@ def read_record(path: str | Path) -> GradientRecord:
         ClassGradients(**{n: arrays[prefix + n].astype(np.float64) for n in SUMS})
         for prefix in ('', 'total_')
     )
+    if not _fit_each_other(arrays):
+        raise ValueError(
+            f'Gradient statistics {path} are damaged: arrays of different classes, or '
+            'sums that are not finite. Delete the file.'
+        )
     many, few = map(int, arrays['limits'])
     return GradientRecord(
         unit=str(arrays['unit']),
@@ -144,6 +153,32 @@ def read_record(path: str | Path) -> GradientRecord:
     )
 
 
+# A changed byte makes the reader fail in many ways.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def _fit_each_other(arrays: Mapping[str, np.ndarray]) -> bool:
+    num_classes = arrays['class_counts'].size
+    num_bins = len(np.atleast_1d(arrays['matrix']))
+    vectors = ('class_names', 'class_counts', 'matrix_bins')
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(vectors, (num_classes,))
+    for prefix in ('', 'total_'):
+        shapes |= dict.fromkeys((prefix + name for name in SUMS), (num_classes,))
+        shapes[f'{prefix}sources'] = (3, num_classes)
+        shapes[f'{prefix}matrix'] = (num_bins, num_bins)
+    sums = [arrays[prefix + name] for prefix in ('', 'total_') for name in SUMS]
+    return all(arrays[name].shape == shape for name, shape in shapes.items()) and all(
+        np.isfinite(values).all() for values in sums
+    )
+
+
 _KEYS = (
     'unit',
     'number',
@@ -154,6 +189,11 @@ _KEYS = (
     *SUMS,
     *(f'total_{name}' for name in SUMS),
 )
+
+
+def record_number(path: Path) -> int:
+    """Epoch or iteration in the name of a file that :func:`record_paths` gives."""
+    return int(path.stem.rpartition('_')[2])
 
 
 def record_paths(work_dir: str | Path) -> list[Path]:
@@ -205,13 +245,20 @@ def check_same_classes(
     """Check that two records are of the same classes.
 
     Raises:
-        ValueError: if the names or the training counts differ.
+        ValueError: if names, training counts or shot groups differ.
     """
     if first.class_names != other.class_names:
         raise ValueError(
             f'{first_name} and {other_name} are of different class sets '
             f'({len(first.class_names)} classes, {len(other.class_names)} classes): '
             'compare trainings on the same data set.'
+        )
+    if first.limits != other.limits:
+        raise ValueError(
+            f'{first_name} and {other_name} have other shot groups: many > '
+            f'{first.limits[0]} and few < {first.limits[1]}, many > {other.limits[0]} '
+            f'and few < {other.limits[1]}. Train with the same `many` and `few` of '
+            'GradientStatisticsHook.'
         )
     differing = np.flatnonzero(first.class_counts != other.class_counts)
     if len(differing):

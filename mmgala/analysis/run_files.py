@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mmgala.analysis.gradient_files import (
     read_gradient_run,
     read_record,
@@ -15,6 +17,7 @@ from mmgala.analysis.gradient_files import (
 from mmgala.analysis.gradient_report import describe_gradients
 from mmgala.analysis.prediction_files import read_predictions
 from mmgala.analysis.predictions import analyse_predictions
+from mmgala.analysis.vector_tables import check_vectors
 
 PREDICTIONS = 'predictions.npz'
 VECTORS = 'class_vectors.json'
@@ -31,12 +34,14 @@ class RunPart:
         source: file that it is from.
         counts: training samples of each class.
         names: of the classes, if known.
+        targets: class of each test sample, of predictions.
     """
 
     content: dict[str, Any]
     source: Path
     counts: Sequence[int]
     names: Sequence[str] | None
+    targets: np.ndarray | None = None
 
 
 def stored_limits(folder: Path) -> Limits:
@@ -73,14 +78,16 @@ def read_vectors(path: Path, limits: Limits) -> RunPart:
     Raises:
         ValueError: if it is something else, or other limits were used.
     """
-    again = commands_for(path.parent)['vectors']
+    again = commands_for(path.parent, limits)['vectors']
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        text = path.read_text(encoding='utf-8')
+        content = json.loads(text, parse_constant=_refuse)
         classes, found = content.pop('classes'), content.pop('limits')
         counts = [int(entry['count']) for entry in classes]
         names = _known([str(entry['name']) for entry in classes])
         stored = (int(found['many']), int(found['few']))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        check_vectors(content, len(classes))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(
             f'{path} cannot be read as class vectors ({type(error).__name__}: '
             f'{error}): write it again with {again}.'
@@ -119,7 +126,11 @@ def analyse_file(
         raise ValueError(f'{path}: {error}') from error
     assert dump.class_counts is not None  # or there would be no analysis
     names = None if dump.class_names is None else _known(dump.class_names)
-    return RunPart(content, path, dump.class_counts.tolist(), names)
+    return RunPart(content, path, dump.class_counts.tolist(), names, dump.targets)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f'it holds {constant}')
 
 
 def _known(names: Sequence[str]) -> Sequence[str] | None:
@@ -136,19 +147,21 @@ def _check_limits(wanted: Limits, found: Limits, path: Path) -> None:
         )
 
 
-def commands_for(folder: Path) -> dict[str, str]:
+def commands_for(folder: Path, limits: Limits) -> dict[str, str]:
     """How to make each part; with config and checkpoint where the folder has them."""
     configs, last = sorted(folder.glob('*.py')), folder / 'last_checkpoint'
     config = shlex.quote(str(configs[0])) if len(configs) == 1 else 'CONFIG'
     checkpoint = 'CHECKPOINT'
     if last.is_file():
-        checkpoint = shlex.quote(last.read_text(encoding='utf-8').strip())
+        checkpoint = shlex.quote(
+            last.read_text(encoding='utf-8', errors='replace').strip()
+        )
     where = shlex.quote(str(folder))
     return {
         'gradients': f'python tools/train.py {config} --work-dir {where} with {HOOK}',
         'vectors': (
             f'python tools/analysis/class_vectors.py {config} {checkpoint} --out '
-            f'{where}/{VECTORS}'
+            f'{where}/{VECTORS} --many {limits[0]} --few {limits[1]}'
         ),
         'predictions': (
             f'python tools/test.py {config} {checkpoint} --out {where}/{PREDICTIONS}'

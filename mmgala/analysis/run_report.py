@@ -40,6 +40,7 @@ class RunReport:
         gradients: of :func:`mmgala.analysis.describe_gradients`.
         vectors: of :func:`mmgala.analysis.describe_class_vectors`, with ``split``.
         predictions: of :func:`mmgala.analysis.analyse_predictions`.
+        targets: class of each test sample, of predictions.
         missing: for each part without data, a line that says how to get it.
     """
 
@@ -50,6 +51,7 @@ class RunReport:
     gradients: dict[str, Any] | None = None
     vectors: dict[str, Any] | None = None
     predictions: dict[str, Any] | None = None
+    targets: np.ndarray | None = None
     missing: Sequence[str] = ()
 
 
@@ -74,7 +76,7 @@ def read_run(
     if not folder.is_dir():
         raise FileNotFoundError(f'Work dir {folder} does not exist.')
     parts = _read_parts(folder, limits, tau)
-    commands = commands_for(folder)
+    commands = commands_for(folder, limits)
     if not parts:
         raise FileNotFoundError(
             f'{folder} holds no gradient statistics, no {PREDICTIONS} and no '
@@ -92,6 +94,9 @@ def read_run(
         name=name,
         source=str(folder),
         class_counts=first.counts,
+        targets=next(
+            (p.targets for p in parts.values() if p.targets is not None), None
+        ),
         class_names=next((p.names for p in parts.values() if p.names), None),
         missing=[
             f'{name} has no {title}: {commands[part]}'
@@ -129,7 +134,8 @@ def merge_runs(
         (name and the three parts of each) and ``missing``.
 
     Raises:
-        ValueError: if there is no run, names repeat, or class sets differ.
+        ValueError: if there is no run, names repeat, class sets differ, or predictions
+            or class vectors are of different images.
     """
     if not runs:
         raise ValueError('Expected at least one run.')
@@ -143,6 +149,7 @@ def merge_runs(
             (first.class_names, run.class_names),
             (first.source, run.source),
         )
+    _check_measured_alike(runs)
     class_names = next((run.class_names for run in runs if run.class_names), None)
     many, few = limits
     return {
@@ -155,6 +162,25 @@ def merge_runs(
         ],
         'missing': [line for run in runs for line in run.missing],
     }
+
+
+def _check_measured_alike(runs: Sequence[RunReport]) -> None:
+    """Check that runs were tested on the same images."""
+    tested = [(r.source, r.targets) for r in runs if r.targets is not None]
+    for source, targets in tested[1:]:
+        if not np.array_equal(tested[0][1], targets):
+            raise ValueError(
+                f'The predictions in {tested[0][0]} and {source} are of different test '
+                'sets: their labels differ. Test both on the same one.'
+            )
+    measured = [(r.source, r.vectors['split']) for r in runs if r.vectors is not None]
+    for source, split in measured[1:]:
+        if split != measured[0][1]:
+            raise ValueError(
+                f'The class vectors in {measured[0][0]} were measured on '
+                f'{measured[0][1]} images, those in {source} on {split} images: write '
+                'one again with --split.'
+            )
 
 
 def _check_classes(

@@ -11,6 +11,34 @@ from mmgala.analysis.files import write_csv, write_text
 PER_CLASS = ('own_similarity', 'other_similarity', 'norm', 'bias')
 
 
+def check_vectors(report: dict, num_classes: int) -> None:
+    """Check what was read from a file of :func:`write_class_vectors`.
+
+    Args:
+        report: of it.
+        num_classes: C.
+
+    Raises:
+        ValueError: if it does not hold C numbers, or None, for each class, and those
+            of groups.
+        KeyError: if a key is missing.
+    """
+    if num_classes == 0 or report['split'] not in ('train', 'val', 'test'):
+        raise ValueError('no classes, or an unknown split')
+    for key in PER_CLASS:
+        values = report[key]
+        if key == 'bias' and values is None:
+            continue
+        if not isinstance(values, list) or len(values) != num_classes:
+            raise ValueError(f'{key} is not one number per class')
+        if not all(v is None or isinstance(v, (int, float)) for v in values):
+            raise ValueError(f'{key} holds something else than numbers')
+    for name, group in report['groups'].items():
+        for key in PER_CLASS[:3]:
+            if not (group[key] is None or isinstance(group[key], (int, float))):
+                raise ValueError(f'{key} of {name} is no number')
+
+
 def vectors_table(report: dict) -> Table:
     """A row per shot group; `-` where there is no value.
 

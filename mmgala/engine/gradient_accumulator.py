@@ -28,6 +28,7 @@ class GradientAccumulator:
         device: torch.device,
     ) -> None:
         num_classes = len(class_counts)
+        self._limits = limits
         group = torch.empty(num_classes, dtype=torch.int64)
         for index, classes in enumerate(shot_groups(class_counts, *limits)):
             group[classes] = index
@@ -81,14 +82,17 @@ class GradientAccumulator:
         self._period.flat.zero_()
         return result
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Any]:
         """State for a checkpoint: after a step it is the same on all ranks."""
-        return {name: sums.flat.cpu().clone() for name, sums in self._saved().items()}
+        sums = {name: sums.flat.cpu().clone() for name, sums in self._saved().items()}
+        return dict(limits=self._limits, **sums)
 
     def load_state_dict(self, state: dict[str, Any]) -> bool:
-        """Restore a state; false, and nothing done, if it is of other sizes."""
+        """Restore a state; false, and nothing done, if groups or sizes are others."""
         saved = self._saved()
-        if any(state[name].shape != sums.flat.shape for name, sums in saved.items()):
+        if tuple(state['limits']) != tuple(self._limits) or any(
+            state[name].shape != sums.flat.shape for name, sums in saved.items()
+        ):
             return False
         for name, sums in saved.items():
             sums.flat.copy_(state[name])

@@ -16,6 +16,7 @@ from mmgala.analysis import (
     FOLDER,
     GradientRecord,
     describe_gradients,
+    record_number,
     record_paths,
     summarise_gradients,
     write_record,
@@ -131,8 +132,10 @@ class GradientStatisticsHook(Hook):
         self._folder = Path(runner.work_dir) / FOLDER
         if runner.iter > 0:  # load_from alone brings weights, no statistics
             self._restore(runner)
-        elif is_main_process():
+        if is_main_process():
             self._set_old_files_aside(runner)
+        self._unfinished = False
+        self._loss_name = name
         self._observer = LossObserver(module, self._sums.add)
         runner.logger.info(f'Gradient statistics of {name} go to {self._folder}.')
 
@@ -142,7 +145,7 @@ class GradientStatisticsHook(Hook):
             why = (
                 'holds none'
                 if state is None
-                else 'holds those of other classes or another matrix'
+                else 'holds those of other classes, shot groups or another matrix'
             )
             runner.logger.warning(
                 f'The checkpoint {why}: gradient statistics begin at iteration '
@@ -150,11 +153,22 @@ class GradientStatisticsHook(Hook):
             )
 
     def _set_old_files_aside(self, runner: Runner) -> None:
-        """Keep the files of an earlier training apart from those of this one."""
-        if record_paths(runner.work_dir):
-            aside = self._folder.with_name(f'{FOLDER}_before_{runner.timestamp}')
-            self._folder.rename(aside)
+        """Keep files that an earlier training wrote beyond this one's start apart."""
+        done = runner.epoch if self._by_epoch else runner.iter
+        old = [p for p in record_paths(runner.work_dir) if record_number(p) > done]
+        if not old:
+            return
+        aside = self._folder.with_name(f'{FOLDER}_before_{runner.timestamp}')
+        try:
+            aside.mkdir(exist_ok=True)
+            for path in old:
+                path.rename(aside / path.name)
             runner.logger.info(f'Gradient statistics of an earlier run are in {aside}.')
+        except OSError as error:
+            runner.logger.warning(
+                f'Gradient statistics of an earlier run stay in {self._folder}, beside '
+                f'those of this one: {error}'
+            )
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Forget the part of an interrupted epoch that MMEngine repeats."""
@@ -174,6 +188,7 @@ class GradientStatisticsHook(Hook):
     ) -> None:
         """Sum over the ranks."""
         self._sums.finish_step()
+        self._unfinished = True
         if not self._by_epoch and (
             self.every_n_train_iters(runner, self._interval)
             or self.is_last_train_iter(runner)
@@ -191,8 +206,11 @@ class GradientStatisticsHook(Hook):
             self._finish_period(runner, 'epoch', runner.epoch + 1)
 
     def after_train(self, runner: Runner) -> None:
-        """Leave the loss as it was."""
+        """Leave the loss as it was, and nothing of a training that ended early."""
         self._observer.remove()
+        if self._unfinished:
+            unit = 'epoch' if self._by_epoch else 'iter'
+            self._finish_period(runner, unit, getattr(runner, unit))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save the sums."""
@@ -205,8 +223,15 @@ class GradientStatisticsHook(Hook):
 
     def _finish_period(self, runner: Runner, unit: str, number: int) -> None:
         period, total = self._sums.finish_period()
+        self._unfinished = False
         if not is_main_process():
             return
+        if not period.samples.any():
+            runner.logger.warning(
+                f'{self._loss_name} sent back no finite gradient until {unit} '
+                f'{number}: if the head computes its loss elsewhere, name that module '
+                'with GradientStatisticsHook(loss_module=...).'
+            )
         record = GradientRecord(
             unit=unit,
             number=number,

@@ -25,7 +25,9 @@ def one_line_errors() -> Iterator[None]:
     """
     try:
         yield
-    except USER_ERRORS as error:
+    except (*USER_ERRORS, KeyError) as error:
+        if isinstance(error, KeyError) and ' ' not in str(error):
+            raise  # a key alone says nothing; MMEngine's registries write sentences
         if os.environ.get('MMGALA_TRACEBACK'):
             raise
         # An error from a loader's worker carries its traceback; the reason is last.

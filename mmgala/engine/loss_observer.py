@@ -35,7 +35,8 @@ class LossObserver:
             for each call of the module that took part in it.
 
     Raises:
-        ValueError: during training, if the loss is not called with logits ``(N, C)``
+        ValueError: if its ``forward`` does not name logits and target; during training,
+            if the loss is not called with logits ``(N, C)``
             and a target, or gives no tensor.
     """
 
@@ -44,6 +45,13 @@ class LossObserver:
     ) -> None:
         self._receive = receive
         self._signature = inspect.signature(module.forward)
+        first = [p.kind for p in self._signature.parameters.values()][:2]
+        if len(first) < 2 or not set(first) <= _NAMED:
+            raise ValueError(
+                f'Expected {type(module).__name__}.forward to name logits and target '
+                'as its first two parameters: name another loss with '
+                'GradientStatisticsHook(loss_module=...).'
+            )
         self._handles = [
             module.register_forward_pre_hook(self._before, with_kwargs=True),
             module.register_forward_hook(self._after, with_kwargs=True),
@@ -81,6 +89,8 @@ class LossObserver:
         if not output.requires_grad:
             return
         loss_weight = getattr(module, 'loss_weight', 1.0)
+        if isinstance(loss_weight, (int, float)) and loss_weight == 0:
+            return  # there is no gradient that could be seen
         factor = _normaliser(module, arguments, len(logits)) / loss_weight
         arrived: list[Tensor] = []
         output.register_hook(lambda grad: arrived.append(grad))
@@ -92,6 +102,12 @@ class LossObserver:
             self._receive(grad.float() * (factor / scale), target)
 
         logits.register_hook(pass_on)
+
+
+_NAMED = {
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+}
 
 
 def _is_trained(logits: Any) -> bool:

@@ -75,33 +75,37 @@ class GradientSums:
         Args:
             logit_grad: gradient of each sample's own loss on its logits, ``(N, C)``.
                 Rows that are not finite, of a step that overflowed, add nothing.
+                Nor do rows whose class index is none, such as an ``ignore_index``.
             target: class indices ``(N,)`` or soft labels ``(N, C)``.
             group: shot group of each class, 0, 1 or 2, ``(C,)`` int64.
             bins: bin of each class in the matrix, ``(C,)`` int64.
         """
         grad = logit_grad.to(self.flat.dtype)
-        finite = grad.sum(dim=1, keepdim=True).isfinite()
-        grad = torch.where(finite, grad, 0.0)
+        counted = grad.sum(dim=1, keepdim=True).isfinite()
+        if not target.is_floating_point():
+            counted &= ((target >= 0) & (target < grad.shape[1]))[:, None]
+        grad = torch.where(counted, grad, 0.0)
         self.pos_grad.add_((-grad).clamp_(min=0).sum(dim=0))
         negative = grad.clamp_(min=0)
         self.neg_grad.add_(negative.sum(dim=0))
         given = negative.sum(dim=1)
         if target.is_floating_point():
-            self._add_soft(negative, given, target * finite, group, bins)
+            self._add_soft(negative, given, target * counted, group, bins)
         else:
-            self._add_hard(negative, given, target.long(), finite, group, bins)
+            self._add_hard(negative, given, target.long(), counted, group, bins)
 
     def _add_hard(
         self,
         negative: Tensor,
         given: Tensor,
         target: Tensor,
-        finite: Tensor,
+        counted: Tensor,
         group: Tensor,
         bins: Tensor,
     ) -> None:
+        target = torch.where(counted[:, 0], target, 0)  # what they add is 0
         self.given_grad.index_add_(0, target, given)
-        self.samples.index_add_(0, target, finite[:, 0].to(given.dtype))
+        self.samples.index_add_(0, target, counted[:, 0].to(given.dtype))
         self.sources.index_add_(0, group[target], negative)
         if len(self.matrix):
             self.matrix.T.index_add_(0, bins[target], self._by_bin(negative, bins))

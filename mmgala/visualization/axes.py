@@ -93,8 +93,11 @@ def save_figure(figure: Figure, path: str | Path, title: str = '') -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f'{path.name}.partial')
-    figure.savefig(partial, dpi=150, format=path.suffix[1:] or 'png')
-    os.replace(partial, path)
+    try:
+        figure.savefig(partial, dpi=150, format=path.suffix[1:] or 'png')
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def panels(

@@ -199,7 +199,9 @@ def _draw_matrices(
     for matrix in matrices:
         values = np.array(matrix['values']) if matrix else np.zeros((1, 1))
         relative.append(np.ma.masked_less_equal(values / max(values.max(), 1e-30), 0))
-    lowest = min(float(values.min()) for values in relative if values.count())
+    lowest = min(
+        (float(values.min()) for values in relative if values.count()), default=1.0
+    )
     norm = LogNorm(max(lowest, 1e-4), 1, clip=True)
     for axes, values, matrix in zip(panels, relative, matrices, strict=True):
         if matrix is None:

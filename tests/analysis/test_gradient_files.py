@@ -128,6 +128,53 @@ def test_another_npz_is_refused(tmp_path):
         read_record(path)
 
 
+def test_a_single_array_is_refused(tmp_path):
+    path = tmp_path / 'epoch_1.npz'
+    with open(path, 'wb') as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(ValueError, match=r'epoch_1\.npz cannot be read'):
+        read_record(path)
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('class_counts', np.ones(5)),
+        ('class_names', np.array(['a', 'b'])),
+        ('total_sources', np.ones((2, 6))),
+        ('matrix', np.ones((6, 5))),
+        ('pos_grad', np.full(6, np.nan)),
+        ('total_neg_grad', np.full(6, np.inf)),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path, name, value):
+    path = write_record(make_record(), tmp_path)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    np.savez(path, **{**arrays, name: value})
+    with pytest.raises(
+        ValueError, match=r'epoch_1\.npz are damaged: arrays of different'
+    ):
+        read_record(path)
+
+
+def test_no_changed_byte_ends_in_another_error(tmp_path):
+    path = write_record(make_record(), tmp_path)
+    content = path.read_bytes()
+    rng = np.random.default_rng(0)
+    messages = []
+    for _ in range(400):
+        changed = bytearray(content)
+        changed[rng.integers(len(content))] ^= 1 << rng.integers(8)
+        path.write_bytes(changed)
+        try:
+            read_record(path)
+        except ValueError as error:
+            messages.append(str(error))
+    assert len(messages) > 200  # the others hit what is not read, as times
+    assert all('epoch_1.npz' in message for message in messages)
+
+
 def test_no_work_dir_and_no_statistics(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'Work dir .*nowhere does not exist'):
         read_gradient_run(tmp_path / 'nowhere')
@@ -154,6 +201,7 @@ def test_two_trainings_in_one_folder(tmp_path):
         ),
         (dict(names=(*NAMES[:5], 'gnu')), 'A and B are of different class sets'),
         (dict(counts=COUNTS + (0, 0, 9, 0, 0, 0)), r"60 and 69 samples of class 'cat'"),
+        (dict(limits=(300, 10)), r'many > 100 and few < 20, many > 300 and few < 10'),
     ],
 )
 def test_runs_of_different_classes(changes, message):

@@ -113,7 +113,7 @@ def test_missing_parts_come_with_the_command_for_this_folder(tmp_path):
     )
     assert vectors == (
         f'CE has no class vectors: python tools/analysis/class_vectors.py {config} '
-        f"{checkpoint} --out '{folder}'/class_vectors.json"
+        f"{checkpoint} --out '{folder}'/class_vectors.json --many 100 --few 20"
     )
 
 
@@ -203,3 +203,61 @@ def test_runs_need_different_names_and_there_must_be_one(full):
         merge_runs([run, run], 'x')
     with pytest.raises(ValueError, match='at least one run'):
         merge_runs([], 'x')
+
+
+def test_predictions_of_other_test_sets_are_not_compared(tmp_path):
+    for name in ('a', 'b'):
+        add_predictions(tmp_path / name, class_counts=COUNTS)
+    with np.load(tmp_path / 'b' / 'predictions.npz') as stored:
+        arrays = dict(stored)
+    arrays['gt_label'] = arrays['gt_label'][::-1]
+    np.savez(tmp_path / 'b' / 'predictions.npz', **arrays)
+    runs = [read_run(tmp_path / name, name) for name in ('a', 'b')]
+    with pytest.raises(
+        ValueError, match=r'in .*/a and .*/b are of different test sets'
+    ):
+        merge_runs(runs, 'x')
+
+
+def test_class_vectors_of_other_splits_are_not_compared(tmp_path):
+    content = add_vectors(tmp_path / 'a')
+    add_vectors(tmp_path / 'b')
+    path = tmp_path / 'b' / 'class_vectors.json'
+    path.write_text(json.dumps({**content, 'split': 'train'}))
+    runs = [read_run(tmp_path / name, name) for name in ('a', 'b')]
+    with pytest.raises(ValueError, match=r'on test images, those in .*/b on train'):
+        merge_runs(runs, 'x')
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [
+        dict(groups=[]),
+        dict(groups={'many': 1}),
+        dict(groups={'many': dict(own_similarity='x', other_similarity=1, norm=1)}),
+        dict(classes=[]),
+        dict(classes=[dict(name='a', count=float('inf'))]),
+        dict(own_similarity=5),
+        dict(own_similarity=['a'] * 6),
+        dict(norm=[float('nan')] * 6),
+        dict(norm=[1.0]),
+        dict(split='all'),
+    ],
+    ids=str,
+)
+def test_damaged_class_vectors_are_named(tmp_path, damage):
+    content = add_vectors(tmp_path)
+    path = tmp_path / 'class_vectors.json'
+    path.write_text(json.dumps({**content, **damage}))
+    message = r'class_vectors\.json cannot be read as class vectors .*: write it again'
+    with pytest.raises(ValueError, match=message):
+        read_run(tmp_path, 'a')
+    path.write_text(json.dumps({k: v for k, v in content.items() if k != 'groups'}))
+    with pytest.raises(ValueError, match=message):
+        read_run(tmp_path, 'a')
+
+
+def test_a_checkpoint_note_in_another_encoding_is_only_a_hint(tmp_path):
+    add_gradients(tmp_path)
+    (tmp_path / 'last_checkpoint').write_bytes(b'\xff\xfe.pth')
+    assert len(read_run(tmp_path, 'a').missing) == 2

@@ -1,12 +1,14 @@
 """GradientStatisticsHook's files against sums computed from the logged logits."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmpretrain.models.losses import CrossEntropyLoss
@@ -20,6 +22,7 @@ from tests.engine.gradient_training import (
     Classifier,
     ScaledOptimWrapper,
     assert_epochs_match,
+    assert_sums,
     expected_sums,
     merged,
     observed,
@@ -239,6 +242,42 @@ def test_what_cannot_be_written_costs_a_warning(tmp_path, monkeypatch, what, fun
     assert len(lines) == 1
     assert 'No space left on device' in lines[0]
     assert len(record_paths(tmp_path)) == (3 if what == 'picture' else 0)
+
+
+def test_a_loss_that_is_never_called_is_said_to_be_silent(tmp_path):
+    model = Classifier()
+    model.second = Classifier()
+    observed(tmp_path, model=model, statistics=dict(loss_module='second.loss_module'))
+    assert 'second.loss_module sent back no finite gradient' in text_of_log(tmp_path)
+    assert not read_gradient_run(tmp_path)[-1].total.samples.any()
+
+
+def test_a_training_that_ends_early_loses_nothing(tmp_path):
+    class Stop(Hook):
+        def after_train_epoch(self, runner):
+            runner.train_loop.stop_training = runner.epoch == 1
+
+    _, log = observed(
+        tmp_path,
+        hooks=[Stop()],
+        statistics=dict(interval=3),
+        train_cfg=dict(by_epoch=True, max_epochs=5),
+    )
+    (record,) = read_gradient_run(tmp_path)
+    assert (record.number, len(log.epochs)) == (2, 2)
+    assert_sums(record.total, expected_sums(sum(log.epochs.values(), [])))
+
+
+def test_old_files_that_cannot_be_moved_cost_a_warning(tmp_path, monkeypatch):
+    observed(tmp_path)
+
+    def refuse(self, target):
+        raise OSError(30, 'Read-only file system')
+
+    monkeypatch.setattr(Path, 'rename', refuse)
+    _, log = observed(tmp_path)
+    assert_epochs_match(tmp_path, log.epochs)
+    assert 'of an earlier run stay in' in text_of_log(tmp_path)
 
 
 def test_a_loss_that_is_no_module(tmp_path):

@@ -105,13 +105,34 @@ def test_loaded_weights_bring_no_statistics(tmp_path):
     assert_epochs_match(tmp_path / 'second', log.epochs)
 
 
-@pytest.mark.parametrize('before', ['without the hook', 'without a matrix'])
+@pytest.mark.parametrize(
+    'before', ['without the hook', 'without a matrix', 'with other groups']
+)
 def test_resumed_where_the_checkpoint_has_no_such_sums(tmp_path, before):
     if before == 'without the hook':
         train(tmp_path, 6, model=Classifier())
     else:
-        observed(tmp_path, 6, statistics=dict(matrix=False))
+        other = dict(matrix=False) if 'matrix' in before else dict(many=5, few=2)
+        observed(tmp_path, 6, statistics=other)
     _, log = observed(tmp_path, resume=True)
     total = read_gradient_run(tmp_path)[-1].total
     assert_sums(total, expected_sums(sum(log.epochs.values(), [])))
     assert 'gradient statistics begin at iteration 7' in text_of_log(tmp_path)
+
+
+def test_files_beyond_the_place_that_is_resumed_are_kept_apart(tmp_path):
+    hooks = dict(hooks=[ResumeWithinEpochHook()])
+    observed(tmp_path, checkpoint_interval=8, **hooks)  # and on to the end, epoch 3
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_8.pth'))
+    observed(
+        tmp_path,
+        resume=True,
+        train_cfg=dict(by_epoch=True, max_epochs=2),
+        hooks=[ResumeWithinEpochHook()],
+    )
+    assert [r.number for r in read_gradient_run(tmp_path)] == [1, 2]
+    (aside,) = tmp_path.glob('gradient_statistics_before_*')
+    assert sorted(path.name for path in aside.iterdir()) == [
+        'epoch_2.npz',
+        'epoch_3.npz',
+    ]

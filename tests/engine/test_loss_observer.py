@@ -332,6 +332,26 @@ def test_a_removed_observer_sees_no_more():
     assert not module._forward_pre_hooks
 
 
+class Unnamed(nn.Module):
+    def forward(self, *args, **kwargs):
+        return args[0].sum()
+
+
+def test_a_loss_has_to_name_what_it_takes():
+    message = r'Expected Unnamed\.forward to name logits and target'
+    with pytest.raises(ValueError, match=message):
+        observe(Unnamed())
+
+
+def test_a_weight_of_0_hides_the_gradient_and_harms_nothing():
+    module = CrossEntropyLoss(loss_weight=0.0)
+    _, seen = observe(module)
+    logits = random_logits(N, C).requires_grad_()
+    module(logits, random_target('hard', N, C), avg_factor=N).backward()
+    assert not seen
+    assert not logits.grad.any()
+
+
 class Odd(nn.Module):
     def __init__(self, output):
         super().__init__()

@@ -93,6 +93,15 @@ def test_rows_that_overflowed_add_nothing(kind, value):
     assert_allclose(summed([(grad, target)]).flat, expected.flat, rtol=1e-12)
 
 
+@pytest.mark.parametrize('ignored', [-100, -1, NUM_CLASSES])
+def test_samples_without_a_class_add_nothing(ignored):
+    grad, target = random_gradients(10), random_target('hard', 10, NUM_CLASSES)
+    kept = [i for i in range(10) if i not in (0, 7)]
+    expected = summed([(grad[kept], target[kept])])
+    target[0] = target[7] = ignored
+    assert_allclose(summed([(grad, target)]).flat, expected.flat, rtol=1e-12)
+
+
 @pytest.mark.parametrize('kind', ['hard', 'soft'])
 def test_an_empty_batch_adds_nothing(kind):
     grad, target = random_gradients(0), random_target(kind, 0, NUM_CLASSES)

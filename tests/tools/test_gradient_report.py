@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -88,6 +89,30 @@ def test_bad_input_ends_with_one_line(work_dirs):
     path.write_bytes(path.read_bytes()[:300])
     assert_one_line(report(folder, 'ce'), r'epoch_4\.npz cannot be read; .*truncated')
     assert not list(folder.rglob('gradients.json'))
+
+
+def test_names_are_no_markup(work_dirs, capsys):
+    folder, _ = work_dirs
+    assert report(folder, 'ce', '--names', '[/b] ce[lr=0.1]', '--out', 'x') is None
+    assert '[/b] ce[lr=0.1], whole' in capsys.readouterr().out
+
+
+def test_a_training_that_saw_nothing_is_drawn(tmp_path):
+    record = make_record()
+    zero = {name: value * 0 for name, value in vars(record.period).items()}
+    sums = replace(record.period, **zero)
+    silent = replace(record, period=sums, total=sums)
+    write_record(silent, tmp_path / 'a' / 'gradient_statistics')
+    assert report(tmp_path, 'a') is None
+    assert (tmp_path / 'a' / 'gradient_report' / 'gradient_sources.png').is_file()
+
+
+def test_epochs_and_iterations_are_not_compared(tmp_path):
+    write_run(tmp_path / 'a')
+    write_run(tmp_path / 'b', unit='iter')
+    assert_one_line(
+        report(tmp_path, 'a', 'b'), 'a counts in epochs, b in iters: compare'
+    )
 
 
 def test_a_folder_name_used_twice_becomes_a_path(tmp_path, capsys):

@@ -28,9 +28,9 @@ def call(*arguments):
 @pytest.fixture
 def work_dirs(tmp_path):
     folders = [tmp_path / name for name in ('ce', 'gala')]
-    for seed, folder in enumerate(folders):
+    for folder in folders:
         folder.mkdir()
-        scores, targets = biased_scores(120, 6, seed=seed)
+        scores, targets = biased_scores(120, 6)
         np.savez(
             folder / 'predictions.npz',
             pred_score=scores,

@@ -65,7 +65,7 @@ def main() -> None:
         cfg = load_config(args.config)
         if args.cfg_options is not None:
             cfg.merge_from_dict(args.cfg_options)
-        console = Console(soft_wrap=True)
+        console = Console(soft_wrap=True, markup=False, highlight=False)
         report = measure_class_vectors(
             cfg,
             args.checkpoint,

@@ -52,6 +52,11 @@ def read_runs(args: argparse.Namespace) -> dict[str, list[GradientRecord]]:
     }
     first = runs[names[0]][0]
     for work_dir, records in zip(args.work_dir, runs.values(), strict=True):
+        if records[0].unit != first.unit:
+            raise ValueError(
+                f'{args.work_dir[0]} counts in {first.unit}s, {work_dir} in '
+                f'{records[0].unit}s: compare trainings that count alike.'
+            )
         check_same_classes(first, records[0], str(args.work_dir[0]), str(work_dir))
     return runs
 
@@ -74,7 +79,11 @@ def main() -> None:
         ):
             for ending in ('png', 'svg'):
                 save_figure(figure, out / f'{name}.{ending}')
-        console = Console(width=max(Console().width, 150))  # no broken rows in a log
+        console = Console(
+            width=max(Console().width, 150),  # no broken rows in a log
+            markup=False,
+            highlight=False,
+        )
         console.print(gradients_table(runs))
         console.print(f'Tables and pictures are in {out}.')
 

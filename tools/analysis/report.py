@@ -71,12 +71,13 @@ def main() -> None:
             for work_dir, name in zip(args.work_dir, args.names, strict=True)
         ]
         report = merge_runs(runs, args.title, limits)
+        text = json.dumps(report, allow_nan=False)
         write_html_report(report, args.out)
         numbers = args.out.with_suffix('.json')
-        write_text(numbers, json.dumps(report, allow_nan=False))
-        console = Console(soft_wrap=True, highlight=False)
+        write_text(numbers, text)
+        console = Console(soft_wrap=True, markup=False, highlight=False)
         for line in report['missing']:
-            console.print(line, markup=False)
+            console.print(line)
         console.print(f'The report is {args.out}, its numbers are {numbers}.')
 
 
