@@ -4,6 +4,7 @@ ImageNet-LT's recipe on a miniature, with the first residual stage of its networ
 """
 
 import signal
+import time
 from functools import partial
 from types import SimpleNamespace
 
@@ -59,6 +60,7 @@ def interrupted(tmp_path_factory, miniatures):
         assert code == -signal.SIGKILL, output[-3000:]
         assert not (place / 'epoch_2.pth').exists()
         outputs.append(output)
+    time.sleep(1.1)  # logs are named by the second
     for path, flags in ((work_dir, ['--resume']), (whole, [])):
         assert train(calm, path, *flags, *small) is None
     again = partial(train, calm, whole, '--resume', *small)
