@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from mmgala.engine.launch import (
     check_work_dir,
+    end_distributed,
     load_config,
     one_line_errors,
     read_class_vector,
@@ -15,6 +16,7 @@ from mmgala.engine.launch import (
     set_launcher,
     set_work_dir,
 )
+from mmgala.registry import MODELS
 
 VALUES = [0.5, 0.25, 0.25]
 
@@ -219,6 +221,24 @@ def test_traceback_on_request(monkeypatch):
 def test_other_errors_keep_their_traceback(error):
     with pytest.raises(error), one_line_errors():
         raise error
+
+
+def test_a_key_alone_keeps_its_traceback():
+    with pytest.raises(KeyError), one_line_errors():
+        raise KeyError('num_classes')
+
+
+def test_an_unknown_type_in_a_config_ends_with_one_line():
+    with pytest.raises(SystemExit) as end, one_line_errors():
+        MODELS.build(dict(type='mmgala.NoSuchLoss'))
+
+    assert end.value.code.startswith('error: ')
+    assert 'NoSuchLoss is not in the' in end.value.code
+    assert len(end.value.code.splitlines()) == 1
+
+
+def test_ending_without_a_process_group_does_nothing():
+    end_distributed()
 
 
 def test_nothing_happens_without_an_error():
