@@ -1,6 +1,7 @@
 """Imports flow one way: functional <- everything else <- detection <- tools."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -107,3 +108,15 @@ def test_a_part_imports_only_the_libraries_that_it_may(path):
 def test_functional_imports_torch_alone(path):
     libraries = {module.split('.')[0] for module in imports_of(path)}
     assert libraries <= {'torch', 'mmgala', *sys.stdlib_module_names}
+
+
+def test_hooks_need_no_library_of_the_analyses():
+    # An OpenMMLab installation of one's own has none of these.
+    code = (
+        'import sys\n'
+        "for name in ('plotly', 'scipy', 'torchmetrics', 'matplotlib.figure'):\n"
+        '    sys.modules[name] = None\n'
+        'from mmgala.engine import ClassCountsHook, GradientStatisticsHook\n'
+        'GradientStatisticsHook()\n'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True, cwd=ROOT, timeout=120)

@@ -6,7 +6,6 @@ import torch
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
-from mmgala.analysis import SUMS, ClassGradients
 from mmgala.functional import GradientSums, frequency_bins, shot_groups
 
 
@@ -41,8 +40,12 @@ class GradientAccumulator:
         # comes last in a long training.
         self._pending = GradientSums.zeros(*size, device=device)
         self._current = GradientSums.zeros(*size, device=device)
-        self._period = GradientSums.zeros(*size, dtype=torch.float64)
-        self._finished = GradientSums.zeros(*size, dtype=torch.float64)
+        self._size = size
+        self._period = self._zeros()
+        self._finished = self._zeros()
+
+    def _zeros(self) -> GradientSums:
+        return GradientSums.zeros(*self._size, dtype=torch.float64)
 
     def add(self, grad: Tensor, target: Tensor) -> None:
         """Add a batch of this rank; see :meth:`mmgala.functional.GradientSums.add`.
@@ -74,13 +77,12 @@ class GradientAccumulator:
         """Forget what came since the last :meth:`fold`."""
         self._current.flat.zero_()
 
-    def finish_period(self) -> tuple[ClassGradients, ClassGradients]:
+    def finish_period(self) -> tuple[GradientSums, GradientSums]:
         """Sums of the period, which ends, and of the training so far."""
         self.fold()
         self._finished.flat.add_(self._period.flat)
-        result = _arrays(self._period), _arrays(self._finished)
-        self._period.flat.zero_()
-        return result
+        period, self._period = self._period, self._zeros()
+        return period, self._finished
 
     def state_dict(self) -> dict[str, Any]:
         """State for a checkpoint: after a step it is the same on all ranks."""
@@ -100,7 +102,3 @@ class GradientAccumulator:
 
     def _saved(self) -> dict[str, GradientSums]:
         return dict(current=self._current, period=self._period, finished=self._finished)
-
-
-def _arrays(sums: GradientSums) -> ClassGradients:
-    return ClassGradients(**{name: getattr(sums, name).numpy().copy() for name in SUMS})

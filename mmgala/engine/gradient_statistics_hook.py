@@ -1,7 +1,5 @@
 """Record which class vectors are pulled and pushed in training, and by whom."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +10,6 @@ from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
-from mmgala.analysis import (
-    FOLDER,
-    GradientRecord,
-    describe_gradients,
-    record_number,
-    record_paths,
-    summarise_gradients,
-    write_record,
-)
 from mmgala.datasets import count_classes
 from mmgala.engine.checkpoint import unwrap_model
 from mmgala.engine.gradient_accumulator import GradientAccumulator
@@ -28,7 +17,6 @@ from mmgala.engine.loss_observer import LossObserver
 from mmgala.engine.resume_within_epoch_hook import ResumeWithinEpochHook
 from mmgala.functional import shot_groups
 from mmgala.registry import HOOKS
-from mmgala.visualization import draw_gradient_ratio, figure_to_image
 
 KEY = 'gradient_statistics'
 
@@ -129,15 +117,19 @@ class GradientStatisticsHook(Hook):
         self._interval = self.interval or (
             1 if self._by_epoch else runner.train_loop.val_interval
         )
-        self._folder = Path(runner.work_dir) / FOLDER
+        # Not above: the other hooks are of use without what files and pictures need.
+        from mmgala.engine import gradient_output
+
+        self._output = gradient_output
         if runner.iter > 0:  # load_from alone brings weights, no statistics
             self._restore(runner)
         if is_main_process():
-            self._set_old_files_aside(runner)
+            done = runner.epoch if self._by_epoch else runner.iter
+            self._output.set_old_files_aside(runner, done)
         self._unfinished = False
         self._loss_name = name
         self._observer = LossObserver(module, self._sums.add)
-        runner.logger.info(f'Gradient statistics of {name} go to {self._folder}.')
+        runner.logger.info(f'Gradient statistics of {name} are recorded.')
 
     def _restore(self, runner: Runner) -> None:
         state = self._saved
@@ -150,24 +142,6 @@ class GradientStatisticsHook(Hook):
             runner.logger.warning(
                 f'The checkpoint {why}: gradient statistics begin at iteration '
                 f'{runner.iter + 1}.'
-            )
-
-    def _set_old_files_aside(self, runner: Runner) -> None:
-        """Keep files that an earlier training wrote beyond this one's start apart."""
-        done = runner.epoch if self._by_epoch else runner.iter
-        old = [p for p in record_paths(runner.work_dir) if record_number(p) > done]
-        if not old:
-            return
-        aside = self._folder.with_name(f'{FOLDER}_before_{runner.timestamp}')
-        try:
-            aside.mkdir(exist_ok=True)
-            for path in old:
-                path.rename(aside / path.name)
-            runner.logger.info(f'Gradient statistics of an earlier run are in {aside}.')
-        except OSError as error:
-            runner.logger.warning(
-                f'Gradient statistics of an earlier run stay in {self._folder}, beside '
-                f'those of this one: {error}'
             )
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -232,39 +206,13 @@ class GradientStatisticsHook(Hook):
                 f'{number}: if the head computes its loss elsewhere, name that module '
                 'with GradientStatisticsHook(loss_module=...).'
             )
-        record = GradientRecord(
-            unit=unit,
-            number=number,
-            class_names=self._names,
-            class_counts=self._counts,
-            limits=self.limits,
-            matrix_bins=self._sums.bins,
-            period=period,
-            total=total,
-        )
-        summary = summarise_gradients(record)
-        scalars = {f'gradients/{k}': v for k, v in summary.items() if v is not None}
-
-        def draw() -> None:
-            run = {f'{unit} {number}': describe_gradients([record])}
-            image = figure_to_image(draw_gradient_ratio(self._counts, run))
-            runner.visualizer.add_image('gradient_ratio', image, step=number)
-
-        outputs: dict[str, Callable[[], Any]] = {
-            'file': lambda: write_record(record, self._folder),
-            'scalars': lambda: runner.visualizer.add_scalars(scalars, step=number),
-        }
+        record = self._output.make_record(
+            (unit, number), self._names, self._counts, self.limits, self._sums.bins,
+            period, total,
+        )  # fmt: skip
         drawn_every = self.draw_interval * self._interval
-        if drawn_every and number % drawn_every == 0:
-            outputs['picture'] = draw
-        for what, write in outputs.items():
-            try:
-                write()
-            except Exception as error:  # of whatever backend: the training goes on
-                runner.logger.warning(
-                    f'The {what} of the gradient statistics of {unit} {number} could '
-                    f'not be written, and the training goes on without: {error}'
-                )
+        draw = bool(drawn_every) and number % drawn_every == 0
+        self._output.write_outputs(runner, record, draw)
 
 
 def find_loss(model: nn.Module, name: str | None) -> tuple[str, nn.Module]:

@@ -8,8 +8,6 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from plotly.offline import get_plotlyjs
-
 from mmgala.visualization.class_plots import COLOURS
 from mmgala.visualization.html_report.checks import check_report
 from mmgala.visualization.html_report.sentences import describe_run
@@ -50,6 +48,9 @@ def write_html_report(report: dict[str, Any], path: str | Path) -> None:
     Raises:
         ValueError: if parts are missing, or runs are of different classes.
     """
+    # Not above: all other pictures are of use without Plotly.
+    from plotly.offline import get_plotlyjs
+
     check_report(report)
     runs = [
         {**run, 'sentences': describe_run(run, report['classes'])}
