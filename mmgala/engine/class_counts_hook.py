@@ -1,13 +1,11 @@
 """Bring the training set's class counts to where they are needed."""
 
-from typing import Any
-
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmgala.datasets import count_classes
-from mmgala.engine.checkpoint import stored_class_counts
+from mmgala.engine.checkpoint import stored_class_counts, unwrap_model
 from mmgala.registry import HOOKS
 
 
@@ -32,14 +30,15 @@ class ClassCountsHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check and count the training set's labels."""
-        model = _unwrapped(runner.model)
+        model = unwrap_model(runner.model)
         head = getattr(model, 'head', None)
         self.class_counts = count_classes(
             runner.train_dataloader.dataset, getattr(head, 'num_classes', None)
         )
         for module in model.modules():
-            if hasattr(module, 'set_class_counts'):
-                module.set_class_counts(self.class_counts)
+            take = getattr(module, 'set_class_counts', None)
+            if take is not None:
+                take(self.class_counts)
         if runner.val_loop is not None:
             self._hand_on(runner.val_evaluator)
 
@@ -64,7 +63,3 @@ class ClassCountsHook(Hook):
         if self.class_counts is not None:
             meta = evaluator.dataset_meta or {}
             evaluator.dataset_meta = {**meta, 'class_counts': self.class_counts}
-
-
-def _unwrapped(model: Any) -> Any:
-    return getattr(model, 'module', model)
