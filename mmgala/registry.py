@@ -4,6 +4,9 @@ MMEngine imports ``<scope>.registry`` when it meets the name ``mmgala.X``, and t
 locations below when it looks inside: configs need no ``custom_imports``.
 """
 
+from importlib import import_module
+from typing import Any
+
 from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import EVALUATOR as MMENGINE_EVALUATOR
@@ -11,7 +14,35 @@ from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
-from mmengine.registry import Registry
+from mmengine.registry import Registry as MMEngineRegistry
+
+DETECTION = ('GALABBoxLoss', 'GALASigmoidLoss', 'LVISDataset', 'LVISMetric')
+
+
+class Registry(MMEngineRegistry):
+    """Also knows the names of ``mmgala.detection``, and imports it for these alone.
+
+    As a location it would import MMDetection for everyone who classifies.
+    """
+
+    def get(self, key: str) -> Any:
+        """The class that ``key`` names.
+
+        Raises:
+            ImportError: if it is one of detection, and MMDetection is not installed.
+        """
+        name = key.removeprefix('mmgala.') if isinstance(key, str) else key
+        if name in DETECTION:
+            try:
+                import_module('mmgala.detection')
+            except ImportError as error:
+                raise ImportError(
+                    f'mmgala.{name} needs MMDetection and mmcv with its compiled '
+                    f'operators ({error}): `make install-detection` installs them; see '
+                    'requirements/detection-no-deps.txt for an environment of your own.'
+                ) from error
+        return super().get(key)
+
 
 MODELS = Registry(
     'model', parent=MMENGINE_MODELS, scope='mmgala', locations=['mmgala.models']

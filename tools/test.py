@@ -1,4 +1,4 @@
-"""Test a model: MMPretrain's flags, and prediction re-balancing."""
+"""Test a model: MMPretrain's flags, and prediction re-balancing; detectors, too."""
 
 import argparse
 from copy import deepcopy
@@ -8,12 +8,16 @@ import mmengine
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.evaluator import DumpResults
-from mmengine.registry import RUNNERS
+from mmengine.registry import METRICS, RUNNERS
 from mmengine.runner import Runner
 
 from mmgala.engine.arguments import add_config_arguments, parse_launched_args
 from mmgala.engine.checkpoint import check_fits, read_checkpoint, unwrap_model
+from mmgala.engine.detection_options import (
+    is_detection,
+    show_detections,
+    use_detection_tta,
+)
 from mmgala.engine.image_errors import name_unreadable_images
 from mmgala.engine.launch import (
     end_distributed,
@@ -24,7 +28,7 @@ from mmgala.engine.launch import (
     set_launcher,
     set_work_dir,
 )
-from mmgala.evaluation import ScoreDump, search_tau
+from mmgala.evaluation import search_tau
 from mmgala.functional.rebalance import check_tau
 
 SAME_SET = """
@@ -112,6 +116,22 @@ def check_args(args: argparse.Namespace) -> None:
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
 
 
+def check_scope(cfg: Config, args: argparse.Namespace) -> None:
+    """Find what works for classification alone."""
+    if not is_detection(cfg):
+        return
+    if args.rebalance:
+        raise ValueError(
+            '--rebalance is for classification: it needs a test set whose images are '
+            'shared out evenly among the classes. Test a detector without it.'
+        )
+    if args.out_item == 'pred' and args.out.endswith('.npz'):
+        raise ValueError(
+            '--out of detections takes a .pkl file: they are boxes and masks, not one '
+            'row of scores an image.'
+        )
+
+
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     set_work_dir(cfg, args.config, args.work_dir)
     cfg.load_from = args.checkpoint
@@ -119,17 +139,22 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     if args.amp:
         cfg.test_cfg.fp16 = True
     if args.show or args.show_dir is not None:
-        cfg.default_hooks.visualization.update(
-            enable=True,
-            show=args.show,
-            wait_time=args.wait_time,
-            out_dir=args.show_dir,
-            interval=args.interval,
-        )
+        if is_detection(cfg):
+            show_detections(
+                cfg, args.show, args.show_dir, args.interval, args.wait_time
+            )
+        else:
+            cfg.default_hooks.visualization.update(
+                enable=True,
+                show=args.show,
+                wait_time=args.wait_time,
+                out_dir=args.show_dir,
+                interval=args.interval,
+            )
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
     if args.tta:
-        use_tta(cfg)
+        use_detection_tta(cfg) if is_detection(cfg) else use_tta(cfg)
     if args.rebalance:
         use_rebalancing(cfg, args)
     set_dataloader_defaults(cfg, pin_memory=not args.no_pin_memory)
@@ -197,12 +222,19 @@ def choose_tau(runner: Runner) -> float:
     return tau[0]
 
 
+def dump_type(cfg: Config, path: str) -> str:
+    if is_detection(cfg):
+        return 'mmdet.DumpDetResults'  # masks run-length encoded
+    return 'mmgala.ScoreDump' if path.endswith('.npz') else 'mmengine.DumpResults'
+
+
 def main() -> None:
     args = parse_args()
     with one_line_errors():
         name_unreadable_images()
         check_args(args)
         cfg = load_config(args.config)
+        check_scope(cfg, args)
         checkpoint = read_checkpoint(args.checkpoint)
         merge_args(cfg, args)
         set_launcher(cfg, args.launcher)
@@ -228,8 +260,9 @@ def test(runner: Runner, args: argparse.Namespace) -> None:
             'the whole test set.'
         )
     if args.out and args.out_item == 'pred':
-        dump_type = ScoreDump if args.out.endswith('.npz') else DumpResults
-        dump = dump_type(out_file_path=args.out)
+        dump = METRICS.build(
+            dict(type=dump_type(runner.cfg, args.out), out_file_path=args.out)
+        )
         dump.dataset_meta = runner.test_evaluator.dataset_meta
         runner.test_evaluator.metrics.append(dump)
     metrics = runner.test()

@@ -18,6 +18,7 @@ from mmgala.engine.checkpoint import (
     read_checkpoint,
     read_latest_checkpoint,
 )
+from mmgala.engine.detection_options import is_detection, reduce_statistics
 from mmgala.engine.image_errors import name_unreadable_images
 from mmgala.engine.launch import (
     end_distributed,
@@ -126,6 +127,8 @@ def main() -> None:
         cfg = load_config(args.config)
         merge_args(cfg, args)
         set_launcher(cfg, args.launcher)
+        if is_detection(cfg):
+            reduce_statistics(cfg)
         stages = plan_stages(cfg)
         for stage in stages:  # what is missing shall not show after days
             complete_dataloaders(stage.cfg, args)

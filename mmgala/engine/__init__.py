@@ -3,11 +3,13 @@
 from mmgala.engine.class_counts_hook import ClassCountsHook
 from mmgala.engine.gradient_statistics_hook import GradientStatisticsHook
 from mmgala.engine.load_backbone_hook import LoadBackboneHook
+from mmgala.engine.reduce_statistics_hook import ReduceStatisticsHook
 from mmgala.engine.resume_within_epoch_hook import ResumeWithinEpochHook
 
 __all__ = [
     'ClassCountsHook',
     'GradientStatisticsHook',
     'LoadBackboneHook',
+    'ReduceStatisticsHook',
     'ResumeWithinEpochHook',
 ]

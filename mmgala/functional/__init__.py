@@ -8,6 +8,11 @@ from mmgala.functional.gala import (
     logit_gradient_sums,
     margin_cross_entropy,
 )
+from mmgala.functional.gala_background import (
+    add_foreground_margin,
+    foreground_gradient_sum,
+)
+from mmgala.functional.gala_sigmoid import add_sigmoid_margin, sigmoid_gradient_sums
 from mmgala.functional.gradient_sums import GradientSums, frequency_bins
 from mmgala.functional.longtail import (
     largest_head_count,
@@ -18,7 +23,10 @@ from mmgala.functional.rebalance import log_prior_adjustment, rebalance
 
 __all__ = [
     'GradientSums',
+    'add_foreground_margin',
+    'add_sigmoid_margin',
     'equalization_loss',
+    'foreground_gradient_sum',
     'frequency_bins',
     'gala_loss',
     'gala_margin',
@@ -30,4 +38,5 @@ __all__ = [
     'margin_cross_entropy',
     'rebalance',
     'shot_groups',
+    'sigmoid_gradient_sums',
 ]

@@ -13,3 +13,25 @@ def check_reduction(reduction: str) -> None:
         raise ValueError(
             f'Expected `reduction` to be one of {REDUCTIONS}, but got {reduction!r}.'
         )
+
+
+def check_num_classes(num_classes: int) -> None:
+    """Check the number of classes of a loss.
+
+    Raises:
+        ValueError: if there are fewer than 2.
+    """
+    if num_classes < 2:
+        raise ValueError(
+            f'Expected `num_classes` to be 2 or more, but got {num_classes}.'
+        )
+
+
+def check_eps(eps: float) -> None:
+    r"""Check the :math:`\epsilon` that keeps a logarithm finite.
+
+    Raises:
+        ValueError: if it is not positive.
+    """
+    if eps <= 0:
+        raise ValueError(f'Expected `eps` to be positive, but got {eps}.')

@@ -8,7 +8,7 @@ from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor, nn
 
 from mmgala.functional import equalization_loss
-from mmgala.models.losses.checks import check_reduction
+from mmgala.models.losses.checks import check_num_classes, check_reduction
 from mmgala.registry import MODELS
 
 
@@ -75,10 +75,7 @@ class EqualizationLoss(nn.Module):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        if num_classes < 2:
-            raise ValueError(
-                f'Expected `num_classes` to be 2 or more, but got {num_classes}.'
-            )
+        check_num_classes(num_classes)
         for name, value in (
             ('ignore_prob', ignore_prob),
             ('tail_threshold', tail_threshold),

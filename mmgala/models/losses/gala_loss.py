@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from mmengine.dist import all_reduce, get_world_size
 from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
@@ -15,15 +14,19 @@ from mmgala.functional import (
     margin_cross_entropy,
 )
 from mmgala.functional.checks import check_logits_and_target
-from mmgala.models.float32_buffers import Float32BuffersMixin
-from mmgala.models.losses.checks import check_reduction
+from mmgala.models.losses.checks import (
+    check_eps,
+    check_num_classes,
+    check_reduction,
+)
+from mmgala.models.losses.statistics import GradientStatistics
 from mmgala.registry import MODELS
 
 VARIANTS = ('paper', 'official')
 
 
 @MODELS.register_module()
-class GALALoss(Float32BuffersMixin):
+class GALALoss(GradientStatistics):
     r"""Gradient-aware logit adjustment loss (arXiv 2403.09036).
 
     Cross-entropy on logits that are moved by two statistics of the training so far,
@@ -74,8 +77,6 @@ class GALALoss(Float32BuffersMixin):
         tensor([0.6667, 0.6667, 0.0000])
     """
 
-    pos_grad: Tensor
-    neg_grad: Tensor
     running_sums: Tensor
 
     def __init__(
@@ -88,17 +89,13 @@ class GALALoss(Float32BuffersMixin):
         reduction: str = 'mean',
         loss_weight: float = 1.0,
     ) -> None:
-        super().__init__()
-        if num_classes < 2:
-            raise ValueError(
-                f'Expected `num_classes` to be 2 or more, but got {num_classes}.'
-            )
+        check_num_classes(num_classes)
+        super().__init__(num_classes)
         if variant not in VARIANTS:
             raise ValueError(
                 f'Expected `variant` to be one of {VARIANTS}, but got {variant!r}.'
             )
-        if eps <= 0:
-            raise ValueError(f'Expected `eps` to be positive, but got {eps}.')
+        check_eps(eps)
         check_reduction(reduction)
         self.num_classes = num_classes
         self.lambda_pos = lambda_pos
@@ -107,8 +104,6 @@ class GALALoss(Float32BuffersMixin):
         self.eps = eps
         self.reduction = reduction
         self.loss_weight = loss_weight
-        self.register_buffer('pos_grad', torch.zeros(num_classes))
-        self.register_buffer('neg_grad', torch.zeros(num_classes))
         if variant == 'official':
             self.register_buffer('running_sums', torch.zeros(2, num_classes))
 
@@ -186,21 +181,13 @@ class GALALoss(Float32BuffersMixin):
         loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
         return loss, lambda weight: logit_gradient_sums(adjusted, label, weight)
 
-    @torch.no_grad()
-    def _accumulate(self, pos: Tensor, neg: Tensor, num_samples: int) -> None:
-        """Add a batch's sums, ``(C,)`` each, over all ranks to the statistics."""
-        if get_world_size() > 1 or self.variant == 'official':
-            # One collective, of one shape: labels of another rank may be mixed where
-            # these are not.
-            packed = torch.cat((pos, neg, pos.new_full((1,), num_samples)))
-            all_reduce(packed)
-            pos, neg, batch_size = packed.split((len(pos), len(neg), 1))
+    def _add(self, pos: Tensor, neg: Tensor, num_samples: int | Tensor) -> None:
         if self.variant == 'official':
             # The authors divide by the batch size: the one of all ranks together.
+            batch_size = pos.new_zeros(1) + num_samples
             self.running_sums += torch.stack((pos, neg)) / batch_size.clamp(min=1)
             pos, neg = self.running_sums * (batch_size > 0)  # nothing seen, no step
-        self.pos_grad += pos
-        self.neg_grad += neg
+        super()._add(pos, neg, num_samples)
 
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""

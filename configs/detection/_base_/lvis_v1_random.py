@@ -1,0 +1,6 @@
+# Random sampling: each image once an epoch.
+_base_ = './lvis_v1_sample1e-3.py'
+
+train_dataloader = dict(
+    dataset=dict(_delete_=True, **_base_.train_dataloader.dataset.dataset)
+)

@@ -1,0 +1,6 @@
+"""Detection: the only part that imports MMDetection."""
+
+from mmgala.detection.bbox_loss import GALABBoxLoss
+from mmgala.detection.sigmoid_loss import GALASigmoidLoss
+
+__all__ = ['GALABBoxLoss', 'GALASigmoidLoss']

@@ -1,0 +1,77 @@
+"""What the command-line tools do otherwise for a config of MMDetection's scope."""
+
+from copy import deepcopy
+
+from mmengine.config import Config, ConfigDict
+
+from mmgala.registry import HOOKS
+
+# MMDetection's default, with what is needed to undo a flip.
+META_KEYS = (
+    'img_id',
+    'img_path',
+    'ori_shape',
+    'img_shape',
+    'scale_factor',
+    'flip',
+    'flip_direction',
+)
+
+
+def is_detection(cfg: Config) -> bool:
+    """Whether a config is one of MMDetection's scope."""
+    return cfg.get('default_scope') == 'mmdet'
+
+
+def reduce_statistics(cfg: Config) -> None:
+    """Let the statistics of losses be reduced once a step; see the hook."""
+    from mmgala.engine.reduce_statistics_hook import ReduceStatisticsHook
+
+    hooks = cfg.get('custom_hooks') or []
+    if all(HOOKS.get(h['type']) is not ReduceStatisticsHook for h in hooks):
+        cfg.custom_hooks = [*hooks, dict(type='mmgala.ReduceStatisticsHook')]
+
+
+def show_detections(
+    cfg: Config, show: bool, show_dir: str | None, interval: int, wait_time: float
+) -> None:
+    """Set MMDetection's visualization hook; its arguments are not MMPretrain's.
+
+    Args:
+        cfg: changed in place.
+        show: pictures in a window.
+        show_dir: folder for pictures.
+        interval: a picture of every n-th batch.
+        wait_time: seconds that a window stays.
+    """
+    cfg.default_hooks.visualization.update(
+        draw=True,
+        show=show,
+        wait_time=wait_time,
+        test_out_dir=show_dir,
+        interval=interval,
+    )
+
+
+def use_detection_tta(cfg: Config) -> None:
+    """Test-time augmentation: as the config says, or the image and its mirror image.
+
+    Args:
+        cfg: changed in place.
+    """
+    cfg.setdefault(
+        'tta_model',
+        dict(
+            type='DetTTAModel',
+            tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100),
+        ),
+    )
+    dataset = cfg.test_dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    flips = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
+    pack = dict(type='PackDetInputs', meta_keys=META_KEYS)
+    augment = dict(type='TestTimeAug', transforms=[flips, [pack]])
+    cfg.setdefault('tta_pipeline', [*deepcopy(dataset.pipeline[:-1]), augment])
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    dataset.pipeline = cfg.tta_pipeline

@@ -1,0 +1,135 @@
+r"""GALA for one sigmoid per class, as in one-stage and query detectors.
+
+This project's extension of arXiv 2403.09036, which is about softmax.
+
+With one sigmoid a class, :math:`l_i = \sum_j \mathrm{BCE}(\sigma(z_{ij}), t_{ij})`, the
+logit gradient is :math:`\sigma(z_{ij}) - t_{ij}`. A sample of class :math:`k` therefore
+gives its own class vector a positive gradient of magnitude :math:`1 - \sigma(z_{ik})`
+and all others negative gradients that sum to :math:`\sum_{j \ne k} \sigma(z_{ij})`:
+
+.. math::
+    \theta_j = \sum_{i: y_i = j} (1 - \sigma(\hat z_{ij})), \qquad
+    \phi_k = \sum_{i: y_i = k} \; \sum_{j \ne k} \sigma(\hat z_{ij}).
+
+In a softmax both are equal, since a row's gradients sum to zero. Here nothing ties
+them: a detector that is silent everywhere has a large :math:`\theta` and no
+:math:`\phi`. A margin on a negative multiplies its odds,
+
+.. math::
+    \frac{\hat p_{ij}}{1 - \hat p_{ij}} = e^{z_{ij}} \,
+    \frac{(\theta_j + \epsilon)^{\lambda_+}}{(\phi_k + \epsilon)^{\lambda_-}},
+
+so that, where probabilities are small, class vector :math:`j` receives negative
+gradient in proportion to its positive gradient, and class :math:`k` gives it in inverse
+proportion to what it has given: the paper's two aims. The label's own logit has no
+margin.
+"""
+
+import torch
+from torch import Tensor
+
+BACKGROUNDS = ('exclude', 'theta')
+
+
+def add_sigmoid_margin(
+    logits: Tensor,
+    target: Tensor,
+    pos_grad: Tensor,
+    neg_grad: Tensor,
+    lambda_pos: float = 1.0,
+    lambda_neg: float = 1.0,
+    eps: float = 1e-3,
+    background: str = 'exclude',
+) -> Tensor:
+    r"""Logits with GALA's margins on the negatives of foreground samples.
+
+    .. math::
+        \hat z_{ij} = z_{ij} + \lambda_+ \log(\theta_j + \epsilon)
+            - \lambda_- \log(\phi_k + \epsilon) \qquad (k = y_i < C,\; j \ne k)
+
+    Samples of background have no :math:`\phi`. With ``background='exclude'`` they have
+    no margin at all. With ``'theta'`` they have the part of :math:`\theta`, about its
+    mean over the classes, since a sigmoid does not ignore what all logits have in
+    common:
+
+    .. math::
+        \hat z_{ij} = z_{ij} + \lambda_+ \Bigl(\log(\theta_j + \epsilon)
+            - \frac{1}{C} \sum_c \log(\theta_c + \epsilon)\Bigr) \qquad (y_i = C)
+
+    Only rows of foreground are touched with ``'exclude'``: of all anchors they are few.
+
+    Args:
+        logits: ``(N, C)``.
+        target: class indices ``(N,)``, C for background.
+        pos_grad: :math:`\theta`, ``(C,)``.
+        neg_grad: :math:`\phi`, ``(C,)``.
+        lambda_pos: :math:`\lambda_+`.
+        lambda_neg: :math:`\lambda_-`.
+        eps: :math:`\epsilon`.
+        background: ``'exclude'`` or ``'theta'``.
+
+    Returns:
+        :math:`\hat z`, ``(N, C)``, float32 or wider.
+
+    Examples:
+        >>> theta, phi = torch.tensor([9.999, 0.999]), torch.tensor([0.999, 0.999])
+        >>> add_sigmoid_margin(torch.zeros(2, 2), torch.tensor([1, 2]), theta, phi)
+        tensor([[2.3026, 0.0000],
+                [0.0000, 0.0000]])
+    """
+    log_pos = lambda_pos * torch.log(pos_grad + eps)
+    log_neg = lambda_neg * torch.log(neg_grad + eps)
+    rows, label = _foreground(target, logits.shape[1])
+    margin = (log_pos - log_neg[label][:, None]).scatter(1, label[:, None], 0.0)
+    dtype = torch.promote_types(logits.dtype, margin.dtype)
+    adjusted = logits.to(dtype)
+    if background == 'theta':
+        shared = (log_pos - log_pos.mean()).to(dtype)
+        adjusted = adjusted + shared
+        margin = margin - shared
+    return adjusted.index_add(0, rows, margin.to(dtype))
+
+
+@torch.no_grad()
+def sigmoid_gradient_sums(
+    adjusted_logits: Tensor, target: Tensor, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    r"""Magnitude of the logit gradients of foreground samples, summed per class.
+
+    .. math::
+        \theta_k \mathrel{+}= \sum_{i: y_i = k} w_{ik} (1 - \sigma(\hat z_{ik})), \qquad
+        \phi_k \mathrel{+}= \sum_{i: y_i = k} \sum_{j \ne k}
+            w_{ij} \sigma(\hat z_{ij})
+
+    Args:
+        adjusted_logits: logits with the margin added, ``(N, C)``.
+        target: class indices ``(N,)``, C for background.
+        weight: a sample counts this often, ``(N,)``, or each of its logits does,
+            ``(N, C)``. Defaults to 1.
+
+    Returns:
+        ``(pos, neg)``, each ``(C,)`` float32. Samples with logits that are not numbers
+        add nothing.
+
+    Examples:
+        >>> sigmoid_gradient_sums(torch.zeros(2, 3), torch.tensor([1, 3]))
+        (tensor([0.0000, 0.5000, 0.0000]), tensor([0., 1., 0.]))
+    """
+    num_classes = adjusted_logits.shape[1]
+    rows, label = _foreground(target, num_classes)
+    probs = adjusted_logits[rows].float().sigmoid()
+    own = torch.zeros_like(probs).scatter_(1, label[:, None], 1.0)
+    grad = (probs - own).abs()
+    grad = torch.where(grad.isfinite().all(dim=1, keepdim=True), grad, 0.0)
+    if weight is not None:
+        grad = grad * (weight if weight.ndim == 2 else weight[:, None])[rows]
+    zeros = grad.new_zeros(num_classes)
+    pos = zeros.index_add(0, label, (grad * own).sum(dim=1))
+    neg = zeros.index_add(0, label, (grad * (1 - own)).sum(dim=1))
+    return pos, neg
+
+
+def _foreground(target: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Rows of foreground, and their class indices."""
+    rows = (target < num_classes).nonzero().squeeze(1)
+    return rows, target[rows]

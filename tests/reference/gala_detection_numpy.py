@@ -1,0 +1,142 @@
+"""GALA of detectors in float64 NumPy, one loop an index, from the formulas alone.
+
+It shares nothing with the package. Label C is background.
+"""
+
+import math
+
+import numpy as np
+
+from tests.reference.gala_numpy import softmax
+
+
+def sigmoid(z):
+    return 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
+
+
+class Detector:
+    """Statistics over a training; ``step`` takes one batch of all ranks."""
+
+    def __init__(self, num_classes, lambda_pos=1.0, lambda_neg=1.0, eps=1e-3):
+        self.theta = np.zeros(num_classes)
+        self.phi = np.zeros(num_classes)
+        self.lambdas = lambda_pos, lambda_neg
+        self.eps = eps
+
+    def margin(self, j, k):
+        """On the logit of class j, of a sample of class k."""
+        lambda_pos, lambda_neg = self.lambdas
+        if j == k:
+            return 0.0
+        return lambda_pos * math.log(self.theta[j] + self.eps) - (
+            lambda_neg * math.log(self.phi[k] + self.eps)
+        )
+
+    def step(self, logits, labels, weights=None):
+        """Loss and gradient of each sample; then the statistics grow."""
+        weights = np.ones(len(labels)) if weights is None else np.asarray(weights)
+        losses, gradients, theta, phi = self.evaluate(
+            np.asarray(logits), labels, weights
+        )
+        self.theta += theta
+        self.phi += phi
+        return losses, gradients
+
+
+class Exclude(Detector):
+    """One softmax over C + 1; background has no margin."""
+
+    def evaluate(self, logits, labels, weights):
+        num_classes = len(self.theta)
+        adjusted = logits.astype(float).copy()
+        for i, k in enumerate(labels):
+            if k < num_classes:
+                for j in range(num_classes):
+                    adjusted[i, j] += self.margin(j, k)
+        probs = softmax(adjusted)
+        losses, gradients = np.zeros(len(labels)), probs.copy()
+        theta, phi = np.zeros(num_classes), np.zeros(num_classes)
+        for i, k in enumerate(labels):
+            losses[i] = -math.log(probs[i, k])
+            gradients[i, k] -= 1
+            if k == num_classes:
+                continue
+            for j in range(num_classes):
+                if j != k:
+                    theta[k] += weights[i] * probs[i, j]
+                    phi[k] += weights[i] * probs[i, j]
+        return losses, gradients, theta, phi
+
+
+class Objectness(Detector):
+    """Softmax over C for foreground, and a pair of foreground and background."""
+
+    def evaluate(self, logits, labels, weights):
+        num_classes = len(self.theta)
+        classes, pair = logits[:, :num_classes], softmax(logits[:, num_classes:])
+        losses, gradients = np.zeros((len(labels), 2)), np.zeros(logits.shape)
+        theta, phi = np.zeros(num_classes), np.zeros(num_classes)
+        for i, k in enumerate(labels):
+            own = int(k == num_classes)
+            losses[i, 0] = -math.log(pair[i, own])
+            gradients[i, num_classes:] = pair[i]
+            gradients[i, num_classes + own] -= 1
+            if k == num_classes:
+                continue
+            row = [classes[i, j] + self.margin(j, k) for j in range(num_classes)]
+            probs = softmax(np.array([row]))[0]
+            losses[i, 1] = -math.log(probs[k])
+            gradients[i, :num_classes] = probs
+            gradients[i, k] -= 1
+            theta[k] += weights[i] * (1 - probs[k])
+            for j in range(num_classes):
+                if j != k:
+                    phi[k] += weights[i] * probs[j]
+        return losses, gradients, theta, phi
+
+
+class Sigmoid(Detector):
+    """A sigmoid a class; ``background`` tells the margin of background samples."""
+
+    def __init__(
+        self, num_classes, background='exclude', gamma=0.0, alpha=None, **kwargs
+    ):
+        super().__init__(num_classes, **kwargs)
+        self.background = background
+        self.gamma, self.alpha = gamma, alpha
+
+    def shared(self, j):
+        """Margin of background on class j: its theta about the mean."""
+        if self.background == 'exclude':
+            return 0.0
+        logs = [math.log(theta + self.eps) for theta in self.theta]
+        return self.lambdas[0] * (logs[j] - sum(logs) / len(logs))
+
+    def evaluate(self, logits, labels, weights):
+        num_classes = len(self.theta)
+        losses, adjusted = np.zeros(logits.shape), np.zeros(logits.shape)
+        theta, phi = np.zeros(num_classes), np.zeros(num_classes)
+        for i, k in enumerate(labels):
+            for j in range(num_classes):
+                background = k == num_classes
+                margin = self.shared(j) if background else self.margin(j, k)
+                adjusted[i, j] = logits[i, j] + margin
+                p = sigmoid(adjusted[i, j])
+                losses[i, j] = self.focal(adjusted[i, j], j == k)
+                weight = weights[i] if weights.ndim == 1 else weights[i, j]
+                if j == k:
+                    theta[k] += weight * (1 - p)
+                elif not background:
+                    phi[k] += weight * p
+        return losses, adjusted, theta, phi
+
+    def focal(self, z, positive):
+        """Focal loss of one logit (Lin et al., equation 5)."""
+        z = z if positive else -z
+        p = sigmoid(z)
+        if self.alpha is None:
+            alpha = 1.0
+        else:
+            alpha = self.alpha if positive else 1 - self.alpha
+        log_p = -math.log1p(math.exp(-z)) if z > -700 else z
+        return -alpha * (1 - p) ** self.gamma * log_p
