@@ -1,7 +1,8 @@
 """Files that ``GradientStatisticsHook`` leaves in a work dir: one a period, no pickle.
 
 Each ``<work dir>/gradient_statistics/epoch_<n>.npz`` (``iter_<n>.npz`` of
-iteration-based trainings) holds
+iteration-based trainings) holds, or each ``gradient_statistics/<loss>/epoch_<n>.npz``
+where several losses were watched,
 
 * ``unit``, ``number``: ``'epoch'`` and n; ``class_names``, ``class_counts`` ``(C,)``:
   training samples; ``limits``: classes with more than the first are many-shot, with
@@ -13,7 +14,6 @@ iteration-based trainings) holds
 """
 
 import os
-import re
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -23,8 +23,7 @@ from typing import Any
 
 import numpy as np
 
-FOLDER = 'gradient_statistics'
-UNITS = ('epoch', 'iter')
+from mmgala.analysis.gradient_paths import FOLDER, loss_folders, record_paths
 
 
 @dataclass(frozen=True)
@@ -196,32 +195,28 @@ def record_number(path: Path) -> int:
     return int(path.stem.rpartition('_')[2])
 
 
-def record_paths(work_dir: str | Path) -> list[Path]:
-    """Files of a work dir in the order of the training."""
-    numbered = []
-    for path in Path(work_dir, FOLDER).glob('*.npz'):
-        match = re.fullmatch(r'(epoch|iter)_(\d+)', path.stem)
-        if match:
-            numbered.append((UNITS.index(match[1]), int(match[2]), path))
-    return [path for _, _, path in sorted(numbered)]
-
-
 def read_gradient_run(work_dir: str | Path) -> list[GradientRecord]:
     """Read the records of one training, in its order.
 
     Args:
-        work_dir: of the training.
+        work_dir: of the training, or of one loss of several; see :func:`record_paths`.
 
     Returns:
         At least one record; all of one unit and of the same classes.
 
     Raises:
         FileNotFoundError: if the work dir or its statistics are missing.
-        ValueError: if a file cannot be read, or files are of different trainings.
+        ValueError: if a file cannot be read, or files are of different trainings or
+            losses.
     """
     if not Path(work_dir).is_dir():
         raise FileNotFoundError(f'Work dir {work_dir} does not exist.')
     paths = record_paths(work_dir)
+    if not paths and loss_folders(work_dir):
+        raise ValueError(
+            f'{work_dir} holds gradient statistics of several losses: name one, such '
+            f'as {loss_folders(work_dir)[0]}.'
+        )
     if not paths:
         raise FileNotFoundError(
             f'{work_dir} holds no gradient statistics ({FOLDER}/epoch_*.npz): train '

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mmgala.analysis.gradient_files import record_paths
+from mmgala.analysis.gradient_paths import is_loss_folder, record_paths
 from mmgala.analysis.predictions import describe_classes
 from mmgala.analysis.run_files import (
     HOOK,
@@ -62,7 +62,8 @@ def read_run(
 
     Args:
         work_dir: that holds ``gradient_statistics/*.npz``, ``predictions.npz`` and
-            ``class_vectors.json``, or some of these.
+            ``class_vectors.json``, or some of these; or the folder of one loss of
+            several within ``gradient_statistics``.
         name: of the run.
         limits: ``(many, few)``, between the shot groups.
         tau: strength of re-balancing, chosen on validation data.
@@ -101,7 +102,7 @@ def read_run(
         missing=[
             f'{name} has no {title}: {commands[part]}'
             for part, title in TITLES.items()
-            if part not in parts
+            if part not in parts and not is_loss_folder(folder)
         ],
         **{part: found.content for part, found in parts.items()},
     )

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import ConcatDataset, RepeatDataset
 
+from mmgala.datasets.instance_counts import holds_instances, instance_labels
+
 
 def dataset_labels(dataset: Any) -> np.ndarray:
     """Label of each sample of a single-label data set.
@@ -72,10 +74,14 @@ def _labels_from_cat_ids(dataset: Any) -> np.ndarray:
 
 
 def count_classes(dataset: Any, num_classes: int | None = None) -> list[int]:
-    """Samples per class, with every label checked.
+    """Samples per class, with every label checked; of detection data sets, instances.
+
+    A sample counts as often as an epoch shows it under ``RepeatDataset`` or
+    ``ClassBalancedDataset``.
 
     Args:
-        dataset: see :func:`dataset_labels`.
+        dataset: see :func:`dataset_labels`; or a detection data set, see
+            :func:`mmgala.datasets.instance_counts.instance_labels`.
         num_classes: C. Defaults to the number of ``metainfo['classes']``, or else to
             the largest label plus one.
 
@@ -85,23 +91,41 @@ def count_classes(dataset: Any, num_classes: int | None = None) -> list[int]:
     Raises:
         ValueError: if a label is negative or not below ``num_classes``.
     """
-    labels = dataset_labels(dataset)
+    labels, sample, what = _labels_and_samples(dataset)
     if num_classes is None:
-        metainfo = getattr(dataset, 'metainfo', None) or {}
-        num_classes = len(metainfo.get('classes') or ()) or None
+        num_classes = len(class_names(dataset)) or None
     bad = labels < 0
     if num_classes is not None:
         bad |= labels >= num_classes
     if bad.any():
-        index = int(bad.argmax())
+        first = int(bad.argmax())
+        index = int(sample[first])
         limit = f'{num_classes - 1}' if num_classes else 'the number of classes'
         raise ValueError(
             f'Expected labels between 0 and {limit}, but sample {index} of '
-            f'{type(dataset).__name__} has label {labels[index]}'
-            f'{_where(dataset, index)} ({int(bad.sum())} such samples). Check the '
+            f'{type(dataset).__name__} has label {labels[first]}'
+            f'{_where(dataset, index)} ({int(bad.sum())} such {what}). Check the '
             'annotations, or `num_classes` and `classes` in the config.'
         )
     return np.bincount(labels, minlength=num_classes or 0).tolist()
+
+
+def class_names(dataset: Any) -> tuple[str, ...]:
+    """Names in a data set's ``metainfo['classes']``, if there are any."""
+    metainfo = getattr(dataset, 'metainfo', None) or {}
+    if isinstance(metainfo, list):  # MMDetection's ConcatDataset has one of each part
+        metainfo = metainfo[0]
+    return tuple(map(str, metainfo.get('classes') or ()))
+
+
+def _labels_and_samples(dataset: Any) -> tuple[np.ndarray, np.ndarray, str]:
+    """Labels, the sample that each is of, and what they are labels of."""
+    if not holds_instances(dataset):
+        labels = dataset_labels(dataset)
+        return labels, np.arange(len(labels)), 'samples'
+    of_each = instance_labels(dataset)
+    sample = np.repeat(np.arange(len(of_each)), list(map(len, of_each)))
+    return np.concatenate(of_each), sample, 'instances'
 
 
 def _where(dataset: Any, index: int) -> str:

@@ -21,6 +21,9 @@ class ClassCountsHook(Hook):
     * metrics find them in ``dataset_meta['class_counts']``, in validation as in a
       test from a checkpoint alone; they go before counts that a test set brings.
 
+    Of detection data sets, instances are counted; see
+    :func:`mmgala.datasets.count_classes`.
+
     Raises:
         ValueError: if a training label is out of range.
     """

@@ -1,9 +1,10 @@
 """Gradient sums of a training in progress, over all its ranks."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, get_world_size
+from mmengine.dist import all_reduce_params
 from torch import Tensor
 
 from mmgala.functional import GradientSums, frequency_bins, shot_groups
@@ -38,7 +39,7 @@ class GradientAccumulator:
         # This rank's sums since the last step, and those of all ranks since the last
         # fold. Then of the period, and of finished ones: float32 would round off what
         # comes last in a long training.
-        self._pending = GradientSums.zeros(*size, device=device)
+        self.pending = GradientSums.zeros(*size, device=device)
         self._current = GradientSums.zeros(*size, device=device)
         self._size = size
         self._period = self._zeros()
@@ -59,14 +60,12 @@ class GradientAccumulator:
                 f'The loss gets logits of {grad.shape[1]} classes, but the training '
                 f'set has {num_classes}: set num_classes of the head to that number.'
             )
-        self._pending.add(grad, target, self._group, self._bins)
+        self.pending.add(grad, target, self._group, self._bins)
 
     def finish_step(self) -> None:
-        """Sum what was added over the ranks; each of them has to take part."""
-        if get_world_size() > 1:
-            all_reduce(self._pending.flat)
-        self._current.flat.add_(self._pending.flat)
-        self._pending.flat.zero_()
+        """Count what was added since the last step; see :func:`sum_over_ranks`."""
+        self._current.flat.add_(self.pending.flat)
+        self.pending.flat.zero_()
 
     def fold(self) -> None:
         """Make the current sums part of the period for good."""
@@ -102,3 +101,12 @@ class GradientAccumulator:
 
     def _saved(self) -> dict[str, GradientSums]:
         return dict(current=self._current, period=self._period, finished=self._finished)
+
+
+def sum_over_ranks(accumulators: Iterable[GradientAccumulator]) -> None:
+    """Sum what was added in a step over the ranks, each of which has to take part.
+
+    It is one reduction, also of several accumulators, and comes before their
+    :meth:`GradientAccumulator.finish_step`.
+    """
+    all_reduce_params([sums.pending.flat for sums in accumulators])

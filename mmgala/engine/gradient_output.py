@@ -18,6 +18,7 @@ from mmgala.analysis import (
     summarise_gradients,
     write_record,
 )
+from mmgala.analysis.gradient_paths import loss_folders
 from mmgala.functional import GradientSums
 from mmgala.visualization import draw_gradient_ratio, figure_to_image
 
@@ -49,25 +50,33 @@ def make_record(
     return GradientRecord(*when, tuple(class_names), class_counts, limits, bins, *sums)
 
 
-def write_outputs(runner: Runner, record: GradientRecord, draw: bool) -> None:
+def write_outputs(
+    runner: Runner, record: GradientRecord, draw: bool, loss: str = ''
+) -> None:
     """Write file and scalars of a record, and a picture; what fails costs a warning.
 
     Args:
         runner: of the training.
         record: of a period.
         draw: also write the picture.
+        loss: name of the loss, where several are watched.
     """
     summary = summarise_gradients(record)
-    scalars = {f'gradients/{k}': v for k, v in summary.items() if v is not None}
+    scalars = {
+        '/'.join(filter(None, ('gradients', loss, name))): value
+        for name, value in summary.items()
+        if value is not None
+    }
     when = f'{record.unit} {record.number}'
+    picture = f'gradient_ratio_{loss}' if loss else 'gradient_ratio'
 
     def write_picture() -> None:
         run = {when: describe_gradients([record])}
         image = figure_to_image(draw_gradient_ratio(record.class_counts, run))
-        runner.visualizer.add_image('gradient_ratio', image, step=record.number)
+        runner.visualizer.add_image(picture, image, step=record.number)
 
     outputs: dict[str, Callable[[], Any]] = {
-        'file': lambda: write_record(record, Path(runner.work_dir) / FOLDER),
+        'file': lambda: write_record(record, Path(runner.work_dir) / FOLDER / loss),
         'scalars': lambda: runner.visualizer.add_scalars(scalars, step=record.number),
     }
     if draw:
@@ -77,8 +86,9 @@ def write_outputs(runner: Runner, record: GradientRecord, draw: bool) -> None:
             write()
         except Exception as error:  # of whatever backend: the training goes on
             runner.logger.warning(
-                f'The {what} of the gradient statistics of {when} could not be '
-                f'written, and the training goes on without: {error}'
+                f'The {what} of the gradient statistics of {when} could not be written'
+                f'{f" ({loss})" if loss else ""}, and the training goes on without: '
+                f'{error}'
             )
 
 
@@ -89,15 +99,21 @@ def set_old_files_aside(runner: Runner, done: int) -> None:
         runner: of the training.
         done: epochs, or iterations, that are done when it starts.
     """
-    old = [path for path in record_paths(runner.work_dir) if record_number(path) > done]
+    folder = Path(runner.work_dir) / FOLDER
+    old = [
+        path
+        for run in (runner.work_dir, *loss_folders(runner.work_dir))
+        for path in record_paths(run)
+        if record_number(path) > done
+    ]
     if not old:
         return
-    folder = Path(runner.work_dir) / FOLDER
     aside = folder.with_name(f'{FOLDER}_before_{runner.timestamp}')
     try:
-        aside.mkdir(exist_ok=True)
         for path in old:
-            path.rename(aside / path.name)
+            new = aside / path.relative_to(folder)
+            new.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(new)
         runner.logger.info(f'Gradient statistics of an earlier run are in {aside}.')
     except OSError as error:
         runner.logger.warning(

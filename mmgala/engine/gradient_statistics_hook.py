@@ -1,5 +1,6 @@
 """Record which class vectors are pulled and pushed in training, and by whom."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,13 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
 from mmgala.datasets import count_classes
+from mmgala.datasets.instance_counts import holds_instances
+from mmgala.datasets.labels import class_names
 from mmgala.engine.checkpoint import unwrap_model
-from mmgala.engine.gradient_accumulator import GradientAccumulator
-from mmgala.engine.loss_observer import LossObserver
+from mmgala.engine.find_losses import check_num_classes, find_losses
+from mmgala.engine.gradient_accumulator import GradientAccumulator, sum_over_ranks
 from mmgala.engine.resume_within_epoch_hook import ResumeWithinEpochHook
+from mmgala.engine.watched_loss import WatchedLoss, restore, state_of
 from mmgala.functional import shot_groups
 from mmgala.registry import HOOKS
 
@@ -37,6 +41,12 @@ class GradientStatisticsHook(Hook):
     not change it (:class:`mmgala.engine.loss_observer.LossObserver`). The training
     is the same, to the last bit, as without the hook.
 
+    In MMDetection's trainings it watches the ``loss_cls`` of every bbox head, each
+    stage of a cascade by itself, or of a one-stage or query head. Sums are over samples
+    of the foreground and the C classes: background, which pushes all class vectors,
+    is no class, and what it gives is left out of every sum. Training samples of a class
+    are its instances, as often as an epoch shows them.
+
     After each period it writes
 
     * ``<work dir>/gradient_statistics/epoch_<n>.npz``, for
@@ -45,15 +55,19 @@ class GradientStatisticsHook(Hook):
       MLflow; see :func:`mmgala.analysis.summarise_gradients`;
     * every ``draw_interval`` periods a picture, likewise.
 
+    Several losses have a folder ``gradient_statistics/<loss>`` each, scalars
+    ``gradients/<loss>/...`` and pictures of their own.
+
     A file or picture that cannot be written costs a warning, never the training.
 
     A step costs a few passes over the ``(N, C)`` gradient. With several ranks all of
-    them reduce ``7 C + B * B`` numbers in every step, so that a checkpoint, which one
-    rank saves, never holds one rank's share.
+    them reduce ``7 C + B * B`` numbers of each loss, at once, in every step, so that a
+    checkpoint, which one rank saves, never holds one rank's share.
 
     Args:
-        loss_module: name of the loss in the model, such as ``'head.loss_module'``.
-            Defaults to the model's only module of the name ``loss_module``.
+        loss_module: name of the loss in the model, such as ``'head.loss_module'``, or
+            a list of names. Defaults to the model's only module of the name
+            ``loss_module``, or else to every ``loss_cls`` outside of an ``rpn_head``.
         interval: a period, in epochs; in iterations where the training counts in
             these. Defaults to 1 epoch, or to the loop's ``val_interval`` iterations.
         matrix: also sum negative gradient by receiving and giving class, ``(B, B)``.
@@ -65,13 +79,14 @@ class GradientStatisticsHook(Hook):
 
     Raises:
         TypeError: before the training if the training set does not tell its labels.
-        ValueError: before the training if the loss is not found, or one of several;
-            in the first step if logits and training set disagree about the classes.
+        ValueError: before the training if the loss is not found, or one of several
+            ``loss_module``, or if a detection head and the training set disagree about
+            the number of classes; in the first step if logits do.
     """
 
     def __init__(
         self,
-        loss_module: str | None = None,
+        loss_module: str | Sequence[str] | None = None,
         interval: int | None = None,
         matrix: bool = False,
         max_bins: int = 200,
@@ -95,24 +110,19 @@ class GradientStatisticsHook(Hook):
         self.draw_interval = draw_interval
         self.limits = (many, few)
         self._saved: dict[str, Any] | None = None
+        self._losses: list[WatchedLoss] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Find the loss, count the classes, and go on where a checkpoint stopped."""
+        """Find the losses, count the classes, and go on where a checkpoint stopped."""
         model = unwrap_model(runner.model)
-        name, module = find_loss(model, self.loss_module)
+        losses = find_losses(model, self.loss_module)
         dataset = runner.train_dataloader.dataset
         head = getattr(model, 'head', None)
         counts = count_classes(dataset, getattr(head, 'num_classes', None))
         self._counts = np.array(counts)
-        names = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
+        names = class_names(dataset)
         known = len(names) == len(counts)
-        self._names = tuple(map(str, names if known else range(len(counts))))
-        self._sums = GradientAccumulator(
-            torch.tensor(counts),
-            self.limits,
-            self.max_bins,
-            next(model.parameters()).device,
-        )
+        self._names = names if known else tuple(map(str, range(len(counts))))
         self._by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         self._interval = self.interval or (
             1 if self._by_epoch else runner.train_loop.val_interval
@@ -121,26 +131,38 @@ class GradientStatisticsHook(Hook):
         from mmgala.engine import gradient_output
 
         self._output = gradient_output
+        detection = holds_instances(dataset)
+        if detection:
+            check_num_classes(model, list(losses), len(counts))
+        self._losses = self._watch(model, losses, len(counts) if detection else None)
         if runner.iter > 0:  # load_from alone brings weights, no statistics
             self._restore(runner)
         if is_main_process():
             done = runner.epoch if self._by_epoch else runner.iter
             self._output.set_old_files_aside(runner, done)
         self._unfinished = False
-        self._loss_name = name
-        self._observer = LossObserver(module, self._sums.add)
-        runner.logger.info(f'Gradient statistics of {name} are recorded.')
+        runner.logger.info(f'Gradient statistics of {", ".join(losses)} are recorded.')
+
+    def _watch(
+        self, model: nn.Module, losses: dict[str, nn.Module], num_classes: int | None
+    ) -> list[WatchedLoss]:
+        device = next(model.parameters()).device
+        counts = torch.from_numpy(self._counts)
+        return [
+            WatchedLoss(
+                name,
+                module,
+                GradientAccumulator(counts, self.limits, self.max_bins, device),
+                num_classes,
+                alone=len(losses) == 1,
+            )
+            for name, module in losses.items()
+        ]
 
     def _restore(self, runner: Runner) -> None:
-        state = self._saved
-        if state is None or not self._sums.load_state_dict(state):
-            why = (
-                'holds none'
-                if state is None
-                else 'holds those of other classes, shot groups or another matrix'
-            )
+        for reason in restore(self._losses, self._saved):
             runner.logger.warning(
-                f'The checkpoint {why}: gradient statistics begin at iteration '
+                f'The checkpoint {reason}: gradient statistics begin at iteration '
                 f'{runner.iter + 1}.'
             )
 
@@ -151,7 +173,8 @@ class GradientStatisticsHook(Hook):
             for hook in runner.hooks
         )
         if self._by_epoch and not goes_on:
-            self._sums.drop_current()
+            for loss in self._losses:
+                loss.sums.drop_current()
 
     def after_train_iter(
         self,
@@ -161,7 +184,9 @@ class GradientStatisticsHook(Hook):
         outputs: dict | None = None,
     ) -> None:
         """Sum over the ranks."""
-        self._sums.finish_step()
+        sum_over_ranks(loss.sums for loss in self._losses)
+        for loss in self._losses:
+            loss.sums.finish_step()
         self._unfinished = True
         if not self._by_epoch and (
             self.every_n_train_iters(runner, self._interval)
@@ -173,74 +198,46 @@ class GradientStatisticsHook(Hook):
         """End a period that counts in epochs."""
         if not self._by_epoch:
             return
-        self._sums.fold()
+        for loss in self._losses:
+            loss.sums.fold()
         if self.every_n_epochs(runner, self._interval) or self.is_last_train_epoch(
             runner
         ):
             self._finish_period(runner, 'epoch', runner.epoch + 1)
 
     def after_train(self, runner: Runner) -> None:
-        """Leave the loss as it was, and nothing of a training that ended early."""
-        self._observer.remove()
+        """Leave the losses as they were, and nothing of a training that ended early."""
+        for loss in self._losses:
+            loss.remove()
         if self._unfinished:
             unit = 'epoch' if self._by_epoch else 'iter'
             self._finish_period(runner, unit, getattr(runner, unit))
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save the sums."""
-        if hasattr(self, '_sums'):  # else nothing was trained
-            checkpoint[KEY] = self._sums.state_dict()
+        if self._losses:  # else nothing was trained
+            checkpoint[KEY] = state_of(self._losses)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Read the sums, which count if the training is resumed from here."""
         self._saved = checkpoint.get(KEY)
 
     def _finish_period(self, runner: Runner, unit: str, number: int) -> None:
-        period, total = self._sums.finish_period()
         self._unfinished = False
-        if not is_main_process():
-            return
-        if not period.samples.any():
-            runner.logger.warning(
-                f'{self._loss_name} sent back no finite gradient until {unit} '
-                f'{number}: if the head computes its loss elsewhere, name that module '
-                'with GradientStatisticsHook(loss_module=...).'
-            )
-        record = self._output.make_record(
-            (unit, number), self._names, self._counts, self.limits, self._sums.bins,
-            period, total,
-        )  # fmt: skip
         drawn_every = self.draw_interval * self._interval
         draw = bool(drawn_every) and number % drawn_every == 0
-        self._output.write_outputs(runner, record, draw)
-
-
-def find_loss(model: nn.Module, name: str | None) -> tuple[str, nn.Module]:
-    """The loss to watch, and its name in the model.
-
-    Args:
-        model: without wrappers.
-        name: of the loss; ``None`` for the only module called ``loss_module``.
-
-    Raises:
-        ValueError: if there is none of that name, or several to choose from.
-    """
-    modules = dict(model.named_modules())
-    if name is not None:
-        found = [name] if name in modules else []
-    else:
-        found = [n for n in modules if n.rpartition('.')[2] == 'loss_module']
-    if len(found) == 1:
-        return found[0], modules[found[0]]
-    wanted = 'loss_module' if name is None else repr(name)
-    choice = found or [
-        n for n, m in modules.items() if 'loss' in f'{n}{type(m).__name__}'.lower()
-    ]
-    raise ValueError(
-        f'GradientStatisticsHook found {len(found) or "no"} modules {wanted} in '
-        f'{type(model).__name__}. Name the one that is called with the logits: '
-        f"GradientStatisticsHook(loss_module='...'), one of {choice}."
-        if choice
-        else f'GradientStatisticsHook found no loss in {type(model).__name__}: the '
-        'loss has to be a module that the head calls with logits and target.'
-    )
+        for loss in self._losses:
+            period, total = loss.sums.finish_period()
+            if not is_main_process():
+                continue
+            if not period.samples.any():
+                runner.logger.warning(
+                    f'{loss.name} sent back no finite gradient until {unit} {number}: '
+                    'if the head computes its loss elsewhere, name that module with '
+                    'GradientStatisticsHook(loss_module=...).'
+                )
+            record = self._output.make_record(
+                (unit, number), self._names, self._counts, self.limits, loss.sums.bins,
+                period, total,
+            )  # fmt: skip
+            self._output.write_outputs(runner, record, draw, loss.folder)

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmgala.engine.foreground import check_width, without_background
+
 
 class LossObserver:
     r"""Watch a loss module; whatever head calls it, and whatever it computes.
@@ -29,10 +31,16 @@ class LossObserver:
     The logits are those that the loss is given: with the margin and scale of an
     ArcFace head, without the margins that a loss like GALA adds inside.
 
+    Detection heads also show the loss background: samples whose label is C, and a
+    logit or two behind those of the classes. With ``num_classes`` neither is received.
+    Of a dictionary of losses, as MMDetection's ``SeesawLoss`` gives it,
+    ``loss_cls_classes`` is looked at. A sample of weight 0 is received as of class -1.
+
     Args:
         module: the loss module.
         receive: called with ``(gradient (N, C), target)`` in each backward pass, once
             for each call of the module that took part in it.
+        num_classes: C of a detection head; of others, ``None``.
 
     Raises:
         ValueError: if its ``forward`` does not name logits and target; during training,
@@ -41,9 +49,13 @@ class LossObserver:
     """
 
     def __init__(
-        self, module: nn.Module, receive: Callable[[Tensor, Tensor], None]
+        self,
+        module: nn.Module,
+        receive: Callable[[Tensor, Tensor], None],
+        num_classes: int | None = None,
     ) -> None:
         self._receive = receive
+        self._num_classes = num_classes
         self._signature = inspect.signature(module.forward)
         first = [p.kind for p in self._signature.parameters.values()][:2]
         if len(first) < 2 or not set(first) <= _NAMED:
@@ -85,23 +97,38 @@ class LossObserver:
         logits, target = [*arguments.values(), None][:2]
         if not _is_trained(logits):
             return
+        if isinstance(output, dict):
+            output = output.get('loss_cls_classes', output)
         target = _checked_target(module, logits, target, output)
+        if self._num_classes is not None:
+            check_width(logits, self._num_classes)
         if not output.requires_grad:
             return
         loss_weight = getattr(module, 'loss_weight', 1.0)
         if isinstance(loss_weight, (int, float)) and loss_weight == 0:
             return  # there is no gradient that could be seen
         factor = _normaliser(module, arguments, len(logits)) / loss_weight
+        target = _without_ignored(arguments, target)
         arrived: list[Tensor] = []
         output.register_hook(lambda grad: arrived.append(grad))
 
         def pass_on(grad: Tensor) -> None:
-            scale = arrived.pop().float()
-            if scale.ndim == 1 and len(scale) == len(grad):  # an unreduced loss
-                scale = scale[:, None]
-            self._receive(grad.float() * (factor / scale), target)
+            if arrived:  # else only another of several losses took part
+                self._pass_on(grad, target, factor, arrived.pop())
 
         logits.register_hook(pass_on)
+
+    def _pass_on(
+        self, grad: Tensor, target: Tensor, factor: float | Tensor, scale: Tensor
+    ) -> None:
+        scale = scale.float()
+        if scale.ndim == 1 and len(scale) == len(grad):  # an unreduced loss
+            scale = scale[:, None]
+        if self._num_classes is not None:
+            grad, target, scale = without_background(
+                grad, target, scale, self._num_classes
+            )
+        self._receive(grad.float() * (factor / scale), target)
 
 
 _NAMED = {
@@ -121,6 +148,8 @@ def _checked_target(
 ) -> Tensor:
     """Class indices ``(N,)`` int64, or soft labels ``(N, C)`` floating."""
     name = type(module).__name__
+    if isinstance(target, tuple) and target:  # QualityFocalLoss: labels and qualities
+        target = target[0]
     if logits.ndim != 2 or not isinstance(target, Tensor):
         raise ValueError(
             f'Expected {name} to be called with logits (N, C) and a target, but got '
@@ -141,6 +170,16 @@ def _checked_target(
         f'(N, C) for logits of shape {tuple(logits.shape)}, but got '
         f'{tuple(target.shape)} of {target.dtype}.'
     )
+
+
+def _without_ignored(arguments: dict[str, Any], target: Tensor) -> Tensor:
+    """Class indices with -1 for each sample of weight 0."""
+    weight = arguments.get('weight', arguments.get('label_weights'))
+    if target.is_floating_point() or not isinstance(weight, Tensor):
+        return target
+    if weight.numel() != len(target):
+        return target
+    return target.masked_fill(weight.flatten() == 0, -1)
 
 
 def _normaliser(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmgala.analysis import (
+    FOLDER,
     SUMS,
     check_same_classes,
     read_gradient_run,
@@ -208,3 +209,15 @@ def test_runs_of_different_classes(changes, message):
     with pytest.raises(ValueError, match=message):
         check_same_classes(make_record(), make_record(**changes), 'A', 'B')
     check_same_classes(make_record(), make_record(seed=9), 'A', 'B')
+
+
+def test_of_several_losses_one_is_to_be_named(tmp_path):
+    folder = tmp_path / FOLDER / 'b'
+    write_record(make_record(), folder)
+    write_record(make_record(), tmp_path / FOLDER / 'a')
+    with pytest.raises(ValueError, match=r'of several losses: name one.*statistics/a'):
+        read_gradient_run(tmp_path)
+    assert [record.number for record in read_gradient_run(folder)] == [1]
+    (tmp_path / FOLDER / 'c').mkdir()
+    with pytest.raises(FileNotFoundError, match='holds no gradient statistics'):
+        read_gradient_run(tmp_path / FOLDER / 'c')

@@ -120,3 +120,38 @@ def test_a_folder_name_used_twice_becomes_a_path(tmp_path, capsys):
         write_run(tmp_path / parent / 'run')
     assert report(tmp_path, 'a/run', 'b/run', '--out', 'out') is None
     assert 'b/run, whole training' in capsys.readouterr().out
+
+
+STAGES = ('bbox_head.0.loss_cls', 'bbox_head.1.loss_cls')
+
+
+@pytest.fixture
+def stages(tmp_path):
+    """A training of two stages beside one of one loss."""
+    write_run(tmp_path / 'ce')
+    folder = tmp_path / 'cascade' / 'gradient_statistics'
+    for seed, stage in enumerate(STAGES):
+        for number in (1, 2):
+            write_record(make_record(number, seed=10 * seed), folder / stage)
+    return tmp_path
+
+
+def test_each_stage_is_a_run(stages):
+    assert report(stages, 'cascade', 'ce', '--out', 'out') is None
+    content = json.loads((stages / 'out' / 'gradients.json').read_text())
+    assert [run['name'] for run in content['runs']] == [
+        *(f'cascade {stage}' for stage in STAGES),
+        'ce',
+    ]
+    expected = describe_gradients([make_record(2, seed=10)])
+    assert content['runs'][1]['gradients']['ratio'] == pytest.approx(expected['ratio'])
+
+
+def test_one_stage_is_named_by_its_folder(stages):
+    folder = f'cascade/gradient_statistics/{STAGES[1]}'
+    arguments = (folder, 'cascade', '--names', 'second', 'all', '--out', 'out')
+    assert report(stages, *arguments) is None
+    content = json.loads((stages / 'out' / 'gradients.json').read_text())
+    names = [run['name'] for run in content['runs']]
+    assert names == ['second', *(f'all {stage}' for stage in STAGES)]
+    assert content['runs'][0]['gradients'] == content['runs'][2]['gradients']

@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from tests.analysis.gradient_records import write_run
+from mmgala.analysis import describe_gradients, write_record
+from tests.analysis.gradient_records import make_record, write_run
 from tests.evaluation.predictions import biased_scores
 from tests.tools.command_line import assert_one_line, load_tool
 
@@ -97,3 +98,40 @@ def test_limits_default_to_those_of_the_gradient_statistics(tmp_path, work_dirs)
         call(*work_dirs, '--out', out, '--many', 150),
         'shot groups of many > 180 and few < 35, but the report is to have many > 150',
     )
+
+
+def test_each_stage_of_a_cascade_is_a_run(tmp_path, capsys):
+    folder = tmp_path / 'cascade' / 'gradient_statistics'
+    records = [make_record(1, seed=seed, limits=(90, 10)) for seed in (0, 9)]
+    for record, stage in zip(records, ('0.loss_cls', '1.loss_cls'), strict=True):
+        write_record(record, folder / stage)
+    assert call(tmp_path / 'cascade', '--out', tmp_path / 'r.html') is None
+    report = json.loads((tmp_path / 'r.json').read_text())
+    assert report['limits'] == {'many': 90, 'few': 10}
+    assert [run['name'] for run in report['runs']] == [
+        'cascade 0.loss_cls',
+        'cascade 1.loss_cls',
+    ]
+    for run, record in zip(report['runs'], records, strict=True):
+        expected = describe_gradients([record])['ratio']
+        assert run['gradients']['ratio'] == pytest.approx(expected)
+    assert report['missing'] == []  # a stage has no class vectors of its own
+    assert 'has no' not in capsys.readouterr().out
+
+
+def test_predictions_beside_the_stages_are_a_run_too(tmp_path, work_dirs):
+    counts = dict(counts=COUNTS, names=[str(c) for c in range(6)])
+    write_record(make_record(1, **counts), work_dirs[0] / 'gradient_statistics' / 'a')
+    write_record(make_record(1, **counts), work_dirs[0] / 'gradient_statistics' / 'b')
+    assert call(*work_dirs, '--out', tmp_path / 'r.html') is None
+    report = json.loads((tmp_path / 'r.json').read_text())
+    parts = {
+        run['name']: {part for part in run if part != 'name' and run[part]}
+        for run in report['runs']
+    }
+    assert parts == {
+        'ce': {'predictions'},
+        'ce a': {'gradients'},
+        'ce b': {'gradients'},
+        'gala': {'predictions'},
+    }

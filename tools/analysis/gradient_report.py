@@ -3,7 +3,9 @@
 Takes work dirs of trainings with GradientStatisticsHook, and writes gradients.json,
 classes.csv and pictures: the ratio of positive to negative gradient of each class
 vector, where negative gradient comes from, and how both move over the training
-(arXiv 2403.09036, figures 1 and 2).
+(arXiv 2403.09036, figures 1 and 2). Of a training with several losses, such as the
+stages of a cascade, each is shown as a run of its own; or name one,
+WORK_DIR/gradient_statistics/LOSS.
 """
 
 import argparse
@@ -18,10 +20,10 @@ from mmgala.analysis import (
     describe_gradients,
     gradients_table,
     read_gradient_run,
-    run_names,
     write_gradient_classes,
     write_gradients,
 )
+from mmgala.analysis.gradient_paths import runs_by_name
 from mmgala.engine.launch import one_line_errors
 from mmgala.visualization import (
     draw_gradient_course,
@@ -45,19 +47,18 @@ def parse_args() -> argparse.Namespace:
 
 def read_runs(args: argparse.Namespace) -> dict[str, list[GradientRecord]]:
     """Records of each run by its name; all of the same classes."""
-    names = run_names(args.work_dir, args.names)
-    runs = {
-        name: read_gradient_run(work_dir)
-        for name, work_dir in zip(names, args.work_dir, strict=True)
-    }
-    first = runs[names[0]][0]
-    for work_dir, records in zip(args.work_dir, runs.values(), strict=True):
+    folders = runs_by_name(args.work_dir, args.names)
+    runs = {name: read_gradient_run(folder) for name, folder in folders.items()}
+    first_name, first_folder = next(iter(folders.items()))
+    first = runs[first_name][0]
+    for name, folder in folders.items():
+        records = runs[name]
         if records[0].unit != first.unit:
             raise ValueError(
-                f'{args.work_dir[0]} counts in {first.unit}s, {work_dir} in '
+                f'{first_folder} counts in {first.unit}s, {folder} in '
                 f'{records[0].unit}s: compare trainings that count alike.'
             )
-        check_same_classes(first, records[0], str(args.work_dir[0]), str(work_dir))
+        check_same_classes(first, records[0], str(first_folder), str(folder))
     return runs
 
 

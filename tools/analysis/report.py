@@ -3,7 +3,8 @@
 Takes work dirs that hold gradient statistics (of mmgala.GradientStatisticsHook),
 predictions.npz (of tools/test.py --out) or class_vectors.json (of
 tools/analysis/class_vectors.py), all of the same classes. Writes OUT.html, which needs
-no network, and OUT.json, the numbers.
+no network, and OUT.json, the numbers. Of a training with several losses, such as the
+stages of a cascade, each is shown as a run of its own.
 """
 
 import argparse
@@ -12,9 +13,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmgala.analysis import merge_runs, read_run, run_names
+from mmgala.analysis import merge_runs, read_run
 from mmgala.analysis.files import write_text
-from mmgala.analysis.run_files import stored_limits
+from mmgala.analysis.gradient_paths import runs_by_name
+from mmgala.analysis.run_files import PREDICTIONS, VECTORS, stored_limits
 from mmgala.engine.launch import one_line_errors
 from mmgala.functional import shot_groups
 from mmgala.functional.rebalance import check_tau
@@ -52,13 +54,13 @@ def parse_args() -> argparse.Namespace:
 def check_args(args: argparse.Namespace) -> None:
     """Find what cannot work before large files are read."""
     check_tau(args.tau)
-    many, few = stored_limits(args.work_dir[0])
+    args.runs = runs_by_name(args.work_dir, args.names, (PREDICTIONS, VECTORS))
+    many, few = next(map(stored_limits, args.runs.values()))
     args.many = many if args.many is None else args.many
     args.few = few if args.few is None else args.few
     shot_groups([], args.many, args.few)  # checks the limits
     if args.out.suffix != '.html':
         raise ValueError(f'--out must end in .html, but is {args.out}.')
-    args.names = run_names(args.work_dir, args.names)
 
 
 def main() -> None:
@@ -67,8 +69,8 @@ def main() -> None:
         check_args(args)
         limits = (args.many, args.few)
         runs = [
-            read_run(work_dir, name, limits, args.tau)
-            for work_dir, name in zip(args.work_dir, args.names, strict=True)
+            read_run(folder, name, limits, args.tau)
+            for name, folder in args.runs.items()
         ]
         report = merge_runs(runs, args.title, limits)
         text = json.dumps(report, allow_nan=False)
