@@ -1,0 +1,218 @@
+"""Time and memory of LVIS's box AP: ours against the package ``lvis``.
+
+5,000 images of the official size of vocabulary, with 12 annotated instances and 300
+detections each. Three quarters of the detections are of classes that are annotated in
+the image or known to be absent, the rest of any. Both are given the same arrays; each
+runs in a process of its own, imports not timed. The original first needs them as a list
+of dictionaries, which is counted, as it is part of using it.
+
+The package is installed with ``pip install --no-deps lvis==0.5.3``.
+"""
+
+import argparse
+import importlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+from runs import CONSOLE, describe_machine
+
+MODULES = dict(mmgala='mmgala.detection.lvis_metric', lvis='lvis')
+OUT = Path(__file__).resolve().parent / 'results' / 'lvis_metric.json'
+IMAGES, CLASSES, PER_IMAGE, DETECTIONS = 5_000, 1_203, 12, 300
+HEIGHT, WIDTH = 480, 640
+
+
+def generate(root: Path, num_images: int) -> None:
+    """Write ``truth.json`` and ``detections.npz``, the same every time."""
+    rng = np.random.default_rng(0)
+    # Classes as long-tailed as LVIS's: a power law over their ranks.
+    share = 1 / np.arange(1, CLASSES + 1)
+    share /= share.sum()
+    annotations: list[dict] = []
+    images, columns = [], []
+    for image in range(1, num_images + 1):
+        present = np.unique(rng.choice(CLASSES, 4, p=share))
+        labels = rng.choice(present, PER_IMAGE)
+        absent = np.setdiff1d(rng.choice(CLASSES, 10), present)
+        boxes = random_boxes(rng, PER_IMAGE)
+        images.append(
+            dict(
+                id=image, height=HEIGHT, width=WIDTH, file_name=f'{image}.jpg',
+                neg_category_ids=(absent + 1).tolist(),
+                not_exhaustive_category_ids=(present[:1] + 1).tolist(),
+            )
+        )  # fmt: skip
+        annotations += [
+            dict(
+                id=len(annotations) + i, image_id=image, category_id=int(label) + 1,
+                bbox=box.tolist(), area=float(box[2] * box[3]), segmentation=[],
+            )
+            for i, (label, box) in enumerate(zip(labels, boxes, strict=True), start=1)
+        ]  # fmt: skip
+        columns.append(detect(rng, labels, boxes, np.concatenate([present, absent])))
+    names = 'rcf'
+    groups = np.searchsorted([CLASSES * 0.28, CLASSES * 0.66], range(CLASSES))
+    categories = [
+        dict(id=c + 1, name=f'class {c}', frequency=names[2 - group])
+        for c, group in enumerate(groups.tolist())
+    ]
+    content = dict(images=images, annotations=annotations, categories=categories)
+    (root / 'truth.json').write_text(json.dumps(content))
+    scores, found, corners = (np.stack(c) for c in zip(*columns, strict=True))
+    np.savez(root / 'detections.npz', scores=scores, labels=found, corners=corners)
+
+
+def random_boxes(rng: np.random.Generator, number: int) -> np.ndarray:
+    """``(number, 4)``: left, top, width and height."""
+    size = np.exp(rng.uniform(np.log(8), np.log([WIDTH, HEIGHT]), (number, 2)))
+    corner = rng.random((number, 2)) * ([WIDTH, HEIGHT] - size)
+    return np.concatenate([corner, size], axis=1)
+
+
+def detect(
+    rng: np.random.Generator, labels: np.ndarray, boxes: np.ndarray, known: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores, labels and corners: a third near instances, the rest anywhere."""
+    like = rng.integers(PER_IMAGE, size=DETECTIONS)
+    near = rng.random(DETECTIONS) < 1 / 3
+    jittered = boxes[like] * rng.uniform(0.9, 1.1, (DETECTIONS, 4))
+    found = np.where(near[:, None], jittered, random_boxes(rng, DETECTIONS))
+    found[:, 2:] += found[:, :2]
+    other = np.where(
+        rng.random(DETECTIONS) < 0.625,  # with a third near: three quarters in all
+        rng.choice(known, DETECTIONS),
+        rng.integers(CLASSES, size=DETECTIONS),
+    )
+    scores = rng.random(DETECTIONS) * np.where(near, 1, 0.7)
+    labels = np.where(near, labels[like], other)
+    return scores.astype(np.float32), labels, found.astype(np.float32)
+
+
+def run_ours(root: Path) -> dict[str, float]:
+    """Figures of ``mmgala.LVISMetric``, predictions handed over image by image."""
+    import torch
+
+    from mmgala.detection.lvis_metric import LVISMetric
+
+    arrays = np.load(root / 'detections.npz', allow_pickle=False)
+    columns = [torch.from_numpy(arrays[k]) for k in ('corners', 'scores', 'labels')]
+    metric = LVISMetric(str(root / 'truth.json'))
+    for i, (corners, scores, labels) in enumerate(zip(*columns, strict=True), start=1):
+        predicted = dict(bboxes=corners, scores=scores, labels=labels)
+        sample = dict(img_id=i, ori_shape=(HEIGHT, WIDTH), pred_instances=predicted)
+        metric.process({}, [sample])
+    figures = metric.evaluate(len(columns[0]))
+    return {k.removeprefix('lvis/bbox_'): v for k, v in figures.items()}
+
+
+def run_original(root: Path) -> dict[str, float]:
+    """Figures of the package ``lvis``, from a list of dictionaries."""
+    np.float = float  # type: ignore[attr-defined]  # the package misses it
+    from lvis import LVIS, LVISEval, LVISResults
+
+    arrays = np.load(root / 'detections.npz', allow_pickle=False)
+    boxes = arrays['corners'].astype(np.float64)
+    boxes[..., 2:] -= boxes[..., :2]
+    rows = [
+        dict(image_id=image, category_id=label + 1, bbox=box, score=score)
+        for image, columns in enumerate(
+            zip(boxes, arrays['scores'], arrays['labels'], strict=True), start=1
+        )
+        for box, score, label in zip(*(c.tolist() for c in columns), strict=True)
+    ]
+    truth = LVIS(str(root / 'truth.json'))
+    evaluation = LVISEval(truth, LVISResults(truth, rows), 'bbox')
+    evaluation.run()
+    return {name: float(value) for name, value in evaluation.results.items()}
+
+
+def peak_mib() -> int:
+    """Most memory this process has had, in MiB (on Linux)."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def measure(root: Path, which: str) -> dict:
+    """Seconds, peak bytes and figures of one evaluation, in this process."""
+    importlib.import_module(MODULES[which])
+    before = peak_mib()
+    begin, cpu_begin = time.perf_counter(), time.process_time()
+    figures = run_ours(root) if which == 'mmgala' else run_original(root)
+    return dict(
+        seconds=round(time.perf_counter() - begin, 1),
+        cpu_seconds=round(time.process_time() - cpu_begin, 1),
+        imported_mib=before,
+        peak_mib=peak_mib(),
+        figures=figures,
+    )
+
+
+def measure_elsewhere(root: Path, which: str) -> dict:
+    """As :func:`measure`, in a fresh process; why not, if it failed."""
+    done = subprocess.run(
+        [sys.executable, __file__, '--measure', str(root), which],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode:
+        return dict(failed=f'exit status {done.returncode}')
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table(rows: dict[str, dict]) -> Table:
+    """A row an evaluation."""
+    result = Table(
+        'evaluation', 'time', 'of it CPU', 'memory before', 'peak', 'AP', 'APr'
+    )
+    for which, row in rows.items():
+        if 'failed' in row:
+            result.add_row(which, row['failed'])
+            continue
+        figures = (f'{row["figures"][name]:.6f}' for name in ('AP', 'APr'))
+        times = (f'{row[key]:.0f} s' for key in ('seconds', 'cpu_seconds'))
+        sizes = (f'{row[f"{size}_mib"]} MiB' for size in ('imported', 'peak'))
+        result.add_row(which, *times, *sizes, *figures)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--out', type=Path, default=OUT)
+    parser.add_argument('--images', type=int, default=IMAGES)
+    parser.add_argument('--measure', nargs=2, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.measure:
+        print(json.dumps(measure(Path(args.measure[0]), args.measure[1])))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder), args.images)
+        rows = {
+            which: measure_elsewhere(Path(folder), which)
+            for which in ('mmgala', 'lvis')
+        }
+    CONSOLE.print(table(rows))
+    result = dict(
+        images=args.images,
+        classes=CLASSES,
+        detections_per_image=DETECTIONS,
+        instances_per_image=PER_IMAGE,
+        rows=rows,
+        machine=describe_machine(),
+    )
+    if not any('failed' in row for row in rows.values()):
+        result['largest_difference'] = max(
+            abs(value - rows['lvis']['figures'][name])
+            for name, value in rows['mmgala']['figures'].items()
+        )
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(result, indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,329 @@
+"""LVISDataset: what MMDetection's gives, for any classes, and every bad file."""
+
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+from mmdet.datasets import LVISV1Dataset
+from mmdet.utils import register_all_modules
+from mmengine.config import Config
+from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
+
+from mmgala.detection.lvis_dataset import LVISDataset
+from mmgala.registry import DATASETS
+from tests.detection.lvis_files import HEIGHT, WIDTH, random_lvis, write_lvis
+
+FILTER = dict(filter_empty_gt=True, min_size=32)
+
+
+def tiny():
+    """Three categories, ids with gaps and out of order; four images."""
+    categories = [(1000, 'newt', 'r'), (3, 'ant', 'f'), (7, 'bee', 'c')]
+    boxes = [  # image, category, box
+        (20, 7, [10, 10, 50, 40]), (20, 3, [0, 0, 60, 60]), (20, 7, [5, 5, 9, 9]),
+        (10, 1000, [30, 40, 20, 20]), (10, 3, [1, 1, 0.5, 30]), (40, 3, [2, 2, 8, 8]),
+    ]  # fmt: skip
+    return dict(
+        categories=[
+            dict(id=id_, name=name, frequency=frequency)
+            for id_, name, frequency in categories
+        ],
+        images=[
+            dict(
+                id=id_, height=20 if id_ == 40 else 90, width=100,
+                coco_url=f'http://images.cocodataset.org/val2017/{id_}.jpg',
+                neg_category_ids=[7] if id_ == 10 else [],
+                not_exhaustive_category_ids=[3] if id_ == 20 else [],
+            )
+            for id_ in (20, 10, 40, 30)
+        ],
+        annotations=[
+            dict(id=i, image_id=image, category_id=category, bbox=box,
+                 area=box[2] * box[3], segmentation=[[0, 0, 9, 0, 9, 9]])
+            for i, (image, category, box) in enumerate(boxes, start=1)
+        ],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def tiny_set(tmp_path):
+    """Factory: data set of the tiny file, which may be changed before."""
+
+    def make(change=None, **kwargs):
+        content = tiny()
+        if change:
+            content = change(content) or content
+        write_lvis(tmp_path / 'lvis.json', content)
+        return LVISDataset('lvis.json', data_root=str(tmp_path), **kwargs)
+
+    return make
+
+
+@pytest.fixture
+def messages(monkeypatch):
+    """What the data set logs."""
+    found = []
+    monkeypatch.setattr(
+        'mmgala.detection.lvis_dataset.print_log', lambda m, **_: found.append(m)
+    )
+    return found
+
+
+def test_labels_are_in_order_of_the_ids(tiny_set):
+    dataset = tiny_set(data_prefix=dict(img=''))
+
+    assert dataset.metainfo['classes'] == ('ant', 'bee', 'newt')
+    assert dataset.metainfo['frequency'] == ['f', 'c', 'r']
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert [info['img_id'] for info in infos] == [10, 20, 30, 40]
+    assert [dataset.get_cat_ids(i) for i in range(4)] == [[2], [1, 0, 1], [], [0]]
+    assert [info['neg_category_ids'] for info in infos] == [[7], [], [], []]
+    assert [i['not_exhaustive_category_ids'] for i in infos] == [[], [3], [], []]
+    assert infos[0]['img_path'].endswith('/val2017/10.jpg')
+    assert infos[0]['instances'][0]['bbox'] == [30, 40, 50, 60]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'length', 'counts'),
+    [
+        ({}, 4, [2, 2, 1]),
+        (dict(filter_cfg=FILTER), 2, [1, 2, 1]),
+        (dict(filter_cfg=FILTER, indices=1), 1, [1, 2, 1]),
+        (dict(filter_cfg=FILTER, serialize_data=False), 2, [1, 2, 1]),
+        (dict(filter_cfg=FILTER, test_mode=True), 4, None),
+        (dict(indices=[1, 3]), 2, [2, 2, 1]),
+    ],
+)
+def test_filters_indices_and_counts(tiny_set, arguments, length, counts):
+    dataset = tiny_set(**arguments)
+
+    assert len(dataset) == length
+    assert dataset.metainfo.get('class_counts') == counts
+
+
+def test_crowds_are_not_counted(tiny_set):
+    def change(content):
+        content['annotations'][0]['iscrowd'] = 1
+
+    dataset = tiny_set(change)
+
+    assert dataset.metainfo['class_counts'] == [2, 1, 1]
+    assert [i['ignore_flag'] for i in dataset[1]['instances']] == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    'arguments', [{}, dict(filter_cfg=FILTER), dict(test_mode=True)]
+)
+def test_samples_are_those_of_mmdetection(tmp_path, arguments):
+    content = random_lvis(0, num_images=30)
+    # MMDetection takes labels in the order of the file.
+    content['categories'].sort(key=lambda category: category['id'])
+    content['images'].sort(key=lambda image: image['id'])
+    names = [category['name'] for category in content['categories']]
+    arguments = dict(
+        ann_file=write_lvis(tmp_path / 'lvis.json', content),
+        data_prefix=dict(img='images/'),
+        **arguments,
+    )
+
+    dataset = LVISDataset(**arguments)
+
+    reference = LVISV1Dataset(metainfo=dict(classes=names), **arguments)
+    annotated = {annotation['image_id'] for annotation in content['annotations']}
+    assert len(annotated) < 30
+    expected = len(annotated) if 'filter_cfg' in arguments else 30
+    assert len(dataset) == len(reference) == expected
+    for i in range(len(dataset)):
+        info = dataset.get_data_info(i)
+        assert reference.get_data_info(i).items() <= info.items()
+        assert dataset.get_cat_ids(i) == reference.get_cat_ids(i)
+
+
+def test_official_classes(tmp_path):
+    names = LVISV1Dataset.METAINFO['classes']
+    categories = [
+        dict(id=i, name=name, frequency='r') for i, name in enumerate(names, start=1)
+    ]
+    content = dict(tiny(), categories=categories[::-1])
+
+    path = write_lvis(tmp_path / 'lvis.json', content)
+
+    classes = LVISDataset(path).metainfo['classes']
+    assert classes == names
+    assert len(classes) == 1203
+
+
+def test_other_names_for_the_classes(tiny_set):
+    dataset = tiny_set(metainfo=dict(classes=['Ameise', 'Biene', 'Molch']))
+
+    assert dataset.metainfo['classes'] == ('Ameise', 'Biene', 'Molch')
+
+
+def test_file_name_where_there_is_no_url_of_coco(tiny_set, tmp_path):
+    def change(content):
+        content['images'][0].update(coco_url='http://x.org/a.jpg', file_name='b/20.jpg')
+        content['images'][1]['file_name'] = 'not/this.jpg'
+        content['images'][2].update(file_name='40.png')
+        del content['images'][2]['coco_url']
+
+    dataset = tiny_set(change, data_prefix=dict(img='images'))
+
+    paths = [dataset.get_data_info(i)['img_path'] for i in range(4)]
+    names = ['val2017/10.jpg', 'b/20.jpg', 'val2017/30.jpg', '40.png']
+    assert paths == [f'{tmp_path}/images/{name}' for name in names]
+
+
+def test_in_the_wrappers_of_mmengine(tiny_set):
+    dataset = tiny_set(filter_cfg=FILTER)
+    other = tiny_set()
+
+    # Frequencies of the images: 1/2 for each class; repeated sqrt(1 / 0.5) times.
+    balanced = ClassBalancedDataset(dataset, oversample_thr=1.0)
+    assert len(balanced) == 4
+    assert balanced.get_cat_ids(3) == [1, 0, 1]
+    repeated = RepeatDataset(dataset, times=3)
+    assert len(repeated) == 6
+    assert repeated.metainfo['class_counts'] == [1, 2, 1]
+    joined = ConcatDataset([dataset, other], ignore_keys=['class_counts'])
+    assert len(joined) == 6
+    assert joined.get_data_info(2)['img_id'] == 10
+    assert joined.metainfo['frequency'] == ['f', 'c', 'r']
+
+
+def test_dataloaders_of_mmdetections_config(tmp_path, repository):
+    """With its pipelines and repeat-factor sampling; only the type changes."""
+    register_all_modules()
+    content = random_lvis(1, num_images=4)
+    images = tmp_path / 'train2017'
+    images.mkdir()
+    for image in content['images']:
+        cv2.imwrite(
+            str(images / f'{image["id"]:012}.jpg'),
+            np.random.randint(0, 256, (HEIGHT, WIDTH, 3), np.uint8),
+        )
+    write_lvis(tmp_path / 'lvis.json', content)
+    config = Config.fromstring(
+        "_base_ = 'mmdet::_base_/datasets/lvis_v1_instance.py'", '.py'
+    )
+    own = dict(type='mmgala.LVISDataset', data_root=str(tmp_path), ann_file='lvis.json')
+    train, val = config.train_dataloader.dataset, config.val_dataloader.dataset
+    train.dataset.update(own)
+    val.update(own)
+
+    sample = DATASETS.build(train)[0]
+    tested = DATASETS.build(val)[0]
+
+    instances = sample['data_samples'].gt_instances
+    assert len(instances.labels) == len(instances.masks) == len(instances.bboxes) > 0
+    assert min(sample['inputs'].shape[1:]) >= 640
+    assert tested['data_samples'].img_id == min(i['id'] for i in content['images'])
+
+
+@pytest.mark.parametrize(
+    ('without', 'expected'),
+    [
+        ([3, 7], '2 of 3 classes have no annotations to learn from: ant, bee.'),
+        ([], None),
+    ],
+)
+def test_warning_of_classes_without_annotations(tiny_set, messages, without, expected):
+    def change(content):
+        content['annotations'] = [
+            a for a in content['annotations'] if a['category_id'] not in without
+        ]
+
+    tiny_set(change)
+
+    assert [m.split('json: ')[1] for m in messages] == ([expected] if expected else [])
+    messages.clear()
+    tiny_set(change, test_mode=True)
+    assert not messages
+
+
+def test_warning_names_the_first_of_many(tiny_set, messages):
+    def change(content):
+        content['categories'] += [
+            dict(id=2000 + i, name=f'n{i}', frequency='r') for i in range(9)
+        ]
+
+    tiny_set(change)
+
+    assert len(messages) == 1
+    assert messages[0].endswith(
+        '9 of 12 classes have no annotations to learn from: n0, n1, n2, n3, n4, ...'
+    )
+
+
+def drop(part, *keys):
+    def change(content):
+        for item in content[part]:
+            for key in keys:
+                item.pop(key, None)
+
+    return change
+
+
+def coco(content):
+    drop('categories', 'frequency')(content)
+    drop('images', 'neg_category_ids', 'not_exhaustive_category_ids')(content)
+
+
+def put(part, index, **values):
+    return lambda content: content[part][index].update(values)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (coco, "no LVIS file (no category has a 'frequency', no image 'neg_category_ids"
+               "'). For a file in COCO format use type='mmdet.CocoDataset'"),
+        (drop('categories', 'frequency'), "categories[0] has no 'frequency'."),
+        (drop('images', 'neg_category_ids'), "images[0] has no 'neg_category_ids'."),
+        (drop('annotations', 'bbox'), "annotations[0] has no 'bbox'."),
+        (drop('images', 'coco_url'), 'image 10: the path is empty (of `coco_url` or'),
+        (put('images', 0, coco_url='', file_name='../a.jpg'),
+         'image 20: the path ../a.jpg leaves the image root'),
+        (put('categories', 1, frequency='x'),
+         "category 3 (ant) has the frequency 'x'; known are 'r', 'c' and 'f'."),
+        (put('annotations', 4, category_id=8), 'the annotation with id 5 has the '
+         'category_id 8, which is not among the categories.'),
+        (put('annotations', 4, image_id=99), 'the annotation with id 5 has the '
+         'image_id 99, which is not among the images.'),
+        (put('annotations', 4, id=1), 'the id 1 is there twice in annotations.'),
+        (put('categories', 0, id='7'), "categories[0] has the id '7'; ids are int"),
+        (lambda content: {'images': []}, 'expected the lists annotations, categor'),
+        (lambda content: [1], 'expected the lists annotations, categories, images'),
+        (lambda content: dict(content, images=[], annotations=[]), 'there are no imag'),
+    ],
+)  # fmt: skip
+def test_bad_file(tiny_set, change, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        tiny_set(change)
+
+    assert 'lvis.json: ' in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('classes', 'message'),
+    [
+        (['ant', 'bee'], 'there are 3 categories, but `metainfo` gives 2 classes'),
+        (['newt', 'ant', 'bee'], 'are in another order than the category ids'),
+    ],
+)
+def test_classes_that_do_not_fit(tiny_set, classes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        tiny_set(metainfo=dict(classes=classes))
+
+
+def test_file_that_is_not_there_or_no_json(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'lvis.json: no such annotation file'):
+        LVISDataset('lvis.json', data_root=str(tmp_path))
+    (tmp_path / 'lvis.json').write_text(json.dumps(tiny())[:-40])
+    with pytest.raises(ValueError, match=r'lvis.json: the file is no JSON \(Expecting'):
+        LVISDataset('lvis.json', data_root=str(tmp_path))
+    (tmp_path / 'lvis.json').write_bytes(b'\xff\xd8\xff')
+    with pytest.raises(ValueError, match=r'lvis.json: the file is no JSON'):
+        LVISDataset('lvis.json', data_root=str(tmp_path))
