@@ -1,6 +1,8 @@
 _base_ = 'mmdet::_base_/default_runtime.py'
 
 custom_hooks = [
+    # Heads and data set have to agree about the number of classes.
+    dict(type='NumClassCheckHook'),
     # Counts the annotated training instances of each class, and checks every label.
     dict(type='mmgala.ClassCountsHook'),
     # Statistics of GALA are reduced once a step, also on a rank without any region.
