@@ -122,6 +122,7 @@ install_compiled() {
 tests() {
   say 'Installing pytest, ruff and mypy'
   pip -qq install -r $req/tests.txt
+  pip -qq install --no-deps -r $req/tests-no-deps.txt
 }
 
 project() {
@@ -155,5 +156,5 @@ if [ -n "$with_detection" ]; then
 elif ! installed onedl_mmcv; then
   step mmcv-lite mmcv_lite $req/{mmcv-lite,constraints}.txt
 fi
-[ "$goal" != tests ] || step tests tests $req/{tests,constraints}.txt
+[ "$goal" != tests ] || step tests tests $req/{tests{,-no-deps},constraints}.txt
 step project project setup.py pyproject.toml

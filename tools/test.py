@@ -125,6 +125,10 @@ def check_scope(cfg: Config, args: argparse.Namespace) -> None:
             '--rebalance is for classification: it needs a test set whose images are '
             'shared out evenly among the classes. Test a detector without it.'
         )
+    if args.interval != 1:
+        raise ValueError(
+            '--interval is for classification: MMDetection draws every test image.'
+        )
     if args.out_item == 'pred' and args.out.endswith('.npz'):
         raise ValueError(
             '--out of detections takes a .pkl file: they are boxes and masks, not one '
@@ -140,9 +144,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.test_cfg.fp16 = True
     if args.show or args.show_dir is not None:
         if is_detection(cfg):
-            show_detections(
-                cfg, args.show, args.show_dir, args.interval, args.wait_time
-            )
+            show_detections(cfg, args.show, args.show_dir, args.wait_time)
         else:
             cfg.default_hooks.visualization.update(
                 enable=True,

@@ -1,5 +1,6 @@
 """What the command-line tools do otherwise for a config of MMDetection's scope."""
 
+import os
 from copy import deepcopy
 
 from mmengine.config import Config, ConfigDict
@@ -33,23 +34,22 @@ def reduce_statistics(cfg: Config) -> None:
 
 
 def show_detections(
-    cfg: Config, show: bool, show_dir: str | None, interval: int, wait_time: float
+    cfg: Config, show: bool, show_dir: str | None, wait_time: float
 ) -> None:
-    """Set MMDetection's visualization hook; its arguments are not MMPretrain's.
+    """Set MMDetection's visualization hook, which draws every test image.
 
     Args:
         cfg: changed in place.
         show: pictures in a window.
         show_dir: folder for pictures.
-        interval: a picture of every n-th batch.
         wait_time: seconds that a window stays.
     """
     cfg.default_hooks.visualization.update(
         draw=True,
         show=show,
         wait_time=wait_time,
-        test_out_dir=show_dir,
-        interval=interval,
+        # MMDetection takes a relative one to be below the work dir.
+        test_out_dir=None if show_dir is None else os.path.abspath(show_dir),
     )
 
 
