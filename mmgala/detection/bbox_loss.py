@@ -174,9 +174,9 @@ class GALABBoxLoss(GALALoss):
         Returns:
             The loss, or a dict of two; 0 for no regions and ``'mean'`` or ``'sum'``.
         """
-        call = dict(avg_factor=avg_factor, reduction_override=reduction_override)
+        reduce = (avg_factor, reduction_override)
         if self.background == 'exclude':
-            return super().forward(cls_score, label, weight, **call)
+            return super().forward(cls_score, label, weight, *reduce)
         self._check_width(cls_score)
         check_region_labels(label, len(cls_score), self.num_classes)
         classes, objectness = self._split(cls_score)
@@ -185,11 +185,12 @@ class GALABBoxLoss(GALALoss):
         # for both losses, and no device waits for a count.
         counted = foreground.float() if weight is None else foreground * weight.float()
         target = torch.where(foreground, label, 0)
+        background = (~foreground).long()
         return dict(
             loss_cls_objectness=self._objectness_loss(
-                objectness, (~foreground).long(), weight, **call
+                objectness, background, weight, *reduce
             ),
-            loss_cls_classes=super().forward(classes, target, counted, **call),
+            loss_cls_classes=super().forward(classes, target, counted, *reduce),
         )
 
     def _objectness_loss(

@@ -156,10 +156,8 @@ class GALASigmoidLoss(GradientStatistics):
             self._accumulate(*sums, len(pred))
         if len(pred) == 0 and (reduction_override or self.reduction) == 'mean':
             reduction_override, avg_factor = 'sum', None  # a mean of nothing is NaN
-        call = dict(avg_factor=avg_factor, reduction_override=reduction_override)
-        if self.focal is None:
-            return self._cross_entropy(adjusted, target, weight, **call)
-        return self.focal(adjusted, target, weight, **call)
+        loss = self.focal or self._cross_entropy
+        return loss(adjusted, target, weight, avg_factor, reduction_override)
 
     def _cross_entropy(
         self,

@@ -1,5 +1,7 @@
 """Sum the statistics of losses over the ranks at the end of each step."""
 
+from typing import Any
+
 import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
@@ -28,7 +30,7 @@ class ReduceStatisticsHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Find the losses."""
-        self._losses = [
+        self._losses: list[Any] = [
             module
             for module in unwrap_model(runner.model).modules()
             if hasattr(module, 'defer_reduction')
