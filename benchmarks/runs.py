@@ -10,7 +10,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,25 +86,45 @@ def train_all(jobs: Sequence[Job], work_dir: Path) -> dict[Job, dict[str, np.nda
     todo = [job for job, arrays in results.items() if arrays is None]
     if len(todo) < len(jobs):
         CONSOLE.print(f'{len(jobs) - len(todo)} of {len(jobs)} trainings are done.')
-    if todo:
-        _train_missing(todo, len(jobs), work_dir)
+    failed = train_side_by_side(todo, work_dir, _train)
+    if failed:
+        raise RuntimeError(describe_failures(failed, len(jobs), work_dir))
     return {job: _finished(job, work_dir) for job in jobs}  # type: ignore[misc]
 
 
-def _train_missing(todo: Sequence[Job], num_jobs: int, work_dir: Path) -> None:
+def describe_failures(failed: Sequence[str], num_jobs: int, work_dir: Path) -> str:
+    """What to tell of trainings that failed."""
+    return (
+        f'{len(failed)} of {num_jobs} trainings failed: {", ".join(failed)}. Their '
+        f'logs are in {work_dir}; run the command again to repeat these only.'
+    )
+
+
+def train_side_by_side(
+    todo: Sequence[Job], work_dir: Path, train: Callable[[Job, Path, Any], float]
+) -> list[str]:
+    """Train jobs, one process a core, one thread each, with progress.
+
+    Args:
+        todo: what to train.
+        work_dir: each job gets a folder of its name here.
+        train: a function of a module, called with job, ``work_dir`` and a queue that
+            takes ``(job.name, max_epochs)`` after each epoch; returns seconds.
+
+    Returns:
+        Names of the jobs that failed.
+    """
+    if not todo:
+        return []
+    os.environ['OMP_NUM_THREADS'] = '1'  # before the workers import their libraries
     context = multiprocessing.get_context('spawn')
     with context.Manager() as manager, _progress() as progress:
         epochs = manager.Queue()
         bar = progress.add_task('starting', total=None)
         workers = min(len(todo), os.cpu_count() or 1)
         with ProcessPoolExecutor(workers, context, _quieten) as pool:
-            futures = {pool.submit(_train, j, work_dir, epochs): j for j in todo}
-            failed = _follow(futures, epochs, progress, bar)
-    if failed:
-        raise RuntimeError(
-            f'{len(failed)} of {num_jobs} trainings failed: {", ".join(failed)}. Their '
-            f'logs are in {work_dir}; run the command again to repeat these only.'
-        )
+            futures = {pool.submit(train, j, work_dir, epochs): j for j in todo}
+            return _follow(futures, epochs, progress, bar)
 
 
 def _follow(
@@ -148,7 +168,7 @@ def _quieten() -> None:
     warnings.simplefilter('ignore')
 
 
-def _config_hash(job: Job) -> str:
+def config_hash(job: Job) -> str:
     from mmengine.config import Config
 
     text = f'{Config.fromfile(job.config).pretty_text}\n{job.seed, job.many, job.few}'
@@ -161,7 +181,7 @@ def _finished(job: Job, work_dir: Path) -> dict[str, np.ndarray] | None:
         return None
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
-    same = str(arrays['config_hash']) == _config_hash(job)
+    same = str(arrays['config_hash']) == config_hash(job)
     return arrays if same else None
 
 
@@ -173,7 +193,7 @@ def _train(job: Job, work_dir: Path, epochs: Any) -> float:
     """
     folder = work_dir / job.name
     folder.mkdir(parents=True, exist_ok=True)
-    with _log_to(folder / 'train.log'):
+    with log_to(folder / 'train.log'):
         start = time.perf_counter()
         try:
             arrays = _train_arrays(job, folder, epochs)
@@ -184,7 +204,7 @@ def _train(job: Job, work_dir: Path, epochs: Any) -> float:
     partial = folder / 'partial.npz'
     np.savez_compressed(
         partial,
-        config_hash=_config_hash(job),
+        config_hash=config_hash(job),
         seconds=seconds,
         **arrays,
     )
@@ -193,7 +213,7 @@ def _train(job: Job, work_dir: Path, epochs: Any) -> float:
 
 
 @contextlib.contextmanager
-def _log_to(path: Path) -> Iterator[None]:
+def log_to(path: Path) -> Iterator[None]:
     with (
         open(path, 'w') as log,
         contextlib.redirect_stdout(log),

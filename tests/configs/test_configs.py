@@ -21,7 +21,10 @@ from tests.configs.recipe_table import NUM_CLASSES
 ROOT = Path(__file__).parents[2]
 GALA = sorted((ROOT / 'configs' / 'gala').glob('*.py'))
 EQL = sorted((ROOT / 'configs' / 'eql').glob('*.py'))
-ALL = sorted(p for p in (ROOT / 'configs').glob('*/*.py') if p.parent.name != '_base_')
+OTHERS = ('_base_', 'detection')
+ALL = sorted(
+    p for p in (ROOT / 'configs').glob('*/*.py') if p.parent.name not in OTHERS
+)
 DECOUPLED = [path for path in GALA if path.stem in NUM_CLASSES]
 CIFAR = [path for path in GALA if 'cifar1' in path.stem]
 FASHION = ROOT / 'data' / 'fashion_mnist'

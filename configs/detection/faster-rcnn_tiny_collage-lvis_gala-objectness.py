@@ -1,0 +1,4 @@
+_base_ = 'faster-rcnn_tiny_collage-lvis.py'
+
+loss = dict(type='mmgala.GALABBoxLoss', num_classes=30, background='objectness')
+model = dict(roi_head=dict(bbox_head=dict(loss_cls=loss)))

@@ -1,0 +1,155 @@
+"""A long-tailed set in LVIS's format: collages of Fashion-MNIST's items.
+
+A class is a kind of item in a tint. The training part is long-tailed; validation and
+test part have as many images of each class. No item is in two collages.
+"""
+
+import importlib.util
+import itertools
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
+
+from mmgala.preparation.collage_annotations import annotate, describe_image
+from mmgala.preparation.collage_folder import is_made, whole_folder
+from mmgala.preparation.collage_items import KINDS, Stock, read_stock
+from mmgala.preparation.collage_overview import draw_overview
+from mmgala.preparation.collage_painting import paint
+from mmgala.preparation.collage_plan import (
+    CLASSES,
+    REPEAT,
+    CollageSettings,
+    categories,
+    share_out,
+    training_counts,
+)
+
+# Part -> split of Fashion-MNIST that its items are from. Validation comes first, so
+# that its items do not depend on how many the training part takes.
+PARTS = {'val': 'train', 'train': 'train', 'test': 'test'}
+VERSION = 1  # of what the same settings give
+
+
+def make_collage_set(
+    fashion_mnist: Path, out: Path, settings: CollageSettings | None = None
+) -> bool:
+    """Make ``annotations/lvis_{train,val,test}.json``, the images and an overview.
+
+    The folder gets its name when it is whole, and not before.
+
+    Args:
+        fashion_mnist: folder with Fashion-MNIST's unpacked files.
+        out: folder to make.
+        settings: decide about everything; the defaults if None.
+
+    Returns:
+        False if the set was there already.
+
+    Raises:
+        BlockingIOError: if another process makes the same folder.
+        FileExistsError: if ``out`` holds something else.
+        FileNotFoundError: if Fashion-MNIST is not there.
+        ImportError: if pycocotools is missing.
+        ValueError: if it is damaged, or has too few items for the settings.
+    """
+    if importlib.util.find_spec('pycocotools') is None:
+        raise ImportError('Masks need pycocotools: "pip install pycocotools".')
+    settings = settings or CollageSettings()
+    text = _dump(dict(version=VERSION, **asdict(settings)))
+    if is_made(out, text):
+        return False
+    plan = _plan(settings)
+    stocks = {
+        split: read_stock(fashion_mnist, split, [settings.seed, 1 + number])
+        for number, split in enumerate(('train', 'test'))
+    }
+    for split, stock in stocks.items():
+        parts = [plan[part] for part, source in PARTS.items() if source == split]
+        stock.require(_items_needed(parts), split)
+    with whole_folder(out, text) as folder:
+        _make_parts(folder, plan, stocks, settings)
+        draw_overview(folder, folder / 'overview.png')
+    return True
+
+
+def _plan(settings: CollageSettings) -> dict[str, list[np.ndarray]]:
+    """Classes of each collage of each part."""
+    balanced = np.full(len(CLASSES), settings.per_class)
+    plan = {}
+    for number, part in enumerate(PARTS):
+        rng = np.random.default_rng([settings.seed, 3, number])
+        if part == 'train':
+            plan[part] = share_out(training_counts(settings), rng, REPEAT)
+        else:
+            plan[part] = share_out(balanced, rng)
+    return plan
+
+
+def _items_needed(parts: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+    """Items of each kind in all collages, ``(10,)``."""
+    labels = np.concatenate([classes for part in parts for classes in part])
+    kinds = np.array([kind for kind, _ in CLASSES])
+    return np.bincount(kinds[labels], minlength=len(KINDS))
+
+
+def _make_parts(
+    folder: Path,
+    plan: dict[str, list[np.ndarray]],
+    stocks: dict[str, Stock],
+    settings: CollageSettings,
+) -> None:
+    """Make images and annotation files, whose ids differ over all parts."""
+    (folder / 'annotations').mkdir()
+    console = Console(file=sys.stderr)
+    image_ids, annotation_ids = itertools.count(1), itertools.count(1)
+    with Progress(
+        console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        for number, (part, split) in enumerate(PARTS.items()):
+            (folder / part).mkdir()
+            rng = np.random.default_rng([settings.seed, 4, number])
+            images: list[dict] = []
+            annotations: list[dict] = []
+            for classes in bar.track(plan[part], description=f'{part} collages'):
+                image, marks = _make_collage(
+                    folder, part, classes, stocks[split], next(image_ids), rng
+                )
+                images.append(image)
+                annotations += [{**m, 'id': next(annotation_ids)} for m in marks]
+            content = dict(
+                info=dict(description='collages of Fashion-MNIST items'),
+                licenses=[],
+                images=images,
+                annotations=annotations,
+                categories=categories(plan['train']),
+            )
+            (folder / 'annotations' / f'lvis_{part}.json').write_text(_dump(content))
+
+
+def _make_collage(
+    folder: Path,
+    part: str,
+    classes: np.ndarray,
+    stock: Stock,
+    image_id: int,
+    rng: np.random.Generator,
+) -> tuple[dict, list[dict]]:
+    """Paint and save one collage; its fields, and those of its items."""
+    kinds, tints = zip(*(CLASSES[label] for label in classes), strict=True)
+    sources, greys = zip(*(stock.take(kind) for kind in kinds), strict=True)
+    collage, owner = paint(list(zip(greys, tints, strict=True)), rng)
+    file_name = f'{part}/{image_id:06d}.png'
+    Image.fromarray(collage).save(folder / file_name)
+    image = describe_image(image_id, file_name, owner.shape, classes, len(CLASSES))
+    return image, annotate(owner, classes, sources, image_id)
+
+
+def _dump(content: object) -> str:
+    return json.dumps(content, separators=(',', ':'), allow_nan=False)

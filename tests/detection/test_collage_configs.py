@@ -1,0 +1,59 @@
+"""The recipes that the detection benchmark compares differ in one loss alone."""
+
+import copy
+import functools
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+FOLDER = Path(__file__).parents[2] / 'configs' / 'detection'
+RECIPES = {path.stem: path for path in sorted(FOLDER.glob('*_tiny_collage-lvis*.py'))}
+TWO_STAGE = 'faster-rcnn_tiny_collage-lvis'
+ONE_STAGE = 'retinanet_tiny_collage-lvis'
+LOSSES = {
+    TWO_STAGE: ('CrossEntropyLoss', None),
+    f'{TWO_STAGE}_gala': ('mmgala.GALABBoxLoss', 'exclude'),
+    f'{TWO_STAGE}_gala-objectness': ('mmgala.GALABBoxLoss', 'objectness'),
+    f'{TWO_STAGE}_seesaw': ('SeesawLoss', None),
+    ONE_STAGE: ('FocalLoss', None),
+    f'{ONE_STAGE}_gala': ('mmgala.GALASigmoidLoss', 'exclude'),
+    f'{ONE_STAGE}_gala-theta': ('mmgala.GALASigmoidLoss', 'theta'),
+}
+
+
+@functools.cache
+def read(name):
+    return Config.fromfile(RECIPES[name])
+
+
+def split(name):
+    """Whole config but for the loss, and the loss."""
+    cfg = copy.deepcopy(read(name).to_dict())
+    cfg.pop('loss', None)
+    model = cfg['model']
+    return cfg, model.get('roi_head', model)['bbox_head'].pop('loss_cls')
+
+
+def test_all_recipes_are_known():
+    assert set(RECIPES) == set(LOSSES)
+
+
+@pytest.mark.parametrize('name', LOSSES)
+def test_recipes_of_a_detector_differ_in_the_loss_that_the_name_says(name):
+    base = TWO_STAGE if name.startswith(TWO_STAGE) else ONE_STAGE
+    cfg, loss = split(name)
+    assert cfg == split(base)[0]
+    assert (loss['type'], loss.get('background')) == LOSSES[name]
+    if loss['type'] not in ('CrossEntropyLoss', 'FocalLoss'):
+        assert loss['num_classes'] == 30
+
+
+@pytest.mark.parametrize('name', LOSSES)
+def test_parts_are_not_mixed_up(name):
+    cfg = read(name)
+    for part in ('train', 'val', 'test'):
+        file = f'annotations/lvis_{part}.json'
+        assert cfg[f'{part}_dataloader'].dataset.ann_file == file
+        if part != 'train':
+            assert cfg[f'{part}_evaluator'].ann_file == f'{cfg.data_root}{file}'
