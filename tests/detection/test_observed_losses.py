@@ -1,6 +1,7 @@
 """What LossObserver receives of MMDetection's losses, as their heads call them.
 
-The reference differentiates the library's own unreduced loss, in float64.
+The reference differentiates the library's own unreduced loss, in float64; of GALA it is
+NumPy's.
 """
 
 import pytest
@@ -15,7 +16,9 @@ from mmdet.models.losses import (
 )
 from torch.testing import assert_close
 
+from mmgala.detection import GALABBoxLoss, GALASigmoidLoss
 from mmgala.engine.loss_observer import LossObserver
+from tests.reference.gala_detection_numpy import Exclude, Objectness, Sigmoid
 
 C = 4
 LABELS = torch.tensor([4, 0, 2, 4, 3, 1, 0, 4, 4, 2])
@@ -111,3 +114,41 @@ def test_other_widths_are_refused(width):
     message = f'gets logits of {width} columns, but the training set has 4 classes'
     with pytest.raises(ValueError, match=message):
         module(logits_of(width).requires_grad_(), LABELS.clamp(max=width))
+
+
+@pytest.mark.parametrize('background', ['exclude', 'objectness'])
+def test_gala_of_bbox_heads(background):
+    module = GALABBoxLoss(C, background, loss_weight=2.0)
+    module.pos_grad += torch.tensor([90.0, 9.0, 3.0, 0.5])
+    module.neg_grad += torch.tensor([70.0, 8.0, 4.0, 0.6])
+    reference = {'exclude': Exclude, 'objectness': Objectness}[background](C)
+    reference.theta += module.pos_grad.numpy()
+    reference.phi += module.neg_grad.numpy()
+    seen = observe(module)
+    logits = logits_of(C + (1 if background == 'exclude' else 2)).requires_grad_()
+    losses = module(logits, LABELS, WEIGHTS, avg_factor=7.0)
+    loss = sum(losses.values()) if isinstance(losses, dict) else losses
+    (0.25 * loss).backward()
+    ((grad, labels),) = seen
+    _, gradients = reference.step(logits.detach(), LABELS.numpy(), WEIGHTS)
+    kept = FOREGROUND & (WEIGHTS > 0)
+    expected = torch.tensor(gradients[:, :C])[kept] * WEIGHTS[kept, None]
+    assert_close(grad, expected.float(), rtol=1e-4, atol=1e-6)
+    assert torch.equal(labels, LABELS[kept])
+
+
+def test_gala_of_sigmoid_heads():
+    module = GALASigmoidLoss(C, gamma=0.0, alpha=None, loss_weight=2.0)
+    module.pos_grad += torch.tensor([90.0, 9.0, 3.0, 0.5])
+    module.neg_grad += torch.tensor([70.0, 8.0, 4.0, 0.6])
+    reference = Sigmoid(C)
+    reference.theta += module.pos_grad.numpy()
+    reference.phi += module.neg_grad.numpy()
+    seen = observe(module)
+    logits = logits_of(C).requires_grad_()
+    (0.25 * module(logits, LABELS, WEIGHTS, avg_factor=7.0)).backward()
+    ((grad, _),) = seen
+    _, adjusted = reference.step(logits.detach(), LABELS.numpy(), WEIGHTS)
+    kept = FOREGROUND & (WEIGHTS > 0)
+    expected = torch.tensor(adjusted)[kept].sigmoid() - ONE_HOT[kept]
+    assert_close(grad, (expected * WEIGHTS[kept, None]).float(), rtol=1e-4, atol=1e-6)
