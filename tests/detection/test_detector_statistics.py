@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import torch
+from mmengine.hooks import EMAHook
 from mmengine.hub import get_config
 from numpy.testing import assert_allclose
 
@@ -198,3 +200,16 @@ def test_a_resumed_training_goes_on_with_them(folder, background):
         reference.phi += before[key].neg_grad.numpy()
         replay(reference, calls[key], 1)
         assert_equal(loss, reference)
+
+
+def test_a_moving_average_keeps_them_too(folder):
+    hooks = [EMAHook(momentum=0.5), ReduceStatisticsHook()]
+    model = cascade(**gala('exclude'))
+    runner = train(folder, 'average', model, hooks, 2)
+    averaged = hooks[0].ema_model.module
+    for mine, theirs in zip(
+        runner.model.roi_head.bbox_head, averaged.roi_head.bbox_head, strict=True
+    ):
+        assert mine.loss_cls.pos_grad.any()
+        assert torch.equal(mine.loss_cls.pos_grad, theirs.loss_cls.pos_grad)
+        assert not torch.equal(mine.fc_cls.weight, theirs.fc_cls.weight)

@@ -24,19 +24,18 @@ class GradientStatistics(Float32BuffersMixin):
         pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
         neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
         pending (Tensor | None): once deferred, :math:`\theta`, :math:`\phi` and samples
-            of this rank that are not in the statistics yet, ``(2 C + 1,)``; a buffer
-            that is no part of the checkpoint.
+            of this rank that are not in the statistics yet, ``(2 C + 1,)``.
     """
 
     pos_grad: Tensor
     neg_grad: Tensor
-    pending: Tensor | None
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         self.register_buffer('pos_grad', torch.zeros(num_classes))
         self.register_buffer('neg_grad', torch.zeros(num_classes))
-        self.register_buffer('pending', None, persistent=False)
+        # No buffer: a moving average pairs the buffers of two models by their order.
+        self.pending: Tensor | None = None
 
     def defer_reduction(self) -> None:
         """From now on leave the sums of a step to :meth:`take_pending`."""

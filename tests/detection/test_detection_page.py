@@ -1,0 +1,48 @@
+"""The configs that docs/detection.md prints are what it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+from mmgala.detection import GALABBoxLoss, GALASigmoidLoss
+
+PAGE = (Path(__file__).parents[2] / 'docs' / 'detection.md').read_text()
+CONFIGS = re.findall(r'```python\n(.*?)```', PAGE, flags=re.DOTALL)
+CASCADE = "_base_ = 'mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py'\n"
+
+
+def test_there_are_configs():
+    assert len(CONFIGS) == 4
+
+
+@pytest.mark.parametrize('number', range(4))
+def test_each_builds_with_the_loss_it_names(tmp_path, number):
+    texts = CONFIGS.copy()
+    texts[1] = CASCADE + CONFIGS[0].splitlines()[2] + '\n' + CONFIGS[1]
+    texts[3] = CASCADE + CONFIGS[3]
+    path = tmp_path / 'config.py'
+    path.write_text(texts[number])
+    cfg = Config.fromfile(path)
+    if number == 3:
+        assert cfg.custom_hooks == [dict(type='mmgala.ReduceStatisticsHook')]
+        return
+    init_default_scope('mmdet')
+    cfg.model.backbone.init_cfg = None
+    losses = [m for m in MODELS.build(cfg.model).modules() if hasattr(m, 'pos_grad')]
+    expected = [GALABBoxLoss, *[GALABBoxLoss] * 2, GALASigmoidLoss]
+    assert [type(loss) for loss in losses] == {
+        0: expected[:1],
+        1: expected[:3],
+        2: expected[3:],
+    }[number]
+    assert {loss.num_classes for loss in losses} == {80}
+
+
+def test_the_configs_it_names_exist():
+    root = Path(__file__).parents[2]
+    for text in (PAGE, (root / 'configs' / 'detection' / 'README.md').read_text()):
+        for name in re.findall(r'configs/detection/[\w.-]+', text):
+            assert (root / name).exists(), name
