@@ -47,6 +47,10 @@ def add_sigmoid_margin(
         \hat z_{ij} = z_{ij} + \lambda_+ \log(\theta_j + \epsilon)
             - \lambda_- \log(\phi_k + \epsilon) \qquad (k = y_i < C,\; j \ne k)
 
+    A sample whose class has given nothing yet, :math:`\phi_k = 0`, has no margin either.
+    In a softmax its gradient would be bounded; of C sigmoids all could saturate at once,
+    and this one sample would be most of :math:`\phi_k` from then on.
+
     Samples of background have no :math:`\phi`. With ``background='exclude'`` they have
     no margin at all. With ``'theta'`` they have the part of :math:`\theta`, about its
     mean over the classes, since a sigmoid does not ignore what all logits have in
@@ -81,6 +85,7 @@ def add_sigmoid_margin(
     log_neg = lambda_neg * torch.log(neg_grad + eps)
     rows, label = _foreground(target, logits.shape[1])
     margin = (log_pos - log_neg[label][:, None]).scatter(1, label[:, None], 0.0)
+    margin = torch.where((neg_grad[label] > 0)[:, None], margin, 0.0)
     dtype = torch.promote_types(logits.dtype, margin.dtype)
     adjusted = logits.to(dtype)
     if background == 'theta':

@@ -105,6 +105,10 @@ class Sigmoid(Detector):
         self.background = background
         self.gamma, self.alpha = gamma, alpha
 
+    def margin(self, j, k):
+        """None before the class has given anything."""
+        return super().margin(j, k) if self.phi[k] > 0 else 0.0
+
     def shared(self, j):
         """Margin of background on class j: its theta about the mean."""
         if self.background == 'exclude':
