@@ -1,7 +1,8 @@
 """Losses of detectors on collages in LVIS's format, by frequency of the classes.
 
 A small Faster R-CNN and a small RetinaNet, each with its usual loss and with GALA in
-both forms of background, the first also with Seesaw loss. First:
+both forms of background, the first also with Seesaw loss, and with cross-entropy in the
+second form of background, so that form and margins can be told apart. First:
 
     python tools/prepare_data.py fashion-mnist
     python tools/make_collage_lvis.py
@@ -31,6 +32,7 @@ VERSIONED = ('onedl-mmcv', 'onedl-mmdetection', 'faster-coco-eval')
 METHODS = {
     'faster-rcnn': {
         'ce': '',
+        'ce-objectness': '_ce-objectness',
         'gala': '_gala',
         'gala-objectness': '_gala-objectness',
         'seesaw': '_seesaw',

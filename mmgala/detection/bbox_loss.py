@@ -11,6 +11,7 @@ from torch import Tensor
 from mmgala.detection.checks import check_region_labels
 from mmgala.functional import add_foreground_margin, foreground_gradient_sum
 from mmgala.models import GALALoss
+from mmgala.models.losses.checks import check_reduction
 from mmgala.registry import MODELS
 
 BACKGROUNDS = ('exclude', 'objectness')
@@ -36,7 +37,12 @@ class GALABBoxLoss(GALALoss):
       product of both.
 
     In both :math:`\theta = \phi`, as in classification, and where the statistics of all
-    classes are equal the loss is cross-entropy.
+    classes are equal, and the two :math:`\lambda` too, the loss is cross-entropy.
+
+    For bbox heads alone: MMDetection's dense softmax heads would predict background as
+    a class. What reads ``losses['loss_cls']``, such as ``ScoreHLRSampler``, OHEM and
+    SoftTeacher, needs ``'exclude'``. A call with ``reduction_override='none'``, by
+    which PISA ranks regions, does not count for the statistics.
 
     Statistics are sums over all ranks. With several, use
     :class:`mmgala.engine.ReduceStatisticsHook`, which ``tools/train.py`` adds by
@@ -116,6 +122,7 @@ class GALABBoxLoss(GALALoss):
             )
         self.background = background
         self.use_sigmoid = False
+        self._asked_for_channels = False  # as a bbox head does
 
     def get_cls_channels(self, num_classes: int) -> int:
         """Logits that the head needs.
@@ -132,10 +139,24 @@ class GALABBoxLoss(GALALoss):
                 f'{type(self).__name__} num_classes={self.num_classes}: set both to '
                 'the number of classes of the data set, without background.'
             )
-        return num_classes + (1 if self.background == 'exclude' else 2)
+        self._asked_for_channels = True
+        return self._width
+
+    @property
+    def _width(self) -> int:
+        return self.num_classes + (1 if self.background == 'exclude' else 2)
 
     def get_activation(self, cls_score: Tensor) -> Tensor:
-        """Scores ``(N, C + 1)``, background last; rows sum to 1."""
+        """Scores ``(N, C + 1)``, background last; rows sum to 1.
+
+        Raises:
+            ValueError: if the loss is not that of a bbox head.
+        """
+        if not self._asked_for_channels:
+            raise ValueError(
+                'GALABBoxLoss is for bbox heads: a one-stage head would predict '
+                'background as a class. Use mmgala.GALASigmoidLoss there.'
+            )
         self._check_width(cls_score)
         if self.background == 'exclude':
             return cls_score.softmax(dim=-1)
@@ -174,6 +195,7 @@ class GALABBoxLoss(GALALoss):
         Returns:
             The loss, or a dict of two; 0 for no regions and ``'mean'`` or ``'sum'``.
         """
+        check_reduction(reduction_override or self.reduction)
         reduce = (avg_factor, reduction_override)
         if self.background == 'exclude':
             return super().forward(cls_score, label, weight, *reduce)
@@ -211,6 +233,9 @@ class GALABBoxLoss(GALALoss):
             loss, weight, reduction, avg_factor
         )
 
+    def _counts(self, reduction_override: str | None) -> bool:
+        return super()._counts(reduction_override) and reduction_override != 'none'
+
     def _loss(
         self, cls_score: Tensor, label: Tensor
     ) -> tuple[Tensor, Callable[[Tensor | None], tuple[Tensor, Tensor]]]:
@@ -240,12 +265,11 @@ class GALABBoxLoss(GALALoss):
         check_region_labels(label, len(cls_score), self.num_classes)
 
     def _check_width(self, cls_score: Tensor) -> None:
-        wanted = self.get_cls_channels(self.num_classes)
-        if cls_score.shape[-1] != wanted:
+        if cls_score.shape[-1] != self._width:
             raise ValueError(
                 f'GALABBoxLoss(num_classes={self.num_classes}, '
-                f'background={self.background!r}) needs logits (N, {wanted}), but the '
-                f'head gives {tuple(cls_score.shape)}. Set num_classes of head and '
+                f'background={self.background!r}) needs logits (N, {self._width}), but '
+                f'the head gives {tuple(cls_score.shape)}. Set num_classes of head and '
                 "loss to the data set's; a head that ignores get_cls_channels, as "
                 "DoubleConvFCBBoxHead does, needs background='exclude'."
             )

@@ -26,7 +26,8 @@ class GALASigmoidLoss(GradientStatistics):
     1708.02002) on the logits with margins, so heads that take one take the other
     (``RetinaHead``, ``ATSSHead``, ``DINOHead``). The statistics are those of binary
     cross-entropy, without the focal factor: it would count a class that is learnt as
-    one without samples.
+    one without samples. A call with ``reduction_override='none'``, by which PAA's head
+    ranks anchors, does not count.
 
     The loss may be called several times a step, for levels or decoder layers, whose
     samples all count. The statistics are sums over all ranks. With
@@ -138,6 +139,7 @@ class GALASigmoidLoss(GradientStatistics):
             avg_factor: divisor of the mean instead of N C.
             reduction_override: used instead of ``reduction``.
         """
+        check_reduction(reduction_override or self.reduction)
         target = self._class_indices(pred, target)
         if weight is not None and weight.numel() != len(pred):
             weight = weight.view(pred.shape)
@@ -151,7 +153,9 @@ class GALASigmoidLoss(GradientStatistics):
             self.eps,
             self.background,
         )
-        if self.training and torch.is_grad_enabled():
+        # Heads like PAA's ask for unreduced losses to rank samples, and train later.
+        counts = self.training and torch.is_grad_enabled()
+        if counts and reduction_override != 'none':
             sums = sigmoid_gradient_sums(adjusted, target, weight)
             self._accumulate(*sums, len(pred))
         if len(pred) == 0 and (reduction_override or self.reduction) == 'mean':
@@ -177,18 +181,23 @@ class GALASigmoidLoss(GradientStatistics):
         )
 
     def _class_indices(self, pred: Tensor, target: Tensor) -> Tensor:
+        if not isinstance(target, Tensor):
+            raise ValueError(
+                'Expected class indices as the target of GALASigmoidLoss, but got '
+                f'{type(target).__name__}: heads whose targets are qualities, as of '
+                'QualityFocalLoss, are not supported.'
+            )
         if pred.ndim != 2 or pred.shape[1] != self.num_classes:
             raise ValueError(
                 f'GALASigmoidLoss was built with num_classes={self.num_classes}, but '
                 f'the logits are {tuple(pred.shape)}. Set num_classes of head and loss '
-                "to the data set's; with one column too many, give the loss "
+                "to the data set's. With one column too many: in a bbox head use "
+                'mmgala.GALABBoxLoss; in a one-stage head give the loss '
                 'use_sigmoid=True in the config, where the head looks for it.'
             )
         if target.shape == pred.shape:
             rows = target.sum(dim=1)
-            if target.device.type == 'cpu' and not bool(
-                ((rows == 0) | (rows == 1)).all()
-            ):
+            if not bool(((target == 0) | (target == 1)).all() & (rows <= 1).all()):
                 raise ValueError(
                     'Expected one-hot targets, or rows of zeros for background: '
                     'GALASigmoidLoss is for samples of one class.'

@@ -2,10 +2,9 @@
 
 import os
 from copy import deepcopy
+from typing import Any
 
 from mmengine.config import Config, ConfigDict
-
-from mmgala.registry import HOOKS
 
 # MMDetection's default, with what is needed to undo a flip.
 META_KEYS = (
@@ -26,11 +25,16 @@ def is_detection(cfg: Config) -> bool:
 
 def reduce_statistics(cfg: Config) -> None:
     """Let the statistics of losses be reduced once a step; see the hook."""
-    from mmgala.engine.reduce_statistics_hook import ReduceStatisticsHook
-
     hooks = cfg.get('custom_hooks') or []
-    if all(HOOKS.get(h['type']) is not ReduceStatisticsHook for h in hooks):
+    if not any(_is_reduction(hook) for hook in hooks):
         cfg.custom_hooks = [*hooks, dict(type='mmgala.ReduceStatisticsHook')]
+
+
+def _is_reduction(hook: Any) -> bool:
+    """Whether an entry of ``custom_hooks`` is that hook, however it is written."""
+    kind = hook.get('type') if isinstance(hook, dict) else type(hook)
+    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+    return name.rpartition('.')[2] == 'ReduceStatisticsHook'
 
 
 def show_detections(
@@ -58,14 +62,25 @@ def use_detection_tta(cfg: Config) -> None:
 
     Args:
         cfg: changed in place.
+
+    Raises:
+        ValueError: if the config has no ``tta_model`` and the model gives masks, which
+            MMDetection's cannot merge.
     """
-    cfg.setdefault(
-        'tta_model',
-        dict(
+    if 'tta_model' not in cfg:
+        if 'mask_head' in cfg.model.get('roi_head', {}):
+            raise ValueError(
+                "--tta: MMDetection's test-time augmentation merges boxes, no masks. "
+                'Test this model without it, or give the config a tta_model.'
+            )
+        limits = cfg.model.test_cfg.get('rcnn', cfg.model.test_cfg)
+        cfg.tta_model = dict(
             type='DetTTAModel',
-            tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=100),
-        ),
-    )
+            tta_cfg=dict(
+                nms=limits.get('nms', dict(type='nms', iou_threshold=0.5)),
+                max_per_img=limits.get('max_per_img', 100),
+            ),
+        )
     dataset = cfg.test_dataloader.dataset
     while 'dataset' in dataset:
         dataset = dataset.dataset

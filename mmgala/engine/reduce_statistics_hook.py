@@ -54,3 +54,8 @@ class ReduceStatisticsHook(Hook):
         sizes = [len(sums) for sums in pending]
         for loss, sums in zip(self._losses, packed.split(sizes), strict=True):
             loss.take_pending(sums)
+
+    def after_train(self, runner: Runner) -> None:
+        """Let the losses reduce by themselves again."""
+        for loss in self._losses:
+            loss.defer_reduction(False)

@@ -47,9 +47,9 @@ def add_sigmoid_margin(
         \hat z_{ij} = z_{ij} + \lambda_+ \log(\theta_j + \epsilon)
             - \lambda_- \log(\phi_k + \epsilon) \qquad (k = y_i < C,\; j \ne k)
 
-    A sample whose class has given nothing yet, :math:`\phi_k = 0`, has no margin either.
-    In a softmax its gradient would be bounded; of C sigmoids all could saturate at once,
-    and this one sample would be most of :math:`\phi_k` from then on.
+    A sample whose class has given nothing yet, :math:`\phi_k = 0`, has no margin
+    either. In a softmax its gradient would be bounded; of C sigmoids all could saturate
+    at once, and this one sample would be most of :math:`\phi_k` from then on.
 
     Samples of background have no :math:`\phi`. With ``background='exclude'`` they have
     no margin at all. With ``'theta'`` they have the part of :math:`\theta`, about its

@@ -50,12 +50,12 @@ def assert_statistics_are(loss_module, reference):
 @pytest.mark.parametrize('lambdas', LAMBDAS)
 @pytest.mark.parametrize('weighted', [False, True])
 def test_ten_steps_equal_the_reference(form, lambdas, weighted):
-    loss_module = GALABBoxLoss(NUM_CLASSES, form, *lambdas).double()
+    loss_module = GALABBoxLoss(NUM_CLASSES, form, *lambdas, reduction='none').double()
     reference = FORMS[form][0](NUM_CLASSES, *lambdas)
     for seed in range(10):
         logits, labels = batch(form, seed=seed)
         weight = weights(seed=seed) if weighted else torch.ones(24)
-        actual = loss_module(logits, labels, weight, reduction_override='none')
+        actual = loss_module(logits, labels, weight)
         losses, gradients = reference.step(logits.detach(), labels.numpy(), weight)
         scale = weight.numpy()[:, None]
         assert_allclose(
@@ -143,6 +143,7 @@ def test_background_and_ignored_regions_leave_the_statistics_untouched(form):
 
 def test_only_a_training_forward_with_gradients_counts(form):
     loss_module = GALABBoxLoss(NUM_CLASSES, form)
+    loss_module(*batch(form), reduction_override='none')  # by which PISA ranks
     with torch.no_grad():
         loss_module(*batch(form))
     loss_module.eval()(*batch(form))
@@ -169,6 +170,7 @@ def test_no_region_and_no_foreground_give_the_same_keys_and_a_gradient(form, siz
 
 def test_scores_are_probabilities_with_background_last(form):
     loss_module = GALABBoxLoss(NUM_CLASSES, form)
+    loss_module.get_cls_channels(NUM_CLASSES)
     logits = batch(form)[0].detach()
     scores = loss_module.get_activation(logits)
     assert scores.shape == (24, NUM_CLASSES + 1)
@@ -268,6 +270,18 @@ def test_deferred_calls_of_a_step_share_the_margins_of_the_steps_before(form):
     assert set(loss_module.state_dict()) == {'pos_grad', 'neg_grad'}
 
 
+def test_what_an_unfinished_step_had_pending_is_forgotten(form):
+    loss_module = GALABBoxLoss(NUM_CLASSES, form)
+    loss_module.defer_reduction()
+    loss_module(*batch(form))
+    loss_module.defer_reduction()
+    loss_module.take_pending(loss_module.pending)
+    assert not loss_module.pos_grad.any()
+    loss_module.defer_reduction(False)
+    loss_module(*batch(form))
+    assert loss_module.pos_grad.any()
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
@@ -288,8 +302,14 @@ def test_a_head_of_other_classes_is_refused():
         GALABBoxLoss(1203).get_cls_channels(1204)
 
 
+def test_a_head_that_is_no_bbox_head_is_refused_where_it_predicts(form):
+    with pytest.raises(ValueError, match='Use mmgala.GALASigmoidLoss there'):
+        GALABBoxLoss(NUM_CLASSES, form).get_activation(batch(form)[0])
+
+
 def test_logits_of_another_width_and_labels_out_of_range_are_refused(form):
     loss_module = GALABBoxLoss(NUM_CLASSES, form)
+    loss_module.get_cls_channels(NUM_CLASSES)
     logits, labels = batch(form)
     for broken in (logits[:, 1:], torch.cat((logits, logits), dim=1)):
         with pytest.raises(ValueError, match=r'needs logits \(N, [67]\), but the head'):
@@ -301,3 +321,5 @@ def test_logits_of_another_width_and_labels_out_of_range_are_refused(form):
             loss_module(logits, torch.full_like(labels, label))
     with pytest.raises(ValueError, match='integer labels of shape'):
         loss_module(logits, labels[1:])
+    with pytest.raises(ValueError, match="`reduction` to be one of .* got 'avg'"):
+        loss_module(logits, labels, reduction_override='avg')

@@ -80,9 +80,9 @@ def test_it_adds_the_reduction_to_a_config_of_ones_own(trained, tmp_path):
                cwd=tmp_path)  # fmt: skip
     assert end is None
     (log,) = (tmp_path / 'w').glob('2*/2*.log')
-    assert log.read_text().count('(ABOVE_NORMAL) ReduceStatisticsHook') == 2
+    assert log.read_text().count('(ABOVE_NORMAL) ReduceStatisticsHook') == 3
     shipped = next((trained.folder / 'work').glob('2*/2*.log')).read_text()
-    assert shipped.count('(ABOVE_NORMAL) ReduceStatisticsHook') == 2  # not twice each
+    assert shipped.count('(ABOVE_NORMAL) ReduceStatisticsHook') == 3  # not twice each
 
 
 @pytest.mark.parametrize('flags', [[], ['--tta']], ids=['plain', 'tta'])

@@ -39,7 +39,9 @@ def weights_of(kind, seed):
 @pytest.mark.parametrize('lambdas', [(1.0, 1.0), (1.2, 0.9), (0.0, 1.0), (1.0, 0.0)])
 @pytest.mark.parametrize('kind', ['samples', 'logits', 'flat'])
 def test_ten_steps_equal_the_reference(background, modulation, lambdas, kind):
-    loss_module = GALASigmoidLoss(NUM_CLASSES, background, *lambdas, **modulation)
+    loss_module = GALASigmoidLoss(
+        NUM_CLASSES, background, *lambdas, reduction='none', **modulation
+    )
     reference = Sigmoid(
         NUM_CLASSES,
         background,
@@ -50,7 +52,7 @@ def test_ten_steps_equal_the_reference(background, modulation, lambdas, kind):
     for seed in range(10):
         logits, labels = batch(seed=seed)
         weight = weights_of(kind, seed)
-        actual = loss_module(logits, labels, weight, reduction_override='none')
+        actual = loss_module(logits, labels, weight)
         shaped = weight if kind == 'samples' else weight.view(24, NUM_CLASSES)
         losses, _ = reference.step(logits.detach(), labels.numpy(), shaped)
         scale = shaped.numpy().reshape(24, -1)
@@ -82,6 +84,19 @@ def test_margins_of_background_vanish_where_all_classes_are_alike():
     assert_close(loss_module(logits, labels), FocalLoss()(logits, labels))
 
 
+def test_the_first_sample_of_a_class_has_the_gradient_of_focal_loss():
+    loss_module = GALASigmoidLoss(1203)
+    loss_module.pos_grad[:900] += 1e3
+    loss_module.neg_grad[:900] += 1e3
+    logits = torch.full((1, 1203), -4.6, requires_grad=True)  # RetinaNet begins so
+    label = torch.tensor([1202])
+    losses = loss_module(logits, label), FocalLoss()(logits, label)
+    gradients = [torch.autograd.grad(loss, logits)[0] for loss in losses]
+    assert_close(*losses)
+    assert_close(*gradients)
+    assert_close(loss_module.neg_grad[1202], 1202 * torch.tensor(-4.6).sigmoid())
+
+
 def test_background_and_ignored_samples_leave_the_statistics_untouched(background):
     logits, labels = batch()
     loss_module = GALASigmoidLoss(NUM_CLASSES, background)
@@ -93,6 +108,7 @@ def test_background_and_ignored_samples_leave_the_statistics_untouched(backgroun
 
 def test_only_a_training_forward_with_gradients_counts():
     loss_module = GALASigmoidLoss(NUM_CLASSES)
+    loss_module(*batch(), reduction_override='none')  # by which PAA's head ranks
     with torch.no_grad():
         loss_module(*batch())
     loss_module.eval()(*batch())
@@ -197,13 +213,19 @@ def test_logits_of_another_width_are_refused():
     loss_module = GALASigmoidLoss(NUM_CLASSES)
     with pytest.raises(ValueError, match='num_classes=5, but the logits are .24, 6.'):
         loss_module(*regions(NUM_CLASSES + 1))
+    logits, labels = batch()
+    with pytest.raises(ValueError, match='whose targets are qualities'):
+        loss_module(logits, (labels, torch.ones(24)))
+    with pytest.raises(ValueError, match="`reduction` to be one of .* got 'avg'"):
+        loss_module(logits, labels, reduction_override='avg')
 
 
 def test_targets_of_several_classes_and_out_of_range_are_refused():
     loss_module = GALASigmoidLoss(NUM_CLASSES)
     logits, labels = batch()
-    with pytest.raises(ValueError, match='samples of one class'):
-        loss_module(logits, torch.ones(24, NUM_CLASSES))
+    for value in (1.0, 0.1):
+        with pytest.raises(ValueError, match='samples of one class'):
+            loss_module(logits, torch.full((24, NUM_CLASSES), value))
     for label in (-1, NUM_CLASSES + 1):
         with pytest.raises(ValueError, match=f'between 0 and 5 .* but got {label}'):
             loss_module(logits, torch.full_like(labels, label))

@@ -133,12 +133,16 @@ class GALALoss(GradientStatistics):
         if weight is not None:
             weight = weight.float()
         loss, batch_sums = self._loss(cls_score, label)
-        if self.training and torch.is_grad_enabled():
+        if self._counts(reduction_override):
             self._accumulate(*batch_sums(weight), len(cls_score))
         if reduction == 'mean' and len(loss) == 0:
             reduction, avg_factor = 'sum', None  # a mean over nothing would be NaN
         loss = weight_reduce_loss(loss, weight, reduction, avg_factor)
         return loss if self.loss_weight == 1 else self.loss_weight * loss
+
+    def _counts(self, reduction_override: str | None) -> bool:
+        """Whether a forward adds to the statistics."""
+        return self.training and torch.is_grad_enabled()
 
     def _check(self, cls_score: Tensor, label: Tensor) -> None:
         check_logits_and_target(cls_score, label)

@@ -37,10 +37,13 @@ class GradientStatistics(Float32BuffersMixin):
         # No buffer: a moving average pairs the buffers of two models by their order.
         self.pending: Tensor | None = None
 
-    def defer_reduction(self) -> None:
-        """From now on leave the sums of a step to :meth:`take_pending`."""
-        if self.pending is None:
-            self.pending = self.pos_grad.new_zeros(2 * len(self.pos_grad) + 1)
+    def defer_reduction(self, deferred: bool = True) -> None:
+        """Leave the sums of a step to :meth:`take_pending`, or no longer do so.
+
+        What an unfinished step had pending is forgotten.
+        """
+        size = 2 * len(self.pos_grad) + 1
+        self.pending = self.pos_grad.new_zeros(size) if deferred else None
 
     @torch.no_grad()
     def take_pending(self, reduced: Tensor) -> None:
