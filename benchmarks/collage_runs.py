@@ -1,5 +1,6 @@
 """Train detectors side by side, one thread each, and keep their figures."""
 
+import hashlib
 import json
 import os
 import time
@@ -45,12 +46,23 @@ def train_all(jobs: Sequence[Job], work_dir: Path) -> dict[Job, dict[str, Any]]:
     return {job: _finished(job, work_dir) for job in jobs}  # type: ignore[misc]
 
 
+def _hash(job: Job) -> str:
+    """Changes with the config, the seed and the annotated data."""
+    from mmengine.config import Config
+
+    digest = hashlib.sha256(config_hash(job).encode())
+    root = Path(Config.fromfile(job.config).train_dataloader.dataset.data_root)
+    for path in sorted((root / 'annotations').glob('*.json')):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def _finished(job: Job, work_dir: Path) -> dict[str, Any] | None:
     path = work_dir / job.name / 'result.json'
     if not path.is_file():
         return None
     result = json.loads(path.read_text())
-    return result if result['config_hash'] == config_hash(job) else None
+    return result if result['hash'] == _hash(job) else None
 
 
 def _train(job: Job, work_dir: Path, epochs: Any) -> float:
@@ -65,7 +77,7 @@ def _train(job: Job, work_dir: Path, epochs: Any) -> float:
             traceback.print_exc()
             raise
         seconds = time.perf_counter() - start
-    result = dict(config_hash=config_hash(job), seconds=seconds, **figures)
+    result = dict(hash=_hash(job), seconds=seconds, **figures)
     partial = folder / 'partial.json'
     partial.write_text(json.dumps(result, indent=1))
     os.replace(partial, folder / 'result.json')

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import platform
 import sys
+import threading
 import time
 import traceback
 import warnings
@@ -122,7 +123,7 @@ def train_side_by_side(
         epochs = manager.Queue()
         bar = progress.add_task('starting', total=None)
         workers = min(len(todo), os.cpu_count() or 1)
-        with ProcessPoolExecutor(workers, context, _quieten) as pool:
+        with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
             futures = {pool.submit(train, j, work_dir, epochs): j for j in todo}
             return _follow(futures, epochs, progress, bar)
 
@@ -160,12 +161,22 @@ def _progress() -> Progress:
     )
 
 
-def _quieten() -> None:
-    """One thread a process, and no import-time messages of libraries."""
+def _begin_worker() -> None:
+    """One thread a process, no import-time messages, no life beyond the parent's."""
     import torch
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
     torch.set_num_threads(1)
     warnings.simplefilter('ignore')
+
+
+def _end_with_parent() -> None:
+    """A killed benchmark would leave workers that train on, beside the next one's."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def config_hash(job: Job) -> str:
