@@ -14,7 +14,7 @@ from mmgala.models import GALALoss
 from mmgala.models.losses.checks import check_reduction
 from mmgala.registry import MODELS
 
-BACKGROUNDS = ('exclude', 'objectness')
+BACKGROUNDS = ('objectness', 'exclude')
 
 
 @MODELS.register_module()
@@ -26,15 +26,18 @@ class GALABBoxLoss(GALALoss):
     of the regions, because a sampler takes them. So it gets no margin, gives none, and
     is no part of the statistics, in either of two forms:
 
-    * ``background='exclude'``: one softmax over C + 1 logits, where foreground regions
-      have GALA's margins between the C classes. What they add to the statistics is the
-      gradient that the classes exchange with each other. See
-      :mod:`mmgala.functional.gala_background` for the formulas.
     * ``background='objectness'``: C logits of classes and two of foreground and
       background, as Seesaw loss has it (Wang et al., CVPR 2021, arXiv 2008.10032). The
       classes get :class:`mmgala.models.GALALoss`, of foreground regions alone;
       foreground against background is cross-entropy of all regions. A score is the
       product of both.
+    * ``background='exclude'``: one softmax over C + 1 logits, where foreground regions
+      have GALA's margins between the C classes. What they add to the statistics is the
+      gradient that the classes exchange with each other. See
+      :mod:`mmgala.functional.gala_background` for the formulas.
+
+    The first is the default because it was the better one on the validation part of
+    ``benchmarks/collage_lvis.py``; docs/detection.md has the figures.
 
     In both :math:`\theta = \phi`, as in classification, and where the statistics of all
     classes are equal, and the two :math:`\lambda` too, the loss is cross-entropy.
@@ -51,7 +54,7 @@ class GALABBoxLoss(GALALoss):
 
     Args:
         num_classes: C, without background.
-        background: ``'exclude'`` or ``'objectness'``.
+        background: ``'objectness'`` or ``'exclude'``.
         lambda_pos: :math:`\lambda_+`, weight of :math:`\log\theta`.
         lambda_neg: :math:`\lambda_-`, weight of :math:`\log\phi`.
         eps: :math:`\epsilon`.
@@ -61,13 +64,14 @@ class GALABBoxLoss(GALALoss):
         loss_weight: factor on the loss; the statistics do not depend on it.
 
     Shape:
-        - ``cls_score``: ``(N, C + 1)`` logits, background last; ``(N, C + 2)`` with
-          objectness, foreground and background last.
+        - ``cls_score``: ``(N, C + 2)`` logits, foreground and background last; with
+          ``'exclude'`` ``(N, C + 1)``, background last.
         - ``label``: ``(N,)`` int64 between 0 and C, which is background.
         - ``weight``: ``(N,)``; a region counts that often, in the loss and in the
           statistics, so 0 leaves them untouched.
-        - Output: a scalar or ``(N,)``; with objectness a dict of two,
-          ``loss_cls_objectness`` and ``loss_cls_classes``.
+        - Output: a dict of two losses, ``loss_cls_objectness`` and
+          ``loss_cls_classes``; with ``'exclude'`` one loss. Each is a scalar, or
+          ``(N,)`` with reduction ``'none'``.
 
     Attributes:
         pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
@@ -78,7 +82,7 @@ class GALABBoxLoss(GALALoss):
             logits of another width or (on the CPU) labels out of range.
 
     Examples:
-        >>> loss = GALABBoxLoss(num_classes=2)
+        >>> loss = GALABBoxLoss(num_classes=2, background='exclude')
         >>> logits = torch.zeros(3, 3, requires_grad=True)
         >>> loss(logits, torch.tensor([0, 0, 2]))  # the last is background
         tensor(1.0986, grad_fn=<MeanBackward0>)
@@ -94,7 +98,7 @@ class GALABBoxLoss(GALALoss):
     def __init__(
         self,
         num_classes: int,
-        background: str = 'exclude',
+        background: str = 'objectness',
         lambda_pos: float = 1.0,
         lambda_neg: float = 1.0,
         eps: float = 1e-3,
@@ -186,14 +190,14 @@ class GALABBoxLoss(GALALoss):
         """Compute the loss and, in training, update the statistics.
 
         Args:
-            cls_score: logits, ``(N, C + 1)`` or ``(N, C + 2)``.
+            cls_score: logits, ``(N, C + 2)`` or ``(N, C + 1)``.
             label: class indices ``(N,)``, C for background.
             weight: weight of each region, ``(N,)``.
             avg_factor: divisor of the mean instead of N.
             reduction_override: used instead of ``reduction``.
 
         Returns:
-            The loss, or a dict of two; 0 for no regions and ``'mean'`` or ``'sum'``.
+            A dict of two losses, or one; 0 for no regions and ``'mean'`` or ``'sum'``.
         """
         check_reduction(reduction_override or self.reduction)
         reduce = (avg_factor, reduction_override)

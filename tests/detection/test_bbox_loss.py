@@ -114,7 +114,7 @@ def test_without_background_objectness_is_the_loss_of_classification():
 
 
 def test_exclude_is_the_loss_of_classification_where_background_is_silent():
-    loss_module, plain = GALABBoxLoss(NUM_CLASSES), GALALoss(NUM_CLASSES)
+    loss_module, plain = GALABBoxLoss(NUM_CLASSES, 'exclude'), GALALoss(NUM_CLASSES)
     for seed in range(3):
         logits, labels = batch('exclude', seed=seed, background_share=0.0)
         silent = torch.cat((logits[:, :-1], torch.full((24, 1), -60.0)), dim=1)
@@ -194,7 +194,7 @@ def test_accuracy_counts_what_its_key_says():
     assert accuracy['acc_objectness'] == 75
     assert_close(accuracy['acc_classes'], torch.tensor([100 / 3]))
     labels = torch.tensor([0, 1, 3, 2])
-    assert GALABBoxLoss(3).get_accuracy(torch.eye(4), labels)['acc'] == 50
+    assert GALABBoxLoss(3, 'exclude').get_accuracy(torch.eye(4), labels)['acc'] == 50
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
@@ -286,7 +286,7 @@ def test_what_an_unfinished_step_had_pending_is_forgotten(form):
     ('arguments', 'message'),
     [
         (dict(num_classes=1), '`num_classes` to be 2 or more'),
-        (dict(background='ignore'), "one of \\('exclude', 'objectness'\\)"),
+        (dict(background='ignore'), "one of \\('objectness', 'exclude'\\)"),
         (dict(use_sigmoid=True), 'mmgala.GALASigmoidLoss'),
         (dict(eps=0.0), '`eps` to be positive'),
         (dict(reduction='max'), '`reduction` to be one of'),

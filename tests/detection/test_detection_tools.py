@@ -142,16 +142,16 @@ def test_loss_and_head_of_different_classes_end_in_one_line(trained, tmp_path):
     assert_one_line(end, 'bbox head has num_classes=4, its loss_cls .*num_classes=5')
 
 
-def test_a_seesaw_layer_does_not_fit_the_other_form(trained, tmp_path):
+def test_a_layer_of_one_form_does_not_fit_the_other(trained, tmp_path):
     config = tmp_path / 'changed.py'
     config.write_text(
         trained.config.read_text().replace(
             "'mmgala.GALABBoxLoss'",
-            "'mmgala.GALABBoxLoss', 'background': 'objectness'",
+            "'mmgala.GALABBoxLoss', 'background': 'exclude'",
         )
     )
     end = call('test', config, trained.checkpoint, cwd=tmp_path)
-    assert_one_line(end, r'fc_cls.weight is \(5, 16\) in the checkpoint and \(6, 16\)')
+    assert_one_line(end, r'fc_cls.weight is \(6, 16\) in the checkpoint and \(5, 16\)')
 
 
 def test_over_two_processes(trained, tmp_path):
