@@ -19,6 +19,8 @@ def holds_instances(dataset: Any) -> bool:
             dataset = dataset.dataset
         else:
             break
+    if hasattr(dataset, 'get_gt_labels'):  # MMPretrain's: one label a sample
+        return False
     if not hasattr(dataset, 'get_data_info') or not len(dataset):
         return False
     info = dataset.get_data_info(0)
