@@ -19,6 +19,7 @@ from pathlib import Path
 
 warnings.simplefilter('ignore')  # of libraries, while they are imported
 
+import collage_confusions  # noqa: E402
 from collage_figures import draw_detections, draw_groups  # noqa: E402
 from collage_runs import METRICS, train_all  # noqa: E402
 from collage_tables import best_background, markdown  # noqa: E402
@@ -78,7 +79,7 @@ def write_config(path: str, args: argparse.Namespace) -> str:
     return str(folder / Path(path).name)
 
 
-def summary(job: Job, result: dict, config: str) -> dict:
+def summary(job: Job, result: dict, config: str, args: argparse.Namespace) -> dict:
     """Figures of one training, in percent; None for a group without classes."""
     detector, method = job.method.split('_')
     figures = {}
@@ -95,6 +96,9 @@ def summary(job: Job, result: dict, config: str) -> dict:
         config=config,
         seconds=round(result['seconds'], 1),
         **figures,
+        rare_detections=collage_confusions.confusions(
+            args.data, args.work_dir / job.name / 'test.bbox.json'
+        ),
     )
 
 
@@ -115,7 +119,8 @@ def main() -> None:
     ]
     results = train_all(jobs, args.work_dir)
     runs = [
-        summary(job, result, configs[job.method]) for job, result in results.items()
+        summary(job, result, configs[job.method], args)
+        for job, result in results.items()
     ]
     chosen = {detector: best_background(runs, detector) for detector in args.detectors}
     machine = describe_machine()
@@ -123,7 +128,7 @@ def main() -> None:
     record = dict(runs=runs, background_chosen_on_val=chosen, machine=machine)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(record, indent=1))
-    text = markdown(runs, chosen)
+    text = f'{markdown(runs, chosen)}\n{collage_confusions.markdown(runs)}'
     args.out.with_suffix('.md').write_text(text)
     CONSOLE.print(text, highlight=False)
     draw_groups(runs, args.out.with_name(f'{args.out.stem}_groups.png'))

@@ -1,0 +1,94 @@
+"""What rare classes are predicted on: the right objects, others or none."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+
+import torch
+from torchvision.ops import box_convert, box_iou
+
+from mmgala.preparation.collage_overview import read_part
+
+MIN_SCORE = 0.05
+MIN_IOU = 0.5
+PLACES = {
+    'right': 'the object',
+    'f': 'a frequent class',
+    'c': 'a common class',
+    'r': 'another rare class',
+    'none': 'background',
+}
+
+
+def confusions(data: Path, detections: Path, frequency: str = 'r') -> dict[str, list]:
+    """Detections of a frequency group's classes, by what is where they are.
+
+    Args:
+        data: the set.
+        detections: ``test.bbox.json``.
+        frequency: ``'r'``, ``'c'`` or ``'f'``.
+
+    Returns:
+        Number and mean score for each of ``PLACES``: the detection lies best, with an
+        intersection over union above a half, on an object of its class, of another
+        class of some frequency, or on none. Below a score of ``MIN_SCORE`` none counts.
+    """
+    content = read_part(data, 'test')
+    group = {c['id']: c['frequency'] for c in content['categories']}
+    truth, found = _by_image(content['annotations']), _by_image(
+        [
+            mark
+            for mark in json.loads(detections.read_text())
+            if mark['score'] >= MIN_SCORE and group[mark['category_id']] == frequency
+        ]
+    )  # fmt: skip
+    scores: dict[str, list[float]] = {place: [] for place in PLACES}
+    for image, marks in found.items():
+        overlap = box_iou(_boxes(marks), _boxes(truth[image])).max(dim=1)
+        for mark, iou, best in zip(marks, *overlap, strict=True):
+            there = truth[image][int(best)]['category_id']
+            if iou <= MIN_IOU:
+                place = 'none'
+            else:
+                place = 'right' if there == mark['category_id'] else group[there]
+            scores[place].append(mark['score'])
+    return {
+        place: [len(some), round(mean(some), 3) if some else None]
+        for place, some in scores.items()
+    }
+
+
+def _by_image(marks: Sequence[Mapping]) -> dict[int, list[Mapping]]:
+    result: dict[int, list[Mapping]] = defaultdict(list)
+    for mark in marks:
+        result[mark['image_id']].append(mark)
+    return result
+
+
+def _boxes(marks: Sequence[Mapping]) -> torch.Tensor:
+    boxes = torch.tensor([mark['bbox'] for mark in marks])
+    return box_convert(boxes, 'xywh', 'xyxy')
+
+
+def markdown(runs: Sequence[Mapping]) -> str:
+    """Table of all methods: means over the seeds."""
+    lines = [
+        f'Detections of rare classes on the test part, with a score of {MIN_SCORE} or '
+        'more, by what is there: their number, and their mean score.',
+        '',
+        f'| | {" | ".join(PLACES.values())} |',
+        '|---|' + '---:|' * len(PLACES),
+    ]
+    rows: dict[tuple[str, str], list[Mapping]] = defaultdict(list)
+    for run in runs:
+        rows[run['detector'], run['method']].append(run['rare_detections'])
+    for names, seeds in rows.items():
+        cells = []
+        for place in PLACES:
+            scores = [s[place][1] for s in seeds if s[place][1] is not None]
+            number = mean(s[place][0] for s in seeds)
+            cells.append(f'{number:.0f} ({mean(scores):.2f})' if scores else '0')
+        lines.append(f'| {", ".join(names)} | {" | ".join(cells)} |')
+    return '\n'.join([*lines, ''])
