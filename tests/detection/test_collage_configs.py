@@ -13,6 +13,7 @@ TWO_STAGE = 'faster-rcnn_tiny_collage-lvis'
 ONE_STAGE = 'retinanet_tiny_collage-lvis'
 LOSSES = {
     TWO_STAGE: ('CrossEntropyLoss', None),
+    f'{TWO_STAGE}_ce-objectness': ('mmgala.GALABBoxLoss', 'objectness'),
     f'{TWO_STAGE}_gala': ('mmgala.GALABBoxLoss', 'exclude'),
     f'{TWO_STAGE}_gala-objectness': ('mmgala.GALABBoxLoss', 'objectness'),
     f'{TWO_STAGE}_seesaw': ('SeesawLoss', None),
