@@ -24,7 +24,9 @@ def draw_groups(runs: Sequence[Mapping], path: Path) -> None:
     """Bars of the mean over seeds, and a dot for each seed."""
     detectors = list(dict.fromkeys(run['detector'] for run in runs))
     figure, used = panels(detectors, (5.5, 4))
-    names = list(dict.fromkeys(run['method'] for run in runs))
+    # A method has one colour in all panels, and so has each detector's usual loss.
+    others = [name for d in detectors for name in methods_of(runs, d)[1:]]
+    colours = dict(zip(dict.fromkeys(others), COLOURS[1:], strict=False))
     for axes, detector in zip(used, detectors, strict=True):
         methods = methods_of(runs, detector)
         width = 0.8 / len(methods)
@@ -32,7 +34,7 @@ def draw_groups(runs: Sequence[Mapping], path: Path) -> None:
             places = np.arange(len(GROUPS)) + (number + 0.5) * width - 0.4
             values = [values_of(runs, detector, method, 'test', g) for g in GROUPS]
             means = [np.mean(some) if some else 0.0 for some in values]
-            colour = COLOURS[names.index(method)]
+            colour = colours.get(method, COLOURS[0])
             axes.bar(places, means, 0.9 * width, color=colour, label=method)
             for place, some in zip(places, values, strict=True):
                 axes.plot([place] * len(some), some, 'k.', markersize=4)

@@ -141,7 +141,7 @@ def main() -> None:
                 / Job(f'{detector}_{method}', '', args.seeds[0]).name
                 for method in shown
             },
-            args.out.with_name(f'{args.out.stem}_{detector}_detections.png'),
+            args.out.with_name(f'{args.out.stem}_{detector}_detections.jpg'),
         )
 
 
