@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce_params
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import Runner
@@ -46,14 +45,9 @@ class ReduceStatisticsHook(Hook):
         outputs: dict | None = None,
     ) -> None:
         """Reduce what the losses have pending."""
-        if not self._losses:
-            return
-        pending = [loss.pending for loss in self._losses]
-        packed = torch.cat(pending)
-        all_reduce(packed)
-        sizes = [len(sums) for sums in pending]
-        for loss, sums in zip(self._losses, packed.split(sizes), strict=True):
-            loss.take_pending(sums)
+        all_reduce_params([loss.pending for loss in self._losses])
+        for loss in self._losses:
+            loss.take_pending()
 
     def after_train(self, runner: Runner) -> None:
         """Let the losses reduce by themselves again."""

@@ -265,7 +265,7 @@ def test_deferred_calls_of_a_step_share_the_margins_of_the_steps_before(form):
             for rows in (slice(0, 9), slice(9, 24))
         ]
         assert_close(sum(parts), total(whole(logits, labels)))
-        loss_module.take_pending(loss_module.pending)
+        loss_module.take_pending()
         assert_close(loss_module.pos_grad, whole.pos_grad)
     assert set(loss_module.state_dict()) == {'pos_grad', 'neg_grad'}
 
@@ -275,7 +275,7 @@ def test_what_an_unfinished_step_had_pending_is_forgotten(form):
     loss_module.defer_reduction()
     loss_module(*batch(form))
     loss_module.defer_reduction()
-    loss_module.take_pending(loss_module.pending)
+    loss_module.take_pending()
     assert not loss_module.pos_grad.any()
     loss_module.defer_reduction(False)
     loss_module(*batch(form))

@@ -46,10 +46,16 @@ class GradientStatistics(Float32BuffersMixin):
         self.pending = self.pos_grad.new_zeros(size) if deferred else None
 
     @torch.no_grad()
-    def take_pending(self, reduced: Tensor) -> None:
-        """Add what all ranks had pending, ``(2 C + 1,)``, and have nothing pending."""
-        self._add_packed(reduced)
-        self.pending = torch.zeros_like(reduced)
+    def take_pending(self) -> None:
+        """Add what is pending, summed over the ranks by now, and have nothing pending.
+
+        Raises:
+            RuntimeError: if the reduction is not deferred.
+        """
+        if self.pending is None:
+            raise RuntimeError('Nothing is pending: call `defer_reduction` first.')
+        self._add_packed(self.pending)
+        self.pending.zero_()
 
     @torch.no_grad()
     def _accumulate(self, pos: Tensor, neg: Tensor, num_samples: int) -> None:
