@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from runs import (
     Job,
     config_hash,
     describe_failures,
-    log_to,
+    logged_and_timed,
     train_side_by_side,
 )
 
@@ -68,20 +66,13 @@ def _finished(job: Job, work_dir: Path) -> dict[str, Any] | None:
 def _train(job: Job, work_dir: Path, epochs: Any) -> float:
     """Train one job and write its ``result.json``; seconds that it took."""
     folder = work_dir / job.name
-    folder.mkdir(parents=True, exist_ok=True)
-    with log_to(folder / 'train.log'):
-        start = time.perf_counter()
-        try:
-            figures = _train_and_evaluate(job, folder, epochs)
-        except Exception:
-            traceback.print_exc()
-            raise
-        seconds = time.perf_counter() - start
-    result = dict(hash=_hash(job), seconds=seconds, **figures)
+    with logged_and_timed(folder) as clock:
+        figures = _train_and_evaluate(job, folder, epochs)
+    result = dict(hash=_hash(job), **clock, **figures)
     partial = folder / 'partial.json'
     partial.write_text(json.dumps(result, indent=1))
     os.replace(partial, folder / 'result.json')
-    return seconds
+    return clock['seconds']
 
 
 def _train_and_evaluate(

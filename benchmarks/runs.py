@@ -203,34 +203,40 @@ def _train(job: Job, work_dir: Path, epochs: Any) -> float:
     counts, and the positive and negative gradient of each class vector.
     """
     folder = work_dir / job.name
-    folder.mkdir(parents=True, exist_ok=True)
-    with log_to(folder / 'train.log'):
-        start = time.perf_counter()
-        try:
-            arrays = _train_arrays(job, folder, epochs)
-        except Exception:
-            traceback.print_exc()
-            raise
-        seconds = time.perf_counter() - start
+    with logged_and_timed(folder) as clock:
+        arrays = _train_arrays(job, folder, epochs)
     partial = folder / 'partial.npz'
     np.savez_compressed(
         partial,
         config_hash=config_hash(job),
-        seconds=seconds,
+        seconds=clock['seconds'],
         **arrays,
     )
     os.replace(partial, folder / 'result.npz')
-    return seconds
+    return clock['seconds']
 
 
 @contextlib.contextmanager
-def log_to(path: Path) -> Iterator[None]:
+def logged_and_timed(folder: Path) -> Iterator[dict[str, float]]:
+    """Make a folder with a ``train.log`` of what is printed, errors too.
+
+    Yields:
+        A dictionary that holds ``seconds`` once it is left.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    clock: dict[str, float] = {}
+    start = time.perf_counter()
     with (
-        open(path, 'w') as log,
+        open(folder / 'train.log', 'w') as log,
         contextlib.redirect_stdout(log),
         contextlib.redirect_stderr(log),
     ):
-        yield
+        try:
+            yield clock
+        except Exception:
+            traceback.print_exc()
+            raise
+    clock['seconds'] = time.perf_counter() - start
 
 
 def _train_arrays(job: Job, folder: Path, epochs: Any) -> dict[str, Any]:
