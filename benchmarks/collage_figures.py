@@ -74,7 +74,7 @@ def draw_detections(data: Path, folders: Mapping[str, Path], path: Path) -> None
     save_figure(
         figure,
         path,
-        f'Scores from {MIN_SCORE}; rare classes red, common green, frequent blue',
+        f'Scores from {MIN_SCORE}; rare classes orange, common green, frequent blue',
     )
 
 
