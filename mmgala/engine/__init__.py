@@ -1,6 +1,7 @@
 """Hooks, and what the command-line tools share."""
 
 from mmgala.engine.class_counts_hook import ClassCountsHook
+from mmgala.engine.deferred_reweighting_hook import DeferredReweightingHook
 from mmgala.engine.gradient_statistics_hook import GradientStatisticsHook
 from mmgala.engine.load_backbone_hook import LoadBackboneHook
 from mmgala.engine.reduce_statistics_hook import ReduceStatisticsHook
@@ -8,6 +9,7 @@ from mmgala.engine.resume_within_epoch_hook import ResumeWithinEpochHook
 
 __all__ = [
     'ClassCountsHook',
+    'DeferredReweightingHook',
     'GradientStatisticsHook',
     'LoadBackboneHook',
     'ReduceStatisticsHook',

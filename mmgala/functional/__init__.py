@@ -1,5 +1,20 @@
 """Pure functions on tensors: usable in any PyTorch loop, no OpenMMLab needed."""
 
+from mmgala.functional.adjusted_losses import (
+    clouded_loss,
+    label_margin_loss,
+    logit_adjusted_loss,
+    smoothed_cross_entropy,
+    vector_scaling_loss,
+)
+from mmgala.functional.class_counts import (
+    cloud_sizes,
+    effective_number_weights,
+    ldam_margins,
+    log_class_prior,
+    smoothing_factors,
+    vector_scaling_factors,
+)
 from mmgala.functional.equalization import equalization_loss
 from mmgala.functional.gala import (
     gala_loss,
@@ -20,23 +35,36 @@ from mmgala.functional.longtail import (
     shot_groups,
 )
 from mmgala.functional.rebalance import log_prior_adjustment, rebalance
+from mmgala.functional.seesaw import seesaw_loss
 
 __all__ = [
     'GradientSums',
     'add_foreground_margin',
     'add_sigmoid_margin',
+    'cloud_sizes',
+    'clouded_loss',
+    'effective_number_weights',
     'equalization_loss',
     'foreground_gradient_sum',
     'frequency_bins',
     'gala_loss',
     'gala_margin',
     'gradient_sum_from_loss',
+    'label_margin_loss',
     'largest_head_count',
+    'ldam_margins',
+    'log_class_prior',
     'log_prior_adjustment',
+    'logit_adjusted_loss',
     'logit_gradient_sums',
     'long_tailed_counts',
     'margin_cross_entropy',
     'rebalance',
+    'seesaw_loss',
     'shot_groups',
     'sigmoid_gradient_sums',
+    'smoothed_cross_entropy',
+    'smoothing_factors',
+    'vector_scaling_factors',
+    'vector_scaling_loss',
 ]

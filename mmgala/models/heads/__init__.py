@@ -1,5 +1,6 @@
-"""Classification heads."""
+"""Heads."""
 
+from mmgala.models.heads.cosine_head import CosineClsHead
 from mmgala.models.heads.gala_head import GALAHead
 
-__all__ = ['GALAHead']
+__all__ = ['CosineClsHead', 'GALAHead']

@@ -6,7 +6,7 @@ from mmpretrain.models.heads import LinearClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmgala.models.losses import GALALoss
+from mmgala.models.losses import ClassificationLoss, GALALoss
 from mmgala.models.rebalancer import PredictionRebalancer
 from mmgala.registry import MODELS
 
@@ -21,7 +21,7 @@ class GALAHead(LinearClsHead):
             type='mmgala.GALAHead', loss=dict(_delete_=True, type='mmgala.GALALoss')))
 
     Args:
-        num_classes: C. Handed on to a :class:`GALALoss` that does not state it.
+        num_classes: C. Handed on to a loss of this package that does not state it.
         in_channels: channels of the incoming feature.
         loss: config of the loss. Defaults to ``dict(type='mmgala.GALALoss')``.
         rebalancer: config of a :class:`PredictionRebalancer` that :meth:`predict`
@@ -43,10 +43,8 @@ class GALAHead(LinearClsHead):
         **kwargs: Any,
     ) -> None:
         loss = dict(type='mmgala.GALALoss') if loss is None else loss
-        if isinstance(loss, dict):
-            kind = loss['type']  # a name, or the class itself
-            if (MODELS.get(kind) if isinstance(kind, str) else kind) is GALALoss:
-                loss = {'num_classes': num_classes, **loss}
+        if isinstance(loss, dict) and _knows_its_classes(loss['type']):
+            loss = {'num_classes': num_classes, **loss}
         super().__init__(num_classes, in_channels, loss=loss, **kwargs)
         loss_classes = getattr(self.loss_module, 'num_classes', num_classes)
         if loss_classes != num_classes:
@@ -80,3 +78,9 @@ class GALAHead(LinearClsHead):
         if self.rebalancer is not None:
             cls_score = self.rebalancer.adjust(cls_score)
         return super()._get_predictions(cls_score, data_samples)
+
+
+def _knows_its_classes(kind: str | type) -> bool:
+    """Whether the loss of that name, or class, is one with ``num_classes``."""
+    loss = MODELS.get(kind) if isinstance(kind, str) else kind
+    return isinstance(loss, type) and issubclass(loss, ClassificationLoss | GALALoss)

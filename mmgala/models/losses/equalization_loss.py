@@ -1,19 +1,17 @@
 """Softmax equalization loss, which the GALA paper compares with."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import torch
-from mmpretrain.models.losses.utils import weight_reduce_loss
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmgala.functional import equalization_loss
-from mmgala.models.losses.checks import check_num_classes, check_reduction
+from mmgala.models.losses.class_counts_loss import ClassCountsLoss
 from mmgala.registry import MODELS
 
 
 @MODELS.register_module()
-class EqualizationLoss(nn.Module):
+class EqualizationLoss(ClassCountsLoss):
     r"""Softmax equalization loss (SEQL) of Tan et al. (CVPR 2020, arXiv 2003.05176).
 
     Cross-entropy that mostly leaves rare classes out of the softmax of other classes'
@@ -62,7 +60,6 @@ class EqualizationLoss(nn.Module):
         tensor(0.3466)
     """
 
-    class_counts: Tensor
     tail: Tensor
 
     def __init__(
@@ -74,8 +71,7 @@ class EqualizationLoss(nn.Module):
         reduction: str = 'mean',
         loss_weight: float = 1.0,
     ) -> None:
-        super().__init__()
-        check_num_classes(num_classes)
+        super().__init__(num_classes, reduction, loss_weight)
         for name, value in (
             ('ignore_prob', ignore_prob),
             ('tail_threshold', tail_threshold),
@@ -84,104 +80,30 @@ class EqualizationLoss(nn.Module):
                 raise ValueError(
                     f'Expected `{name}` to be between 0 and 1, but got {value}.'
                 )
-        check_reduction(reduction)
-        self.num_classes = num_classes
         self.ignore_prob = ignore_prob
         self.tail_threshold = tail_threshold
-        self.reduction = reduction
-        self.loss_weight = loss_weight
-        self.register_buffer('class_counts', torch.zeros(num_classes).long())
         self.register_buffer('tail', torch.zeros(num_classes).bool(), persistent=False)
-        self._counted = False  # to ask the buffer, the host would wait for the device
         if class_counts is not None:
             self.set_class_counts(class_counts)
 
-    def set_class_counts(self, class_counts: Sequence[int]) -> None:
-        """Take the number of training samples of each class.
+    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        counts = class_counts.double()  # exact
+        return dict(tail=counts / counts.sum() < self.tail_threshold)
 
-        Args:
-            class_counts: C counts.
-
-        Raises:
-            ValueError: if they are not C, or negative, or all zero.
-        """
-        counts = torch.as_tensor(class_counts)
-        if counts.shape != (self.num_classes,):
-            raise ValueError(
-                f'Expected `class_counts` to hold {self.num_classes} values, one per '
-                f'class, but got shape {tuple(counts.shape)}.'
-            )
-        if bool((counts < 0).any()) or not bool(counts.any()):
-            raise ValueError(
-                'Expected `class_counts` to be 0 or more, and not all 0, but got '
-                f'values from {int(counts.min())} to {int(counts.max())}.'
-            )
-        self.class_counts.copy_(counts)
-        self._find_tail()
-
-    def forward(
-        self,
-        cls_score: Tensor,
-        label: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | None = None,
-        reduction_override: str | None = None,
+    def _unreduced(
+        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
-        """Compute the loss.
-
-        Args:
-            cls_score: logits, ``(N, C)``.
-            label: class indices ``(N,)`` or soft labels ``(N, C)``.
-            weight: weight of each sample, ``(N,)``.
-            avg_factor: divisor of the mean instead of N.
-            reduction_override: used instead of ``reduction``.
-
-        Returns:
-            The loss; 0 for an empty batch with reduction ``'mean'`` or ``'sum'``.
-        """
-        reduction = reduction_override or self.reduction
-        check_reduction(reduction)
-        if cls_score.shape[1:] != (self.num_classes,):
-            raise ValueError(
-                f'EqualizationLoss was built with num_classes={self.num_classes}, but '
-                f'got logits of shape {tuple(cls_score.shape)}. Set both to the number '
-                'of classes of the data set.'
-            )
-        if weight is not None:
-            weight = weight.float()
-        loss = equalization_loss(cls_score, label, self._draw_ignored(cls_score))
-        if reduction == 'mean' and len(loss) == 0:
-            reduction, avg_factor = 'sum', None  # a mean over nothing would be NaN
-        loss = weight_reduce_loss(loss, weight, reduction, avg_factor)
-        return loss if self.loss_weight == 1 else self.loss_weight * loss
+        return equalization_loss(cls_score, label, self._draw_ignored(cls_score))
 
     def _draw_ignored(self, cls_score: Tensor) -> Tensor:
         """Which classes to ignore for which samples of other classes, ``(N, C)``."""
         if not self.training:
             return torch.zeros_like(cls_score, dtype=torch.bool)
-        if not self._counted:
-            raise ValueError(
-                'EqualizationLoss needs the class counts of the training set: add '
-                "custom_hooks=[dict(type='mmgala.ClassCountsHook')] to the config."
-            )
+        self._check_counted()
         draws = torch.rand(
             cls_score.shape, dtype=torch.float32, device=cls_score.device
         )
         return self.tail & (draws < self.ignore_prob)
 
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        super()._load_from_state_dict(*args, **kwargs)
-        self._find_tail()
-
-    def _find_tail(self) -> None:
-        counts = self.class_counts.cpu().double()  # exact, and not on every device
-        self._counted = bool(counts.any())
-        self.tail.copy_(counts / counts.sum() < self.tail_threshold)
-
-    def extra_repr(self) -> str:
-        """Arguments, for ``print(model)``."""
-        return (
-            f'num_classes={self.num_classes}, ignore_prob={self.ignore_prob}, '
-            f'tail_threshold={self.tail_threshold}, reduction={self.reduction!r}, '
-            f'loss_weight={self.loss_weight}'
-        )
+    def _settings(self) -> dict[str, object]:
+        return dict(ignore_prob=self.ignore_prob, tail_threshold=self.tail_threshold)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
 from mmgala.functional import (
@@ -19,6 +18,7 @@ from mmgala.models.losses.checks import (
     check_num_classes,
     check_reduction,
 )
+from mmgala.models.losses.classification_loss import reduce_loss
 from mmgala.models.losses.statistics import GradientStatistics
 from mmgala.registry import MODELS
 
@@ -135,10 +135,7 @@ class GALALoss(GradientStatistics):
         loss, batch_sums = self._loss(cls_score, label)
         if self._counts(reduction_override):
             self._accumulate(*batch_sums(weight), len(cls_score))
-        if reduction == 'mean' and len(loss) == 0:
-            reduction, avg_factor = 'sum', None  # a mean over nothing would be NaN
-        loss = weight_reduce_loss(loss, weight, reduction, avg_factor)
-        return loss if self.loss_weight == 1 else self.loss_weight * loss
+        return reduce_loss(loss, weight, reduction, avg_factor, self.loss_weight)
 
     def _counts(self, reduction_override: str | None) -> bool:
         """Whether a forward adds to the statistics."""

@@ -1,0 +1,83 @@
+"""Cosine classifier."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmgala.models.heads.gala_head import GALAHead
+from mmgala.registry import MODELS
+
+
+class CosineLinear(nn.Linear):
+    r"""Cosine between features and class vectors, times a scale.
+
+    .. math:: z_j = s \, \frac{w_j^\top x}{\|w_j\| \|x\|}
+
+    Args:
+        in_features: D.
+        out_features: C.
+        scale: :math:`s`.
+
+    Shape:
+        - Input: ``(N, D)``.
+        - Output: ``(N, C)``, between ``-scale`` and ``scale``; 0 for a feature of 0.
+    """
+
+    def __init__(self, in_features: int, out_features: int, scale: float) -> None:
+        super().__init__(in_features, out_features, bias=False)
+        self.scale = scale
+
+    def reset_parameters(self) -> None:
+        """Draw unit vectors of all directions."""
+        nn.init.normal_(self.weight)
+        with torch.no_grad():
+            self.weight.copy_(F.normalize(self.weight))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the logits."""
+        return self.scale * F.linear(F.normalize(x), F.normalize(self.weight))
+
+    def extra_repr(self) -> str:
+        """Arguments, for ``print(model)``."""
+        return f'{super().extra_repr()}, scale={self.scale}'
+
+
+@MODELS.register_module()
+class CosineClsHead(GALAHead):
+    r"""Classification head whose logits are scaled cosines.
+
+    Class vectors of one length cannot favour frequent classes by their norm. LDAM and
+    GCL are made for it. Source: Gidaris and Komodakis, *Dynamic Few-Shot Visual
+    Learning without Forgetting*, CVPR 2018, arXiv 1804.09458; for long tails, Cao et
+    al., NeurIPS 2019, arXiv 1906.07413.
+
+    Args:
+        num_classes: C. Handed on to a loss of this package that does not state it.
+        in_channels: D, channels of the incoming feature.
+        scale: :math:`s`, factor on the cosines.
+        loss: config of the loss. Defaults to cross-entropy.
+        **kwargs: ``rebalancer`` of :class:`GALAHead`; ``topk`` and ``cal_acc`` of
+            MMPretrain's ``LinearClsHead``.
+
+    Raises:
+        ValueError: if ``scale`` is not positive, or head and loss disagree about the
+            number of classes.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        scale: float = 30.0,
+        loss: dict | nn.Module | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if scale <= 0:
+            raise ValueError(f'Expected `scale` to be positive, but got {scale}.')
+        loss = dict(type='mmpretrain.CrossEntropyLoss') if loss is None else loss
+        # Class vectors have their own initialisation.
+        kwargs.setdefault('init_cfg', None)
+        super().__init__(num_classes, in_channels, loss=loss, **kwargs)
+        self.fc = CosineLinear(in_channels, num_classes, scale)

@@ -1,0 +1,131 @@
+"""Class-balanced cross-entropy and focal loss."""
+
+from collections.abc import Mapping, Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.ops import sigmoid_focal_loss
+
+from mmgala.functional.adjusted_losses import cross_entropy
+from mmgala.functional.checks import check_logits_and_target
+from mmgala.functional.class_counts import effective_number_weights
+from mmgala.models.losses.class_counts_loss import ClassCountsLoss
+from mmgala.models.losses.classification_loss import at_target
+from mmgala.registry import MODELS
+
+
+@MODELS.register_module()
+class ClassBalancedLoss(ClassCountsLoss):
+    r"""Class-balanced softmax cross-entropy (Cui et al., CVPR 2019, arXiv 1901.05555).
+
+    Each sample is weighted by :math:`(1 - \beta) / (1 - \beta^{n_y})`, scaled to a mean
+    of 1 over the classes that have samples; see
+    :func:`mmgala.functional.effective_number_weights`. The mean is taken over the
+    samples of a batch, so that ranks may hold any of them.
+
+    Args:
+        num_classes: C.
+        beta: :math:`\beta`, 0 or more and below 1; 0 is cross-entropy.
+        class_counts: training samples of each class, for use without
+            :class:`mmgala.engine.ClassCountsHook`.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss.
+
+    Shape:
+        - ``cls_score``: ``(N, C)`` logits.
+        - ``label``: ``(N,)`` class indices or ``(N, C)`` soft labels.
+        - ``weight``: ``(N,)``.
+        - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
+
+    Raises:
+        ValueError: on arguments out of range, shapes that do not fit, or class counts
+            that are not known.
+
+    Examples:
+        >>> import torch
+        >>> loss = ClassBalancedLoss(2, beta=0.5, class_counts=[3, 1])
+        >>> loss(torch.zeros(1, 2), torch.tensor([1]))  # 1.2727 log(2)
+        tensor(0.8822)
+    """
+
+    VECTORS = ('class_weights',)
+
+    class_weights: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        beta: float = 0.9999,
+        class_counts: Sequence[int] | None = None,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(num_classes, reduction, loss_weight)
+        self.beta = beta
+        self._vectors(self.class_counts + 1)  # arguments out of range show now
+        if class_counts is not None:
+            self.set_class_counts(class_counts)
+
+    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        return dict(class_weights=effective_number_weights(class_counts, self.beta))
+
+    def _unreduced(
+        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        self._check_counted()
+        check_logits_and_target(cls_score, label)
+        if cls_score.element_size() < 4:  # half precision
+            cls_score = cls_score.float()
+        return self._plain(cls_score, label) * at_target(self.class_weights, label)
+
+    def _plain(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The loss that is weighted, ``(N,)``."""
+        return cross_entropy(logits, target)
+
+    def _settings(self) -> dict[str, object]:
+        return dict(beta=self.beta)
+
+
+@MODELS.register_module()
+class ClassBalancedFocalLoss(ClassBalancedLoss):
+    r"""Class-balanced focal loss (Cui et al., CVPR 2019, arXiv 1901.05555).
+
+    The sigmoid focal loss of Lin et al. (ICCV 2017, arXiv 1708.02002) as torchvision
+    has it, without its :math:`\alpha`, summed over the classes and weighted as in
+    :class:`ClassBalancedLoss`. A head predicts by the softmax of these logits all the
+    same: the ranking is that of the sigmoids, but the scores are not calibrated.
+
+    Args:
+        num_classes: C.
+        beta: :math:`\beta`, 0 or more and below 1; 0 is focal loss.
+        gamma: :math:`\gamma`, focusing parameter; 0 is sigmoid cross-entropy.
+        class_counts: training samples of each class, for use without
+            :class:`mmgala.engine.ClassCountsHook`.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss.
+
+    Shape and errors are those of :class:`ClassBalancedLoss`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        beta: float = 0.9999,
+        gamma: float = 2.0,
+        class_counts: Sequence[int] | None = None,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        if gamma < 0:
+            raise ValueError(f'Expected `gamma` to be 0 or more, but got {gamma}.')
+        super().__init__(num_classes, beta, class_counts, reduction, loss_weight)
+        self.gamma = gamma
+
+    def _plain(self, logits: Tensor, target: Tensor) -> Tensor:
+        if not target.is_floating_point():
+            target = F.one_hot(target.long(), self.num_classes)
+        target = target.to(logits.dtype)
+        return sigmoid_focal_loss(logits, target, alpha=-1, gamma=self.gamma).sum(dim=1)
+
+    def _settings(self) -> dict[str, object]:
+        return dict(beta=self.beta, gamma=self.gamma)

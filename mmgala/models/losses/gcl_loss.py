@@ -1,0 +1,90 @@
+"""Gaussian clouded logits."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from mmgala.functional.adjusted_losses import clouded_loss
+from mmgala.functional.class_counts import cloud_sizes
+from mmgala.models.losses.class_counts_loss import ClassCountsLoss
+from mmgala.registry import MODELS
+
+
+@MODELS.register_module()
+class GCLLoss(ClassCountsLoss):
+    r"""Gaussian clouded logit adjustment (Li et al., CVPR 2022, arXiv 2305.11733).
+
+    Each logit is lowered by :math:`s \, \alpha \, \delta_j |\varepsilon_{ij}|` with
+    :math:`\varepsilon` normal of standard deviation 1/3, cut off at 1, and
+    :math:`\delta_j` from 0 for the largest class to 1 for the smallest. Made for
+    logits that are :math:`s` times a cosine, as those of
+    :class:`mmgala.models.CosineClsHead` with the same ``scale``. This is the first of
+    the authors' two stages; for the second see ``tools/retrain_classifier.py``.
+
+    :math:`\varepsilon` is drawn anew in each forward from PyTorch's default generator,
+    in training mode only: in eval mode the loss is cross-entropy with the margin.
+
+    Args:
+        num_classes: C.
+        noise_scale: :math:`\alpha`, size of the rarest class's cloud in units of the
+            cosine.
+        margin: margin of every label, in the same units.
+        scale: :math:`s`, that of the head.
+        class_counts: training samples of each class, for use without
+            :class:`mmgala.engine.ClassCountsHook`.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss.
+
+    Shape:
+        - ``cls_score``: ``(N, C)`` logits.
+        - ``label``: ``(N,)`` class indices or ``(N, C)`` soft labels.
+        - ``weight``: ``(N,)``.
+        - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
+
+    Raises:
+        ValueError: on arguments out of range, shapes that do not fit, or training
+            without class counts.
+    """
+
+    VECTORS = ('cloud_sizes',)
+
+    cloud_sizes: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        noise_scale: float = 0.5,
+        margin: float = 0.0,
+        scale: float = 30.0,
+        class_counts: Sequence[int] | None = None,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(num_classes, reduction, loss_weight)
+        if noise_scale < 0 or scale <= 0:
+            raise ValueError(
+                'Expected `noise_scale` to be 0 or more and `scale` to be positive, '
+                f'but got {noise_scale} and {scale}.'
+            )
+        self.noise_scale = noise_scale
+        self.margin = margin
+        self.scale = scale
+        if class_counts is not None:
+            self.set_class_counts(class_counts)
+
+    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        return dict(cloud_sizes=cloud_sizes(class_counts))
+
+    def _unreduced(
+        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        cloud = torch.zeros_like(cls_score, dtype=torch.float32)
+        if self.training:
+            self._check_counted()
+            cloud.normal_(std=1 / 3).abs_().clamp_(max=1)
+            cloud *= self.scale * self.noise_scale * self.cloud_sizes
+        return clouded_loss(cls_score, label, cloud, self.scale * self.margin)
+
+    def _settings(self) -> dict[str, object]:
+        return dict(noise_scale=self.noise_scale, margin=self.margin, scale=self.scale)
