@@ -4,6 +4,7 @@ from mmgala.datasets.benchmark_sets import ImageNetLT, INaturalist2018, PlacesLT
 from mmgala.datasets.class_counts import official_class_counts
 from mmgala.datasets.csv_dataset import CSVDataset
 from mmgala.datasets.digits import DigitsDataset
+from mmgala.datasets.fashion_pairs import FashionPairs
 from mmgala.datasets.labels import count_classes, dataset_labels
 from mmgala.datasets.long_tailed import LongTailedDataset
 from mmgala.datasets.samplers import ClassAwareSampler, ClassBalancedSampler
@@ -14,6 +15,7 @@ __all__ = [
     'ClassAwareSampler',
     'ClassBalancedSampler',
     'DigitsDataset',
+    'FashionPairs',
     'INaturalist2018',
     'ImageNetLT',
     'LongTailedDataset',

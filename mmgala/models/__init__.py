@@ -1,6 +1,6 @@
 """Backbones, classifiers, losses, heads and the re-balancing post-processor."""
 
-from mmgala.models.backbones import CIFARResNet
+from mmgala.models.backbones import CIFARResNet, PlainConvNet
 from mmgala.models.classifiers import DecoupledClassifier
 from mmgala.models.heads import CosineClsHead, GALAHead
 from mmgala.models.losses import (
@@ -32,6 +32,7 @@ __all__ = [
     'LDAMLoss',
     'LabelAwareSmoothingLoss',
     'LogitAdjustmentLoss',
+    'PlainConvNet',
     'PredictionRebalancer',
     'SeesawLoss',
     'VectorScalingLoss',

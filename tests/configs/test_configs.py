@@ -25,10 +25,24 @@ OTHERS = ('_base_', 'detection')
 ALL = sorted(
     p for p in (ROOT / 'configs').glob('*/*.py') if p.parent.name not in OTHERS
 )
+BASELINES = [p for p in ALL if p.parent.name not in ('gala', 'cross_entropy')]
 DECOUPLED = [path for path in GALA if path.stem in NUM_CLASSES]
 CIFAR = [path for path in GALA if 'cifar1' in path.stem]
 FASHION = ROOT / 'data' / 'fashion_mnist'
-FASHION_CONFIGS = [path for path in GALA if 'fashion' in path.stem]
+FASHION_CONFIGS = [path for path in GALA if 'fashion-mnist' in path.stem]
+
+LOSSES = {
+    'balanced_softmax': 'BalancedSoftmaxLoss',
+    'class_balanced': 'ClassBalancedLoss',
+    'class_balanced_focal': 'ClassBalancedFocalLoss',
+    'eql': 'EqualizationLoss',
+    'gcl': 'GCLLoss',
+    'label_aware_smoothing': 'LabelAwareSmoothingLoss',
+    'ldam_drw': 'LDAMLoss',
+    'logit_adjustment': 'LogitAdjustmentLoss',
+    'seesaw': 'SeesawLoss',
+    'vector_scaling': 'VectorScalingLoss',
+}
 
 name = '{0.parent.name}/{0.stem}'.format
 
@@ -59,15 +73,19 @@ def build_model(cfg):
 
 def num_classes_of(path):
     """What a config's name says."""
-    return NUM_CLASSES.get(path.stem, 100 if 'cifar100' in path.stem else 10)
+    hundred = 'cifar100' in path.stem or 'pairs' in path.stem
+    return NUM_CLASSES.get(path.stem, 100 if hundred else 10)
 
 
 def input_size_of(path):
+    """Rows and columns."""
     if path.stem in NUM_CLASSES:
-        return 64  # 224, but for the time it takes
+        return 64, 64  # 224, but for the time it takes
     if 'digits' in path.stem:
-        return 8
-    return 28 if 'resnet14_fashion' in path.stem else 32
+        return 8, 8
+    if 'pairs' in path.stem:
+        return 28, 56
+    return (32, 32) if path.stem.startswith('resnet32') else (28, 28)
 
 
 def test_there_are_configs():
@@ -78,8 +96,10 @@ def test_there_are_configs():
         'resnet32_fashion-mnist-lt_15e',
         'resnet14_fashion-mnist-lt',
         'resnet14_digits-lt',
+        'plain-conv-net_fashion-mnist-lt',
+        'plain-conv-net_fashion-pairs-lt',
     }
-    assert len(EQL) == 3
+    assert {p.parent.name for p in BASELINES} == set(LOSSES)
     assert {p.name for p in GALA} == {p.name for p in ALL if p.parent.name != 'gala'}
 
 
@@ -89,11 +109,11 @@ def test_one_training_step_and_one_prediction(path):
     model = build_model(cfg)
     channels, size = cfg.model.backbone.get('in_channels', 3), input_size_of(path)
     num_classes = num_classes_of(path)
-    images = torch.randint(0, 256, (4, channels, size, size), dtype=torch.uint8)
+    images = torch.randint(0, 256, (4, channels, *size), dtype=torch.uint8)
     labels = (0, 1, 2, num_classes - 1)
     samples = [DataSample().set_gt_label(label) for label in labels]
     data = dict(inputs=list(images), data_samples=samples)
-    if path in EQL:  # as ClassCountsHook does
+    if hasattr(model.head.loss_module, 'set_class_counts'):  # as ClassCountsHook does
         model.head.loss_module.set_class_counts(range(num_classes))
 
     losses = model(**model.data_preprocessor(data, training=True), mode='loss')
@@ -141,18 +161,38 @@ def test_gala_config_differs_from_cross_entropy_in_the_head_only(path):
     assert heads[1]['type'] == 'LinearClsHead'
 
 
-@pytest.mark.parametrize('path', EQL, ids=name)
-def test_eql_config_differs_from_cross_entropy_in_the_loss_only(path):
-    eql = load(path).to_dict()
+@pytest.mark.parametrize('path', BASELINES, ids=name)
+def test_baseline_differs_from_cross_entropy_in_head_and_hook_only(path):
+    baseline = load(path).to_dict()
     other = load(ROOT / 'configs' / 'cross_entropy' / path.name).to_dict()
-    losses = [cfg['model']['head'].pop('loss') for cfg in (eql, other)]
+    heads = [cfg['model'].pop('head') for cfg in (baseline, other)]
+    losses = [head.pop('loss') for head in heads]
+    hooks = [cfg.pop('custom_hooks') for cfg in (baseline, other)]
 
-    assert eql == other
-    assert losses[0]['type'] == 'mmgala.EqualizationLoss'
+    assert baseline == other
+    assert losses[0]['type'] == f'mmgala.{LOSSES[path.parent.name]}'
     assert losses[1] == {'type': 'CrossEntropyLoss'}
+    cosine = path.parent.name in ('ldam_drw', 'gcl')
+    assert heads[0].pop('type') == (
+        'mmgala.CosineClsHead' if cosine else 'LinearClsHead'
+    )
+    for head in heads if cosine else ():
+        head.pop('init_cfg', None)
+    heads[1].pop('type')
+    assert heads[0] == heads[1]
+    added = ['mmgala.DeferredReweightingHook'] * (path.parent.name == 'ldam_drw')
+    assert [hook['type'] for hook in hooks[0][len(hooks[1]) :]] == added
 
 
-@pytest.mark.parametrize('path', EQL, ids=name)
+@pytest.mark.parametrize('path', BASELINES, ids=name)
+def test_cosine_heads_and_their_losses_have_one_scale(path):
+    head = MODELS.build(load(path).model.head)
+
+    scale = getattr(head.loss_module, 'scale', None)
+    assert scale == getattr(head.fc, 'scale', None)
+
+
+@pytest.mark.parametrize('path', [p for p in EQL if 'cifar' not in p.stem], ids=name)
 def test_eql_config_makes_the_last_classes_tail_as_its_comment_says(path):
     loss_module = MODELS.build(load(path).model.head).loss_module
     digits = 'digits' in path.stem
@@ -192,6 +232,8 @@ def test_classes_agree_and_the_hook_counts_them(path):
         assert [hook.type for hook in cfg.stage1.custom_hooks] == hooks
         hooks.append('mmgala.LoadBackboneHook')
     else:
+        if path.parent.name == 'ldam_drw':
+            hooks.append('mmgala.DeferredReweightingHook')
         assert cfg.train_dataloader.dataset.type == 'mmgala.LongTailedDataset'
         assert 'stage1' not in cfg
     assert [hook.type for hook in cfg.custom_hooks] == hooks
@@ -270,19 +312,26 @@ def test_fashion_mnist_is_long_tailed_and_its_validation_set_is_held_out(
 
 def test_fashion_mnist_configs_differ_in_the_pipelines_only():
     """So what holds for the data of one holds for the other's."""
-    first, second = map(load, FASHION_CONFIGS)
+    configs = list(map(load, FASHION_CONFIGS))
+    assert len(configs) == 3
     for split in ('train', 'val', 'test'):
-        datasets = [c[f'{split}_dataloader'].dataset for c in (first, second)]
+        datasets = [c[f'{split}_dataloader'].dataset for c in configs]
         for dataset in datasets:
             dataset.get('dataset', dataset).pop('pipeline')
-        assert datasets[0].to_dict() == datasets[1].to_dict()
+        assert all(d.to_dict() == datasets[0].to_dict() for d in datasets)
 
 
 @pytest.mark.parametrize(
-    ('dataset', 'epochs', 'batch'), [('digits', 40, 32), ('fashion-mnist', 15, 64)]
+    ('config', 'epochs', 'batch'),
+    [
+        ('resnet14_digits-lt', 40, 32),
+        ('resnet14_fashion-mnist-lt', 15, 64),
+        ('plain-conv-net_fashion-mnist-lt', 15, 64),
+        ('plain-conv-net_fashion-pairs-lt', 20, 64),
+    ],
 )
-def test_schedule_spans_the_training_and_knows_its_batch_size(dataset, epochs, batch):
-    cfg = load(ROOT / 'configs' / 'gala' / f'resnet14_{dataset}-lt.py')
+def test_schedule_spans_the_training_and_knows_its_batch_size(config, epochs, batch):
+    cfg = load(ROOT / 'configs' / 'gala' / f'{config}.py')
 
     assert cfg.train_cfg.max_epochs == cfg.param_scheduler.T_max == epochs
     assert cfg.train_dataloader.batch_size == batch == cfg.auto_scale_lr.base_batch_size

@@ -1,0 +1,11 @@
+_base_ = [
+    '../_base_/models/plain_conv_net.py',
+    '../_base_/datasets/fashion_pairs_lt.py',
+    '../_base_/schedules/fashion_pairs.py',
+    '../_base_/default_runtime.py',
+]
+
+# Left and right are pooled apart: the order of the items tells the class.
+model = dict(
+    backbone=dict(pool_size=(1, 2)), head=dict(num_classes=100, in_channels=128)
+)

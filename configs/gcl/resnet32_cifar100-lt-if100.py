@@ -1,0 +1,9 @@
+_base_ = '../cross_entropy/resnet32_cifar100-lt-if100.py'
+
+model = dict(
+    head=dict(
+        type='mmgala.CosineClsHead',
+        loss=dict(_delete_=True, type='mmgala.GCLLoss'),
+        init_cfg=None,  # class vectors have their own
+    )
+)

@@ -1,0 +1,7 @@
+_base_ = '../cross_entropy/resnet32_cifar100-lt-if100.py'
+
+model = dict(
+    head=dict(
+        loss=dict(_delete_=True, type='mmgala.LogitAdjustmentLoss', num_classes=100),
+    )
+)

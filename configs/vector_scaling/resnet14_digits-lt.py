@@ -1,0 +1,7 @@
+_base_ = '../cross_entropy/resnet14_digits-lt.py'
+
+model = dict(
+    head=dict(
+        loss=dict(_delete_=True, type='mmgala.VectorScalingLoss', num_classes=10),
+    )
+)
