@@ -1,8 +1,9 @@
-"""Fit a re-balancer on unlabelled data and store it in a checkpoint.
+"""Fit a re-balancer, or other post-hoc steps, and store them in a checkpoint.
 
-Writes OUT, the weights with the fitted re-balancer, and next to it a config that uses
-it: from then on the model re-balances single images, also through MMPretrain's
-ImageClassificationInferencer.
+Writes OUT, the weights with the fitted steps, and next to it a config that uses them:
+from then on the model takes them for single images, also through MMPretrain's
+ImageClassificationInferencer. The steps are those that flags ask for (--tau asks for
+re-balancing); without any, re-balancing.
 """
 
 import argparse
@@ -20,15 +21,24 @@ from mmgala.engine.inference import split_dataloader
 from mmgala.engine.launch import (
     load_config,
     one_line_errors,
-    read_class_vector,
     set_dataloader_defaults,
     set_work_dir,
 )
-from mmgala.evaluation import search_tau
-from mmgala.functional.rebalance import check_tau
-from mmgala.models import PredictionRebalancer
+from mmgala.engine.post_hoc_options import (
+    add_post_hoc_arguments,
+    asked_for,
+    check_post_hoc_arguments,
+    choose_on_validation_set,
+    class_counts_of,
+    collect_validation_scores,
+    steps_of,
+    to_choose,
+)
+from mmgala.functional.post_hoc import PostHocSteps
+from mmgala.models.post_hoc_chain import build_post_hoc, post_hoc_config
 
-HEADS = ('LinearClsHead', 'mmpretrain.LinearClsHead', 'GALAHead', 'mmgala.GALAHead')
+PLAIN = ('LinearClsHead', 'mmpretrain.LinearClsHead')
+OURS = ('GALAHead', 'mmgala.GALAHead', 'CosineClsHead', 'mmgala.CosineClsHead')
 
 
 def parse_args() -> argparse.Namespace:
@@ -42,35 +52,29 @@ def parse_args() -> argparse.Namespace:
         '--split',
         choices=['val', 'test'],
         default='val',
-        help='data to fit the class mass on; its labels are used for --tau auto only',
+        help='data to fit the class mass of re-balancing on; the labels of val weight '
+        'its classes evenly, those of test are not used',
     )
-    parser.add_argument(
-        '--tau',
-        default='auto',
-        metavar='FLOAT|auto',
-        help='strength; auto, the default: the best one on the validation set',
-    )
-    parser.add_argument(
-        '--target-prior',
-        metavar='FILE',
-        help='class shares of the data to predict, if they are not balanced',
+    add_post_hoc_arguments(
+        parser,
+        're-balance by the class mass of --split; what is done where no other step is '
+        'asked for; --tau is auto by default',
     )
     parser.add_argument('--work-dir', help='where to save the log')
     return parser.parse_args()
 
 
 def check_args(args: argparse.Namespace) -> None:
-    if args.tau == 'auto':
-        if args.split == 'test':
-            raise ValueError(
-                '--tau auto needs labels, and those of the test set are not for '
-                'choosing: use --split val, or give --tau a number.'
-            )
-    else:
-        try:
-            check_tau(float(args.tau))
-        except ValueError as error:
-            raise ValueError(f'--tau takes a number >= 0 or auto: {error}') from error
+    if args.tau is not None or not asked_for(args):
+        args.rebalance = True
+    if args.rebalance and args.tau is None:
+        args.tau = 'auto'
+    check_post_hoc_arguments(args)
+    if to_choose(args) and args.split == 'test':
+        raise ValueError(
+            f'{to_choose(args)[0]} auto needs labels, and those of the test set are '
+            'not for choosing: use --split val, or give it a number.'
+        )
     out = Path(args.out)
     if out.suffix != '.pth':
         raise ValueError(f'OUT must end in .pth, but is {out}.')
@@ -85,53 +89,52 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     cfg.resume = False
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    dataloader = split_dataloader(cfg, args.split)
     head = cfg.model.get('head') or {}
-    if head.get('type') not in HEADS:
+    if head.get('type') not in (*PLAIN, *OURS):
         raise ValueError(
-            'A re-balancer goes into a linear head (mmgala.GALAHead or LinearClsHead), '
-            f'but the config has {head.get("type")}.'
+            'A re-balancer goes into a linear head (mmgala.GALAHead, CosineClsHead or '
+            f'LinearClsHead), but the config has {head.get("type")}.'
         )
     if head.get('rebalancer') is not None:
-        raise ValueError('The config has a re-balancer already: take the trained one.')
-    cfg.val_dataloader = dataloader
-    cfg.val_evaluator = dict(type='mmgala.ScoreDump')
-    cfg.val_cfg = dict()
+        raise ValueError(
+            'The config has a re-balancer already, or other post-hoc steps: take the '
+            'trained one.'
+        )
+    if needs_scores(args):
+        cfg.val_dataloader = split_dataloader(cfg, args.split)
+        collect_validation_scores(cfg)
     set_dataloader_defaults(cfg)
 
 
-def fit(runner: Runner, args: argparse.Namespace) -> PredictionRebalancer:
+def needs_scores(args: argparse.Namespace) -> bool:
+    """Whether anything is to be learnt from data."""
+    return args.rebalance or bool(to_choose(args))
+
+
+def fit(runner: Runner, args: argparse.Namespace, steps: PostHocSteps) -> PostHocSteps:
+    if not needs_scores(args):
+        return steps
+    if args.split == 'val':
+        return choose_on_validation_set(runner, args, steps)
     runner.val()
-    collected = runner.val_evaluator.metrics[0]
-    scores = torch.from_numpy(collected.scores)
-    prior = None
-    if args.target_prior is not None:
-        prior = torch.tensor(read_class_vector(args.target_prior))
-    if args.tau == 'auto':
-        targets = torch.from_numpy(collected.targets)
-        search = search_tau(scores, targets, target_prior=prior)
-        runner.logger.info(f'Re-balancing strength, on the validation set:\n{search}')
-        args.tau = search.tau
-    return PredictionRebalancer(float(args.tau), target_prior=prior).fit(scores)
+    return steps.fit(torch.from_numpy(runner.val_evaluator.metrics[0].scores))
 
 
-def save(
-    cfg: Config, checkpoint: dict, rebalancer: PredictionRebalancer, out: Path
-) -> None:
+def save(cfg: Config, checkpoint: dict, module: torch.nn.Module, out: Path) -> None:
     """Write checkpoint and config, each whole or not at all."""
-    for name, value in rebalancer.state_dict().items():
-        checkpoint['state_dict'][f'head.rebalancer.{name}'] = value
+    prefix = 'head.rebalancer.'
+    state = checkpoint['state_dict']
+    state = {k: v for k, v in state.items() if not k.startswith(prefix)}  # of before
+    state |= {prefix + name: value for name, value in module.state_dict().items()}
     cfg = cfg.copy()
-    if cfg.model.head.type.endswith('LinearClsHead'):  # its default loss stays
+    if cfg.model.head.type in PLAIN:  # its default loss stays
         cfg.model.head.setdefault('loss', dict(type='CrossEntropyLoss'))
-    cfg.model.head.type = 'mmgala.GALAHead'
-    cfg.model.head.rebalancer = dict(
-        type='mmgala.PredictionRebalancer', tau=float(rebalancer.tau)
-    )
+        cfg.model.head.type = 'mmgala.GALAHead'
+    cfg.model.head.rebalancer = post_hoc_config(module)
     meta = {**checkpoint.get('meta', {}), 'cfg': cfg.pretty_text}
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_suffix('.partial')
-    torch.save({'meta': meta, 'state_dict': checkpoint['state_dict']}, partial)
+    torch.save({'meta': meta, 'state_dict': state}, partial)
     os.replace(partial, out)
     partial.write_text(cfg.pretty_text)
     os.replace(partial, out.with_suffix('.py'))
@@ -148,12 +151,15 @@ def main() -> None:
             original.merge_from_dict(args.cfg_options)
         checkpoint = read_checkpoint(args.checkpoint)
         merge_args(cfg, args)
+        steps = steps_of(args, class_counts_of(checkpoint, args))
         runner = Runner.from_cfg(cfg)
         check_fits(checkpoint, runner.model, args.checkpoint)
+        steps.check_num_classes(cfg.model.head.num_classes)
         out = Path(args.out)
-        save(original, checkpoint, fit(runner, args), out)
+        steps = fit(runner, args, steps)
+        save(original, checkpoint, build_post_hoc(steps), out)
         runner.logger.info(
-            f'Re-balancer with tau={args.tau} is in {out}; use it with '
+            f'The model whose scores are {steps} is in {out}; use it with '
             f'{out.with_suffix(".py")}.'
         )
 

@@ -1,13 +1,12 @@
-"""Test a model: MMPretrain's flags, and prediction re-balancing; detectors, too."""
+"""Test a model: MMPretrain's flags, and post-hoc steps; detectors, too."""
 
 import argparse
 from copy import deepcopy
 from pathlib import Path
 
 import mmengine
-import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.registry import METRICS, RUNNERS
 from mmengine.runner import Runner
 
@@ -23,19 +22,23 @@ from mmgala.engine.launch import (
     end_distributed,
     load_config,
     one_line_errors,
-    read_class_vector,
     set_dataloader_defaults,
     set_launcher,
     set_work_dir,
 )
-from mmgala.evaluation import search_tau
-from mmgala.functional.rebalance import check_tau
-
-SAME_SET = """
-*****************************************************************************
-*  WARNING: the validation set of this config IS its test set. A tau chosen *
-*  on it is chosen on test data: do not report the accuracy that follows.   *
-*****************************************************************************"""
+from mmgala.engine.post_hoc_options import (
+    SAME_SET,
+    add_post_hoc_arguments,
+    asked_for,
+    check_post_hoc_arguments,
+    choose_on_validation_set,
+    class_counts_of,
+    collect_validation_scores,
+    same_data,
+    steps_of,
+    to_choose,
+)
+from mmgala.functional.post_hoc import PostHocSteps
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,23 +56,10 @@ def parse_args() -> argparse.Namespace:
         choices=['metrics', 'pred'],
         help="what --out saves; by default the file's ending tells",
     )
-    parser.add_argument(
-        '--rebalance',
-        action='store_true',
-        help='re-balance the predictions by the class mass of the whole test set, '
-        'which is assumed to be class-balanced',
-    )
-    parser.add_argument(
-        '--tau',
-        metavar='FLOAT|auto',
-        help='strength of re-balancing, 1 by default; auto: the best one on the '
-        'validation set',
-    )
-    parser.add_argument(
-        '--target-prior',
-        metavar='FILE',
-        help='class shares of a test set that is not balanced, summing to 1: a JSON '
-        'list, .npy, or text with one number a line',
+    add_post_hoc_arguments(
+        parser,
+        're-balance the predictions by the class mass of the whole test set, which is '
+        'assumed to be class-balanced; --tau is 1 by default',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision')
     parser.add_argument('--show-dir', help='where to save pictures of predictions')
@@ -94,13 +84,7 @@ def parse_args() -> argparse.Namespace:
 
 def check_args(args: argparse.Namespace) -> None:
     """Find what cannot work before the test set is run through."""
-    if not args.rebalance and (args.tau is not None or args.target_prior is not None):
-        raise ValueError('--tau and --target-prior need --rebalance.')
-    if args.tau not in (None, 'auto'):
-        try:
-            check_tau(float(args.tau))
-        except ValueError as error:
-            raise ValueError(f'--tau takes a number >= 0 or auto: {error}') from error
+    check_post_hoc_arguments(args)
     if args.out is None:
         if args.out_item is not None:
             raise ValueError('--out-item needs --out FILE.')
@@ -120,10 +104,11 @@ def check_scope(cfg: Config, args: argparse.Namespace) -> None:
     """Find what works for classification alone."""
     if not is_detection(cfg):
         return
-    if args.rebalance:
+    if asked_for(args):
         raise ValueError(
-            '--rebalance is for classification: it needs a test set whose images are '
-            'shared out evenly among the classes. Test a detector without it.'
+            f'{asked_for(args)[0]} is for classification: it needs one row of scores '
+            'an image, and classes that a test set shares out evenly. Test a detector '
+            'without it.'
         )
     if args.interval != 1:
         raise ValueError(
@@ -157,8 +142,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.merge_from_dict(args.cfg_options)
     if args.tta:
         use_detection_tta(cfg) if is_detection(cfg) else use_tta(cfg)
-    if args.rebalance:
-        use_rebalancing(cfg, args)
+    if asked_for(args):
+        use_post_hoc_steps(cfg, args)
     set_dataloader_defaults(cfg, pin_memory=not args.no_pin_memory)
 
 
@@ -172,56 +157,39 @@ def use_tta(cfg: Config) -> None:
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
 
 
-def use_rebalancing(cfg: Config, args: argparse.Namespace) -> None:
+def use_post_hoc_steps(cfg: Config, args: argparse.Namespace) -> None:
     """Wrap the test metrics; ``auto`` also collects the validation scores."""
     metrics = cfg.test_evaluator
     if isinstance(metrics, dict) and 'metrics' in metrics:
         metrics = metrics['metrics']  # of an evaluator that the config names itself
-    prior = args.target_prior
     cfg.test_evaluator = dict(
-        type='mmgala.RebalancingEvaluator',
+        type='mmgala.PostHocEvaluator',
         metrics=metrics if isinstance(metrics, list) else [metrics],
-        tau=1.0 if args.tau in (None, 'auto') else float(args.tau),
-        target_prior=None if prior is None else read_class_vector(prior),
     )
-    if args.tau == 'auto':
+    if flags := to_choose(args):
         if cfg.get('val_dataloader') is None:
             raise ValueError(
-                '--tau auto chooses tau on the validation set, but the config has no '
-                'val_dataloader: give a number instead.'
+                f'{flags[0]} auto is chosen on the validation set, but the config has '
+                'no val_dataloader: give a number instead.'
             )
-        cfg.val_evaluator = dict(type='mmgala.ScoreDump')
-        if cfg.get('val_cfg') is None:
-            cfg.val_cfg = dict()
+        collect_validation_scores(cfg)
 
 
-def same_data(cfg: Config) -> bool:
-    """Whether validation and test set are the same, whatever their pipelines."""
-    val, test = (
-        {k: v for k, v in cfg[f'{split}_dataloader'].dataset.items() if k != 'pipeline'}
-        for split in ('val', 'test')
-    )
-    return val == test
-
-
-def choose_tau(runner: Runner) -> float:
-    """Search tau on the validation set; the same on every rank."""
-    if same_data(runner.cfg):
-        runner.logger.warning(SAME_SET)
-    runner.val()
-    tau: list[float] = [1.0]
-    if is_main_process():
-        collected = runner.val_evaluator.metrics[0]
-        prior = runner.cfg.test_evaluator.target_prior
-        search = search_tau(
-            torch.from_numpy(collected.scores),
-            torch.from_numpy(collected.targets),
-            target_prior=None if prior is None else torch.tensor(prior),
+def take_steps(runner: Runner, args: argparse.Namespace, steps: PostHocSteps) -> None:
+    """Choose what is to be chosen, and give the test its steps."""
+    head = getattr(unwrap_model(runner.model), 'head', None)
+    if getattr(head, 'rebalancer', None) is not None:
+        raise ValueError(
+            'The model re-balances its predictions already, or takes other post-hoc '
+            'steps (model.head.rebalancer in the config): test it without '
+            f'{" and ".join(asked_for(args))}.'
         )
-        runner.logger.info(f'Re-balancing strength, on the validation set:\n{search}')
-        tau = [search.tau]
-    broadcast_object_list(tau)
-    return tau[0]
+    if to_choose(args):
+        if same_data(runner.cfg):
+            runner.logger.warning(SAME_SET)
+        steps = choose_on_validation_set(runner, args, steps).transductive()
+    runner.test_evaluator.steps = steps
+    runner.logger.info(f'Predictions are {steps}.')
 
 
 def dump_type(cfg: Config, path: str) -> str:
@@ -239,28 +207,20 @@ def main() -> None:
         check_scope(cfg, args)
         checkpoint = read_checkpoint(args.checkpoint)
         merge_args(cfg, args)
+        steps = None
+        if asked_for(args):
+            steps = steps_of(args, class_counts_of(checkpoint, args))
         set_launcher(cfg, args.launcher)
         build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
         runner = build(cfg)
         check_fits(checkpoint, runner.model, args.checkpoint)
+        if steps is not None:
+            take_steps(runner, args, steps)
         test(runner, args)
         end_distributed()
 
 
 def test(runner: Runner, args: argparse.Namespace) -> None:
-    if args.rebalance:
-        head = getattr(unwrap_model(runner.model), 'head', None)
-        if getattr(head, 'rebalancer', None) is not None:
-            raise ValueError(
-                'The model re-balances its predictions already (model.head.rebalancer '
-                'in the config): test it without --rebalance.'
-            )
-        if args.tau == 'auto':
-            runner.test_evaluator.tau = choose_tau(runner)
-        runner.logger.info(
-            f'Predictions are re-balanced with tau={runner.test_evaluator.tau:g}, over '
-            'the whole test set.'
-        )
     if args.out and args.out_item == 'pred':
         dump = METRICS.build(
             dict(type=dump_type(runner.cfg, args.out), out_file_path=args.out)

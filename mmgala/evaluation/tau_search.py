@@ -1,6 +1,6 @@
-"""Choose the strength of re-balancing on validation data."""
+"""Choose the strength of re-balancing or logit adjustment on validation data."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmgala.functional import rebalance
 from mmgala.functional.checks import check_logits_and_target
+from mmgala.functional.post_hoc import logit_adjustment
 from mmgala.functional.rebalance import check_enough_samples, check_target_prior
 
 TAU_GRID = tuple(step / 10 for step in range(31))
@@ -17,7 +18,7 @@ CHUNK = 2**22
 
 @dataclass(frozen=True)
 class TauSearch:
-    """Result of :func:`search_tau`.
+    """Result of :func:`search_tau` and :func:`search_logit_adjustment`.
 
     Attributes:
         tau: the chosen strength.
@@ -39,25 +40,82 @@ class TauSearch:
         return '\n'.join(lines)
 
 
+@dataclass(frozen=True, eq=False)
+class WeightedScores:
+    r"""Validation scores, weighted to stand for the test set's classes.
+
+    Sample i of class k counts :math:`\pi_k / n_k`, in the class mass and in every
+    figure. With a balanced prior an accuracy is then the mean accuracy of the classes,
+    also where the validation set itself is not balanced.
+
+    Args:
+        scores: softmax scores of the validation set, ``(N, C)``.
+        target: its labels, ``(N,)``.
+        target_prior: :math:`\pi`, class shares of the test set, ``(C,)`` with sum 1.
+            Defaults to balanced.
+        step: what is done to the scores first, a few rows at a time: a large set is
+            never held twice.
+
+    Raises:
+        ValueError: if there are fewer samples than classes, or labels or prior do
+            not fit the scores.
+    """
+
+    scores: Tensor
+    target: Tensor
+    target_prior: Tensor | None = None
+    step: Callable[[Tensor], Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        num_samples, num_classes = self.scores.shape
+        check_enough_samples(num_samples, num_classes)
+        check_logits_and_target(self.scores, self.target)
+        if self.target_prior is not None:
+            check_target_prior(self.target_prior, num_classes)
+
+    @property
+    def weight(self) -> Tensor:
+        """Weight of each sample, ``(N,)`` float64."""
+        num_classes = self.scores.shape[1]
+        if self.target_prior is None:
+            share = torch.full((num_classes,), 1 / num_classes, dtype=torch.float64)
+        else:
+            share = self.target_prior.double()
+        support = self.target.bincount(minlength=num_classes)
+        return (share / support.clamp(min=1))[self.target]
+
+    def parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Scores, labels and weights, a few rows at a time."""
+        rows = max(1, CHUNK // self.scores.shape[1])
+        every = (self.scores, self.target, self.weight)
+        for part, labels, weight in zip(*(x.split(rows) for x in every), strict=True):
+            yield part if self.step is None else self.step(part), labels, weight
+
+    def class_mass(self) -> Tensor:
+        """Weighted sum of each class's scores, ``(C,)`` float64."""
+        mass = torch.zeros(self.scores.shape[1], dtype=torch.float64)
+        for part, _, weight in self.parts():
+            mass += weight @ part.double()
+        return mass
+
+
 def search_tau(
     scores: Tensor,
     target: Tensor,
     taus: Sequence[float] = TAU_GRID,
     target_prior: Tensor | None = None,
 ) -> TauSearch:
-    r"""Choose ``tau`` by accuracy on labelled validation data.
+    """Choose the strength of re-balancing by accuracy on labelled validation data.
 
-    Validation samples are weighted to stand for the test set's classes: sample i of
-    class k counts :math:`\pi_k / n_k`, in the class mass and in the accuracy. With a
-    balanced prior that is the mean accuracy of the classes, also where the
-    validation set itself is not balanced.
+    Samples are weighted to stand for the test set's classes, see
+    :class:`WeightedScores`.
 
     Args:
         scores: softmax scores of the validation set, ``(N, C)``.
         target: its labels, ``(N,)``.
         taus: strengths to try.
-        target_prior: :math:`\pi`, class shares of the test set, ``(C,)`` with sum 1.
-            Defaults to balanced.
+        target_prior: class shares of the test set, ``(C,)`` with sum 1. Defaults to
+            balanced.
 
     Returns:
         The best strength, of equals the smallest, and the whole curve.
@@ -66,29 +124,47 @@ def search_tau(
         ValueError: if there are fewer samples than classes, or labels or prior do
             not fit the scores.
     """
-    num_samples, num_classes = scores.shape
-    check_enough_samples(num_samples, num_classes)
-    check_logits_and_target(scores, target)
-    if target_prior is None:
-        share = torch.full((num_classes,), 1 / num_classes, dtype=torch.float64)
-    else:
-        check_target_prior(target_prior, num_classes)
-        share = target_prior.double()
-    support = target.bincount(minlength=num_classes)
-    weight = (share / support.clamp(min=1))[target]
-    rows = max(1, CHUNK // num_classes)
-    parts = list(
-        zip(scores.split(rows), target.split(rows), weight.split(rows), strict=True)
+    return search_rebalancing(WeightedScores(scores, target, target_prior), taus)
+
+
+def search_rebalancing(
+    data: WeightedScores, taus: Sequence[float] = TAU_GRID
+) -> TauSearch:
+    """Choose the strength of re-balancing; see :func:`search_tau`."""
+    mass, prior = data.class_mass(), data.target_prior
+    return _search(data, taus, lambda part, tau: rebalance(part, tau, mass, prior))
+
+
+def search_logit_adjustment(
+    data: WeightedScores, class_counts: Tensor, taus: Sequence[float] = TAU_GRID
+) -> TauSearch:
+    """Choose the strength of post-hoc logit adjustment, as re-balancing's is.
+
+    Args:
+        data: scores and labels of the validation set.
+        class_counts: training samples of each class, ``(C,)``.
+        taus: strengths to try.
+
+    Raises:
+        ValueError: if the counts do not fit the scores.
+    """
+    prior = data.target_prior
+    return _search(
+        data, taus, lambda part, tau: logit_adjustment(part, class_counts, tau, prior)
     )
-    class_mass = torch.zeros(num_classes, dtype=torch.float64)
-    for part, _, share_of in parts:
-        class_mass += share_of @ part.double()
+
+
+def _search(
+    data: WeightedScores, taus: Sequence[float], step: Callable[[Tensor, float], Tensor]
+) -> TauSearch:
     hits = torch.zeros(len(taus), dtype=torch.float64)
-    for part, labels, share_of in parts:
+    total = 0.0
+    for part, labels, weight in data.parts():
+        total += float(weight.sum())
         for index, tau in enumerate(taus):
-            predicted = rebalance(part, tau, class_mass, target_prior).argmax(dim=1)
-            hits[index] += share_of @ (predicted == labels).double()
-    accuracies = (100 * hits / weight.sum()).tolist()
+            predicted = step(part, tau).argmax(dim=1)
+            hits[index] += weight @ (predicted == labels).double()
+    accuracies = (100 * hits / total).tolist()
     best = max(accuracies) - 1e-9  # equals may differ by the rounding of their sums
     tau = min(t for t, a in zip(taus, accuracies, strict=True) if a >= best)
     return TauSearch(tau, tuple(taus), tuple(accuracies))

@@ -34,11 +34,18 @@ from mmgala.functional.longtail import (
     long_tailed_counts,
     shot_groups,
 )
+from mmgala.functional.post_hoc import (
+    PostHocSteps,
+    log_count_adjustment,
+    logit_adjustment,
+    temperature_scale,
+)
 from mmgala.functional.rebalance import log_prior_adjustment, rebalance
 from mmgala.functional.seesaw import seesaw_loss
 
 __all__ = [
     'GradientSums',
+    'PostHocSteps',
     'add_foreground_margin',
     'add_sigmoid_margin',
     'cloud_sizes',
@@ -54,8 +61,10 @@ __all__ = [
     'largest_head_count',
     'ldam_margins',
     'log_class_prior',
+    'log_count_adjustment',
     'log_prior_adjustment',
     'logit_adjusted_loss',
+    'logit_adjustment',
     'logit_gradient_sums',
     'long_tailed_counts',
     'margin_cross_entropy',
@@ -65,6 +74,7 @@ __all__ = [
     'sigmoid_gradient_sums',
     'smoothed_cross_entropy',
     'smoothing_factors',
+    'temperature_scale',
     'vector_scaling_factors',
     'vector_scaling_loss',
 ]

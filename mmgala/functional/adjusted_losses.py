@@ -174,10 +174,10 @@ def clouded_loss(
     Raises:
         ValueError: if shapes do not fit or, on the CPU, a label is out of range.
     """
-    clouded = _upcast(logits) - cloud.to(_upcast(logits).dtype)
+    check_logits_and_target(logits, target)
+    logits = _upcast(logits)
+    clouded = logits - cloud.to(logits.dtype)
     if margin == 0:
-        check_logits_and_target(logits, target)
         return cross_entropy(clouded, target)
-    return label_margin_loss(
-        clouded, target, clouded.new_full(logits.shape[1:], margin)
-    )
+    margins = clouded.new_full(logits.shape[1:], margin)
+    return label_margin_loss(clouded, target, margins)

@@ -52,9 +52,9 @@ def equalization_loss(logits: Tensor, target: Tensor, ignored: Tensor) -> Tensor
         index = target.long()
         # For log(0), a number whose exponential is 0: adding it takes a third of the
         # time of masking, and passes a gradient on as it is.
-        log_weight = ignored.to(logits.dtype) * -1e30
+        log_weight = ignored.to(logits.dtype).mul_(-1e30)
         log_weight.scatter_(1, index[:, None], 0.0)
-        return F.cross_entropy(logits + log_weight, index, reduction='none')
+        return F.cross_entropy(log_weight.add_(logits), index, reduction='none')
     target = target.to(logits.dtype)
     log_weight = (1 - ignored.to(logits.dtype) * (1 - target)).log()
     return (logits + log_weight).logsumexp(dim=1) - (target * logits).sum(dim=1)

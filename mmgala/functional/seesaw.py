@@ -55,12 +55,13 @@ def seesaw_loss(
         )
     logits, index = _upcast(logits), target.long()[:, None]
     with torch.no_grad():
-        # Logarithms of both factors: differences of logs, cut at 0.
-        log_seen = seen.clamp(min=1).log().to(logits.dtype)
-        factors = (log_seen - log_seen[index]).clamp_(max=0).mul_(p)
+        # Logarithms of the factors. Of p log(min(1, N_j / N_k)) the part that a whole
+        # row has in common, which softmax ignores, is left out: it is a pass less.
+        log_seen = p * seen.clamp(min=1).to(logits.dtype).log()
+        factors = torch.minimum(log_seen, log_seen[index])
         if q > 0:
             least = logits.logsumexp(dim=1, keepdim=True) + math.log(eps)
             at_label = torch.maximum(logits.gather(1, index), least)
             factors.add_((logits - at_label).clamp_(min=0), alpha=q)
-        factors.scatter_(1, index, 0.0)
-    return cross_entropy(logits + factors, target)
+        factors.scatter_(1, index, log_seen[index])
+    return cross_entropy(factors.add_(logits), target)

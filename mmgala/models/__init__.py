@@ -3,6 +3,7 @@
 from mmgala.models.backbones import CIFARResNet, PlainConvNet
 from mmgala.models.classifiers import DecoupledClassifier
 from mmgala.models.heads import CosineClsHead, GALAHead
+from mmgala.models.logit_adjuster import LogitAdjuster
 from mmgala.models.losses import (
     BalancedSoftmaxLoss,
     ClassBalancedFocalLoss,
@@ -16,7 +17,9 @@ from mmgala.models.losses import (
     SeesawLoss,
     VectorScalingLoss,
 )
+from mmgala.models.post_hoc_chain import PostHocChain
 from mmgala.models.rebalancer import PredictionRebalancer
+from mmgala.models.temperature_scaler import TemperatureScaler
 
 __all__ = [
     'BalancedSoftmaxLoss',
@@ -31,9 +34,12 @@ __all__ = [
     'GCLLoss',
     'LDAMLoss',
     'LabelAwareSmoothingLoss',
+    'LogitAdjuster',
     'LogitAdjustmentLoss',
     'PlainConvNet',
+    'PostHocChain',
     'PredictionRebalancer',
     'SeesawLoss',
+    'TemperatureScaler',
     'VectorScalingLoss',
 ]

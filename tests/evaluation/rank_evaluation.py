@@ -10,7 +10,7 @@ NUM_CLASSES = 4
 COUNTS = [500, 50, 15, 3]
 
 
-def run_test(rank, world_size, num_samples, rebalanced, batch_size=4):
+def run_test(rank, world_size, num_samples, rebalanced, batch_size=4, **steps):
     """Deal the samples as MMEngine's test loader does, and evaluate.
 
     Returns:
@@ -19,7 +19,7 @@ def run_test(rank, world_size, num_samples, rebalanced, batch_size=4):
     scores, target = biased_scores(num_samples, NUM_CLASSES)
     dump = ScoreDump()
     metrics = [LongTailedAccuracy(topk=(1, 2)), Accuracy(prefix='theirs'), dump]
-    evaluator = RebalancingEvaluator(metrics, tau=1.3 if rebalanced else 0.0)
+    evaluator = RebalancingEvaluator(metrics, tau=1.3 if rebalanced else 0.0, **steps)
     evaluator.dataset_meta = {'class_counts': COUNTS}
     own = list(DefaultSampler(target, shuffle=False))
     assert len(own) == -(-num_samples // world_size)

@@ -1,4 +1,4 @@
-"""Linear classification head with the GALA loss and inductive re-balancing."""
+"""Linear classification head with the GALA loss and post-hoc steps."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmgala.models.losses import ClassificationLoss, GALALoss
-from mmgala.models.rebalancer import PredictionRebalancer
+from mmgala.models.post_hoc_chain import PostHocChain, PostHocStep
 from mmgala.registry import MODELS
 
 
@@ -24,9 +24,10 @@ class GALAHead(LinearClsHead):
         num_classes: C. Handed on to a loss of this package that does not state it.
         in_channels: channels of the incoming feature.
         loss: config of the loss. Defaults to ``dict(type='mmgala.GALALoss')``.
-        rebalancer: config of a :class:`PredictionRebalancer` that :meth:`predict`
-            applies. ``tools/fit_rebalancer.py`` fits it and writes the config.
-            Defaults to none.
+        rebalancer: config of the post-hoc step that :meth:`predict` takes:
+            a :class:`PredictionRebalancer`, :class:`LogitAdjuster`,
+            :class:`TemperatureScaler`, or a :class:`PostHocChain` of these.
+            ``tools/fit_rebalancer.py`` fits it and writes the config. Defaults to none.
         **kwargs: ``topk``, ``cal_acc``, ``init_cfg`` of MMPretrain's
             ``LinearClsHead``.
 
@@ -39,7 +40,7 @@ class GALAHead(LinearClsHead):
         num_classes: int,
         in_channels: int,
         loss: dict | nn.Module | None = None,
-        rebalancer: dict | PredictionRebalancer | None = None,
+        rebalancer: dict | PostHocStep | PostHocChain | None = None,
         **kwargs: Any,
     ) -> None:
         loss = dict(type='mmgala.GALALoss') if loss is None else loss
@@ -52,7 +53,7 @@ class GALAHead(LinearClsHead):
                 f'The head has num_classes={num_classes}, but its loss '
                 f'num_classes={loss_classes}: leave it out of the loss.'
             )
-        self.rebalancer: PredictionRebalancer | None = (
+        self.rebalancer: PostHocStep | PostHocChain | None = (
             MODELS.build(rebalancer) if isinstance(rebalancer, dict) else rebalancer
         )
 

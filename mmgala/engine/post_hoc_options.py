@@ -1,0 +1,185 @@
+"""Flags of the tools for post-hoc steps, and how they are chosen."""
+
+import argparse
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.runner import Runner
+
+from mmgala.engine.checkpoint import stored_class_counts
+from mmgala.engine.launch import read_class_vector
+from mmgala.evaluation.post_hoc import PostHocChoice, choose_post_hoc
+from mmgala.functional.post_hoc import PostHocSteps, check_temperature
+from mmgala.functional.rebalance import check_tau
+
+SAME_SET = """
+*******************************************************************************
+*  WARNING: the validation set of this config IS its test set. What is chosen *
+*  on it is chosen on test data: do not report the accuracy that follows.     *
+*******************************************************************************"""
+
+
+def add_post_hoc_arguments(parser: argparse.ArgumentParser, rebalance: str) -> None:
+    """Add the flags of all steps; ``rebalance`` is the help of ``--rebalance``."""
+    parser.add_argument('--rebalance', action='store_true', help=rebalance)
+    parser.add_argument(
+        '--tau',
+        metavar='FLOAT|auto',
+        help='strength of re-balancing; auto: the best one on the validation set',
+    )
+    parser.add_argument(
+        '--logit-adjustment',
+        metavar='FLOAT|auto',
+        help='adjust the logits for the class counts of the training, with this '
+        'strength (1 is the theory), before any re-balancing; auto: the best one on '
+        'the validation set',
+    )
+    parser.add_argument(
+        '--temperature',
+        metavar='FLOAT|auto',
+        help='divide the logits by this at last: above 1, scores become less certain; '
+        'auto: the most likely one on the validation set',
+    )
+    parser.add_argument(
+        '--target-prior',
+        metavar='FILE',
+        help='class shares of the data to predict, if they are not balanced, summing '
+        'to 1: a JSON list, .npy, or text with one number a line',
+    )
+
+
+def check_post_hoc_arguments(args: argparse.Namespace) -> None:
+    """Turn the strengths into numbers, ``'auto'`` or ``None``.
+
+    Raises:
+        ValueError: if one is neither, or a flag would have no effect.
+    """
+    prior_is_used = (
+        args.rebalance
+        or args.logit_adjustment is not None
+        or args.temperature == 'auto'
+    )
+    if (args.tau is not None and not args.rebalance) or (
+        args.target_prior is not None and not prior_is_used
+    ):
+        raise ValueError(
+            '--tau and --target-prior need --rebalance; the prior also serves '
+            '--logit-adjustment and --temperature auto.'
+        )
+    for name, check, bound in (
+        ('tau', check_tau, '>= 0'),
+        ('logit_adjustment', check_tau, '>= 0'),
+        ('temperature', check_temperature, '> 0'),
+    ):
+        given = getattr(args, name)
+        if given in (None, 'auto'):
+            continue
+        try:
+            check(float(given))
+        except ValueError as error:
+            flag = f'--{name.replace("_", "-")}'
+            raise ValueError(
+                f'{flag} takes a number {bound} or auto: {error}'
+            ) from error
+        setattr(args, name, float(given))
+
+
+def asked_for(args: argparse.Namespace) -> list[str]:
+    """The flags of the steps that are to be taken."""
+    flags = ['--rebalance'] if args.rebalance else []
+    if args.logit_adjustment is not None:
+        flags.append('--logit-adjustment')
+    if args.temperature is not None:
+        flags.append('--temperature')
+    return flags
+
+
+def to_choose(args: argparse.Namespace) -> list[str]:
+    """The flags whose value is ``auto``."""
+    names = ('tau', 'logit_adjustment', 'temperature')
+    auto = [name for name in names if getattr(args, name) == 'auto']
+    return [f'--{name.replace("_", "-")}' for name in auto]
+
+
+def class_counts_of(checkpoint: dict, args: argparse.Namespace) -> list[int] | None:
+    """Class counts of a checkpoint, where logit adjustment is asked for.
+
+    Raises:
+        ValueError: if the checkpoint has none.
+    """
+    if args.logit_adjustment is None:
+        return None
+    counts = stored_class_counts(checkpoint)
+    if counts is None:
+        raise ValueError(
+            '--logit-adjustment needs the class counts of the training, and the '
+            'checkpoint has none: train with mmgala.ClassCountsHook (it is in '
+            'configs/_base_/default_runtime.py), or use --rebalance, which needs none.'
+        )
+    return counts
+
+
+def collect_validation_scores(cfg: Config) -> None:
+    """Let a run over the validation set give its scores and labels."""
+    cfg.val_evaluator = dict(type='mmgala.ScoreDump')
+    if cfg.get('val_cfg') is None:
+        cfg.val_cfg = dict()
+
+
+def steps_of(args: argparse.Namespace, class_counts: list[int] | None) -> PostHocSteps:
+    """The steps as the flags have them; what is ``auto`` does nothing yet."""
+
+    def value(given: float | str | None, neutral: float) -> float | None:
+        return neutral if given == 'auto' else given  # type: ignore[return-value]
+
+    prior = args.target_prior
+    return PostHocSteps(
+        value(args.logit_adjustment, 0.0),
+        value(1.0 if args.tau is None else args.tau, 0.0) if args.rebalance else None,
+        value(args.temperature, 1.0),
+        class_counts=None if class_counts is None else torch.tensor(class_counts),
+        target_prior=None if prior is None else torch.tensor(read_class_vector(prior)),
+    )
+
+
+def choose_on_validation_set(
+    runner: Runner, args: argparse.Namespace, steps: PostHocSteps
+) -> PostHocSteps:
+    """Run over the validation set once and choose; the same on every rank.
+
+    Args:
+        runner: its config is prepared by :func:`collect_validation_scores`.
+        args: the flags.
+        steps: from :func:`steps_of`.
+
+    Returns:
+        The steps with all values, and the class mass of the validation set.
+    """
+    runner.val()
+    chosen: list[PostHocChoice | None] = [None]
+    if is_main_process():
+        collected = runner.val_evaluator.metrics[0]
+        tau = 1.0 if args.tau is None else args.tau
+        chosen[0] = choose_post_hoc(
+            collected.scores,
+            collected.targets,
+            class_counts=steps.class_counts,
+            logit_adjustment=args.logit_adjustment,
+            rebalancing=tau if args.rebalance else None,
+            temperature=args.temperature,
+            target_prior=steps.target_prior,
+        )
+        runner.logger.info(str(chosen[0]))
+    broadcast_object_list(chosen)
+    assert chosen[0] is not None
+    return chosen[0].steps
+
+
+def same_data(cfg: Config) -> bool:
+    """Whether validation and test set are the same, whatever their pipelines."""
+    val, test = (
+        {k: v for k, v in cfg[f'{split}_dataloader'].dataset.items() if k != 'pipeline'}
+        for split in ('val', 'test')
+    )
+    return val == test

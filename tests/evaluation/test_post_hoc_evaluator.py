@@ -1,0 +1,108 @@
+"""PostHocEvaluator: metrics see the scores of the steps done by hand."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from mmgala.evaluation import LongTailedAccuracy, RebalancingEvaluator, ScoreDump
+from mmgala.evaluation.post_hoc_evaluator import PostHocEvaluator
+from mmgala.registry import EVALUATOR
+from tests.evaluation.predictions import as_samples, biased_scores, evaluate
+from tests.reference.post_hoc_numpy import chain
+
+COUNTS = [500, 200, 90, 30, 10, 3]
+OTHERS = [9, 8, 7, 6, 5, 4]
+MASS = [40.0, 20.0, 10.0, 5.0, 2.0, 1.0]
+
+
+@pytest.fixture(scope='module')
+def predictions():
+    return biased_scores(120, 6)
+
+
+@pytest.mark.parametrize('mass', [None, MASS], ids=['transductive', 'inductive'])
+@pytest.mark.parametrize(
+    ('adjustment', 'rebalancing', 'temperature'),
+    [(0.7, None, None), (None, None, 2.0), (0.7, 1.2, None), (0.7, 1.2, 2.0)],
+)
+def test_scores_equal_numpy(predictions, adjustment, rebalancing, temperature, mass):
+    dump = ScoreDump()
+    evaluator = PostHocEvaluator(
+        dump, adjustment, rebalancing, temperature, class_mass=mass
+    )
+
+    evaluate(evaluator, *predictions, class_counts=COUNTS)
+
+    expected = chain(
+        predictions[0], COUNTS, adjustment or 0, rebalancing or 0, mass,
+        temperature or 1
+    )  # fmt: skip
+    assert_allclose(dump.scores, expected, rtol=1e-4, atol=1e-7)
+    assert (dump.targets == predictions[1]).all()
+
+
+def test_counts_that_are_given_go_before_those_of_the_checkpoint(predictions):
+    dump = ScoreDump()
+    evaluator = PostHocEvaluator(dump, 0.7, class_counts=COUNTS)
+
+    evaluate(evaluator, *predictions, class_counts=OTHERS)
+
+    expected = chain(predictions[0], COUNTS, 0.7, 0, None, 1)
+    assert_allclose(dump.scores, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_rebalancing_evaluator_takes_the_other_steps_too(predictions):
+    dump = ScoreDump()
+    config = dict(
+        type='mmgala.RebalancingEvaluator', metrics=[dump], tau=1.2,
+        logit_adjustment=0.7, temperature=2.0
+    )  # fmt: skip
+
+    evaluate(EVALUATOR.build(config), *predictions, class_counts=COUNTS)
+
+    expected = chain(predictions[0], COUNTS, 0.7, 1.2, None, 2.0)
+    assert_allclose(dump.scores, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_temperature_changes_calibration_alone(predictions):
+    raw, scaled = (
+        evaluate(PostHocEvaluator(LongTailedAccuracy(), temperature=t), *predictions,
+                 class_counts=COUNTS)
+        for t in (1.0, 4.0)
+    )  # fmt: skip
+
+    changed = {name for name in raw if not np.isclose(raw[name], scaled[name])}
+    assert changed == {'accuracy/ece'}
+
+
+def test_unknown_class_counts_are_found_at_the_first_batch():
+    evaluator = PostHocEvaluator(LongTailedAccuracy(), logit_adjustment=1.0)
+
+    with pytest.raises(ValueError, match='needs the class counts of the training'):
+        evaluator.process(as_samples(*biased_scores(2, 6)))
+
+
+def test_class_counts_of_another_length_are_found_at_the_first_batch():
+    evaluator = PostHocEvaluator(LongTailedAccuracy(), logit_adjustment=1.0)
+    evaluator.dataset_meta = {'class_counts': [3, 2]}
+
+    with pytest.raises(ValueError, match='`class_counts` to hold 6 values'):
+        evaluator.process(as_samples(*biased_scores(2, 6)))
+
+
+def test_class_counts_that_no_step_needs_are_not_looked_at(predictions):
+    dump = ScoreDump()
+
+    evaluate(RebalancingEvaluator(dump), *predictions, class_counts=[3, 2])
+
+    expected = chain(predictions[0], COUNTS, 0, 1.0, None, 1)
+    assert_allclose(dump.scores, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_one_image_suffices_without_re_balancing():
+    scores, target = biased_scores(1, 6)
+    dump = ScoreDump()
+
+    evaluate(PostHocEvaluator(dump, 0.7), scores, target, COUNTS)
+
+    assert_allclose(dump.scores, chain(scores, COUNTS, 0.7, 0, None, 1), rtol=1e-4)

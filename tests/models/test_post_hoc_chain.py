@@ -1,0 +1,202 @@
+"""Post-hoc modules: equal to the functions, saved with the model, in one order."""
+
+import numpy as np
+import pytest
+import torch
+from mmengine.runner.checkpoint import load_state_dict as mmengine_load_state_dict
+from torch import nn
+from torch.testing import assert_close
+
+from mmgala.functional.post_hoc import PostHocSteps
+from mmgala.models import GALAHead, PredictionRebalancer
+from mmgala.models.logit_adjuster import LogitAdjuster
+from mmgala.models.post_hoc_chain import PostHocChain, build_post_hoc, post_hoc_config
+from mmgala.models.temperature_scaler import TemperatureScaler
+from mmgala.registry import MODELS
+from tests.batches import random_logits
+from tests.reference import post_hoc_numpy as reference
+
+COUNTS = [500.0, 120.0, 40.0, 0.0, 2.0]
+FILLED = [500.0, 120.0, 40.0, 2.0, 2.0]
+MASS = [50.0, 20.0, 10.0, 4.0, 0.5]
+PRIOR = [0.4, 0.3, 0.15, 0.1, 0.05]
+
+
+def torch_load_state_dict(module, state_dict):
+    module.load_state_dict(state_dict)
+
+
+@pytest.fixture(scope='module')
+def logits():
+    return (random_logits(40, 5) + torch.tensor([2.0, 1, 0, 0, -1])).float()
+
+
+def whole_chain():
+    return PostHocChain(
+        [LogitAdjuster(0.8, COUNTS), PredictionRebalancer(1.2, MASS),
+         TemperatureScaler(1.5)]
+    )  # fmt: skip
+
+
+def expected_chain(logits):
+    scores = reference.softmax(logits.double().numpy())
+    return reference.chain(scores, FILLED, 0.8, 1.2, MASS, 1.5)
+
+
+@pytest.mark.parametrize('method', ['transform', 'adjust'])
+class TestFormula:
+    def scores(self, module, logits, method):
+        if method == 'adjust':
+            return module.adjust(logits).softmax(dim=1).numpy()
+        return module.transform(logits.softmax(dim=1)).numpy()
+
+    @pytest.mark.parametrize('prior', [None, PRIOR], ids=['balanced', 'prior'])
+    @pytest.mark.parametrize('tau', [0.0, 1.0, 1.7])
+    def test_logit_adjuster(self, logits, method, tau, prior):
+        module = LogitAdjuster(tau, COUNTS, prior)
+        expected = reference.logit_adjustment(logits.numpy(), COUNTS, tau, prior)
+        actual = self.scores(module, logits, method)
+        np.testing.assert_allclose(actual, expected, rtol=1e-4)
+
+    @pytest.mark.parametrize('temperature', [0.4, 1.0, 3.0])
+    def test_temperature_scaler(self, logits, method, temperature):
+        expected = reference.temperature_scale(logits.numpy(), temperature)
+        actual = self.scores(TemperatureScaler(temperature), logits, method)
+        np.testing.assert_allclose(actual, expected, rtol=1e-4)
+
+    def test_chain(self, logits, method):
+        actual = self.scores(whole_chain(), logits, method)
+        np.testing.assert_allclose(actual, expected_chain(logits), rtol=1e-4)
+
+
+class TestChain:
+    @pytest.mark.parametrize(
+        ('steps', 'found'),
+        [
+            ([], 'none'),
+            ([TemperatureScaler(), LogitAdjuster()], 'TemperatureScaler, LogitAdj'),
+            ([PredictionRebalancer(), LogitAdjuster()], 'PredictionRebalancer, Log'),
+            ([TemperatureScaler(), TemperatureScaler()], 'TemperatureScaler, Temp'),
+            ([nn.Identity()], 'Identity'),
+        ],
+        ids=['none', 'temperature first', 're-balancing first', 'twice', 'other'],
+    )
+    def test_other_orders_are_refused(self, steps, found):
+        with pytest.raises(ValueError, match=f'in this order.*but got {found}'):
+            PostHocChain(steps)
+
+    def test_fitted_when_all_steps_are(self):
+        assert whole_chain().fitted
+        assert not PostHocChain([LogitAdjuster(), TemperatureScaler()]).fitted
+        assert TemperatureScaler().fitted
+
+    def test_half_logits_are_adjusted_in_float32(self, logits):
+        half = logits.half()
+        actual = whole_chain().adjust(half)
+        assert actual.dtype == torch.float32
+        assert torch.equal(actual, whole_chain().adjust(half.float()))
+
+    def test_casting_a_model_leaves_the_state_exact(self):
+        chain = whole_chain()
+        before = {name: b.clone() for name, b in chain.named_buffers()}
+        nn.Sequential(nn.Linear(2, 5), chain).half()
+        assert len(before) == 7
+        for name, buffer in chain.named_buffers():
+            assert torch.equal(buffer, before[name]), name
+            assert buffer.dtype == torch.float32, name
+
+
+@pytest.mark.parametrize(
+    'load', [torch_load_state_dict, mmengine_load_state_dict], ids=['torch', 'mmengine']
+)
+class TestStateDict:
+    def test_unfitted_chain_takes_everything(self, logits, load):
+        fresh = PostHocChain(
+            [LogitAdjuster(), PredictionRebalancer(), TemperatureScaler()]
+        )
+        load(fresh, whole_chain().state_dict())
+        assert torch.equal(fresh.adjust(logits), whole_chain().adjust(logits))
+
+    def test_checkpoint_from_before_there_were_chains(self, logits, load):
+        """The names and shapes that ``fit_rebalancer.py`` has always written."""
+        head = GALAHead(5, 3, rebalancer=dict(type='mmgala.PredictionRebalancer'))
+        state = {k: v for k, v in head.state_dict().items() if 'rebalancer' not in k}
+        state['rebalancer.tau'] = torch.tensor(1.7)
+        state['rebalancer.class_mass'] = torch.tensor(MASS)
+        state['rebalancer.target_prior'] = torch.zeros(0)
+
+        load(head, state)
+
+        expected = PredictionRebalancer(1.7, MASS).adjust(logits)
+        assert torch.equal(head.rebalancer.adjust(logits), expected)
+
+
+STEPS = {
+    'one': dict(temperature=1.3),
+    'two': dict(logit_adjustment=1.2, temperature=0.123457),
+    'all': dict(logit_adjustment=0.8, rebalancing=1.2, temperature=1.5),
+}
+
+
+@pytest.mark.parametrize('chosen', STEPS.values(), ids=STEPS)
+class TestBuilding:
+    def steps(self, chosen):
+        vectors = [torch.tensor(v, dtype=torch.float64) for v in (COUNTS, MASS, PRIOR)]
+        return PostHocSteps(*map(chosen.get, ('logit_adjustment', 'rebalancing',
+                                              'temperature')), *vectors)  # fmt: skip
+
+    def test_module_does_what_the_steps_say(self, logits, chosen):
+        steps, scores = self.steps(chosen), logits.softmax(dim=1)
+        actual = build_post_hoc(steps).transform(scores)
+        assert_close(actual, steps.transform(scores))
+
+    def test_config_and_state_build_the_same_module(self, logits, chosen):
+        module = build_post_hoc(self.steps(chosen))
+        config = post_hoc_config(module)
+        again = MODELS.build(config)
+        assert post_hoc_config(again) == config
+        again.load_state_dict(module.state_dict())
+        assert torch.equal(again.adjust(logits), module.adjust(logits))
+
+
+def test_config_has_the_numbers_that_were_given():
+    steps = PostHocSteps(1.2, None, 0.1234, torch.tensor(COUNTS))
+    assert post_hoc_config(build_post_hoc(steps)) == dict(
+        type='mmgala.PostHocChain',
+        steps=[
+            dict(type='mmgala.LogitAdjuster', tau=1.2),
+            dict(type='mmgala.TemperatureScaler', temperature=0.1234),
+        ],
+    )
+
+
+def test_head_takes_a_chain(logits):
+    head = GALAHead(5, 5, rebalancer=whole_chain()).eval()
+    head.fc.load_state_dict({'weight': torch.eye(5), 'bias': torch.zeros(5)})
+    scores = torch.stack([p.pred_score for p in head.predict((logits,))])
+    np.testing.assert_allclose(
+        scores.detach().numpy(), expected_chain(logits), rtol=1e-4, atol=1e-7
+    )
+
+
+class TestChecks:
+    @pytest.mark.parametrize('method', ['transform', 'adjust'])
+    def test_adjuster_without_counts(self, logits, method):
+        with pytest.raises(ValueError, match='LogitAdjuster has no class counts yet'):
+            getattr(LogitAdjuster(), method)(logits.softmax(dim=1))
+
+    def test_adjuster_of_other_classes(self, logits):
+        with pytest.raises(ValueError, match='LogitAdjuster was fitted to 2 classes'):
+            LogitAdjuster(1.0, [3, 4]).adjust(logits)
+
+    @pytest.mark.parametrize(
+        'counts', [[-1, 2], [0, 0]], ids=['negative', 'no samples']
+    )
+    def test_counts(self, counts):
+        with pytest.raises(ValueError, match='`class_counts` to'):
+            LogitAdjuster(1.0, counts)
+
+    @pytest.mark.parametrize('temperature', [0.0, -2.0, float('nan')])
+    def test_temperature(self, temperature):
+        with pytest.raises(ValueError, match='`temperature` to be a finite number'):
+            TemperatureScaler(temperature)
