@@ -1,7 +1,9 @@
-"""Cost of the GALA loss, statistics included, against cross-entropy.
+"""Cost of every loss, statistics included, against cross-entropy.
 
-Forward, backward and (GALA) update of the statistics, in turn in one run; medians of
-the pairwise ratios. Then the difference as a share of a ResNet-50 training step.
+Forward, backward and (GALA, Seesaw) update of the statistics, in turn in one run;
+medians of the pairwise ratios. The number of classes grows at one batch size, so that
+the time per logit shows what grows faster than O(C). Then what GALA adds to a ResNet-50
+training step.
 """
 
 import argparse
@@ -20,10 +22,25 @@ from runs import CONSOLE, describe_machine  # noqa: E402
 from torch.utils.benchmark import Timer  # noqa: E402
 from torchvision.models import resnet50  # noqa: E402
 
-from mmgala.functional import gala_margin, logit_gradient_sums  # noqa: E402
-from mmgala.models import GALALoss  # noqa: E402
+from mmgala.functional import (  # noqa: E402
+    gala_margin,
+    logit_gradient_sums,
+    long_tailed_counts,
+)
+from mmgala.models import GALALoss, losses  # noqa: E402
 
-SHAPES = ((64, 100), (256, 1000), (256, 8142))
+SHAPES = ((64, 100), (256, 1000), (256, 2000), (256, 4000), (256, 8142))
+COUNTED = dict(
+    balanced_softmax=losses.BalancedSoftmaxLoss,
+    logit_adjustment=losses.LogitAdjustmentLoss,
+    vector_scaling=losses.VectorScalingLoss,
+    ldam=losses.LDAMLoss,
+    class_balanced=losses.ClassBalancedLoss,
+    class_balanced_focal=losses.ClassBalancedFocalLoss,
+    label_aware_smoothing=losses.LabelAwareSmoothingLoss,
+    gcl=losses.GCLLoss,
+    equalization=losses.EqualizationLoss,
+)
 OUT = Path(__file__).resolve().parent / 'results' / 'loss.json'
 
 
@@ -38,12 +55,29 @@ class ObviousGALA(GALALoss):
         return F.cross_entropy(adjusted, label)
 
 
+def build_losses(num_classes: int, device: str) -> dict[str, Callable]:
+    """Every loss, for a long tail of ``num_classes``."""
+    counts = long_tailed_counts(num_classes, 1280, 256)
+    built = dict(
+        gala=GALALoss(num_classes),
+        obvious=ObviousGALA(num_classes),
+        seesaw=losses.SeesawLoss(num_classes),
+        ldam_reweighted=losses.LDAMLoss(num_classes, class_counts=counts),
+        **{n: loss(num_classes, class_counts=counts) for n, loss in COUNTED.items()},
+    )
+    built['ldam_reweighted'].reweighting = True
+    modules = {name: loss.to(device) for name, loss in built.items()}
+    return dict(cross_entropy=F.cross_entropy, **modules)
+
+
 def step(loss: Callable, logits: torch.Tensor, target: torch.Tensor) -> None:
     logits.grad = None
     loss(logits, target).backward()
 
 
-def compare(shape: tuple[int, int], device: str, rounds: int) -> dict:
+def compare(
+    shape: tuple[int, int], device: str, rounds: int, only: tuple[str, ...] = ()
+) -> dict:
     """Median seconds of each loss and median ratios to cross-entropy."""
     num_samples, num_classes = shape
     # As in any training that has freed larger activations: from now on the C library
@@ -51,19 +85,15 @@ def compare(shape: tuple[int, int], device: str, rounds: int) -> dict:
     torch.ones(30 * 2**18)
     logits = torch.randn(shape, device=device, requires_grad=True)
     target = torch.randint(num_classes, (num_samples,), device=device)
-    losses = dict(
-        cross_entropy=F.cross_entropy,
-        gala=GALALoss(num_classes).to(device),
-        obvious=ObviousGALA(num_classes).to(device),
-    )
     timers = {
         name: Timer('step(loss, logits, target)', globals=dict(
             step=step, loss=loss, logits=logits, target=target),
             num_threads=torch.get_num_threads())
-        for name, loss in losses.items()
+        for name, loss in build_losses(num_classes, device).items()
+        if not only or name in only
     }  # fmt: skip
-    repeats = max(5, int(0.05 / timers['cross_entropy'].timeit(10).mean))
-    seconds: dict[str, list[float]] = {name: [] for name in losses}
+    repeats = max(5, int(0.02 / timers['cross_entropy'].timeit(10).mean))
+    seconds: dict[str, list[float]] = {name: [] for name in timers}
     for _ in range(rounds):
         for name, timer in timers.items():
             seconds[name].append(timer.timeit(repeats).mean)
@@ -72,6 +102,7 @@ def compare(shape: tuple[int, int], device: str, rounds: int) -> dict:
         pairs = zip(times, seconds['cross_entropy'], strict=True)
         result[name] = dict(
             microseconds=round(1e6 * median(times), 1),
+            nanoseconds_per_logit=round(1e9 * median(times) / logits.numel(), 3),
             ratio=round(median(own / ce for own, ce in pairs), 3),
         )
     return result
@@ -94,8 +125,8 @@ def resnet_share(device: str, batch: int, rounds: int) -> dict:
     )
     timer.timeit(1)
     seconds = median(timer.timeit(1).mean for _ in range(rounds))
-    losses = compare((batch, 1000), device, rounds=15)
-    extra = losses['gala']['microseconds'] - losses['cross_entropy']['microseconds']
+    row = compare((batch, 1000), device, 15, only=('cross_entropy', 'gala'))
+    extra = row['gala']['microseconds'] - row['cross_entropy']['microseconds']
     return dict(
         device=device,
         batch=batch,
@@ -105,27 +136,32 @@ def resnet_share(device: str, batch: int, rounds: int) -> dict:
     )
 
 
+def table_of(rows: list[dict]) -> Table:
+    """Ratio to cross-entropy and, in brackets, nanoseconds per logit."""
+    shapes = [str(row['shape']) for row in rows]
+    table = Table(f'ratio (ns per logit), {rows[0]["device"]}', *shapes)
+    for name in rows[0]:
+        if name in ('shape', 'device'):
+            continue
+        cells = [
+            f'{row[name]["ratio"]:.2f} ({row[name]["nanoseconds_per_logit"]:.2f})'
+            for row in rows
+        ]
+        table.add_row(name, *cells)
+    return table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--rounds', type=int, default=31)
     parser.add_argument('--out', type=Path, default=OUT)
     args = parser.parse_args()
     devices = ['cpu'] + ['cuda'] * torch.cuda.is_available()
-    rows = []
-    table = Table('device', 'shape', 'cross-entropy', 'GALA', 'ratio', 'obvious way')
+    rows = [
+        compare(shape, device, args.rounds) for device in devices for shape in SHAPES
+    ]
     for device in devices:
-        for shape in SHAPES:
-            row = compare(shape, device, args.rounds)
-            rows.append(row)
-            table.add_row(
-                device,
-                str(shape),
-                f'{row["cross_entropy"]["microseconds"]:.0f} us',
-                f'{row["gala"]["microseconds"]:.0f} us',
-                f'{row["gala"]["ratio"]:.2f}',
-                f'{row["obvious"]["ratio"]:.2f}',
-            )
-    CONSOLE.print(table)
+        CONSOLE.print(table_of([row for row in rows if row['device'] == device]))
     batches = {'cpu': 8, 'cuda': 256}
     shares = [resnet_share(device, batches[device], rounds=5) for device in devices]
     for share in shares:

@@ -43,6 +43,7 @@ class DeferredReweightingHook(Hook):
 
     def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """Set the switch; at every step, so that a resumed training has it right."""
-        reweighting = runner.iter >= self.begin * runner.max_iters
+        # A quotient: 0.55 * 100 is above 55.
+        reweighting = runner.iter / runner.max_iters >= self.begin
         for loss in self._losses:
             loss.reweighting = reweighting

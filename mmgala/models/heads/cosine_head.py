@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmgala.functional.gala import _upcast
 from mmgala.models.heads.gala_head import GALAHead
 from mmgala.registry import MODELS
 
@@ -37,11 +38,16 @@ class CosineLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the logits."""
-        return self.scale * F.linear(F.normalize(x), F.normalize(self.weight))
+        return self.scale * F.linear(_unit(x), _unit(self.weight))
 
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""
         return f'{super().extra_repr()}, scale={self.scale}'
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    # In float32: of half precision, squares overflow, and `eps` is 0.
+    return F.normalize(_upcast(vectors), eps=1e-6).to(vectors.dtype)
 
 
 @MODELS.register_module()

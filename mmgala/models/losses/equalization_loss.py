@@ -22,7 +22,8 @@ class EqualizationLoss(ClassCountsLoss):
     :math:`\beta` is drawn anew in each forward, for each sample and class, as the
     authors do (issue 9 of their repository ``tztztztztz/eql.detectron2``), from
     PyTorch's default generator. It is drawn in training mode only: in eval mode no
-    class is ignored, and the loss is cross-entropy.
+    class is ignored, and the loss is cross-entropy. To draw a number for each logit
+    takes longer than cross-entropy does.
 
     Unlike :class:`GALALoss` it needs to know how often each class occurs in training.
     :class:`mmgala.engine.ClassCountsHook` counts the training set and hands the counts
@@ -103,7 +104,7 @@ class EqualizationLoss(ClassCountsLoss):
         draws = torch.rand(
             cls_score.shape, dtype=torch.float32, device=cls_score.device
         )
-        return self.tail & (draws < self.ignore_prob)
+        return draws < self.ignore_prob * self.tail
 
     def _settings(self) -> dict[str, object]:
         return dict(ignore_prob=self.ignore_prob, tail_threshold=self.tail_threshold)

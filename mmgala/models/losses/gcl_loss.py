@@ -23,7 +23,8 @@ class GCLLoss(ClassCountsLoss):
     the authors' two stages; for the second see ``tools/retrain_classifier.py``.
 
     :math:`\varepsilon` is drawn anew in each forward from PyTorch's default generator,
-    in training mode only: in eval mode the loss is cross-entropy with the margin.
+    in training mode only: in eval mode the loss is cross-entropy with the margin. To
+    draw a number for each logit takes longer than cross-entropy does.
 
     Args:
         num_classes: C.

@@ -1,0 +1,219 @@
+"""All losses with the call of MMPretrain's, and what is known of each."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import sigmoid_focal_loss
+
+from mmgala import functional as mf
+from mmgala import models
+from mmgala.models import GALALoss, LDAMLoss, SeesawLoss
+from mmgala.models.losses import ClassCountsLoss
+from tests.batches import random_logits, random_target
+
+COUNTS = [500, 300, 100, 60, 40, 0]
+NUM_CLASSES = len(COUNTS)
+
+
+@dataclass(frozen=True)
+class LossCase:
+    """A loss, and the arguments under which theory makes it cross-entropy.
+
+    Attributes:
+        loss: its class.
+        function: loss of each sample from the module's buffers and arguments.
+        arguments: what it is built with; not the defaults, so that all count.
+        strength_0: with these it is cross-entropy, whatever the counts; ``None`` where
+            it never is.
+        balanced: with these it is cross-entropy when all classes are alike; ``None``
+            where it is not.
+        constant_factors: with these no part of the formula passes on no gradient.
+        reweighting: whether deferred re-weighting is on.
+    """
+
+    loss: type[nn.Module]
+    function: Callable[[nn.Module, Tensor, Tensor], Tensor]
+    arguments: dict = field(default_factory=dict)
+    strength_0: dict | None = None
+    balanced: dict | None = None
+    constant_factors: dict = field(default_factory=dict)
+    reweighting: bool = False
+
+    @property
+    def counted(self) -> bool:
+        """Whether it needs class counts."""
+        return issubclass(self.loss, ClassCountsLoss)
+
+    @property
+    def soft(self) -> bool:
+        """Whether it takes soft labels."""
+        return self.loss is not SeesawLoss
+
+    def build(self, counts: list[int] | None = COUNTS, **changes: object) -> nn.Module:
+        """Loss of as many classes as there are counts; with none, it has no counts."""
+        arguments = {**self.arguments, **changes}
+        if self.counted:
+            arguments['class_counts'] = counts
+        loss = self.loss(len(counts or COUNTS), **arguments)
+        if isinstance(loss, LDAMLoss):
+            loss.reweighting = self.reweighting
+        return loss
+
+    def warmed_up(self, **changes: object) -> nn.Module:
+        """Loss that has seen a batch, for those that keep statistics."""
+        loss = self.build(**changes)
+        logits = random_logits(40, NUM_CLASSES, seed=8).requires_grad_()
+        loss(logits, random_target('hard', 40, NUM_CLASSES - 1, seed=9))
+        return loss
+
+
+def seeded(loss: nn.Module, *args: Tensor, **kwargs: object) -> Tensor:
+    """Call a copy of the loss, with the same draws and the same state every time."""
+    torch.manual_seed(3)
+    return copy.deepcopy(loss)(*args, **kwargs)
+
+
+def unreduced(loss: nn.Module, *args: Tensor) -> Tensor:
+    """Loss of each sample; see :func:`seeded`."""
+    return seeded(loss, *args, reduction_override='none')
+
+
+def _vector_scaling(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    return mf.vector_scaling_loss(z, t, m.factors, m.offsets)
+
+
+def _ldam(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    loss = mf.label_margin_loss(z, t, m.margins)
+    return loss * m.class_weights[t] if m.reweighting else loss
+
+
+def _class_balanced(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    return F.cross_entropy(z, t, weight=m.class_weights.to(z.dtype), reduction='none')
+
+
+def _focal(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    one_hot = F.one_hot(t, z.shape[1]).to(z.dtype)
+    loss = sigmoid_focal_loss(z, one_hot, alpha=-1, gamma=m.gamma)
+    return loss.sum(dim=1) * m.class_weights[t]
+
+
+def _gcl(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    normal = torch.empty(z.shape).normal_(std=1 / 3)
+    cloud = normal.abs().clamp(max=1) * m.noise_scale * m.cloud_sizes
+    return mf.clouded_loss(z, t, m.scale * cloud, m.scale * m.margin)
+
+
+def _seesaw(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    seen = m.seen + t.bincount(minlength=len(m.seen))
+    return mf.seesaw_loss(z, t, seen, m.p, m.q, m.eps)
+
+
+def _equalization(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    return mf.equalization_loss(z, t, (torch.rand(z.shape) < m.ignore_prob) & m.tail)
+
+
+def _gala(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    settings = m.lambda_pos, m.lambda_neg, m.eps
+    return mf.gala_loss(z, t, m.pos_grad, m.neg_grad, *settings)
+
+
+CASES = dict(
+    # A constant on all logits cancels.
+    balanced_softmax=LossCase(
+        models.BalancedSoftmaxLoss,
+        lambda m, z, t: mf.logit_adjusted_loss(z, t, m.log_prior),
+        balanced={},
+    ),
+    logit_adjustment=LossCase(
+        models.LogitAdjustmentLoss,
+        lambda m, z, t: mf.logit_adjusted_loss(z, t, m.log_prior, m.tau),
+        dict(tau=1.3),
+        strength_0=dict(tau=0),
+        balanced={},
+    ),
+    # All factors are 1.
+    vector_scaling=LossCase(
+        models.VectorScalingLoss,
+        _vector_scaling,
+        dict(gamma=0.2, tau=1.3),
+        strength_0=dict(gamma=0, tau=0),
+        balanced={},
+    ),
+    # Among classes that are alike each has the largest margin.
+    ldam=LossCase(
+        LDAMLoss,
+        _ldam,
+        dict(max_margin=0.4, scale=10.0),
+        strength_0=dict(max_margin=0),
+    ),
+    # All weights are 1.
+    ldam_reweighted=LossCase(
+        LDAMLoss,
+        _ldam,
+        dict(max_margin=0.4, scale=10.0, beta=0.99),
+        strength_0=dict(max_margin=0, beta=0),
+        balanced=dict(max_margin=0),
+        reweighting=True,
+    ),
+    class_balanced=LossCase(
+        models.ClassBalancedLoss,
+        _class_balanced,
+        dict(beta=0.99),
+        strength_0=dict(beta=0),
+        balanced={},
+    ),
+    # Of sigmoids: never cross-entropy of a softmax.
+    class_balanced_focal=LossCase(
+        models.ClassBalancedFocalLoss, _focal, dict(beta=0.99, gamma=1.5)
+    ),
+    # Classes that are alike are all smoothed as the largest is.
+    label_aware_smoothing=LossCase(
+        models.LabelAwareSmoothingLoss,
+        lambda m, z, t: mf.smoothed_cross_entropy(z, t, m.smoothing),
+        dict(smooth_head=0.4, smooth_tail=0.1),
+        strength_0=dict(smooth_head=0, smooth_tail=0),
+        balanced=dict(smooth_head=0),
+    ),
+    # The largest class has no cloud.
+    gcl=LossCase(
+        models.GCLLoss,
+        _gcl,
+        dict(noise_scale=0.3, margin=0.1, scale=10.0),
+        strength_0=dict(noise_scale=0, margin=0),
+        balanced=dict(margin=0),
+    ),
+    # Classes that were seen equally often do not spare each other.
+    seesaw=LossCase(
+        SeesawLoss,
+        _seesaw,
+        dict(p=0.7, q=1.5),
+        strength_0=dict(p=0, q=0),
+        balanced=dict(q=0),
+        constant_factors=dict(q=0),
+    ),
+    # No class is below the threshold.
+    equalization=LossCase(
+        models.EqualizationLoss,
+        _equalization,
+        dict(ignore_prob=0.7, tail_threshold=0.1),
+        strength_0=dict(ignore_prob=0),
+        balanced={},
+    ),
+    # With theta == phi the same for all, both margins cancel.
+    gala=LossCase(
+        GALALoss,
+        _gala,
+        dict(lambda_pos=1.2, lambda_neg=0.9),
+        strength_0=dict(lambda_pos=0, lambda_neg=0),
+        balanced=dict(lambda_neg=1.2),
+    ),
+)
+
+
+def names(condition: Callable[[LossCase], bool] = lambda case: True) -> list[str]:
+    """Names of the cases for which a condition holds."""
+    return [name for name, case in CASES.items() if condition(case)]

@@ -1,0 +1,389 @@
+"""What holds for every loss: values, gradients, state, and the call of MMPretrain."""
+
+import inspect
+
+import pytest
+import torch
+import torch.nn.functional as F
+from mmpretrain.models.losses.utils import weight_reduce_loss
+from torch.testing import assert_close
+
+from mmgala.registry import MODELS
+from tests.batches import one_hot, random_logits, random_target
+from tests.models.losses.loss_cases import (
+    CASES,
+    COUNTS,
+    NUM_CLASSES,
+    names,
+    seeded,
+    unreduced,
+)
+
+N = 12
+KINDS = [
+    pytest.param(name, kind, id=f'{name}-{kind}')
+    for name, case in CASES.items()
+    for kind in ('hard', 'soft')
+    if case.soft or kind == 'hard'
+]
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    return CASES[request.param]
+
+
+def batch(kind='hard', num_samples=N, scale=2.0):
+    """Float64 logits that take a gradient, and labels of all classes."""
+    logits = random_logits(num_samples, NUM_CLASSES, scale=scale).requires_grad_()
+    return logits, random_target(kind, num_samples, NUM_CLASSES)
+
+
+def gradient(loss, logits):
+    return torch.autograd.grad(loss.sum(), logits)[0]
+
+
+def state(loss):
+    """All buffers, derived ones too."""
+    return {name: buffer.clone() for name, buffer in loss.named_buffers()}
+
+
+@pytest.mark.parametrize('kind', ['hard', 'soft'])
+@pytest.mark.parametrize('name', names(lambda c: c.strength_0 is not None))
+def test_strength_0_is_cross_entropy(name, kind):
+    case = CASES[name]
+    if kind == 'soft' and not case.soft:
+        kind = 'hard'
+    logits, target = batch(kind)
+    loss = unreduced(case.warmed_up(**case.strength_0), logits, target)
+    assert_close(loss, F.cross_entropy(logits, target, reduction='none'))
+
+
+@pytest.mark.parametrize('name', names(lambda c: c.balanced is not None))
+def test_classes_that_are_alike_give_cross_entropy(name):
+    case = CASES[name]
+    loss_module = case.build([30] * NUM_CLASSES, **case.balanced)
+    logits = random_logits(N, NUM_CLASSES).requires_grad_()
+    target = torch.arange(N) % NUM_CLASSES
+    loss = unreduced(loss_module, logits, target)
+    expected = F.cross_entropy(logits, target, reduction='none')
+    assert_close(loss, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_counts_of_a_long_tail_do_not(name):
+    logits, target = batch()
+    loss = unreduced(CASES[name].warmed_up(), logits, target)
+    assert (loss - F.cross_entropy(logits, target, reduction='none')).abs().max() > 0.1
+
+
+@pytest.mark.parametrize(('name', 'kind'), KINDS)
+def test_gradcheck(name, kind):
+    case = CASES[name]
+    logits, target = batch(kind, 4)
+    loss_module = case.warmed_up(**case.constant_factors)
+    assert torch.autograd.gradcheck(
+        lambda logits: unreduced(loss_module, logits, target), (logits,)
+    )
+
+
+def test_module_equals_function(case):
+    logits, target = batch()
+    loss_module = case.warmed_up()
+    loss = unreduced(loss_module, logits, target)
+    torch.manual_seed(3)
+    expected = case.function(loss_module, logits, target)
+    assert_close(loss, expected, rtol=1e-6, atol=1e-6)
+    assert_close(gradient(loss, logits), gradient(expected, logits))
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(('name', 'kind'), KINDS)
+def test_half_logits_train_as_the_same_numbers_in_float32(name, kind, dtype):
+    loss_module = CASES[name].warmed_up()
+    logits, target = batch(kind)
+    half = logits.detach().to(dtype).requires_grad_()
+    full = half.detach().float().requires_grad_()
+    target = target.to(dtype) if kind == 'soft' else target
+    loss, expected = (seeded(loss_module, z, target) for z in (half, full))
+    assert loss.dtype == torch.float32
+    assert_close(loss, expected, rtol=1e-6, atol=0)
+    assert_close(gradient(loss, half), gradient(expected, full).to(dtype))
+
+
+def test_autocast_trains_as_float32_does(case):
+    layer, loss_module = torch.nn.Linear(3, NUM_CLASSES), case.warmed_up()
+    features, target = torch.randn(N, 3), random_target('hard', N, NUM_CLASSES)
+    with torch.autocast('cpu', torch.bfloat16):
+        logits = layer(features)
+        loss = seeded(loss_module, logits, target)
+    assert logits.dtype == torch.bfloat16
+    assert loss.dtype == torch.float32
+    assert_close(loss, seeded(loss_module, logits.float(), target), rtol=1e-6, atol=0)
+    loss.backward()
+    assert torch.isfinite(layer.weight.grad).all()
+
+
+@pytest.mark.parametrize('dtype', [torch.int32, torch.uint8])
+def test_labels_may_be_of_any_integer_type(case, dtype):
+    logits, target = batch()
+    expected = seeded(case.warmed_up(), logits, target)
+    assert torch.equal(seeded(case.warmed_up(), logits, target.to(dtype)), expected)
+
+
+@pytest.mark.parametrize('cast', ['half', 'bfloat16', 'double'])
+def test_buffers_keep_type_and_value_in_a_cast_model(case, cast):
+    model = torch.nn.Sequential(case.warmed_up())
+    before = state(model)
+    getattr(model, cast)()
+    assert_close(state(model), before, rtol=0, atol=0)  # types too
+    assert before
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.float32])
+@pytest.mark.parametrize('size', [100.0, 1e4])
+@pytest.mark.parametrize(('name', 'kind'), KINDS)
+def test_large_logits_give_finite_values_gradients_and_state(name, kind, size, dtype):
+    loss_module = CASES[name].warmed_up()
+    target = random_target(kind, N, NUM_CLASSES)
+    signs = torch.randint(3, (N, NUM_CLASSES)) - 1
+    logits = (size * signs).to(dtype).requires_grad_()
+    loss = loss_module(logits, target)
+    assert torch.isfinite(loss)
+    assert torch.isfinite(gradient(loss, logits)).all()
+    assert all(torch.isfinite(buffer).all() for buffer in loss_module.buffers())
+
+
+@pytest.mark.parametrize('reduction', ['mean', 'sum', 'none'])
+@pytest.mark.parametrize('avg_factor', [None, 2.0])
+def test_empty_batch_is_0_with_a_gradient(case, reduction, avg_factor):
+    if reduction == 'sum':
+        avg_factor = None
+    loss_module = case.warmed_up(reduction=reduction)
+    before = state(loss_module)
+    logits = torch.zeros(0, NUM_CLASSES, requires_grad=True)
+    loss = loss_module(logits, torch.zeros(0).long(), avg_factor=avg_factor)
+    assert loss.shape == ((0,) if reduction == 'none' else ())
+    assert loss.sum() == 0
+    assert gradient(loss, logits).shape == logits.shape
+    assert_close(state(loss_module), before, rtol=0, atol=0)
+
+
+def test_samples_of_weight_0_have_no_influence(case):
+    weight = torch.ones(N)
+    weight[::3] = 0
+    kept, (logits, target) = weight > 0, batch()
+    results = []
+    for change in (0, 1):
+        z = logits.detach() + 5 * change * (1 - weight[:, None])
+        z.requires_grad_()
+        t = torch.where(kept, target, (target + change) % NUM_CLASSES)
+        loss_module = case.warmed_up()
+        torch.manual_seed(3)
+        loss = loss_module(z, t, weight=weight)
+        grad = gradient(loss, z)
+        assert not grad[~kept].any()
+        results.append((loss, grad, state(loss_module)))
+    assert_close(results[0], results[1], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(('name', 'kind'), KINDS)
+@pytest.mark.parametrize(
+    ('reduction', 'override'),
+    [('none', None), ('mean', None), ('sum', None), ('sum', 'mean'), ('mean', 'none')],
+)
+def test_weighs_averages_and_reduces_as_mmpretrain_does(
+    name, kind, reduction, override
+):
+    logits, target = batch(kind)
+    loss_module = CASES[name].warmed_up(reduction=reduction, loss_weight=0.7)
+    samples = unreduced(loss_module, logits, target) / 0.7
+    asked = override or reduction
+    for weight in (None, torch.rand(N)):
+        for avg_factor in (None, 3.0) if asked != 'sum' else (None,):
+            call = dict(weight=weight, avg_factor=avg_factor)
+            loss = seeded(
+                loss_module, logits, target, **call, reduction_override=override
+            )
+            expected = 0.7 * weight_reduce_loss(samples, reduction=asked, **call)
+            assert_close(loss, expected)
+            (theirs,) = torch.autograd.grad(expected.sum(), logits, retain_graph=True)
+            assert_close(gradient(loss, logits), theirs)
+
+
+def test_avg_factor_with_a_sum_is_refused_as_mmpretrain_does(case):
+    with pytest.raises(ValueError, match='avg_factor can not be used'):
+        case.warmed_up(reduction='sum')(*batch(), avg_factor=3.0)
+
+
+@pytest.mark.parametrize('name', names(lambda c: c.soft))
+def test_one_hot_soft_labels_equal_class_indices(name):
+    logits, target = batch()
+    results = []
+    for labels in (target, one_hot(target, NUM_CLASSES)):
+        loss_module = CASES[name].warmed_up()
+        torch.manual_seed(3)
+        loss = loss_module(logits, labels, reduction_override='none')
+        results.append((loss, gradient(loss, logits), state(loss_module)))
+    assert_close(results[0], results[1], rtol=1e-6, atol=1e-6)
+
+
+def refused(loss_module, message, logits, target, **call):
+    """The call is refused in one line, and leaves no trace."""
+    before = state(loss_module)
+    with pytest.raises(ValueError, match=message) as caught:
+        loss_module(logits, target, **call)
+    assert '\n' not in str(caught.value)
+    assert_close(state(loss_module), before, rtol=0, atol=0)
+
+
+def test_seesaw_refuses_soft_labels():
+    message = 'needs class indices, not soft labels. Take mixup and CutMix out'
+    refused(CASES['seesaw'].warmed_up(), message, *batch('soft'))
+
+
+LOGITS = torch.zeros(2, NUM_CLASSES)
+LABELS = torch.tensor([0, 1])
+BAD_CALLS = dict(
+    vector=(r'shape', torch.zeros(NUM_CLASSES), LABELS),
+    other_classes=('num_classes=6, but', torch.zeros(2, 5), LABELS),
+    integer_logits=('to be a floating tensor', LOGITS.long(), LABELS),
+    more_labels=(r'indices of shape \(2,\)', LOGITS, torch.tensor([0, 1, 2])),
+    integer_one_hot=('Soft labels must be floating', LOGITS, LOGITS.long()),
+    soft_shape=(r'shape of the logits, \(2, 6\)', LOGITS, torch.full((2, 5), 0.2)),
+    too_large=('between 0 and 5', LOGITS, torch.tensor([0, 6])),
+    negative=('between 0 and 5', LOGITS, torch.tensor([-1, 0])),
+)
+
+
+@pytest.mark.parametrize('bad', BAD_CALLS)
+def test_input_that_does_not_fit_is_refused_in_one_line(case, bad):
+    refused(case.warmed_up(), *BAD_CALLS[bad])
+
+
+def test_unknown_reductions_are_refused(case):
+    with pytest.raises(ValueError, match=r"`reduction` to be one of .*'avg'"):
+        case.build(reduction='avg')
+    call = dict(reduction_override='avg')
+    refused(case.build(), "`reduction` to be one of .*'avg'", LOGITS, LABELS, **call)
+
+
+@pytest.mark.parametrize('num_classes', [1, 0])
+def test_fewer_than_two_classes_are_refused(case, num_classes):
+    with pytest.raises(ValueError, match='`num_classes` to be 2 or more'):
+        case.loss(num_classes)
+
+
+def test_eval_mode_changes_no_state_and_draws_nothing(case):
+    loss_module = case.warmed_up().eval()
+    before, generator = state(loss_module), torch.get_rng_state()
+    logits, target = batch()
+    loss, again = (loss_module(logits, target) for _ in range(2))
+    assert torch.equal(loss, again)
+    assert_close(state(loss_module), before, rtol=0, atol=0)
+    assert torch.equal(torch.get_rng_state(), generator)
+
+
+def test_without_gradients_state_stays(case):
+    loss_module = case.warmed_up()
+    before = state(loss_module)
+    with torch.no_grad():
+        loss_module(*batch())
+    assert_close(state(loss_module), before, rtol=0, atol=0)
+
+
+def test_a_checkpoint_restores_all_buffers(case):
+    trained, restored = case.warmed_up(), case.build(counts=None)
+    assert set(trained.state_dict())  # there is something to restore
+    restored.load_state_dict(trained.state_dict())
+    assert_close(state(restored), state(trained), rtol=0, atol=0)
+    restored.train(trained.training)
+    if hasattr(restored, 'reweighting'):
+        restored.reweighting = trained.reweighting
+    logits, target = batch()
+    assert_close(seeded(restored, logits, target), seeded(trained, logits, target))
+
+
+def test_a_copy_has_a_state_of_its_own(case):
+    loss_module = case.warmed_up()
+    before = state(loss_module)
+    logits, target = batch()
+    losses = [seeded(loss_module, logits, target) for _ in range(2)]  # of copies
+    assert torch.equal(*losses)
+    assert_close(state(loss_module), before, rtol=0, atol=0)
+
+
+def test_print_shows_every_argument(case):
+    loss_module = case.build(loss_weight=0.25)
+    shown = repr(loss_module)
+    assert shown.startswith(case.loss.__name__)
+    arguments = set(inspect.signature(case.loss).parameters) - {'class_counts'}
+    for name in arguments:
+        assert f'{name}={getattr(loss_module, name)!r}' in shown
+
+
+def test_it_is_built_by_its_registered_name(case):
+    name = f'mmgala.{case.loss.__name__}'
+    built = MODELS.build(dict(type=name, num_classes=NUM_CLASSES, **case.arguments))
+    assert type(built) is case.loss
+
+
+@pytest.mark.parametrize('name', names(lambda c: c.counted))
+class TestClassCounts:
+    def test_unknown_counts_are_told_in_one_line(self, name):
+        message = r"needs the class counts .* add custom_hooks=\[dict\(type='mmgala.Cl"
+        refused(CASES[name].build(counts=None), message, *batch())
+
+    @pytest.mark.parametrize('given', [list, torch.tensor])
+    def test_counts_may_come_later(self, name, given):
+        loss_module = CASES[name].build(counts=None)
+        loss_module.set_class_counts(given(COUNTS))
+        assert_close(state(loss_module), state(CASES[name].build()), rtol=0, atol=0)
+
+    @pytest.mark.parametrize(
+        ('counts', 'message'),
+        [
+            ([1, 2], r'to hold 6 values.*got shape \(2,\)'),
+            ([0] * 6, 'not all 0, but got values from 0 to 0'),
+            ([-1, 1, 1, 1, 1, 1], 'got values from -1 to 1'),
+        ],
+    )
+    def test_counts_that_cannot_be_are_refused(self, name, counts, message):
+        loss_module = CASES[name].build()
+        with pytest.raises(ValueError, match=message):
+            loss_module.set_class_counts(counts)
+        assert loss_module.class_counts.tolist() == COUNTS
+
+    def test_a_class_without_samples_does_not_touch_the_others(self, name):
+        case = CASES[name]
+        absent = case.build([500, 300, 0, 100, 60, 40])
+        others = case.build([500, 300, 100, 60, 40])
+        kept = torch.tensor([0, 1, 3, 4, 5])
+        logits, target = batch()  # with samples of the class all the same
+        loss = seeded(absent, logits, target)
+        assert (target == 2).any()
+        assert torch.isfinite(loss)
+        assert torch.isfinite(gradient(loss, logits)).all()
+        for buffer_name, expected in others.named_buffers():
+            buffer = absent.get_buffer(buffer_name)
+            assert torch.isfinite(buffer).all()
+            assert_close(buffer[kept], expected)
+            if buffer_name != 'class_counts':
+                assert buffer[2] == buffer[5]  # like the rarest
+
+    def test_counts_beyond_float32_are_kept_exactly(self, name):
+        counts = [2**24 + 1, 70_000, 3, 2, 1, 0]
+        loss_module = CASES[name].build(counts).half()
+        assert loss_module.class_counts.tolist() == counts
+
+
+@pytest.mark.parametrize('name', names(lambda c: not c.counted))
+def test_classes_that_training_never_showed_are_finite(name):
+    loss_module = CASES[name].build()
+    for _ in range(3):
+        logits, target = batch()
+        loss = loss_module(logits, target.clamp(max=3))
+    assert torch.isfinite(loss)
+    loss = loss_module(logits, torch.full_like(target, 5))
+    assert torch.isfinite(loss)
+    assert torch.isfinite(gradient(loss, logits)).all()
