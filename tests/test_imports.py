@@ -31,6 +31,25 @@ ALLOWED = {
         'analysis',
         'visualization',
     },
+    'retraining': {
+        'functional',
+        'registry',
+        'models',
+        'datasets',
+        'evaluation',
+        'engine',
+    },
+    'comparison': {
+        'functional',
+        'registry',
+        'models',
+        'datasets',
+        'evaluation',
+        'engine',
+        'analysis',
+        'visualization',
+        'retraining',
+    },
 }
 # Which part needs what: MMDetection is never needed but by its own.
 FORBIDDEN = {

@@ -1,0 +1,192 @@
+"""Time and memory of re-training a classifier on cached features.
+
+100,000 features of 2,048 values, 1,000 classes from 1,280 samples down: class means of
+length 10 in noise, in a file of 819 MB. Each method runs in a process of its own,
+on the features alone (computing them is one test of the model on the training set).
+One thread each. `before` is the memory of the process once everything is imported,
+`peak` the most that it ever had. The file is read, not mapped: where there is room, the
+system keeps it in its own cache, which is no memory of the process.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.registry import init_default_scope
+from rich.table import Table
+from runs import CONSOLE, describe_machine
+
+from mmgala.functional import long_tailed_counts
+from mmgala.registry import MODELS
+from mmgala.retraining import (
+    METHODS,
+    RetrainOptions,
+    learn_weight_scale,
+    nearest_class_mean,
+    search_norm_tau,
+    train_classifier,
+)
+from mmgala.retraining.feature_file import FeatureFile, write_rows
+from mmgala.retraining.losses import build_loss
+
+OUT = Path(__file__).resolve().parent / 'results' / 'retrain_classifier.json'
+SAMPLES, WIDTH, CLASSES, VALIDATION = 100_000, 2_048, 1_000, 20_000
+MARGIN = 10.0  # length of a class mean; the noise has standard deviation 1
+BATCH = 2_000
+LOSSES = {'crt, GALA': 'mmgala.GALALoss'}
+THREADS = 1
+
+
+def class_counts(samples: int) -> np.ndarray:
+    """Long-tailed counts of exactly so many samples, at least 1 each."""
+    profile = np.array(long_tailed_counts(CLASSES, 1280, 256), dtype=np.float64)
+    counts = np.maximum(1, np.floor(profile * samples / profile.sum())).astype(int)
+    counts[0] += samples - counts.sum()
+    return counts
+
+
+def generate(folder: Path, samples: int) -> None:
+    """Write features and labels of both splits, and a classifier to start from."""
+    rng = np.random.default_rng(0)
+    means = rng.standard_normal((CLASSES, WIDTH), dtype=np.float32)
+    means *= MARGIN / np.linalg.norm(means, axis=1, keepdims=True)
+    train = np.repeat(np.arange(CLASSES), class_counts(samples))
+    validation = np.tile(np.arange(CLASSES), max(1, VALIDATION // CLASSES))
+    for name, labels in (('train', train), ('val', validation)):
+        labels = rng.permutation(labels)
+
+        def batches(labels: np.ndarray = labels) -> Iterator[np.ndarray]:
+            for start in range(0, len(labels), BATCH):
+                part = labels[start : start + BATCH]
+                noise = rng.standard_normal((len(part), WIDTH), dtype=np.float32)
+                yield means[part] + noise
+
+        write_rows(folder / f'{name}.npy', (len(labels), WIDTH), batches())
+        np.save(folder / f'{name}_labels.npy', labels)
+    # As after training on a long tail: the more samples, the longer and the truer.
+    counts = class_counts(samples)[:, None]
+    noise = rng.standard_normal(means.shape) / counts**0.5
+    weight = counts**0.2 * (means + noise)
+    np.save(folder / 'weight.npy', weight.astype(np.float32))
+
+
+def peak_mib() -> int:
+    """Most memory this process has had, in MiB (on Linux)."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def run(folder: Path, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight and bias that a method gives."""
+    method = name.split(',')[0]
+    features = FeatureFile(folder / 'train.npy')
+    labels, weight = (np.load(folder / f'{n}.npy') for n in ('train_labels', 'weight'))
+    old, zeros = torch.from_numpy(weight), torch.zeros(CLASSES)
+    if method == 'ncm':
+        return nearest_class_mean(features, labels, CLASSES)
+    if method == 'tau-norm':
+        validation = np.load(folder / 'val_labels.npy')
+        search = search_norm_tau(FeatureFile(folder / 'val.npy'), validation, old)
+        return old / old.norm(dim=1, keepdim=True) ** search.tau, zeros
+    config = dict(type=LOSSES[name]) if name in LOSSES else None
+    loss, _ = build_loss(config, CLASSES, np.bincount(labels).tolist())
+    schedule = RetrainOptions().schedule(method, len(labels), 'class')
+    if method == 'crt':
+        new, bias = train_classifier(features, labels, CLASSES, loss, schedule)
+        return new, zeros if bias is None else bias
+    scale = learn_weight_scale(features, labels, old, zeros, loss, schedule)
+    return scale[:, None] * old, zeros
+
+
+def accuracy(folder: Path, weight: torch.Tensor, bias: torch.Tensor) -> float:
+    """Of the validation set, in percent."""
+    features = FeatureFile(folder / 'val.npy')
+    labels = np.load(folder / 'val_labels.npy')
+    hits = 0
+    for start in range(0, len(labels), BATCH):
+        rows = torch.from_numpy(features[slice(start, start + BATCH)])
+        found = torch.nn.functional.linear(rows, weight, bias).argmax(dim=1).numpy()
+        hits += int((found == labels[start : start + BATCH]).sum())
+    return 100 * hits / len(labels)
+
+
+def measure(folder: Path, name: str) -> dict:
+    """Seconds, peak memory and accuracy of a method, in this process."""
+    torch.set_num_threads(THREADS)
+    init_default_scope('mmpretrain')
+    MODELS.get('mmgala.GALALoss')  # imports what the registry looks into
+    before = peak_mib()
+    begin, cpu_begin = time.perf_counter(), time.process_time()
+    weight, bias = run(folder, name)
+    return dict(
+        seconds=round(time.perf_counter() - begin, 1),
+        cpu_seconds=round(time.process_time() - cpu_begin, 1),
+        before_mib=before,
+        peak_mib=peak_mib(),
+        accuracy=round(accuracy(folder, weight, bias), 2),
+    )
+
+
+def measure_elsewhere(folder: Path, name: str) -> dict:
+    """As :func:`measure`, in a fresh process; why not, if it failed."""
+    done = subprocess.run(
+        [sys.executable, __file__, '--measure', str(folder), name],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode:
+        return dict(failed=f'exit status {done.returncode}')
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table(rows: dict[str, dict]) -> Table:
+    """A row a method."""
+    result = Table('method', 'time', 'of it CPU', 'before', 'peak', 'accuracy')
+    for name, row in rows.items():
+        if 'failed' in row:
+            result.add_row(name, row['failed'])
+            continue
+        times = (f'{row[key]:.0f} s' for key in ('seconds', 'cpu_seconds'))
+        sizes = (f'{row[f"{key}_mib"]} MiB' for key in ('before', 'peak'))
+        result.add_row(name, *times, *sizes, f'{row["accuracy"]:.1f} %')
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--out', type=Path, default=OUT)
+    parser.add_argument('--samples', type=int, default=SAMPLES)
+    parser.add_argument('--measure', nargs=2, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.measure:
+        print(json.dumps(measure(Path(args.measure[0]), args.measure[1])))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        generate(folder, args.samples)
+        size = (folder / 'train.npy').stat().st_size
+        rows = {name: measure_elsewhere(folder, name) for name in (*METHODS, *LOSSES)}
+    CONSOLE.print(table(rows))
+    result = dict(
+        samples=args.samples,
+        width=WIDTH,
+        classes=CLASSES,
+        validation_samples=VALIDATION,
+        file_mb=round(size / 1e6),
+        threads=THREADS,
+        rows=rows,
+        machine=describe_machine(),
+    )
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(result, indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,210 @@
+"""Features of a whole split: computed once, kept on disk, found again."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from mmgala.datasets import count_classes, dataset_labels
+from mmgala.engine.class_layer import inputs_of
+from mmgala.evaluation.scores import stack_scores, stack_targets
+from mmgala.retraining.feature_file import FeatureFile, write_rows
+
+CHUNK = 1 << 20
+ABANDONED_AFTER = 3600.0  # seconds without a write
+
+
+@dataclass(frozen=True)
+class Split:
+    """Features and labels of one split.
+
+    Attributes:
+        features: what goes into the class layer, ``(N, D)``.
+        labels: ``(N,)`` int64.
+    """
+
+    features: FeatureFile
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Source:
+    """What features come from.
+
+    Attributes:
+        cfg: of the training or test.
+        model: built and loaded, in eval mode.
+        layer_name: of the class layer.
+        layer: the class layer.
+        checkpoint_digest: of the checkpoint file; see :func:`file_digest`.
+    """
+
+    cfg: Config
+    model: BaseModel
+    layer_name: str
+    layer: nn.Linear
+    checkpoint_digest: str
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def cached_features(
+    source: Source, split: str, loader: DataLoader, folder: Path, console: Console
+) -> Split:
+    """Features of a split, from the cache or else from a run of the model.
+
+    They are found again for the same checkpoint, model, layer, data set, pipeline and
+    labels. **Image files that were changed in place are not noticed**: delete the
+    folder. The run is as a test is: every sample once, training images prepared as
+    test images are, so without augmentation.
+
+    Args:
+        source: what to run.
+        split: ``'train'`` or ``'val'``.
+        loader: of the split, from :func:`mmgala.engine.inference.build_whole_split`.
+        folder: of the cache; a folder ``<split>-<digits>`` is made in it.
+        console: to show progress on, and whether the cache is used.
+
+    Raises:
+        OSError: if they cannot be written; nothing is left then.
+        ValueError: if a sample has no label, several, or one out of range, or the
+            model's scores are not the softmax of the layer's outputs.
+        TypeError: if the data set does not tell its labels.
+    """
+    count_classes(loader.dataset, source.layer.out_features)  # checks the labels
+    labels = dataset_labels(loader.dataset)
+    about = _describe(source, split, labels)
+    digest = hashlib.sha256(about.encode()).hexdigest()
+    path = folder / f'{split}-{digest[:16]}'
+    if path.is_dir():
+        console.print(f'Features of {split} are taken from {path}.')
+    else:
+        with _whole_or_nothing(path, (len(labels), source.layer.in_features)) as part:
+            _compute(source, loader, len(labels), split, part, console)
+            (part / 'about.json').write_text(about)
+        console.print(f'Features of {split} are in {path}.')
+    stored = np.load(path / 'labels.npy', allow_pickle=False)
+    return Split(FeatureFile(path / 'features.npy'), stored)
+
+
+def _describe(source: Source, split: str, labels: np.ndarray) -> str:
+    """All that features follow from, as text."""
+    cfg = source.cfg
+    # Training images go through the pipeline of the test set, or else validation set.
+    splits = {split, 'test', 'val'} if split == 'train' else {split}
+    about = dict(
+        checkpoint=source.checkpoint_digest,
+        layer=source.layer_name,
+        scope=cfg.get('default_scope'),
+        model=cfg.model,
+        data_preprocessor=cfg.get('data_preprocessor'),
+        data={s: (cfg.get(f'{s}_dataloader') or {}).get('dataset') for s in splits},
+        labels=hashlib.sha256(labels.tobytes()).hexdigest(),
+    )
+    return json.dumps(about, indent=1, sort_keys=True, default=repr)
+
+
+@contextlib.contextmanager
+def _whole_or_nothing(path: Path, shape: tuple[int, int]) -> Iterator[Path]:
+    """A folder to write to, that becomes ``path`` or else is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
+    part = Path(tempfile.mkdtemp(prefix=f'{path.name}.partial-', dir=path.parent))
+    try:
+        yield part
+        try:
+            os.replace(part, path)
+        except OSError:
+            if not path.is_dir():  # else another process has just made it
+                raise
+    except OSError as error:
+        raise OSError(
+            f'The features, {4 * shape[0] * shape[1] / 1e6:.0f} MB, were not written '
+            f'to {path.parent} ({error}): make room, or name another folder with '
+            '--features.'
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what a killed run left of the same features."""
+    for part in path.parent.glob(f'{path.name}.partial-*'):
+        changed = max(p.stat().st_mtime for p in (part, *part.iterdir()))
+        if time.time() - changed > ABANDONED_AFTER:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _compute(
+    source: Source,
+    loader: DataLoader,
+    num_samples: int,
+    split: str,
+    folder: Path,
+    console: Console,
+) -> None:
+    """Run the model; features go to the disk batch by batch."""
+    labels: list[np.ndarray] = []
+
+    def batches() -> Iterator[np.ndarray]:
+        described = f'Features of {split}'
+        with inputs_of(source.layer) as inputs:
+            for data in track(loader, described, total=len(loader), console=console):
+                with torch.no_grad():
+                    samples = [s.to_dict() for s in source.model.test_step(data)]
+                    labels.append(stack_targets(samples).cpu().numpy())
+                    if len(inputs) != 1:
+                        raise ValueError(
+                            'Expected the layer to be used once for a batch, but it '
+                            f'was used {len(inputs)} times: name another with --layer.'
+                        )
+                    features = inputs.pop()
+                    if len(labels) == 1:
+                        _check_scores(source, features, stack_scores(samples))
+                yield features.float().cpu().numpy()
+                inputs.clear()  # the check used the layer
+
+    write_rows(folder / 'features.npy', (num_samples, source.layer.in_features),
+               batches())  # fmt: skip
+    np.save(folder / 'labels.npy', np.concatenate(labels), allow_pickle=False)
+
+
+def _check_scores(source: Source, features: Tensor, scores: Tensor) -> None:
+    """Check that scores are the softmax of a plain linear layer, and of nothing more.
+
+    Raises:
+        ValueError: if they are not, as with a cosine head, a sigmoid or a re-balancer.
+    """
+    logits = nn.functional.linear(features, source.layer.weight, source.layer.bias)
+    if logits.shape == scores.shape:
+        expected = logits.float().softmax(dim=1).to(scores.device)
+        if torch.allclose(expected, scores.float(), rtol=1e-2, atol=1e-4):
+            return
+    raise ValueError(
+        f"The model's scores are not the softmax of the outputs of {source.layer_name} "
+        '(w x + b): only a plain linear classifier can be adjusted. A head with a '
+        're-balancer or another correction: give the config and checkpoint from before '
+        'it was fitted. A cosine head, or one that ends in a sigmoid, cannot be.'
+    )

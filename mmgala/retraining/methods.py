@@ -1,0 +1,154 @@
+r"""Classifiers that follow from features or weights, without training.
+
+Symbols: :math:`w_j` vector of class j, a row of the weight ``(C, D)``; :math:`b_j` its
+bias; x a feature. All methods are of Kang et al., *Decoupling Representation and
+Classifier for Long-Tailed Recognition*, ICLR 2020 (arXiv 1910.09217), section 4.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmgala.evaluation import TauSearch
+from mmgala.functional.rebalance import check_tau
+from mmgala.retraining.feature_file import Features
+
+DISTANCES = ('euclidean', 'cosine')
+NORM_TAUS = tuple(step / 10 for step in range(21))  # those that the authors try
+# Bias of a class that is never to be predicted. Unlike -inf, 0 times it is no NaN.
+NEVER = torch.finfo(torch.float32).min
+CHUNK = 2**22  # values at once, 16 MB
+
+
+def check_distance(distance: str) -> None:
+    """Check the name of a distance."""
+    if distance not in DISTANCES:
+        raise ValueError(
+            f'Expected `distance` to be one of {DISTANCES}, but got {distance!r}.'
+        )
+
+
+def chunks(features: Features, width: int) -> Iterator[tuple[slice, Tensor]]:
+    """Features in order, a part at a time.
+
+    Args:
+        features: ``(N, D)``.
+        width: values that are needed for one sample.
+
+    Yields:
+        Place of the part, and its features.
+    """
+    rows = max(1, CHUNK // max(width, features.shape[1]))
+    for start in range(0, len(features), rows):
+        part = slice(start, start + rows)
+        yield part, torch.as_tensor(features[part])
+
+
+def nearest_class_mean(
+    features: Features,
+    labels: np.ndarray | Tensor,
+    num_classes: int,
+    distance: str = 'euclidean',
+) -> tuple[Tensor, Tensor]:
+    r"""Nearest class mean (NCM) as a linear layer.
+
+    With class means :math:`m_j`, the class with the smallest Euclidean distance has
+    the largest :math:`2 m_j \cdot x - |m_j|^2`; the one with the largest cosine has
+    the largest :math:`(m_j / |m_j|) \cdot x`. These are the logits: right in their
+    order, but their softmax is no estimate of a probability.
+
+    A class without samples has no mean. It is never predicted: its vector is 0 and its
+    bias the lowest float32, so that its score is 0 and nothing is NaN.
+
+    Args:
+        features: of the training set, ``(N, D)``.
+        labels: ``(N,)``.
+        num_classes: C.
+        distance: ``'euclidean'`` or ``'cosine'``.
+
+    Returns:
+        Weight ``(C, D)`` and bias ``(C,)``, float32.
+
+    Raises:
+        ValueError: on an unknown distance.
+    """
+    check_distance(distance)
+    labels = torch.as_tensor(labels)
+    sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64)
+    for part, rows in chunks(features, features.shape[1]):
+        sums.index_add_(0, labels[part], rows.double())
+    counts = labels.bincount(minlength=num_classes)
+    means = sums / counts.clamp(min=1)[:, None]
+    if distance == 'euclidean':
+        weight, bias = 2 * means, -means.square().sum(dim=1)
+    else:
+        weight = torch.nn.functional.normalize(means)
+        bias = torch.zeros(num_classes, dtype=torch.float64)
+    return weight.float(), bias.float().masked_fill_(counts == 0, NEVER)
+
+
+def tau_normalize(weight: Tensor, tau: float) -> Tensor:
+    r""":math:`\tau`-normalised class vectors, :math:`w_j / |w_j|^\tau`.
+
+    There is no bias: the paper drops it. So :math:`\tau = 0` is the old
+    classifier but for its bias, and with :math:`\tau = 1` the direction alone counts.
+
+    Args:
+        weight: ``(C, D)``.
+        tau: :math:`\tau`, 0 or more.
+
+    Returns:
+        ``(C, D)``; a vector of norm 0 stays 0.
+
+    Raises:
+        ValueError: if ``tau`` is negative or not finite.
+
+    Examples:
+        >>> tau_normalize(torch.tensor([[3.0, 4.0], [0.0, 2.0]]), tau=1.0)
+        tensor([[0.6000, 0.8000],
+                [0.0000, 1.0000]])
+    """
+    return weight / _norms(weight, tau)[:, None]
+
+
+def _norms(weight: Tensor, tau: float) -> Tensor:
+    r""":math:`|w_j|^\tau`, ``(C,)``; 1 for a vector of norm 0."""
+    check_tau(tau)
+    norms = weight.norm(dim=1)
+    return torch.where(norms > 0, norms, torch.ones_like(norms)) ** tau
+
+
+def search_norm_tau(
+    features: Features,
+    labels: np.ndarray | Tensor,
+    weight: Tensor,
+    taus: Sequence[float] = NORM_TAUS,
+) -> TauSearch:
+    r"""Choose :math:`\tau` by the mean accuracy of the classes on validation data.
+
+    Args:
+        features: of the validation set, ``(N, D)``.
+        labels: ``(N,)``.
+        weight: of the trained classifier, ``(C, D)``.
+        taus: strengths to try.
+
+    Returns:
+        The best strength, of equals the smallest, and the whole curve. Classes without
+        validation samples do not count.
+    """
+    labels = torch.as_tensor(labels)
+    support = labels.bincount(minlength=len(weight))
+    share = 1 / support.clamp(min=1).double()[labels] / int((support > 0).sum())
+    norms = [_norms(weight, tau) for tau in taus]
+    hits = torch.zeros(len(taus), dtype=torch.float64)
+    for part, rows in chunks(features, len(weight)):
+        products = rows @ weight.T
+        for index, norm in enumerate(norms):
+            predicted = (products / norm).argmax(dim=1)
+            hits[index] += share[part] @ (predicted == labels[part]).double()
+    accuracies = (100 * hits).tolist()
+    best = max(accuracies) - 1e-9  # equals may differ by the rounding of their sums
+    tau = min(t for t, a in zip(taus, accuracies, strict=True) if a >= best)
+    return TauSearch(tau, tuple(taus), tuple(accuracies))

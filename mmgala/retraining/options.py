@@ -1,0 +1,101 @@
+"""What a user may choose, and what fits which method."""
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from mmgala.functional.rebalance import check_tau
+from mmgala.retraining.methods import check_distance
+from mmgala.retraining.training import Schedule
+
+METHODS = ('crt', 'lws', 'tau-norm', 'ncm')
+TRAINED = ('crt', 'lws')
+# What each method takes besides `seed`, which all take.
+_SCHEDULE = ('sampling', 'epochs', 'lr', 'batch_size', 'weight_decay')
+TAKES = {
+    'crt': ('loss', *_SCHEDULE),
+    'lws': ('loss', *_SCHEDULE),
+    'tau-norm': ('tau',),
+    'ncm': ('distance',),
+}
+EPOCHS = {'crt': 10, 'lws': 5}  # the authors' for ImageNet-LT
+# On a small set that many epochs are a few steps: there, as many as make this number.
+MIN_STEPS = 500
+
+
+@dataclass(frozen=True)
+class RetrainOptions:
+    """Choices of :func:`retrain_classifier`; ``None`` stands for the default.
+
+    Attributes:
+        loss: config of the loss of ``crt`` and ``lws``. Defaults to cross-entropy.
+            ``num_classes`` and class counts reach it by themselves.
+        sampling: of ``crt`` and ``lws``, ``'class'`` (every class alike) or
+            ``'instance'``. Defaults to the former, as in the paper; with a loss that
+            makes up for the class counts, to the latter: both would favour the tail
+            twice.
+        epochs: of ``crt`` and ``lws``. Defaults to 10 and 5, as in the authors' code,
+            or on a small set to as many as make 500 steps.
+        lr: of ``crt`` and ``lws``, 0.2 by default.
+        batch_size: of ``crt`` and ``lws``, 512 by default.
+        weight_decay: of ``crt`` and ``lws``, 5e-4 by default.
+        tau: of ``tau-norm``. Defaults to the best one on the validation set.
+        distance: of ``ncm``, ``'euclidean'`` (default) or ``'cosine'``.
+        seed: of ``crt`` and ``lws``; the others draw nothing.
+    """
+
+    loss: dict[str, Any] | None = None
+    sampling: str | None = None
+    epochs: int | None = None
+    lr: float | None = None
+    batch_size: int | None = None
+    weight_decay: float | None = None
+    tau: float | None = None
+    distance: str | None = None
+    seed: int = 0
+
+    def check(self, method: str) -> None:
+        """Check that nothing is chosen that the method does not use.
+
+        Raises:
+            ValueError: if the method is unknown, or something is of no use to it.
+        """
+        if method not in METHODS:
+            raise ValueError(
+                f'There is no method {method!r}: choose one of {", ".join(METHODS)}.'
+            )
+        given = {f.name for f in fields(self) if getattr(self, f.name) is not None}
+        useless = sorted(given - {'seed', *TAKES[method]})
+        if useless:
+            flags = ', '.join(TAKES[method]).replace('_', '-')
+            raise ValueError(
+                f'{method} does not use {", ".join(useless)}; it takes {flags}.'
+            )
+        if self.tau is not None:
+            check_tau(self.tau)
+        if self.distance is not None:
+            check_distance(self.distance)
+        if method in TRAINED:
+            self.schedule(method, 1, 'class')  # checks the numbers
+
+    def schedule(self, method: str, num_samples: int, sampling: str) -> Schedule:
+        """Schedule of ``crt`` or ``lws`` on a training set.
+
+        Args:
+            method: ``'crt'`` or ``'lws'``.
+            num_samples: of the training set.
+            sampling: where none was chosen.
+
+        Raises:
+            ValueError: if a number is out of range.
+        """
+        chosen: dict[str, Any] = dict(sampling=sampling, seed=self.seed)
+        for name in _SCHEDULE:
+            if getattr(self, name) is not None:
+                chosen[name] = getattr(self, name)
+        schedule = Schedule(**chosen)
+        if self.epochs is None:
+            steps = math.ceil(num_samples / schedule.batch_size)
+            epochs = max(EPOCHS[method], math.ceil(MIN_STEPS / steps))
+            schedule = replace(schedule, epochs=epochs)
+        return schedule

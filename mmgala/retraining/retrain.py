@@ -1,0 +1,152 @@
+"""Adjust or re-train only the classifier of a finished training."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+from rich.console import Console
+
+from mmgala.datasets import count_classes
+from mmgala.engine.checkpoint import read_checkpoint, stored_class_counts
+from mmgala.engine.class_layer import find_class_layer
+from mmgala.engine.inference import load_model, split_dataloader
+from mmgala.retraining.feature_cache import Source, file_digest
+from mmgala.retraining.fitting import FIT
+from mmgala.retraining.job import Classifier, Job
+from mmgala.retraining.options import RetrainOptions
+from mmgala.retraining.saving import (
+    check_out,
+    replace_layer,
+    replace_loss,
+    write_model,
+)
+from mmgala.retraining.validation import (
+    figures_table,
+    validates_on_test,
+    validation_figures,
+)
+
+SAME_SET = (
+    'WARNING: the validation set of this config IS its test set. What is chosen on it '
+    'is chosen on test data: do not report the accuracy that follows.'
+)
+
+
+def retrain_classifier(
+    cfg: Config,
+    checkpoint_path: str | Path,
+    out: str | Path,
+    method: str,
+    options: RetrainOptions | None = None,
+    features: str | Path | None = None,
+    layer: str | None = None,
+    console: Console | None = None,
+) -> Path:
+    """Adjust or re-train the classifier of a finished training, on cached features.
+
+    The rest of the model stays as it is, and the features that it gives are computed
+    once for all methods: without augmentation, unlike a second stage of training. The
+    test set is never looked at.
+
+    * ``'crt'``: a new linear layer, see :func:`train_classifier`;
+    * ``'lws'``: a factor on each class's logits, see :func:`learn_weight_scale`;
+    * ``'tau-norm'``: class vectors of like norms, see :func:`tau_normalize`;
+    * ``'ncm'``: nearest class mean, see :func:`nearest_class_mean`.
+
+    A loss that depends on class counts is told those of the training set, whatever the
+    sampling.
+
+    Args:
+        cfg: that the checkpoint was trained with.
+        checkpoint_path: of the model.
+        out: checkpoint to write, ``OUT.pth``; ``OUT.py`` becomes its config. Its
+            ``meta['retrained']`` holds the method, what was chosen, and the validation
+            figures before and after.
+        method: one of the above.
+        options: see there. Defaults to the paper's.
+        features: folder of the cache. Defaults to ``features`` beside ``out``.
+        layer: name of the class layer. Defaults to the linear layer of the head.
+        console: for progress and figures. Defaults to none.
+
+    Returns:
+        ``out``.
+
+    Raises:
+        FileNotFoundError: if there is no such checkpoint.
+        KeyError: if there is no such loss.
+        OSError: if there is no room.
+        TypeError: if the training set does not tell its labels.
+        ValueError: if method, options, config, checkpoint or data do not fit together.
+    """
+    out, options = Path(out), options or RetrainOptions()
+    console = console or Console(quiet=True)
+    options.check(method)
+    check_out(out, checkpoint_path, cfg.filename)
+    if method != 'tau-norm':
+        split_dataloader(cfg, 'train')
+    elif options.tau is None and cfg.get('val_dataloader') is None:
+        raise ValueError(
+            'The config has no val_dataloader to choose tau on: give --tau a number.'
+        )
+    checkpoint = read_checkpoint(checkpoint_path)
+    model = load_model(cfg, checkpoint, checkpoint_path)
+    name, linear = find_class_layer(model, layer)
+    source = Source(cfg, model, name, linear, file_digest(checkpoint_path))
+    folder = Path(features) if features is not None else out.parent / 'features'
+    job = Job(source, options, folder, console)
+    job.counts = _class_counts(job, stored_class_counts(checkpoint), method)
+    new = FIT[method](job)
+    record = dict(method=method, **new.chosen)
+    figures = _compare(job, new)
+    if figures is not None:
+        record['validation'] = figures
+    _write(job, checkpoint, new, record, out)
+    return out
+
+
+def _class_counts(
+    job: Job, stored: Sequence[int] | None, method: str
+) -> list[int] | None:
+    """Counts of the training set; where it is of no use, those in the checkpoint."""
+    if method == 'tau-norm':
+        return None if stored is None else list(stored)
+    counts = count_classes(job.loader('train').dataset, job.num_classes)
+    if stored is not None and list(stored) != counts:
+        job.console.print(
+            'The training set has other class counts now than when the checkpoint was '
+            'trained: those of now are used.'
+        )
+    return counts
+
+
+def _compare(job: Job, new: Classifier) -> dict[str, dict[str, float]] | None:
+    """Validation figures before and after; ``None`` without a validation set."""
+    cfg = job.source.cfg
+    if cfg.get('val_dataloader') is None:
+        job.console.print('No figures: the config has no val_dataloader.')
+        return None
+    if validates_on_test(cfg):
+        job.console.print(SAME_SET)
+    split = job.split('val')
+    counts: Sequence[int] | None = job.counts
+    before = validation_figures(cfg, split, job.weight, job.bias, counts)
+    after = validation_figures(cfg, split, new.weight, new.bias, counts)
+    job.console.print(figures_table(before, after))
+    return dict(before=before, after=after)
+
+
+def _write(
+    job: Job, checkpoint: dict, new: Classifier, record: dict, out: Path
+) -> None:
+    """Write the model with the new classifier."""
+    cfg = job.source.cfg.copy()
+    state = replace_layer(
+        checkpoint['state_dict'], job.source.layer_name, new.weight, new.bias
+    )
+    if new.loss is not None:
+        cfg.model.head.loss = new.loss_cfg
+        state = replace_loss(state, 'head.loss_module', new.loss.state_dict())
+    meta = {**(checkpoint.get('meta') or {}), 'retrained': record}
+    if job.counts is not None:
+        meta['class_counts'] = job.counts
+    write_model(cfg, state, meta, out)

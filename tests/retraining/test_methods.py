@@ -1,0 +1,123 @@
+"""Classifiers without training equal scikit-learn's and NumPy's."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.neighbors import NearestCentroid
+
+from mmgala.retraining import nearest_class_mean, search_norm_tau, tau_normalize
+from mmgala.retraining.feature_file import FeatureFile, write_rows
+from mmgala.retraining.methods import NORM_TAUS
+
+CLASSES, WIDTH = 7, 5
+
+
+@pytest.fixture(params=['tensor', 'file', 'small chunks'])
+def samples(request, tmp_path, monkeypatch):
+    """Features in each form, the same as an array, and long-tailed labels."""
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.repeat(np.arange(CLASSES), [60, 30, 20, 9, 5, 2, 1]))
+    means = rng.normal(size=(CLASSES, WIDTH))
+    array = (means[labels] + rng.normal(size=(len(labels), WIDTH))).astype(np.float32)
+    if request.param == 'tensor':
+        return torch.from_numpy(array), array, labels
+    if request.param == 'small chunks':
+        monkeypatch.setattr('mmgala.retraining.methods.CHUNK', 100)
+    write_rows(tmp_path / 'f.npy', array.shape, np.split(array, [3, 50]))
+    return FeatureFile(tmp_path / 'f.npy'), array, labels
+
+
+def predict(array, weight, bias):
+    return (array @ weight.numpy().T + bias.numpy()).argmax(axis=1)
+
+
+def test_nearest_class_mean_predicts_as_scikit_learn_does(samples):
+    features, array, labels = samples
+    reference = NearestCentroid().fit(array, labels)
+    others = np.random.default_rng(1).normal(size=(500, WIDTH)).astype(np.float32)
+
+    weight, bias = nearest_class_mean(features, labels, CLASSES)
+
+    assert_allclose(weight / 2, reference.centroids_, rtol=1e-4, atol=1e-6)
+    assert_array_equal(predict(others, weight, bias), reference.predict(others))
+    # Differences of logits are those of squared distances.
+    distances = ((others[:, None] - reference.centroids_) ** 2).sum(axis=2)
+    logits = others @ weight.numpy().T + bias.numpy()
+    assert_allclose(
+        logits - logits[:, :1], distances[:, :1] - distances, rtol=1e-3, atol=1e-4
+    )
+
+
+def test_nearest_class_mean_by_cosine(samples):
+    features, array, labels = samples
+    means = np.stack([array[labels == c].mean(axis=0) for c in range(CLASSES)])
+    others = np.random.default_rng(1).normal(size=(500, WIDTH)).astype(np.float32)
+    cosine = others @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T
+
+    weight, bias = nearest_class_mean(features, labels, CLASSES, 'cosine')
+
+    assert_array_equal(predict(others, weight, bias), cosine.argmax(axis=1))
+    assert_allclose(weight.norm(dim=1), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize('distance', ['euclidean', 'cosine'])
+def test_a_class_without_samples_is_never_predicted(distance):
+    features = torch.randn(20, 3) - 100  # all means point away from the zero vector
+    labels = torch.tensor([0, 2] * 10)
+
+    weight, bias = nearest_class_mean(features, labels, 4, distance)
+
+    logits = features @ weight.T + bias
+    scores = logits.softmax(dim=1)
+    assert set(logits.argmax(dim=1).tolist()) <= {0, 2}
+    assert (scores[:, [1, 3]] == 0).all()
+    assert scores.isfinite().all()
+    assert ((0 * logits) == 0).all()
+
+
+@pytest.mark.parametrize('tau', [0.0, 0.5, 1.0, 1.7])
+def test_tau_normalisation_equals_numpy(tau):
+    weight = torch.randn(6, 4)
+    weight[2] = 0
+    array = weight.double().numpy()
+    norms = np.linalg.norm(array, axis=1, keepdims=True)
+    expected = np.divide(array, norms**tau, out=np.zeros_like(array), where=norms > 0)
+
+    assert_allclose(tau_normalize(weight, tau), expected, rtol=1e-6)
+
+
+def test_strength_is_the_one_with_the_best_mean_class_accuracy(samples):
+    features, array, labels = samples
+    rng = np.random.default_rng(2)
+    weight = rng.normal(size=(CLASSES + 1, WIDTH)).astype(np.float32)
+    weight *= 2.0 ** -np.arange(CLASSES + 1)[:, None]
+    norms = np.linalg.norm(weight.astype(np.float64), axis=1)
+    expected = []
+    for tau in NORM_TAUS:
+        predicted = (array @ (weight / norms[:, None] ** tau).T).argmax(axis=1)
+        hits = [(predicted == labels)[labels == c].mean() for c in range(CLASSES)]
+        expected.append(100 * np.mean(hits))
+        if predicted.max() < CLASSES:  # scikit-learn counts predicted classes, too
+            assert expected[-1] == pytest.approx(
+                100 * balanced_accuracy_score(labels, predicted)
+            )
+
+    search = search_norm_tau(features, labels, torch.from_numpy(weight))
+
+    assert_allclose(search.accuracies, expected, rtol=1e-9)
+    assert search.tau == NORM_TAUS[int(np.argmax(expected))]
+    assert len(set(expected)) > 3
+
+
+def test_of_equal_strengths_the_smallest_is_chosen():
+    features, labels = torch.eye(3), torch.arange(3)
+    assert search_norm_tau(features, labels, 2 * torch.eye(3)).tau == 0
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match='`distance` to be one of .*manhattan'):
+        nearest_class_mean(torch.zeros(1, 2), torch.zeros(1).long(), 1, 'manhattan')
+    with pytest.raises(ValueError, match='`tau` to be .*0 or more, but got -1'):
+        tau_normalize(torch.ones(2, 2), -1.0)

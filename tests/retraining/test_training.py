@@ -1,0 +1,200 @@
+"""cRT and LWS equal plain training loops."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.registry import init_default_scope
+from numpy.testing import assert_allclose
+
+from mmgala.models import EqualizationLoss, GALALoss
+from mmgala.retraining import Schedule, learn_weight_scale, train_classifier
+from mmgala.retraining.losses import build_loss, corrects_for_counts
+from mmgala.retraining.training import SampleOrder, initial_classifier
+
+COUNTS = [40, 12, 5, 0, 2]
+LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(5), COUNTS))
+FEATURES = torch.from_numpy(
+    np.random.default_rng(1).normal(size=(len(LABELS), 6)).astype(np.float32)
+)
+SCHEDULE = Schedule(epochs=3, lr=0.3, batch_size=16, weight_decay=0.01, seed=4)
+
+
+class PlainLoss(torch.nn.Module):
+    """Cross-entropy with the call of MMPretrain's losses."""
+
+    def forward(self, cls_score, label, avg_factor=None):
+        return F.cross_entropy(cls_score, label, reduction='sum') / avg_factor
+
+
+def descend(tensors, value_of, schedule=SCHEDULE):
+    """SGD with momentum, weight decay and a cosine, written out."""
+    momenta = [torch.zeros_like(t) for t in tensors]
+    order = SampleOrder(LABELS, 5, schedule.sampling, schedule.seed)
+    steps = schedule.epochs * math.ceil(len(LABELS) / schedule.batch_size)
+    step = 0
+    for epoch in range(schedule.epochs):
+        for batch in torch.from_numpy(order.of_epoch(epoch)).split(schedule.batch_size):
+            rate = schedule.lr * (1 + math.cos(math.pi * step / steps)) / 2
+            value = value_of(FEATURES[batch], torch.from_numpy(LABELS)[batch])
+            gradients = torch.autograd.grad(value, tensors)
+            with torch.no_grad():
+                for tensor, momentum, gradient in zip(
+                    tensors, momenta, gradients, strict=True
+                ):
+                    gradient = gradient + schedule.weight_decay * tensor
+                    momentum.mul_(0.9).add_(gradient)
+                    tensor -= rate * momentum
+            step += 1
+    assert step == steps
+
+
+@pytest.mark.parametrize('sampling', ['class', 'instance'])
+def test_new_classifier_equals_a_plain_loop(sampling):
+    schedule = Schedule(3, 0.3, 16, 0.01, sampling, seed=4)
+    expected = [t.requires_grad_() for t in initial_classifier(5, 6, seed=4)]
+    descend(expected, lambda x, y: F.cross_entropy(F.linear(x, *expected), y), schedule)
+
+    weight, bias = train_classifier(FEATURES, LABELS, 5, PlainLoss(), schedule)
+
+    assert_allclose(weight, expected[0].detach(), rtol=1e-4, atol=1e-6)
+    assert_allclose(bias, expected[1].detach(), rtol=1e-4, atol=1e-6)
+    assert abs(weight).max() > 0.1
+
+
+def test_without_bias_there_is_none():
+    expected = [initial_classifier(5, 6, seed=4)[0].requires_grad_()]
+    descend(expected, lambda x, y: F.cross_entropy(x @ expected[0].T, y))
+
+    weight, bias = train_classifier(
+        FEATURES, LABELS, 5, PlainLoss(), SCHEDULE, bias=False
+    )
+
+    assert bias is None
+    assert_allclose(weight, expected[0].detach(), rtol=1e-4, atol=1e-6)
+
+
+def test_statistics_of_gala_are_those_of_the_same_steps():
+    loss, reference = GALALoss(5), GALALoss(5)
+    expected = [t.requires_grad_() for t in initial_classifier(5, 6, seed=4)]
+    descend(expected, lambda x, y: reference(F.linear(x, *expected), y))
+
+    weight, _ = train_classifier(FEATURES, LABELS, 5, loss, SCHEDULE)
+
+    assert_allclose(weight, expected[0].detach(), rtol=1e-3, atol=1e-5)
+    assert_allclose(loss.pos_grad, reference.pos_grad, rtol=1e-4)
+    assert loss.pos_grad[0] > 0
+    assert not loss.training
+
+
+def test_scale_equals_a_plain_loop():
+    weight, bias = torch.randn(5, 6), torch.randn(5)
+    expected = [torch.ones(5, requires_grad=True)]
+
+    def value(x, y):
+        # Scaled weight and bias: what goes into the layer in the end.
+        scaled = expected[0][:, None] * weight, expected[0] * bias
+        return F.cross_entropy(F.linear(x, *scaled), y)
+
+    descend(expected, value)
+
+    scale = learn_weight_scale(FEATURES, LABELS, weight, bias, PlainLoss(), SCHEDULE)
+
+    assert_allclose(scale, expected[0].detach(), rtol=1e-4, atol=1e-6)
+    assert abs(scale - 1).max() > 0.1
+
+
+def test_scale_of_a_layer_without_bias():
+    weight = torch.randn(5, 6)
+    zero, none = (
+        learn_weight_scale(FEATURES, LABELS, weight, bias, PlainLoss(), SCHEDULE)
+        for bias in (torch.zeros(5), None)
+    )
+    assert_allclose(none, zero, rtol=1e-5)
+
+
+def test_what_a_loss_draws_follows_from_the_seed_alone():
+    def train(seed):
+        loss = EqualizationLoss(5, 0.5, 0.2, class_counts=COUNTS)
+        schedule = Schedule(2, batch_size=16, seed=seed)
+        return train_classifier(FEATURES, LABELS, 5, loss, schedule)[0]
+
+    first = train(0)
+    torch.manual_seed(123)
+    state = torch.get_rng_state()
+    second = train(0)
+
+    assert torch.equal(first, second)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.equal(first, train(1))
+
+
+def test_class_sampling_draws_classes_alike_and_never_an_empty_one():
+    order = SampleOrder(LABELS, 5, 'class', seed=0)
+    draws = [np.bincount(LABELS[order.of_epoch(e)], minlength=5) for e in range(4)]
+
+    for counts in draws:
+        assert counts[3] == 0
+        assert set(counts[[0, 1, 2, 4]]) <= {14, 15}  # 59 draws of four classes
+    assert not np.array_equal(order.of_epoch(0), order.of_epoch(1))
+
+
+def test_instance_sampling_draws_each_sample_once():
+    order = SampleOrder(LABELS, 5, 'instance', seed=0).of_epoch(2)
+    assert np.array_equal(np.sort(order), np.arange(len(LABELS)))
+
+
+def test_a_training_that_diverges_is_told():
+    schedule = Schedule(epochs=20, lr=1e30, batch_size=16)
+    with pytest.raises(ValueError, match=r'diverged: try a --lr below 1e\+30'):
+        train_classifier(FEATURES, LABELS, 5, PlainLoss(), schedule)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(epochs=0), '`epochs` to be an integer of 1 or more'),
+        (dict(batch_size=1.5), '`batch_size` to be an integer of 1 or more'),
+        (dict(lr=0.0), '`lr` to be above 0'),
+        (dict(lr=math.nan), '`lr` to be above 0'),
+        (dict(weight_decay=-1.0), '`weight_decay` to be 0 or more'),
+        (dict(sampling='sqrt'), "`sampling` to be one of .* but got 'sqrt'"),
+    ],
+)
+def test_a_schedule_out_of_range(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Schedule(**arguments)
+
+
+def test_losses_get_classes_and_counts_where_they_take_them():
+    init_default_scope('mmpretrain')
+
+    plain, plain_cfg = build_loss(None, 5, COUNTS)
+    gala, gala_cfg = build_loss(dict(type='mmgala.GALALoss', eps=0.1), 5, COUNTS)
+    eql, _ = build_loss(dict(type='mmgala.EqualizationLoss'), 5, COUNTS)
+
+    assert type(plain).__name__ == 'CrossEntropyLoss'
+    assert plain_cfg == dict(type='CrossEntropyLoss')
+    assert gala_cfg == dict(type='mmgala.GALALoss', eps=0.1, num_classes=5)
+    assert gala.eps == 0.1
+    assert eql.class_counts.tolist() == COUNTS
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('CrossEntropyLoss', False),
+        ('mmgala.GALALoss', False),  # it sees what is sampled
+        ('mmgala.EqualizationLoss', True),
+        ('mmgala.BalancedSoftmaxLoss', True),
+        ('mmgala.LabelAwareSmoothingLoss', False),
+    ],
+)
+def test_losses_that_make_up_for_the_counts(name, expected):
+    init_default_scope('mmpretrain')
+    loss, _ = build_loss(dict(type=name), 5, COUNTS)
+    if hasattr(loss, 'class_counts'):
+        assert loss.class_counts.tolist() == COUNTS
+    assert corrects_for_counts(loss) is expected

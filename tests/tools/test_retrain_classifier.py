@@ -1,0 +1,354 @@
+"""tools/retrain_classifier.py: what it writes is what it measured, and loads."""
+
+import contextlib
+import io
+import json
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from numpy.testing import assert_allclose
+from sklearn.neighbors import NearestCentroid
+
+from mmgala.datasets import DigitsDataset
+from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
+from tests.tools.command_line import assert_one_line, call, options
+
+TOOL = 'retrain_classifier'
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Where everything is written; features are shared."""
+    return tmp_path_factory.mktemp('retrained')
+
+
+@pytest.fixture(scope='module', params=METHODS)
+def retrained(request, trained, folder):
+    """Each method's weights and config, with what the program printed."""
+    method = request.param
+    out = folder / 'deep' / f'{method}.pth'
+    stdout = io.StringIO()
+    with contextlib.redirect_stdout(stdout):
+        end = call(TOOL, trained.config, trained.checkpoint, out, '--method', method,
+                   cwd=folder)  # fmt: skip
+    assert end is None
+    return SimpleNamespace(
+        method=method,
+        weights=out,
+        config=out.with_suffix('.py'),
+        stdout=stdout.getvalue(),
+        checkpoint=read_checkpoint(out),
+    )
+
+
+@pytest.fixture(scope='module')
+def before(trained):
+    return read_checkpoint(trained.checkpoint)
+
+
+def evaluate_on_validation(config, weights, folder):
+    """Metrics of tools/test.py on the validation set."""
+    out = folder / 'metrics.json'
+    flags = options(test_dataloader__dataset__split='val')
+    assert call('test', config, weights, '--out', out, *flags, cwd=folder) is None
+    return {
+        k.removeprefix('accuracy/'): v for k, v in json.loads(out.read_text()).items()
+    }
+
+
+def test_its_test_gives_the_figures_that_were_recorded(retrained, trained, tmp_path):
+    recorded = retrained.checkpoint['meta']['retrained']['validation']
+
+    found = evaluate_on_validation(retrained.config, retrained.weights, tmp_path)
+    old = evaluate_on_validation(trained.config, trained.checkpoint, tmp_path)
+
+    for name, value in recorded['after'].items():
+        assert found[name] == pytest.approx(value, abs=1e-3), name
+        assert old[name] == pytest.approx(recorded['before'][name], abs=1e-3), name
+    assert {'top1', 'many', 'medium', 'few'} <= set(recorded['after'])
+
+
+def test_all_but_class_layer_and_loss_stay_as_they_were(retrained, before):
+    old, new = before['state_dict'], retrained.checkpoint['state_dict']
+
+    changed = {
+        name for name in old if name not in new or not torch.equal(old[name], new[name])
+    }
+    loss = {name for name in old if name.startswith('head.loss_module.')}
+    lost = loss if retrained.method in ('crt', 'lws') else set()
+    assert changed == {'head.fc.weight', 'head.fc.bias'} | lost
+    assert set(new) == set(old) - lost
+
+
+def test_the_rest_of_the_checkpoint_is_kept(retrained, before):
+    meta = retrained.checkpoint['meta']
+
+    for name in ('class_counts', 'dataset_meta', 'epoch'):
+        assert meta[name] == before['meta'][name]
+    assert meta['retrained']['method'] == retrained.method
+    loss = Config.fromfile(retrained.config).model.head.loss
+    expected = 'CrossEntropyLoss' if retrained.method in ('crt', 'lws') else (
+        'mmgala.GALALoss')  # fmt: skip
+    assert loss.type == expected
+
+
+def test_printed_figures(retrained):
+    figures = retrained.checkpoint['meta']['retrained']['validation']
+    for title in ('before', 'after'):
+        names = ('top1', 'many', 'medium', 'few', 'class_mean', 'worst_class')
+        row = ' │ '.join(rf'{figures[title][n]:.2f}\s*' for n in names)
+        assert re.search(rf'{title}\s*│ {row}'.replace('│ ', '│ *'), retrained.stdout)
+    assert f'The new classifier is in {retrained.weights}' in retrained.stdout
+    if retrained.method == 'tau-norm':
+        assert '<- chosen' in retrained.stdout
+        assert 'Features of train' not in retrained.stdout
+
+
+def test_classes_of_the_tail_gain(retrained):
+    figures = retrained.checkpoint['meta']['retrained']['validation']
+    assert figures['after']['few'] > figures['before']['few']
+    assert figures['after']['class_mean'] > figures['before']['class_mean']
+
+
+def test_nothing_is_left_behind(retrained):
+    found = {path.name for path in retrained.weights.parent.iterdir()}
+    assert found <= {'features', *(f'{m}{e}' for m in METHODS for e in ('.pth', '.py'))}
+    kept = [p.name for p in (retrained.weights.parent / 'features').iterdir()]
+    splits = [name.split('-')[0] for name in kept]
+    assert len(splits) == len(set(splits))  # all methods share them
+    assert set(splits) <= {'train', 'val'}
+
+
+def cached(retrained, split):
+    """Features and labels in the cache."""
+    (path,) = (retrained.weights.parent / 'features').glob(f'{split}-*')
+    return [
+        np.load(path / f'{n}.npy', allow_pickle=False) for n in ('features', 'labels')
+    ]
+
+
+def test_the_new_layer_is_what_the_method_says(retrained, before):
+    weight, bias = (
+        retrained.checkpoint['state_dict'][f'head.fc.{n}'].numpy()
+        for n in ('weight', 'bias')
+    )
+    old, old_bias = (
+        before['state_dict'][f'head.fc.{n}'].numpy() for n in ('weight', 'bias')
+    )
+    record = retrained.checkpoint['meta']['retrained']
+    norms = np.linalg.norm(old, axis=1, keepdims=True)
+    if retrained.method == 'tau-norm':
+        assert_allclose(weight, old / norms ** record['tau'], rtol=1e-5)
+        assert (bias == 0).all()
+    elif retrained.method == 'ncm':
+        reference = NearestCentroid().fit(*cached(retrained, 'train'))
+        assert_allclose(weight, 2 * reference.centroids_, rtol=1e-4, atol=1e-6)
+    elif retrained.method == 'lws':
+        scale = (weight * old).sum(axis=1) / (old * old).sum(axis=1)
+        assert_allclose(weight, scale[:, None] * old, rtol=1e-5, atol=1e-7)
+        assert_allclose(bias, scale * old_bias, rtol=1e-5, atol=1e-7)
+        assert scale.min() == pytest.approx(record['smallest_scale'], rel=1e-4)
+        assert record['epochs'] == 500  # 284 images are one step
+    else:
+        assert record['sampling'] == 'class'
+        assert record['epochs'] == 500
+        features, labels = cached(retrained, 'train')
+        assert ((features @ weight.T + bias).argmax(axis=1) == labels).mean() > 0.6
+
+
+def retrain(trained, folder, name, *flags):
+    """Run the tool with the shared features; what it ends with."""
+    arguments = [trained.config, trained.checkpoint, folder / f'{name}.pth', *flags,
+                 '--features', folder / 'deep' / 'features']  # fmt: skip
+    return call(TOOL, *arguments, cwd=folder)
+
+
+def test_statistics_of_the_loss_are_stored(trained, folder, before, tmp_path):
+    flags = ['--method', 'crt', '--loss', 'mmgala.GALALoss', '--loss-options',
+             'lambda_pos=0.5', '--epochs', '3', '--batch-size', '32']  # fmt: skip
+
+    assert retrain(trained, folder, 'gala', *flags) is None
+
+    new = read_checkpoint(folder / 'gala.pth')
+    theta = new['state_dict']['head.loss_module.pos_grad']
+    record = new['meta']['retrained']
+    assert not torch.equal(theta, before['state_dict']['head.loss_module.pos_grad'])
+    assert 0 < theta.sum() <= 3 * 284
+    loss = Config.fromfile(folder / 'gala.py').model.head.loss
+    assert loss == dict(type='mmgala.GALALoss', num_classes=10, lambda_pos=0.5)
+    assert (record['epochs'], record['sampling']) == (3, 'class')
+    found = evaluate_on_validation(folder / 'gala.py', folder / 'gala.pth', tmp_path)
+    assert found['top1'] == pytest.approx(record['validation']['after']['top1'])
+
+
+@pytest.mark.parametrize('sampling', [None, 'class', 'instance'])
+def test_a_loss_that_corrects_for_the_counts(trained, folder, capsys, sampling):
+    flags = ['--method', 'lws', '--loss', 'mmgala.EqualizationLoss', '--epochs', '1']
+    flags += ['--sampling', sampling] if sampling else []
+
+    assert retrain(trained, folder, 'eql', *flags) is None
+
+    new = read_checkpoint(folder / 'eql.pth')
+    stored = new['state_dict']['head.loss_module.class_counts']
+    assert stored.tolist() == new['meta']['class_counts']
+    assert new['meta']['retrained']['sampling'] == (sampling or 'instance')
+    warned = 'the tail is favoured twice' in capsys.readouterr().out
+    assert warned == (sampling == 'class')
+
+
+def test_given_strength_needs_no_validation_set(trained, folder, capsys):
+    flags = ['--method', 'tau-norm', '--tau', '0.3', *options(val_dataloader='None')]
+    assert retrain(trained, folder, 'given', *flags) is None
+
+    record = read_checkpoint(folder / 'given.pth')['meta']['retrained']
+    assert record == dict(method='tau-norm', tau=0.3)
+    assert 'No figures' in capsys.readouterr().out
+
+
+def test_a_validation_set_that_is_the_test_set_is_told(trained, folder, capsys):
+    flags = ['--method', 'tau-norm', *options(val_dataloader__dataset__split='test')]
+    assert retrain(trained, folder, 'same', *flags) is None
+    assert (
+        'the validation set of this config IS its test set' in capsys.readouterr().out
+    )
+
+
+def test_classes_without_samples(trained, tmp_path, capsys, monkeypatch):
+    config = tmp_path / 'two_classes.py'
+    config.write_text(f"""
+_base_ = '{trained.config}'
+train_dataloader = dict(dataset=dict(
+    _delete_=True, type='mmgala.DigitsDataset', split='train',
+    pipeline=[dict(type='PackInputs')]))
+""")
+    load = DigitsDataset.load_data_list
+    monkeypatch.setattr(
+        DigitsDataset,
+        'load_data_list',
+        lambda self: [s for s in load(self) if self.split != 'train'
+                      or s['gt_label'] in (0, 7)],
+    )  # fmt: skip
+    for method in ('ncm', 'crt'):
+        out = tmp_path / f'{method}.pth'
+        assert call(TOOL, config, trained.checkpoint, out, '--method', method,
+                    cwd=tmp_path) is None  # fmt: skip
+        checkpoint = read_checkpoint(out)
+        assert all(v.isfinite().all() for v in checkpoint['state_dict'].values())
+        assert np.flatnonzero(checkpoint['meta']['class_counts']).tolist() == [0, 7]
+        # Of ten classes of like size, two can be right.
+        assert 10 < checkpoint['meta']['retrained']['validation']['after']['top1'] <= 20
+
+    text = capsys.readouterr().out
+    assert 'other class counts now' in text
+    assert '8 classes have no training samples, class 1 first: they are never' in text
+
+
+def test_the_interface_of_programs(trained, folder):
+    cfg = Config.fromfile(trained.config)
+
+    out = retrain_classifier(
+        cfg,
+        trained.checkpoint,
+        folder / 'api.pth',
+        'ncm',
+        RetrainOptions(distance='cosine'),
+        features=folder / 'deep' / 'features',
+    )
+
+    assert out == folder / 'api.pth'
+    record = read_checkpoint(out)['meta']['retrained']
+    assert record['distance'] == 'cosine'
+    assert cfg.pretty_text == Config.fromfile(trained.config).pretty_text
+
+
+BAD = [
+    (['--method', 'knn'], "no method 'knn': choose one of crt, lws, tau-norm, ncm"),
+    (['--method', 'ncm', '--tau', '1'], 'ncm does not use tau; it takes distance'),
+    (['--method', 'tau-norm', '--loss', 'X'], 'tau-norm does not use loss'),
+    (['--method', 'ncm', '--distance', 'l1'], "`distance` to be one of .*'l1'"),
+    (['--method', 'tau-norm', '--tau', '-1'], '`tau` to be .* but got -1'),
+    (['--method', 'crt', '--epochs', '0'], '`epochs` to be an integer of 1 or more'),
+    (['--method', 'crt', '--sampling', 'x'], '`sampling` to be one of'),
+    (['--method', 'crt', '--loss-options', 'a=1'], '--loss-options need --loss'),
+    (['--method', 'crt', '--loss', 'mmgala.Nothing'], 'Nothing is not in the'),
+    (
+        ['--method', 'crt', '--loss', 'mmgala.GALALoss', '--loss-options', 'tau=1'],
+        "unexpected keyword argument 'tau'",
+    ),
+    (['--method', 'ncm', '--layer', 'head.x'], 'Layer head.x is not there'),
+    (['--method', 'ncm', '--layer', 'backbone.conv1'], 'conv1 is not linear'),
+    (
+        ['--method', 'ncm', *options(model__head__num_classes=9)],
+        r'is \(10,\) in the checkpoint and \(9,\)',
+    ),
+    (
+        ['--method', 'tau-norm', *options(val_dataloader='None')],
+        'no val_dataloader to choose tau on: give --tau',
+    ),
+    (
+        ['--method', 'crt', *options(train_dataloader='None')],
+        'The config has no train_dataloader',
+    ),
+]
+
+
+@pytest.mark.parametrize(('flags', 'message'), BAD, ids=lambda v: str(v)[:40])
+def test_bad_input_ends_with_one_line(trained, tmp_path, flags, message):
+    end = call(TOOL, trained.config, trained.checkpoint, 'out.pth', *flags,
+               cwd=tmp_path)  # fmt: skip
+
+    assert_one_line(end, message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_out_must_be_a_new_checkpoint(trained, tmp_path):
+    for out, message in (
+        ('out.pt', r'OUT must end in \.pth'),
+        (trained.checkpoint, 'must be new files'),
+        (trained.config.with_suffix('.pth'), 'must be new files'),
+    ):
+        end = call(TOOL, trained.config, trained.checkpoint, out, '--method', 'ncm',
+                   cwd=tmp_path)  # fmt: skip
+        assert_one_line(end, message)
+
+
+def test_missing_files(trained, tmp_path):
+    flags = ['out.pth', '--method', 'ncm']
+    end = call(TOOL, trained.config, 'nothing.pth', *flags, cwd=tmp_path)
+    assert_one_line(end, r'Checkpoint nothing\.pth does not exist')
+    end = call(TOOL, 'nothing.py', trained.checkpoint, *flags, cwd=tmp_path)
+    assert_one_line(end, r'Config nothing\.py does not exist')
+
+
+def test_data_without_labels(trained, tmp_path):
+    config = tmp_path / 'unlabelled.py'
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'images' / 'a.png').write_bytes(b'')
+    config.write_text(f"""
+_base_ = '{trained.config}'
+train_dataloader = dict(dataset=dict(
+    _delete_=True, type='CustomDataset', data_prefix='{tmp_path}/images',
+    with_label=False, pipeline=[dict(type='PackInputs')]))
+""")
+
+    end = call(TOOL, config, trained.checkpoint, 'out.pth', '--method', 'ncm',
+               cwd=tmp_path)  # fmt: skip
+
+    assert_one_line(end, 'Expected one label per sample, but CustomDataset has samples')
+
+
+def test_a_model_that_rebalances_is_refused(trained, folder, tmp_path):
+    fitted = folder / 'fitted.pth'
+    assert call('fit_rebalancer', trained.config, trained.checkpoint, fitted, '--tau',
+                '1', cwd=folder) is None  # fmt: skip
+
+    end = call(TOOL, fitted.with_suffix('.py'), fitted, tmp_path / 'o.pth', '--method',
+               'ncm', cwd=tmp_path)  # fmt: skip
+
+    assert_one_line(end, r'scores are not the softmax of the outputs of head\.fc')
+    assert not (tmp_path / 'o.pth').exists()
