@@ -101,3 +101,24 @@ def test_own_samples_of_a_tail_class_pull_it_as_strongly_as_ever():
     others = logits.detach()[:, [0, 1, 2, 5]].softmax(dim=1)  # tail rivals are ignored
     assert_close(gradient[:, 5], others[:, 3] - 1)
     assert (gradient[:, 5] < 0).all()
+
+
+def test_eval_mode_needs_no_counts_and_draws_nothing():
+    loss_module = EqualizationLoss(6).eval()
+    logits, target = random_logits(4, 6), random_target('hard', 4, 6)
+    state = torch.get_rng_state()
+
+    assert_close(loss_module(logits, target), F.cross_entropy(logits, target))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (dict(ignore_prob=1.5), '`ignore_prob` to be between 0 and 1, but got 1.5'),
+        (dict(tail_threshold=-1), '`tail_threshold` to be between 0 and 1, but got -1'),
+    ],
+)
+def test_arguments_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build(**arguments)
