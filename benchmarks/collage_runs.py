@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from runs import (
     logged_and_timed,
     train_side_by_side,
 )
+
+from mmgala.comparison.worker import ProgressHook
 
 METRICS = ('AP', 'AP50', 'APr', 'APc', 'APf')
 
@@ -63,29 +65,23 @@ def _finished(job: Job, work_dir: Path) -> dict[str, Any] | None:
     return result if result['hash'] == _hash(job) else None
 
 
-def _train(job: Job, work_dir: Path, epochs: Any) -> float:
-    """Train one job and write its ``result.json``; seconds that it took."""
+def _train(job: Job, work_dir: Path, report: Callable[[float], None]) -> None:
+    """Train one job and write its ``result.json``."""
     folder = work_dir / job.name
     with logged_and_timed(folder) as clock:
-        figures = _train_and_evaluate(job, folder, epochs)
+        figures = _train_and_evaluate(job, folder, report)
     result = dict(hash=_hash(job), **clock, **figures)
     partial = folder / 'partial.json'
     partial.write_text(json.dumps(result, indent=1))
     os.replace(partial, folder / 'result.json')
-    return clock['seconds']
 
 
 def _train_and_evaluate(
-    job: Job, folder: Path, epochs: Any
+    job: Job, folder: Path, report: Callable[[float], None]
 ) -> dict[str, dict[str, float]]:
     """Metrics of ``val`` and ``test`` after the last epoch."""
     from mmengine.config import Config
-    from mmengine.hooks import Hook
     from mmengine.runner import Runner
-
-    class EpochCounter(Hook):
-        def after_train_epoch(self, runner: Runner) -> None:
-            epochs.put((job.name, runner.max_epochs))
 
     cfg = Config.fromfile(job.config)
     cfg.work_dir = str(folder)
@@ -95,7 +91,7 @@ def _train_and_evaluate(
     cfg.default_hooks.checkpoint.save_optimizer = False
     cfg.test_evaluator.outfile_prefix = str(folder / 'test')
     runner = Runner.from_cfg(cfg)
-    runner.register_custom_hooks([EpochCounter()])
+    runner.register_custom_hooks([ProgressHook(report)])
     runner.train()
     return {
         part: {key.removeprefix('lvis/'): float(v) for key, v in figures.items()}

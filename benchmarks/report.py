@@ -13,8 +13,10 @@ from runs import CONSOLE, Job
 
 from mmgala.analysis import merge_runs, read_run, write_class_vectors
 from mmgala.analysis.files import write_text
+from mmgala.comparison.results import evaluate
+from mmgala.comparison.tables import cells, markdown_table
 from mmgala.engine.class_vectors import measure_class_vectors
-from mmgala.evaluation import LongTailedAccuracy, search_tau
+from mmgala.evaluation import search_tau
 from mmgala.functional import rebalance
 from mmgala.visualization import (
     plot_class_accuracy,
@@ -30,26 +32,6 @@ COLUMNS = {
     'worst_class': 'worst class',
     'ece': 'ECE',
 }
-
-
-def evaluate(
-    scores: np.ndarray,
-    targets: np.ndarray,
-    class_counts: np.ndarray,
-    many: int = 100,
-    few: int = 20,
-) -> dict[str, float]:
-    """Metrics of :class:`mmgala.evaluation.LongTailedAccuracy`, in percent."""
-    metric = LongTailedAccuracy(many=many, few=few)
-    metric.dataset_meta = dict(class_counts=class_counts.tolist())
-    samples = [
-        dict(pred_score=score, gt_label=label)
-        for score, label in zip(
-            torch.from_numpy(scores), torch.from_numpy(targets), strict=True
-        )
-    ]
-    metric.process(None, samples)
-    return {k.split('/')[1]: v for k, v in metric.evaluate(len(samples)).items()}
 
 
 def rebalanced(
@@ -157,33 +139,15 @@ def write_page(
     write_text(path.with_suffix('.json'), json.dumps(report, allow_nan=False))
 
 
-def cells(runs: Sequence[Mapping[str, float]]) -> list[str]:
-    """Mean ± standard deviation over runs, a string a column; `-` without classes."""
-    values = ([run[key] for run in runs if key in run] for key in COLUMNS)
-    return [_cell(v) for v in values]
-
-
-def _cell(values: Sequence[float]) -> str:
-    if not values:
-        return '-'
-    spread = f' ± {np.std(values, ddof=1):.1f}' if len(values) > 1 else ''
-    return f'{np.mean(values):.1f}{spread}'
-
-
 def table(rows: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> Table:
     """Table of mean ± standard deviation, a row a method."""
     result = Table('', *COLUMNS.values(), title=title, title_justify='left')
     for name, runs in rows.items():
-        result.add_row(name, *cells(runs))
+        result.add_row(name, *cells(runs, COLUMNS))
     return result
 
 
 def markdown(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """The same table for a README."""
-    lines = [
-        '| | ' + ' | '.join(COLUMNS.values()) + ' |',
-        '|---|' + '---:|' * len(COLUMNS),
-    ]
-    for name, runs in rows.items():
-        lines.append(f'| {name} | ' + ' | '.join(cells(runs)) + ' |')
-    return '\n'.join(lines)
+    body = [[name, *cells(runs, COLUMNS)] for name, runs in rows.items()]
+    return markdown_table(['', *COLUMNS.values()], body)

@@ -2,28 +2,21 @@
 
 import contextlib
 import hashlib
-import importlib.metadata
-import multiprocessing
 import os
-import platform
-import sys
-import threading
 import time
-import traceback
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-CONSOLE = Console(width=None if sys.stdout.isatty() else 110)
-VERSIONED = ('torch', 'torchvision', 'numpy', 'onedl-mmengine', 'onedl-mmpretrain')
+from mmgala.comparison.machine import describe_machine
+from mmgala.comparison.processes import Task, available_cores, run_tasks
+from mmgala.comparison.progress import CONSOLE, RunProgress
+from mmgala.comparison.worker import ProgressHook, printing_to
+
+__all__ = ['CONSOLE', 'describe_machine']  # for the other benchmarks
 
 
 @dataclass(frozen=True)
@@ -47,23 +40,6 @@ class Job:
     @property
     def name(self) -> str:
         return f'{self.method}_seed{self.seed}'
-
-
-def describe_machine() -> dict[str, Any]:
-    """Processor, cores and versions, for the record."""
-    model = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        for line in Path('/proc/cpuinfo').read_text().splitlines():
-            if line.startswith('model name'):
-                model = line.split(':')[1].strip()
-                break
-    versions = {name: importlib.metadata.version(name) for name in VERSIONED}
-    return dict(
-        cpu=model,
-        cores=os.cpu_count(),
-        python=platform.python_version(),
-        versions=versions,
-    )
 
 
 def train_all(jobs: Sequence[Job], work_dir: Path) -> dict[Job, dict[str, np.ndarray]]:
@@ -102,81 +78,26 @@ def describe_failures(failed: Sequence[str], num_jobs: int, work_dir: Path) -> s
 
 
 def train_side_by_side(
-    todo: Sequence[Job], work_dir: Path, train: Callable[[Job, Path, Any], float]
+    todo: Sequence[Job],
+    work_dir: Path,
+    train: Callable[[Job, Path, Callable[[float], None]], None],
 ) -> list[str]:
     """Train jobs, one process a core, one thread each, with progress.
 
     Args:
         todo: what to train.
         work_dir: each job gets a folder of its name here.
-        train: a function of a module, called with job, ``work_dir`` and a queue that
-            takes ``(job.name, max_epochs)`` after each epoch; returns seconds.
+        train: a function of a module, called with job, ``work_dir`` and a function
+            that takes the share of the work that is done.
 
     Returns:
         Names of the jobs that failed.
     """
     if not todo:
         return []
-    os.environ['OMP_NUM_THREADS'] = '1'  # before the workers import their libraries
-    context = multiprocessing.get_context('spawn')
-    with context.Manager() as manager, _progress() as progress:
-        epochs = manager.Queue()
-        bar = progress.add_task('starting', total=None)
-        workers = min(len(todo), os.cpu_count() or 1)
-        with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
-            futures = {pool.submit(train, j, work_dir, epochs): j for j in todo}
-            return _follow(futures, epochs, progress, bar)
-
-
-def _follow(
-    futures: dict[Future, Job], epochs: Any, progress: Progress, bar: Any
-) -> list[str]:
-    """Show progress until all futures are done; names of the failed."""
-    pending, failed, done = set(futures), [], 0
-    while pending:
-        with contextlib.suppress(Empty):
-            while True:
-                name, max_epochs = epochs.get(timeout=0.3)
-                done += 1
-                total = max_epochs * len(futures)
-                progress.update(bar, completed=done, total=total, description=name)
-        finished, pending = wait(pending, timeout=0)
-        for future in finished:
-            job = futures[future]
-            if future.exception() is not None:
-                failed.append(job.name)
-                progress.console.print(f'[red]{job.name} failed: {future.exception()}')
-            else:
-                progress.console.print(f'{job.name}: {future.result():.0f} s')
-    return failed
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn('{task.description:>16}'),
-        BarColumn(),
-        TextColumn('{task.completed:.0f} of {task.total} epochs'),
-        TimeRemainingColumn(),
-        console=CONSOLE,
-    )
-
-
-def _begin_worker() -> None:
-    """One thread a process, no import-time messages, no life beyond the parent's."""
-    import torch
-
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-    torch.set_num_threads(1)
-    warnings.simplefilter('ignore')
-
-
-def _end_with_parent() -> None:
-    """A killed benchmark would leave workers that train on, beside the next one's."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    tasks = [Task(job.name, train, (job, work_dir)) for job in todo]
+    with RunProgress(len(todo)) as progress:
+        return list(run_tasks(tasks, available_cores(), progress, threads=1))
 
 
 def config_hash(job: Job) -> str:
@@ -196,15 +117,15 @@ def _finished(job: Job, work_dir: Path) -> dict[str, np.ndarray] | None:
     return arrays if same else None
 
 
-def _train(job: Job, work_dir: Path, epochs: Any) -> float:
-    """Train one job and save its ``result.npz``; seconds that it took.
+def _train(job: Job, work_dir: Path, report: Callable[[float], None]) -> None:
+    """Train one job and save its ``result.npz``.
 
     The file holds softmax scores and labels of validation and test set, the class
     counts, and the positive and negative gradient of each class vector.
     """
     folder = work_dir / job.name
     with logged_and_timed(folder) as clock:
-        arrays = _train_arrays(job, folder, epochs)
+        arrays = _train_arrays(job, folder, report)
     partial = folder / 'partial.npz'
     np.savez_compressed(
         partial,
@@ -213,7 +134,6 @@ def _train(job: Job, work_dir: Path, epochs: Any) -> float:
         **arrays,
     )
     os.replace(partial, folder / 'result.npz')
-    return clock['seconds']
 
 
 @contextlib.contextmanager
@@ -224,29 +144,20 @@ def logged_and_timed(folder: Path) -> Iterator[dict[str, float]]:
         A dictionary that holds ``seconds`` once it is left.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    log = folder / 'train.log'
+    log.unlink(missing_ok=True)
     clock: dict[str, float] = {}
     start = time.perf_counter()
-    with (
-        open(folder / 'train.log', 'w') as log,
-        contextlib.redirect_stdout(log),
-        contextlib.redirect_stderr(log),
-    ):
-        try:
-            yield clock
-        except Exception:
-            traceback.print_exc()
-            raise
+    with printing_to(log):
+        yield clock
     clock['seconds'] = time.perf_counter() - start
 
 
-def _train_arrays(job: Job, folder: Path, epochs: Any) -> dict[str, Any]:
+def _train_arrays(
+    job: Job, folder: Path, report: Callable[[float], None]
+) -> dict[str, Any]:
     from mmengine.config import Config
-    from mmengine.hooks import Hook
     from mmengine.runner import Runner
-
-    class EpochCounter(Hook):
-        def after_train_epoch(self, runner: Runner) -> None:
-            epochs.put((job.name, runner.max_epochs))
 
     from mmgala.analysis import read_gradient_run
     from mmgala.engine import GradientStatisticsHook
@@ -267,7 +178,7 @@ def _train_arrays(job: Job, folder: Path, epochs: Any) -> dict[str, Any]:
     statistics = GradientStatisticsHook(
         matrix=True, draw_interval=0, many=job.many, few=job.few
     )
-    runner.register_custom_hooks([statistics, EpochCounter()])
+    runner.register_custom_hooks([statistics, ProgressHook(report)])
     runner.train()
     runner.test()
     gradients = read_gradient_run(folder)[-1].total

@@ -5,6 +5,11 @@ from mmgala.visualization.class_plots import (
     plot_class_accuracy,
     plot_gradient_statistics,
 )
+from mmgala.visualization.comparison_plots import (
+    MethodPoint,
+    pareto_front,
+    plot_head_vs_tail,
+)
 from mmgala.visualization.gradient_plots import (
     draw_gradient_course,
     draw_gradient_ratio,
@@ -24,15 +29,18 @@ from mmgala.visualization.prediction_plots import (
 from mmgala.visualization.vector_plots import plot_class_vectors
 
 __all__ = [
+    'MethodPoint',
     'draw_gradient_course',
     'draw_gradient_ratio',
     'draw_gradient_sources',
     'figure_to_image',
+    'pareto_front',
     'plot_accuracy_by_count',
     'plot_class_accuracy',
     'plot_class_mass',
     'plot_class_vectors',
     'plot_gradient_statistics',
+    'plot_head_vs_tail',
     'plot_reliability',
     'plot_shot_confusion',
     'plot_tau_curve',

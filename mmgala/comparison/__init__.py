@@ -1,0 +1,18 @@
+"""Compare methods on one config, with everything but the method equal."""
+
+from mmgala.comparison.bootstrap import paired_difference
+from mmgala.comparison.methods import CATALOGUE, Method, find_methods
+from mmgala.comparison.plan import check_runs, plan_runs
+from mmgala.comparison.report import write_report
+from mmgala.comparison.runs import Run
+
+__all__ = [
+    'CATALOGUE',
+    'Method',
+    'Run',
+    'check_runs',
+    'find_methods',
+    'paired_difference',
+    'plan_runs',
+    'write_report',
+]

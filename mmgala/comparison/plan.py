@@ -1,0 +1,122 @@
+"""What a comparison runs, found out and checked before anything trains."""
+
+import copy
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import DATASETS, HOOKS, MODELS, init_default_scope
+
+from mmgala.comparison.configuring import (
+    check_comparable,
+    run_config,
+    validation_problem,
+)
+from mmgala.comparison.methods import CATALOGUE, Method, retraining_options
+from mmgala.comparison.runs import Run, check_folder
+from mmgala.datasets import count_classes
+from mmgala.retraining import RetrainOptions
+
+
+def plan_runs(
+    cfg: Config,
+    methods: Sequence[Method],
+    seeds: Sequence[int],
+    work_dir: Path,
+    selection: str = 'last',
+) -> list[Run]:
+    """Runs of all methods and seeds, seed by seed, in the order of the methods.
+
+    Args:
+        cfg: the user's config.
+        methods: to compare.
+        seeds: of each.
+        work_dir: each run gets ``<work_dir>/<method>/seed<k>``.
+        selection: see :func:`mmgala.comparison.configuring.run_config`.
+
+    Raises:
+        ValueError: if methods cannot be put into the config, or nothing can be chosen
+            on its validation set.
+    """
+    check_comparable(cfg)
+    if selection == 'best' and (problem := validation_problem(cfg)):
+        raise ValueError(f'--selection best chooses on validation data, but {problem}.')
+    starts = dict.fromkeys(m.start for m in methods if m.start is not None)
+    asked = {method.name for method in methods}
+    helpers = [CATALOGUE[name] for name in starts if name not in asked]
+    folders = {m.name: folder_name(m.name) for m in (*helpers, *methods)}
+    if len(set(folders.values())) < len(folders):
+        raise ValueError(f'Methods whose folders have the same name: {folders}.')
+    runs: list[Run] = []
+    for seed in seeds:
+        trained: dict[str, Run] = {}
+        for method in sorted((*helpers, *methods), key=lambda m: m.start is not None):
+            folder = work_dir / folders[method.name] / f'seed{seed}'
+            start = trained[method.start] if method.start else None
+            source = CATALOGUE[method.start] if method.start else method
+            trained[method.name] = Run(
+                method.name,
+                seed,
+                folder,
+                run_config(cfg, source, seed, folder, selection),
+                start,
+                _checked_options(method) if start else None,
+                method.name in asked,
+            )
+        runs += [trained[method.name] for method in (*helpers, *methods)]
+    return runs
+
+
+def _checked_options(method: Method) -> dict[str, Any]:
+    options = retraining_options(method)
+    kind = options.pop('method')
+    try:
+        RetrainOptions(**options).check(kind)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f'{method.name}: {error}') from error
+    return dict(method=kind, **options)
+
+
+def folder_name(method: str) -> str:
+    """Name of a method's folder: nothing in it that a shell or a path minds."""
+    return re.sub(r'[^\w.+-]', '_', method.replace('=', '-'))
+
+
+def check_runs(runs: Sequence[Run], work_dir: Path) -> None:
+    """Find what cannot work before anything trains: folders, data, models, hooks.
+
+    Raises:
+        FileExistsError: if a folder holds something else.
+        OSError: if nothing can be written there.
+        ValueError: if labels or models are wrong.
+    """
+    for run in runs:
+        check_folder(run)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=work_dir):
+        pass
+    todo = [run for run in runs if not run.finished]
+    if not todo:
+        return
+    _check_data(todo[0].cfg)
+    for run in {run.method: run for run in todo if run.start is None}.values():
+        try:
+            MODELS.build(copy.deepcopy(run.cfg.model))
+            for hook in run.cfg.custom_hooks:
+                HOOKS.build(copy.deepcopy(hook))
+        except (ValueError, TypeError, KeyError, AssertionError) as error:
+            raise ValueError(f'Method {run.method}: {error}') from error
+
+
+def _check_data(cfg: Config) -> None:
+    """Build the data sets, and check every label of what is trained on."""
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    for split in ('train', 'val', 'test'):
+        if cfg.get(f'{split}_dataloader') is None:
+            continue
+        dataset = DATASETS.build(copy.deepcopy(cfg[f'{split}_dataloader'].dataset))
+        if split == 'train':
+            count_classes(dataset, cfg.model.head.get('num_classes'))

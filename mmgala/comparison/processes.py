@@ -1,0 +1,267 @@
+"""Run tasks side by side, each in a process of its own.
+
+A task that crashes, is killed or runs out of memory takes no other with it. What the
+tasks import is imported once: they are forks of a server that has done it.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any, Protocol
+
+# What a run needs, and the program itself: all runs of a comparison are of one state of
+# the code, whatever is edited meanwhile.
+PRELOADED = (
+    '__main__',
+    'mmgala.comparison.worker',
+    'mmpretrain.models',
+    'mmpretrain.datasets',
+    'mmpretrain.engine',
+    'mmgala.models',
+    'mmgala.datasets',
+    'mmgala.engine',
+    'mmgala.evaluation',
+)
+POLL = 0.5  # seconds between looks at tasks that say nothing
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to run in a process of its own.
+
+    Attributes:
+        name: in messages; no two tasks share it.
+        function: of a module. Called with ``arguments`` and a function that takes the
+            share of the work that is done, 0 to 1. An exception is a failure.
+        arguments: of it.
+        after: names of tasks that must have succeeded before.
+    """
+
+    name: str
+    function: Callable[..., None]
+    arguments: tuple = ()
+    after: tuple[str, ...] = ()
+
+
+class Observer(Protocol):
+    """Who is told how the tasks get on."""
+
+    def advanced(self, name: str, share: float) -> None:
+        """A task has done this share of its work."""
+
+    def ended(self, name: str, seconds: float, error: str | None) -> None:
+        """A task has ended, with one line where it failed."""
+
+
+@dataclass
+class _Running:
+    task: Task
+    process: Any
+    connection: Connection
+    slot: int
+    start: float = field(default_factory=time.monotonic)
+    error: str | None = 'ended without a word'
+
+
+def default_workers() -> int:
+    """A process per GPU, or else per CPU core."""
+    import torch
+
+    return torch.cuda.device_count() or available_cores()
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_tasks(
+    tasks: Sequence[Task], workers: int, observer: Observer, threads: int | None = None
+) -> dict[str, str]:
+    """Run tasks side by side, in order as far as what they wait for allows.
+
+    With GPUs, each process sees one of them, in turn. All end with this process,
+    however it ends.
+
+    Args:
+        tasks: what to run.
+        workers: processes at a time, 1 or more.
+        observer: told of progress and ends.
+        threads: of PyTorch in each process. Defaults to one on CPUs where there are
+            several processes, and else to PyTorch's own number.
+
+    Returns:
+        One line for each task that failed, by its name. A task that waits for one
+        that failed does, too.
+    """
+    waiting, running = list(tasks), list[_Running]()
+    done: set[str] = set()
+    failed: dict[str, str] = {}
+    starter = _Starter(min(workers, len(tasks)), threads)
+    unfinished = {task.name for task in tasks}
+    try:
+        while waiting or running:
+            for task in [t for t in waiting if set(t.after) & set(failed)]:
+                waiting.remove(task)
+                cause = next(name for name in task.after if name in failed)
+                failed[task.name] = f'{cause} failed, which it starts from'
+                observer.ended(task.name, 0.0, failed[task.name])
+            ready = [t for t in waiting if not set(t.after) & (unfinished - done)]
+            while ready and starter.free:
+                waiting.remove(task := ready.pop(0))
+                running.append(starter.start(task))
+            for one in _ended(running, observer):
+                running.remove(one)
+                starter.free.append(one.slot)
+                if one.error is None:
+                    done.add(one.task.name)
+                else:
+                    failed[one.task.name] = one.error
+                seconds = time.monotonic() - one.start
+                observer.ended(one.task.name, seconds, one.error)
+    finally:
+        for one in running:
+            one.process.terminate()
+    return failed
+
+
+def _ended(running: Sequence[_Running], observer: Observer) -> list[_Running]:
+    """Wait for news; those that have ended, with their error."""
+    by_connection = {one.connection: one for one in running}
+    sentinels = [one.process.sentinel for one in running]
+    for ready in wait([*by_connection, *sentinels], timeout=POLL):
+        if isinstance(ready, Connection):
+            _receive(by_connection[ready], observer)
+    ended = [one for one in running if not one.process.is_alive()]
+    for one in ended:
+        while one.connection.poll() and _receive(one, observer):
+            pass
+        one.connection.close()
+        if one.error == 'ended without a word':
+            one.error = _describe_exit(one.process.exitcode)
+    return ended
+
+
+def _receive(one: _Running, observer: Observer) -> bool:
+    """Take one message; False at the end of all."""
+    try:
+        kind, value = one.connection.recv()
+    except (EOFError, OSError):
+        one.process.join()
+        return False
+    if kind == 'ended':
+        one.error = value
+    else:
+        observer.advanced(one.task.name, value)
+    return True
+
+
+def _describe_exit(code: int | None) -> str:
+    if code is not None and code < 0:
+        hint = ': out of memory?' if code == -9 else ''
+        return f'its process was killed by signal {-code}{hint}'
+    return f'its process ended with status {code}'
+
+
+class _Starter:
+    """Starts processes, each with its GPU or its share of the cores."""
+
+    def __init__(self, workers: int, threads: int | None) -> None:
+        import torch
+
+        self.gpus = torch.cuda.device_count()
+        self.free = list(range(workers))
+        if threads is None and workers > 1 and not self.gpus:
+            threads = 1
+        self.threads = threads
+        # CUDA must see its one device before anything is imported.
+        forks = 'forkserver' in multiprocessing.get_all_start_methods()
+        method = 'forkserver' if forks and not self.gpus else 'spawn'
+        self.context: Any = multiprocessing.get_context(method)
+        if method == 'forkserver':
+            self.context.set_forkserver_preload(list(PRELOADED))
+
+    def start(self, task: Task) -> _Running:
+        slot = self.free.pop(0)
+        receiver, sender = self.context.Pipe(duplex=False)
+        process = self.context.Process(
+            target=_run, args=(task, sender, self.threads), name=task.name
+        )
+        with self._environment(slot):
+            process.start()
+        sender.close()
+        return _Running(task, process, receiver, slot)
+
+    @contextlib.contextmanager
+    def _environment(self, slot: int) -> Iterator[None]:
+        changes = {}
+        if self.threads is not None:
+            changes['OMP_NUM_THREADS'] = str(self.threads)
+        if self.gpus:
+            seen = os.environ.get('CUDA_VISIBLE_DEVICES')
+            names = seen.split(',') if seen else [str(i) for i in range(self.gpus)]
+            changes['CUDA_VISIBLE_DEVICES'] = names[slot % self.gpus]
+        before = {name: os.environ.get(name) for name in changes}
+        os.environ.update(changes)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+def _run(task: Task, sender: Connection, threads: int | None) -> None:
+    """What a process does: a task, and word of how it went."""
+    import torch
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    warnings.simplefilter('ignore')
+    error = None
+    try:
+        task.function(*task.arguments, lambda share: sender.send(('done', share)))
+    except KeyboardInterrupt:
+        error = 'interrupted'
+    except BaseException as caught:
+        error = one_line(caught)
+    with contextlib.suppress(OSError):
+        sender.send(('ended', error))
+    sender.close()
+    sys.exit(0 if error is None else 1)
+
+
+def _end_with_parent() -> None:
+    """A killed comparison would leave trainings that go on beside the next one's."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception says, on one line.
+
+    An error of a loader's worker carries its traceback, whose last line is the reason.
+    """
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    lines = [line for line in lines if line]
+    if not lines:
+        return type(error).__name__
+    if 'PytorchStreamWriter failed' in str(error):  # beside it stand lines of C++
+        return 'A checkpoint cannot be written: is there room on the disk?'
+    text = lines[-1] if 'Original Traceback' in str(error) else ' '.join(lines)
+    known = isinstance(error, ValueError | TypeError | OSError)
+    return text if known else f'{type(error).__name__}: {text}'

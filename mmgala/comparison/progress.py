@@ -1,0 +1,96 @@
+"""Progress over all runs, on a terminal or in a file."""
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+
+CONSOLE = Console(width=None if sys.stdout.isatty() else 110)
+
+
+class RunProgress:
+    """Shows how many runs are done and how long the others will take.
+
+    On a terminal, a bar; elsewhere a line per run that has ended.
+
+    Args:
+        total: runs, those that were finished before included.
+        finished: of them, before.
+    """
+
+    def __init__(self, total: int, finished: int = 0) -> None:
+        self._total = total
+        self._ended = self._before = finished
+        self._shares: dict[str, float] = {}
+        self._start = time.monotonic()
+        self._progress = Progress(
+            TextColumn('{task.description}'),
+            BarColumn(),
+            TextColumn('{task.completed:.1f} of {task.total:.0f} runs'),
+            TextColumn('{task.fields[left]}'),
+            console=CONSOLE,
+        )
+        self._bar = self._progress.add_task(
+            'starting', total=total, completed=finished, left=''
+        )
+
+    def __enter__(self) -> 'RunProgress':
+        if CONSOLE.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def advanced(self, name: str, share: float) -> None:
+        """A run has done this share of its work."""
+        self._shares[name] = share
+        self._show(name)
+
+    def ended(self, name: str, seconds: float, error: str | None) -> None:
+        """A run has ended, with one line where it failed."""
+        self._ended += 1
+        self._shares[name] = 1.0
+        count = f'{self._ended} of {self._total}'
+        if error is None:
+            text = f'{escape(name)}: {seconds:.0f} s'
+        else:
+            text = f'[red]{escape(name)} failed: {escape(error)}[/red]'
+        left = self.time_left()
+        self._show(name)
+        line = f'({count}) {text}{f"; {left} left" if left else ""}'
+        CONSOLE.print(line, highlight=False, soft_wrap=True)
+
+    def time_left(self) -> str:
+        """Like ``12 min``; empty where nothing is left, or nothing known yet."""
+        done = sum(self._shares.values())
+        missing = self._total - self._before - done
+        if done <= 0 or missing < 1e-6:
+            return ''
+        return duration((time.monotonic() - self._start) / done * missing)
+
+    def _show(self, name: str) -> None:
+        left = self.time_left()
+        self._progress.update(
+            self._bar,
+            completed=self._before + sum(self._shares.values()),
+            description=escape(name),
+            left=f'{left} left' if left else '',
+        )
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, in two or three characters and the unit."""
+    if seconds < 100:
+        return f'{seconds:.0f} s'
+    if seconds < 100 * 60:
+        return f'{seconds / 60:.0f} min'
+    return f'{seconds / 3600:.1f} h'

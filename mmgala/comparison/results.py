@@ -1,0 +1,185 @@
+"""Metrics of finished runs, raw and after what is done to their scores."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mmgala.comparison.runs import SCORES, Run
+from mmgala.evaluation import LongTailedAccuracy
+from mmgala.evaluation.post_hoc import choose_post_hoc
+
+COLUMNS = {
+    'top1': 'top-1',
+    'many': 'many',
+    'medium': 'medium',
+    'few': 'few',
+    'worst_class': 'worst class',
+    'class_mean': 'per-class mean',
+    'ece': 'ECE',
+}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Predictions of one run.
+
+    Attributes:
+        test: softmax scores of the test set, ``(N, C)`` float32.
+        test_targets: its labels, ``(N,)``.
+        class_counts: training samples of each class, ``(C,)``.
+        val: scores of the validation set, if there is one.
+        val_targets: its labels.
+    """
+
+    test: np.ndarray
+    test_targets: np.ndarray
+    class_counts: np.ndarray
+    val: np.ndarray | None = None
+    val_targets: np.ndarray | None = None
+
+
+def read_scores(folder: Path) -> Scores:
+    """Read the scores in a run's folder.
+
+    Raises:
+        FileNotFoundError: if there are none of the test set.
+    """
+    with np.load(folder / SCORES['test'], allow_pickle=False) as file:
+        test = dict(file)
+    arrays = (test['pred_score'], test['gt_label'], test['class_counts'])
+    path = folder / SCORES['val']
+    if not path.is_file():
+        return Scores(*arrays)
+    with np.load(path, allow_pickle=False) as file:
+        return Scores(*arrays, file['pred_score'], file['gt_label'])
+
+
+# Step -> its name in tables, and what its strength is called in the record.
+STEPS = {
+    'logit-adjustment': ('logit adjustment', 'logit_adjustment_tau'),
+    'rebalancing': ('re-balancing', 'rebalancing_tau'),
+    'temperature': ('temperature', 'temperature'),
+}
+# What can be done to scores: a step, or several, which follow each other in this order.
+POST_HOC = tuple(
+    '+'.join(names)
+    for number in range(1, len(STEPS) + 1)
+    for names in itertools.combinations(STEPS, number)
+)
+
+
+def post_hoc_name(steps: str) -> str:
+    """Name in tables of one of ``POST_HOC``."""
+    return ' + '.join(STEPS[step][0] for step in steps.split('+'))
+
+
+def apply_post_hoc(scores: Scores, steps: str) -> tuple[np.ndarray, dict[str, float]]:
+    """Test scores after steps whose strengths the validation set chooses.
+
+    Args:
+        scores: of a run with a validation set.
+        steps: one of ``POST_HOC``. Re-balancing takes the class mass of the test
+            scores, of which the labels are not looked at.
+
+    Returns:
+        Scores ``(N, C)``, and the chosen strengths.
+
+    Raises:
+        ValueError: if there are no validation scores.
+    """
+    if scores.val is None or scores.val_targets is None:
+        raise ValueError(f'{steps} needs validation scores to choose its strength on.')
+    names = steps.split('+')
+    chosen = choose_post_hoc(
+        scores.val,
+        scores.val_targets,
+        scores.class_counts,
+        **{name.replace('-', '_'): 'auto' for name in names},  # type: ignore[arg-type]
+    ).steps
+    strengths = {
+        STEPS[name][1]: float(getattr(chosen, name.replace('-', '_'))) for name in names
+    }
+    test = chosen.transductive().transform(torch.from_numpy(scores.test))
+    return test.numpy(), strengths
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method's figures over all seeds, a row of the table.
+
+    Attributes:
+        name: of the row.
+        method: that it is of.
+        post_hoc: what was done to the scores; empty for raw ones.
+        seeds: finished ones, ascending.
+        runs: metrics in percent of each seed, and the strengths chosen.
+        correct: whether each test sample was predicted right, ``(seeds, N)``.
+    """
+
+    name: str
+    method: str
+    post_hoc: str
+    seeds: Sequence[int]
+    runs: Sequence[Mapping[str, float]]
+    correct: np.ndarray
+
+
+def evaluate(
+    scores: np.ndarray,
+    targets: np.ndarray,
+    class_counts: np.ndarray,
+    many: int = 100,
+    few: int = 20,
+) -> dict[str, float]:
+    """Metrics of :class:`mmgala.evaluation.LongTailedAccuracy`, in percent."""
+    metric = LongTailedAccuracy(many=many, few=few)
+    metric.dataset_meta = dict(class_counts=class_counts.tolist())
+    samples = [
+        dict(pred_score=score, gt_label=label)
+        for score, label in zip(
+            torch.from_numpy(scores), torch.from_numpy(targets), strict=True
+        )
+    ]
+    metric.process(None, samples)
+    return {k.split('/')[1]: v for k, v in metric.evaluate(len(samples)).items()}
+
+
+def evaluate_runs(
+    runs: Sequence[Run], post_hoc: Sequence[str] = (), **limits: int
+) -> tuple[list[Row], np.ndarray]:
+    """Rows of all methods with finished runs, raw and with each post-hoc step.
+
+    Args:
+        runs: of a plan; what is not finished, or was not asked for, is left out.
+        post_hoc: names of ``POST_HOC``.
+        **limits: ``many`` and ``few``.
+
+    Returns:
+        Rows, and the labels of the test set, ``(N,)``.
+    """
+    found: dict[tuple[str, str], list[tuple[int, dict[str, float], np.ndarray]]] = {}
+    targets = np.zeros(0, dtype=np.int64)
+    for run in runs:
+        if not run.asked or not run.finished:
+            continue
+        scores = read_scores(run.folder)
+        targets = scores.test_targets
+        for step in ('', *post_hoc):
+            changed, chosen = scores.test, dict[str, float]()
+            if step:
+                changed, chosen = apply_post_hoc(scores, step)
+            metrics = evaluate(changed, targets, scores.class_counts, **limits)
+            correct = changed.argmax(axis=1) == targets
+            entry = (run.seed, {**chosen, **metrics}, correct)
+            found.setdefault((run.method, step), []).append(entry)
+    rows = []
+    for (method, step), entries in found.items():
+        name = f'{method} + {post_hoc_name(step)}' if step else method
+        seeds, figures, correct = zip(*entries, strict=True)
+        rows.append(Row(name, method, step, seeds, figures, np.stack(correct)))
+    order = list(dict.fromkeys(run.method for run in runs))
+    return sorted(rows, key=lambda row: order.index(row.method)), targets

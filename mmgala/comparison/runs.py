@@ -1,0 +1,157 @@
+"""One run of a comparison, its folder and what is known of it."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+RECORD = 'run.json'
+CONFIG = 'config.py'
+LOG = 'train.log'
+SCORES = {'val': 'val.npz', 'test': 'test.npz'}
+# What says where a run is, or how far it got, and not what it does.
+PLACES = ('work_dir', 'resume', 'experiment_name')
+
+
+@dataclass(frozen=True)
+class Run:
+    """One method with one seed.
+
+    Attributes:
+        method: name of the method in tables.
+        seed: of initialisation, sampling and augmentation.
+        folder: of this run alone.
+        cfg: exact config.
+        start: run that it starts from; it must be finished before.
+        retraining: settings of how the classifier of ``start`` is re-trained; None
+            for a training of its own.
+        asked: whether it is a row of the table, and not just a start for others.
+    """
+
+    method: str
+    seed: int
+    folder: Path
+    cfg: Config
+    start: 'Run | None' = None
+    retraining: Mapping[str, Any] | None = None
+    asked: bool = True
+
+    @property
+    def name(self) -> str:
+        """Name in messages."""
+        return f'{self.method}, seed {self.seed}'
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """All settings by their dotted names, as text."""
+        settings = flatten(self.cfg.to_dict())
+        for place in PLACES:
+            settings.pop(place, None)
+        settings |= flatten(dict(self.retraining or {}), 'retraining')
+        if self.start is not None:
+            settings['start'] = self.start.hash
+        return settings
+
+    @cached_property
+    def hash(self) -> str:
+        """Changes with any setting, and with those of the run that it starts from."""
+        text = json.dumps(self.settings, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was done before with the very same settings."""
+        record = read_record(self.folder)
+        return (
+            record is not None
+            and record.get('status') == 'finished'
+            and record.get('hash') == self.hash
+            and all((self.folder / name).is_file() for name in record['files'])
+        )
+
+
+def flatten(value: Any, name: str = '') -> dict[str, str]:
+    """Nested settings as dotted names with text.
+
+    Examples:
+        >>> flatten(dict(model=dict(depth=18, strides=(1, 2))))
+        {'model.depth': '18', 'model.strides.0': '1', 'model.strides.1': '2'}
+    """
+    items: Any
+    if isinstance(value, Mapping) and value:
+        items = value.items()
+    elif isinstance(value, list | tuple) and value:
+        items = enumerate(value)
+    elif isinstance(value, type) or callable(value):
+        return {name: f'{value.__module__}.{value.__qualname__}'}
+    else:
+        return {name: repr(value)}
+    found: dict[str, str] = {}
+    for key, entry in items:
+        found |= flatten(entry, f'{name}.{key}' if name else str(key))
+    return found
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """What a run's folder says of itself; None where there is nothing to read."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding='utf-8'))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write it whole or not at all."""
+    partial = folder / f'{RECORD}.partial'
+    try:
+        partial.write_text(json.dumps(record, indent=1), encoding='utf-8')
+        os.replace(partial, folder / RECORD)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_folder(run: Run) -> None:
+    """Check that a run's folder is free, or holds this very run.
+
+    Raises:
+        FileExistsError: if it is of another config, or of something else.
+    """
+    record = read_record(run.folder)
+    if record is None:
+        found = sorted(p.name for p in _entries(run.folder) if p.suffix != '.partial')
+        if found and not (run.folder / RECORD).is_file():
+            raise FileExistsError(
+                f'{run.folder} holds files of something else ({found[0]}): choose '
+                'another --work-dir.'
+            )
+        return
+    if record.get('hash') != run.hash:
+        raise FileExistsError(
+            f'{run.folder} is of another config ({_difference(record, run)}): choose '
+            'another --work-dir, or remove that folder to run it again.'
+        )
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _difference(record: Mapping[str, Any], run: Run) -> str:
+    """The first setting that differs, and how many others do."""
+    old, new = record.get('settings') or {}, run.settings
+    names = [n for n in {**new, **old} if old.get(n) != new.get(n)]
+    if not names:
+        return 'its record cannot be read'
+    first = names[0]
+    text = (
+        f'{first} is {old.get(first, "not set")} there, {new.get(first, "not set")} now'
+    )
+    others = len(names) - 1
+    return f'{text}; {others} other settings differ' if others else text

@@ -1,0 +1,238 @@
+"""What the process of one run does."""
+
+import copy
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from rich.console import Console
+
+from mmgala.comparison.machine import installed_versions
+from mmgala.comparison.processes import one_line
+from mmgala.comparison.runs import CONFIG, LOG, SCORES, Run, read_record, write_record
+from mmgala.engine.checkpoint import (
+    check_fits,
+    read_checkpoint,
+    read_latest_checkpoint,
+    unwrap_model,
+)
+from mmgala.engine.image_errors import name_unreadable_images
+from mmgala.engine.launch import set_dataloader_defaults
+from mmgala.evaluation import ScoreDump
+from mmgala.retraining import RetrainOptions, retrain_classifier
+
+Report = Callable[[float], None]
+RETRAINED = 'retrained.pth'
+FEATURES = 'features'  # in the folder of the run that classifiers are re-trained for
+EVALUATION = 0.03  # share of a run's work, about
+
+
+class ProgressHook(Hook):
+    """Tells how much of a training is done, at most once a second.
+
+    Args:
+        report: called with the share, 0 to 1.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._next = 0.0
+
+    def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        """Tell it."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + 1
+            self._report((runner.iter + 1) / runner.max_iters)
+
+
+def execute(run: Run, report: Report) -> None:
+    """Train, test and record one run in its folder.
+
+    A training that was interrupted goes on from the end of its last whole epoch.
+
+    Args:
+        run: to do.
+        report: called with the share of the work that is done.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    before = read_record(run.folder) or {}
+    record = dict(
+        status='running',
+        method=run.method,
+        seed=run.seed,
+        hash=run.hash,
+        versions=installed_versions(),
+        seconds=0.0,
+        resumed_at=list(before.get('resumed_at', ())),
+        files=[],
+        settings=run.settings,
+    )
+    write_record(run.folder, record)
+    start = time.perf_counter()
+    earlier = before.get('seconds', 0.0)
+    try:
+        with printing_to(run.folder / LOG):
+            files = _retrain(run) if run.start else _train(run, record, report)
+    except Exception as error:
+        record |= dict(status='failed', error=one_line(error))
+        record['seconds'] = round(earlier + time.perf_counter() - start, 1)
+        with suppress(OSError):  # a full disk takes no record of it either
+            write_record(run.folder, record)
+        raise
+    record |= dict(status='finished', files=[*files, CONFIG, LOG])
+    record['seconds'] = round(earlier + time.perf_counter() - start, 1)
+    write_record(run.folder, record)
+
+
+@contextmanager
+def printing_to(path: Path) -> Iterator[None]:
+    """Send all that this process prints to a file, libraries in C and errors too."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with open(path, 'a', buffering=1) as log:
+        kept = [(stream, os.dup(stream)) for stream in (1, 2)]
+        for stream, _ in kept:
+            os.dup2(log.fileno(), stream)
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError):
+                traceback.print_exc(file=log)
+            raise
+        finally:
+            with suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            for stream, copy in kept:
+                os.dup2(copy, stream)
+                os.close(copy)
+
+
+def _train(run: Run, record: dict[str, Any], report: Report) -> list[str]:
+    name_unreadable_images()
+    run.cfg.dump(run.folder / CONFIG)
+    exact = Config.fromfile(str(run.folder / CONFIG))
+    cfg = copy.deepcopy(exact)
+    set_dataloader_defaults(cfg)
+    latest = _last_whole_checkpoint(run.folder)
+    if latest is not None:
+        cfg.load_from, cfg.resume = latest[0], True
+        meta = latest[1].get('meta', {})
+        record['resumed_at'].append({key: meta.get(key) for key in ('epoch', 'iter')})
+    runner = _build_runner(cfg, exact, run.folder)
+    if latest is not None:
+        check_fits(latest[1], runner.model, latest[0])
+    runner.register_hook(ProgressHook(lambda share: report(share * (1 - EVALUATION))))
+    runner.train()
+    checkpoint = _selected_checkpoint(run.folder)
+    if checkpoint.name.startswith('best_'):
+        state = read_checkpoint(checkpoint)['state_dict']
+        unwrap_model(runner.model).load_state_dict(state)
+    files = save_scores(runner, run.folder)
+    for path in run.folder.glob('*.pth'):
+        if path.name != checkpoint.name:  # MMEngine's paths are absolute
+            path.unlink()
+    return [*files, checkpoint.name]
+
+
+def _build_runner(cfg: Config, exact: Config, folder: Path) -> Runner:
+    """Build a runner that saves ``exact``, and not where this process began."""
+    runner = Runner.from_cfg(cfg)
+    runner.cfg = exact
+    for path in folder.glob('*.py'):  # that the runner has written
+        path.unlink()
+    exact.dump(folder / CONFIG)
+    return runner
+
+
+def _last_whole_checkpoint(folder: Path) -> tuple[str, dict] | None:
+    """What to go on from; nothing where the very first one was cut off."""
+    try:
+        return read_latest_checkpoint(folder)
+    except ValueError:
+        for path in (*folder.glob('*.pth'), folder / 'last_checkpoint'):
+            path.unlink(missing_ok=True)
+        return None
+
+
+def _selected_checkpoint(folder: Path) -> Path:
+    """The best one where one was kept, or else the last."""
+    best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    if best:
+        return best[-1]
+    latest = read_latest_checkpoint(folder)
+    if latest is None:
+        raise FileNotFoundError(f'The training left no checkpoint in {folder}.')
+    return Path(latest[0])
+
+
+def save_scores(runner: Runner, folder: Path) -> list[str]:
+    """Save the scores of validation and test set; names of the files.
+
+    Each file is there whole or not at all.
+    """
+    files = []
+    for split, name in SCORES.items():
+        if runner.cfg.get(f'{split}_dataloader') is None:
+            continue
+        getattr(runner, f'{split}_loop')  # builds the evaluator
+        evaluator = getattr(runner, f'{split}_evaluator')
+        partial = folder / f'partial_{name}'
+        dump = ScoreDump(str(partial))
+        dump.dataset_meta = evaluator.dataset_meta
+        evaluator.metrics.append(dump)
+        try:
+            getattr(runner, split)()
+            os.replace(partial, folder / name)
+        finally:
+            partial.unlink(missing_ok=True)
+        files.append(name)
+    return files
+
+
+def _retrain(run: Run) -> list[str]:
+    """Re-train the classifier of the run that this one starts from, and test it."""
+    assert run.start is not None
+    assert run.retraining is not None
+    source = run.start.folder
+    files = (read_record(source) or {})['files']
+    checkpoint = next(name for name in files if name.endswith('.pth'))
+    options = dict(run.retraining)
+    out = retrain_classifier(
+        Config.fromfile(str(source / CONFIG)),
+        source / checkpoint,
+        run.folder / RETRAINED,
+        options.pop('method'),
+        RetrainOptions(seed=run.seed, **options),
+        features=source / FEATURES,
+        console=Console(force_terminal=False, width=100),
+    )
+    exact = Config.fromfile(str(out.with_suffix('.py')))
+    exact.work_dir = str(run.folder)
+    out.with_suffix('.py').unlink()
+    cfg = copy.deepcopy(exact)
+    cfg.load_from = str(out)
+    set_dataloader_defaults(cfg)
+    runner = _build_runner(cfg, exact, run.folder)
+    check_fits(read_checkpoint(out), runner.model, out)
+    runner.load_or_resume()
+    return [*save_scores(runner, run.folder), RETRAINED]
+
+
+def remove_features(runs: Sequence[Run]) -> None:
+    """Remove cached features that no run of a plan needs any more."""
+    derived = [run for run in runs if run.start is not None]
+    needed = {run.start.folder for run in derived if run.start and not run.finished}
+    for folder in {run.start.folder for run in derived if run.start} - needed:
+        shutil.rmtree(folder / FEATURES, ignore_errors=True)

@@ -1,0 +1,69 @@
+"""Intervals against resampling by index, and against the binomial distribution."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from mmgala.comparison import paired_difference
+
+
+def by_index(first, second, targets, draws, rng):
+    """The same in the plainest way: draw samples of each class, and seeds."""
+    means = []
+    for _ in range(draws):
+        seeds = rng.integers(len(first), size=len(first))
+        samples = np.concatenate([
+            rng.choice(np.flatnonzero(targets == c), np.sum(targets == c))
+            for c in np.unique(targets)
+        ])  # fmt: skip
+        difference = second[seeds][:, samples].mean() - first[seeds][:, samples].mean()
+        means.append(100 * difference)
+    return np.quantile(means, (0.025, 0.975))
+
+
+@pytest.mark.parametrize('num_seeds', [1, 2, 4])
+def test_interval_is_that_of_resampling_by_index(num_seeds):
+    rng = np.random.default_rng(0)
+    targets = rng.permutation(np.repeat([0, 1, 2], [60, 30, 10]))
+    easy = rng.random(100)  # right in both, or in neither: the pairs matter
+    level = np.array([0.8, 0.5, 0.3])[targets]
+    shift = np.linspace(0, 0.3, num_seeds)[:, None]
+    first = easy < level
+    first = np.repeat(first[None], num_seeds, axis=0)
+    second = (easy + 0.1 * rng.random((num_seeds, 100))) < level + 0.1 + shift
+    expected = by_index(first, second, targets, 4000, rng)
+    found = paired_difference(first, second, targets)
+    np.testing.assert_allclose(found, expected, atol=0.6)
+    assert found[0] < 100 * (second.mean() - first.mean()) < found[1]
+
+
+def test_one_seed_and_class_is_binomial():
+    first = np.zeros((1, 200), dtype=bool)
+    second = np.arange(200)[None] < 60
+    found = paired_difference(first, second, np.zeros(200, dtype=int))
+    expected = binom.ppf((0.025, 0.975), 200, 0.3) / 2
+    np.testing.assert_allclose(found, expected, atol=0.5)
+
+
+def test_a_class_that_is_right_as_a_whole_adds_no_spread():
+    targets = np.repeat([0, 1], 50)
+    first = np.zeros((3, 100), dtype=bool)
+    second = np.repeat((targets == 1)[None], 3, axis=0)
+    assert paired_difference(first, second, targets) == (50.0, 50.0)
+
+
+def test_equal_methods_differ_by_nothing_and_order_gives_the_sign():
+    rng = np.random.default_rng(0)
+    first, second = rng.random((2, 3, 90)) < np.array([0.5, 0.7])[:, None, None]
+    targets = np.arange(90) % 3
+    assert paired_difference(first, first, targets) == (0.0, 0.0)
+    low, high = paired_difference(first, second, targets)
+    np.testing.assert_allclose(
+        paired_difference(second, first, targets), (-high, -low), atol=0.5
+    )
+    assert (low, high) == paired_difference(first, second, targets)
+
+
+def test_runs_that_are_no_pairs_are_refused():
+    with pytest.raises(ValueError, match='paired runs of'):
+        paired_difference(np.zeros((2, 5)), np.zeros((3, 5)), np.zeros(5))

@@ -1,0 +1,89 @@
+"""Tasks in processes of their own: one that fails takes no other with it."""
+
+import os
+
+import pytest
+
+from mmgala.comparison.processes import Task, one_line, run_tasks
+from tests.comparison import tasks
+
+
+class Notes:
+    """Keeps what an observer is told."""
+
+    def __init__(self):
+        self.shares = []
+        self.ends = {}
+
+    def advanced(self, name, share):
+        self.shares.append((name, share))
+
+    def ended(self, name, seconds, error):
+        self.ends[name] = error
+
+
+def test_failures_leave_the_others_alone(tmp_path):
+    notes = Notes()
+    path = tmp_path / 'pid'
+    failed = run_tasks(
+        [
+            Task('fails', tasks.fail),
+            Task('dies', tasks.die),
+            Task('leaves', tasks.leave),
+            Task('succeeds', tasks.write_name, (path,)),
+        ],
+        2,
+        notes,
+    )
+    assert failed == {
+        'fails': 'two lines',
+        'dies': 'its process was killed by signal 9: out of memory?',
+        'leaves': 'its process ended with status 3',
+    }
+    assert notes.ends == {**failed, 'succeeds': None}
+    assert notes.shares == [('succeeds', 0.5)]
+    assert int(path.read_text()) != os.getpid()
+
+
+def test_a_task_waits_for_what_it_starts_from(tmp_path):
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    notes = Notes()
+    failed = run_tasks(
+        [
+            Task('second', tasks.write_name, (second,), after=('first',)),
+            Task('never', tasks.write_name, (tmp_path / 'never',), after=('fails',)),
+            Task('nor', tasks.write_name, (tmp_path / 'nor',), after=('never',)),
+            Task('fails', tasks.fail),
+            Task('first', tasks.write_name, (first,)),
+        ],
+        2,
+        notes,
+    )
+    assert set(failed) == {'fails', 'never', 'nor'}
+    assert failed['never'] == 'fails failed, which it starts from'
+    assert first.stat().st_mtime_ns <= second.stat().st_mtime_ns
+    assert not (tmp_path / 'never').exists()
+    order = list(notes.ends)
+    assert order.index('first') < order.index('second')
+
+
+def test_workers_are_at_work_at_the_same_time(tmp_path):
+    a, b = tmp_path / 'a', tmp_path / 'b'
+    pair = [Task('a', tasks.meet, (a, b)), Task('b', tasks.meet, (b, a))]
+    assert run_tasks(pair, 2, Notes()) == {}
+
+
+@pytest.mark.parametrize(
+    ('error', 'text'),
+    [
+        (ValueError('a\n  b'), 'a b'),
+        (RuntimeError('a'), 'RuntimeError: a'),
+        (KeyboardInterrupt(), 'KeyboardInterrupt'),
+        (ValueError('In worker 0.\nOriginal Traceback\nOSError: reason'),
+         'OSError: reason'),
+        (RuntimeError('[enforce fail at x.cc:1] . PytorchStreamWriter failed'),
+         'A checkpoint cannot be written: is there room on the disk?'),
+    ],
+)  # fmt: skip
+def test_errors_are_one_line(error, text):
+    assert one_line(error) == text

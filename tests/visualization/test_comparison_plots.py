@@ -1,0 +1,62 @@
+"""Head against tail: the front against loops, and what the picture shows."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from mmgala.visualization.comparison_plots import (
+    MethodPoint,
+    pareto_front,
+    plot_head_vs_tail,
+)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_front_is_that_of_comparing_every_pair(seed):
+    values = np.random.default_rng(seed).integers(0, 6, (30, 2)).astype(float)
+    expected = [
+        not any(
+            (other >= own).all() and (other > own).any() for other in values
+        )
+        for own in values
+    ]  # fmt: skip
+    assert pareto_front(values).tolist() == expected
+
+
+def points(num_methods, seeds=3):
+    rng = np.random.default_rng(0)
+    for i, step in itertools.product(range(num_methods), ('', 're-balancing')):
+        head, tail = (
+            80 + rng.random(seeds),
+            50 + 20 * rng.random(seeds) + 5 * bool(step),
+        )
+        yield MethodPoint(f'method-{i}', step, list(head), list(tail))
+
+
+def test_points_front_and_labels(tmp_path, figures):
+    drawn = list(points(14))
+    path = tmp_path / 'head_vs_tail.png'
+    plot_head_vs_tail(drawn, path, 'title')
+    (axes,) = figures[0].axes
+    assert path.read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
+    marks = [line for line in axes.get_lines() if line.get_marker() not in ('None', '')]
+    marked = {
+        tuple(line.get_xydata()[0]) for line in marks if len(line.get_xdata()) == 1
+    }
+    assert {point.mean for point in drawn} <= marked
+    (front,) = [line for line in axes.get_lines() if line.get_linestyle() == '--']
+    means = np.array([point.mean for point in drawn])
+    best = means[pareto_front(means)]
+    np.testing.assert_array_equal(front.get_xydata(), best[np.argsort(best[:, 0])])
+    figures[0].draw_without_rendering()  # at the resolution of the screen again
+    # Each method is named once, and no name lies on another.
+    names = [text for text in axes.texts if text.get_text()]
+    assert sorted(t.get_text() for t in names) == sorted({p.method for p in drawn})
+    boxes = [text.get_window_extent() for text in names]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_one_seed_and_one_method_are_drawn_too(tmp_path, figures):
+    plot_head_vs_tail([MethodPoint('ce', '', [80.0], [50.0])], tmp_path / 'a.svg')
+    assert [t.get_text() for t in figures[0].axes[0].texts] == ['ce']

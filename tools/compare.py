@@ -1,0 +1,215 @@
+"""Compare methods for long-tailed data on one config, with all else equal.
+
+Each method is trained on the config with each seed; only head, loss and hooks of the
+method differ. Killed, the same command goes on where it stopped. --list shows methods.
+"""
+
+import argparse
+import contextlib
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+warnings.simplefilter('ignore')  # of libraries, while they are imported
+
+from filelock import FileLock, Timeout  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+
+from mmgala.comparison.configuring import (  # noqa: E402
+    SELECTIONS,
+    shot_limits,
+    validation_problem,
+)
+from mmgala.comparison.methods import CATALOGUE, find_methods, own_methods  # noqa: E402
+from mmgala.comparison.plan import check_runs, plan_runs  # noqa: E402
+from mmgala.comparison.processes import Task, default_workers, run_tasks  # noqa: E402
+from mmgala.comparison.progress import CONSOLE, RunProgress  # noqa: E402
+from mmgala.comparison.report import write_report  # noqa: E402
+from mmgala.comparison.results import COLUMNS, POST_HOC  # noqa: E402
+from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
+from mmgala.comparison.worker import execute, remove_features  # noqa: E402
+from mmgala.engine.arguments import add_config_arguments  # noqa: E402
+from mmgala.engine.launch import (  # noqa: E402
+    load_config,
+    one_line_errors,
+    set_work_dir,
+)
+
+
+class ListMethods(argparse.Action):
+    """Show the methods, and end."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        for name, method in CATALOGUE.items():
+            print(f'{name:18}{method.source}')
+        parser.exit()
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_config_arguments(parser)
+    parser.add_argument(
+        '--list', action=ListMethods, nargs=0, help='show the methods and their sources'
+    )
+    parser.add_argument(
+        '--methods',
+        nargs='+',
+        default=['ce', 'gala'],
+        metavar='METHOD',
+        help='the first is what the others are compared with; settings as in '
+        'gala:lambda_pos=2,lambda_neg=2',
+    )
+    parser.add_argument(
+        '--methods-file', help='Python file with methods = dict(my_method=dict(...))'
+    )
+    parser.add_argument('--seeds', type=int, default=3, help='number of seeds, from 0')
+    parser.add_argument('--work-dir', help='where to save runs and results')
+    parser.add_argument(
+        '--selection',
+        choices=SELECTIONS,
+        default='last',
+        help='the epoch that counts: the last, or the best on the validation set',
+    )
+    parser.add_argument(
+        '--post-hoc',
+        nargs='+',
+        default=[],
+        choices=POST_HOC,
+        metavar='STEPS',
+        help='what is done to the scores, in rows of its own, with strengths that the '
+        f'validation set chooses: {", ".join(POST_HOC)}',
+    )
+    parser.add_argument('--metrics', nargs='+', default=list(COLUMNS))
+    parser.add_argument(
+        '--workers', type=int, help='runs at a time; one per GPU or CPU core by default'
+    )
+    parser.add_argument(
+        '--only-report',
+        action='store_true',
+        help='train nothing: write the results of the runs that are finished',
+    )
+    return parser.parse_args()
+
+
+def check_args(args: argparse.Namespace) -> None:
+    if unknown := [name for name in args.metrics if name not in COLUMNS]:
+        raise ValueError(
+            f'Unknown metric {unknown[0]!r}: choose from {", ".join(COLUMNS)}.'
+        )
+    if args.seeds < 1:
+        raise ValueError(f'--seeds takes a number of 1 or more, but got {args.seeds}.')
+    if args.workers is not None and args.workers < 1:
+        raise ValueError(f'--workers takes 1 or more, but got {args.workers}.')
+
+
+def load(args: argparse.Namespace) -> Config:
+    cfg = load_config(args.config)
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.post_hoc and (problem := validation_problem(cfg)):
+        raise ValueError(f'--post-hoc chooses on validation data, but {problem}.')
+    return cfg
+
+
+def plan(cfg: Config, work_dir: Path, args: argparse.Namespace) -> list[Run]:
+    own = {}
+    if args.methods_file is not None:
+        extra = load_config(args.methods_file)
+        own = own_methods(extra.get('methods', {}), args.methods_file)
+        add_imports(cfg, extra.get('custom_imports'))
+    methods = find_methods(args.methods, own)
+    seeds = range(args.seeds)
+    return plan_runs(cfg, methods, seeds, work_dir, args.selection)
+
+
+def add_imports(cfg: Config, custom_imports: dict | None) -> None:
+    """Let the runs import what the methods need, besides what the config needs."""
+    if custom_imports is None:
+        return
+    parts = [cfg.get('custom_imports') or {}, custom_imports]
+    named = [part.get('imports', []) for part in parts]
+    imports = [n for of in named for n in ([of] if isinstance(of, str) else of)]
+    cfg.custom_imports = {**parts[0], **parts[1], 'imports': imports}
+
+
+def train(runs: list[Run], workers: int) -> dict[str, str]:
+    """Do what is not done yet; one line for each run that failed."""
+    todo = [run for run in runs if not run.finished]
+    CONSOLE.print(
+        f'{len(runs)} runs, {len(runs) - len(todo)} of them finished before; '
+        f'{min(workers, len(todo))} at a time.'
+    )
+    tasks = [
+        Task(run.name, execute, (run,), (run.start.name,) if run.start else ())
+        for run in todo
+    ]
+    with RunProgress(len(runs), len(runs) - len(todo)) as progress:
+        failed = run_tasks(tasks, workers, progress)
+    remove_features(runs)
+    return failed
+
+
+def run(args: argparse.Namespace) -> dict[str, str]:
+    cfg = load(args)
+    set_work_dir(cfg, args.config, args.work_dir)
+    # Absolute: processes of runs may begin elsewhere.
+    work_dir = Path(cfg.work_dir).absolute()
+    runs = plan(cfg, work_dir, args)
+    failed = {}
+    if args.only_report:
+        for one in runs:
+            check_folder(one)
+    else:
+        with only_one_in(work_dir):
+            check_runs(runs, work_dir)
+            failed = train(runs, args.workers or default_workers())
+    text = write_report(
+        runs,
+        work_dir,
+        args.selection,
+        args.post_hoc,
+        args.metrics,
+        failed,
+        shot_limits(cfg),
+    )
+    CONSOLE.print(f'\n{text}', soft_wrap=True, highlight=False, markup=False)
+    written = ', '.join(('results.json', 'results.md', 'head_vs_tail.png'))
+    CONSOLE.print(f'Written to {work_dir}: {written}, and configs/', soft_wrap=True)
+    return failed
+
+
+@contextlib.contextmanager
+def only_one_in(work_dir: Path) -> Iterator[None]:
+    """Keep a second comparison out of a directory; a killed one does not."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(work_dir / '.lock', blocking=False):
+            yield
+    except Timeout:
+        raise FileExistsError(
+            f'Another comparison is running in {work_dir}: wait for it, or choose '
+            'another --work-dir.'
+        ) from None
+
+
+def main() -> None:
+    args = parse_args()
+    try:
+        with one_line_errors():
+            check_args(args)
+            failed = run(args)
+    except KeyboardInterrupt:
+        sys.exit('error: interrupted; the same command goes on where it stopped.')
+    if failed:
+        sys.exit(
+            f'error: {len(failed)} runs failed; see {LOG} in their folders. The same '
+            'command runs these again.'
+        )
+
+
+if __name__ == '__main__':
+    main()
