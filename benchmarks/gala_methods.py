@@ -1,0 +1,28 @@
+# Variants of GALA for `tools/compare.py --methods-file`, all of them in
+# benchmarks/gala_variants.py, which must be on the path (PYTHONPATH=benchmarks).
+custom_imports = dict(imports=['gala_variants'], allow_failed_imports=False)
+
+
+def _variant(**settings):
+    return dict(
+        head=dict(type='mmgala.GALAHead'),
+        loss=dict(type='mmgala.StudiedGALALoss', **settings),
+    )
+
+
+def _on_cosines(loss):
+    return dict(
+        head=dict(type='mmgala.CosineClsHead'), loss=dict(type=f'mmgala.{loss}')
+    )
+
+
+methods = {
+    'gala-double-sum': _variant(double_sum=True),
+    'gala-decay': _variant(decay=0.999),
+    'gala-skip': _variant(skip_steps=194),
+    'gala-counts': _variant(count_share=0.5),
+    'counts-seen': _variant(count_share=1.0),
+    # Whether a method's lead is its loss's, or its head's.
+    'gala-cosine': _on_cosines('GALALoss'),
+    'balanced-softmax-cosine': _on_cosines('BalancedSoftmaxLoss'),
+}

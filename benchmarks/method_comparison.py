@@ -1,0 +1,155 @@
+"""Compare methods on Fashion-MNIST-LT, its pairs and the digits, and study GALA.
+
+Each set is one call of tools/compare.py, which goes on where it was interrupted:
+
+    python benchmarks/method_comparison.py              # every set, hours on 2 cores
+    python benchmarks/method_comparison.py digits       # one of them
+
+Table, figures and picture of each go to benchmarks/results/compare_*.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / 'benchmarks' / 'results'
+FASHION = 'configs/cross_entropy/plain-conv-net_fashion-mnist-lt.py'
+PAIRS = 'configs/cross_entropy/plain-conv-net_fashion-pairs-lt.py'
+DIGITS = 'configs/cross_entropy/resnet14_digits-lt.py'
+FACTOR = 'train_dataloader.dataset.imbalance_factor={}'
+TRAINED = [
+    *('ce', 'gala', 'gala-official', 'balanced-softmax', 'ldam-drw', 'cb-ce'),
+    *('cb-focal', 'seesaw', 'gcl', 'las', 'vs', 'cosine'),
+]
+FEWER = [
+    *('ce', 'gala', 'balanced-softmax', 'ldam-drw', 'cb-ce', 'seesaw', 'gcl', 'vs'),
+]
+AFTERWARDS = ['crt', 'lws', 'tau-norm', 'ncm']
+STUDY = [
+    *('gala', 'balanced-softmax'),
+    *(f'gala:lambda_pos={x},lambda_neg={x}' for x in (0.5, 2, 3)),
+    *('gala-double-sum', 'gala-decay:decay=0.999'),
+    *('gala-counts:count_share=0.5', 'counts-seen'),
+    *('gala:eps=100', 'gala-cosine', 'balanced-softmax-cosine'),
+]
+MORE_STUDY = [
+    *('gala-skip:skip_steps=194', 'gala-skip:skip_steps=970'),
+]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One call of tools/compare.py.
+
+    Attributes:
+        config: that the methods are put into.
+        methods: as on the command line.
+        seeds: how many.
+        options: for ``--cfg-options``.
+        study: whether the methods are variants of GALA.
+    """
+
+    config: str
+    methods: list[str]
+    seeds: int = 3
+    options: tuple[str, ...] = ()
+    study: bool = False
+
+
+def classes(number: int) -> tuple[str, ...]:
+    """As many images in fewer classes of pairs: 50,000 before the tail is cut."""
+    sizes = dict(train=50_000, val=2_500, test=5_000)
+    options = [
+        f'model.head.num_classes={number}',
+        f'data_preprocessor.num_classes={number}',
+    ]
+    for split, images in sizes.items():
+        inner = 'dataset.dataset' if split == 'train' else 'dataset'
+        options += [
+            f'{split}_dataloader.{inner}.num_classes={number}',
+            f'{split}_dataloader.{inner}.pairs_per_class={images // number}',
+        ]
+    return tuple(options)
+
+
+def eql(threshold: float) -> str:
+    """EQL whose tail are the last three of Fashion-MNIST-LT's classes."""
+    return f'eql:tail_threshold={threshold}'
+
+
+COMPARISONS = {
+    'fashion-mnist-lt_if100': Comparison(FASHION, [*TRAINED, eql(0.015), *AFTERWARDS]),
+    'fashion-mnist-lt_if10': Comparison(
+        FASHION, [*FEWER, *AFTERWARDS], options=(FACTOR.format(10),)
+    ),
+    'fashion-mnist-lt_if200': Comparison(
+        FASHION, [*FEWER, *AFTERWARDS], options=(FACTOR.format(200),)
+    ),
+    'fashion-pairs-lt': Comparison(PAIRS, [*TRAINED, 'eql', *AFTERWARDS], seeds=2),
+    'digits-lt': Comparison(DIGITS, [*TRAINED, 'eql:tail_threshold=0.03', *AFTERWARDS]),
+    'gala-study_fashion-mnist-lt': Comparison(
+        FASHION, [*STUDY, *MORE_STUDY], seeds=2, study=True
+    ),
+    'gala-study_fashion-pairs-lt': Comparison(PAIRS, STUDY, seeds=2, study=True),
+    **{
+        f'gala-study_{number}-classes': Comparison(
+            PAIRS,
+            ['ce', 'gala', 'balanced-softmax', 'gala-counts'],
+            seeds=2,
+            options=classes(number),
+            study=True,
+        )
+        for number in (10, 30)
+    },
+}
+
+
+def compare(name: str, work_dir: Path) -> int:
+    """Run one comparison and keep its results; exit code of tools/compare.py."""
+    plan = COMPARISONS[name]
+    folder = work_dir / name
+    command = [
+        sys.executable, 'tools/compare.py', plan.config,
+        '--methods', *plan.methods,
+        '--seeds', str(plan.seeds),
+        '--post-hoc', 'rebalancing',
+        '--work-dir', str(folder),
+    ]  # fmt: skip
+    if plan.study:
+        command += ['--methods-file', 'benchmarks/gala_methods.py']
+    if plan.options:
+        command += ['--cfg-options', *plan.options]
+    path = os.pathsep.join(
+        [str(ROOT / 'benchmarks'), *filter(None, [os.environ.get('PYTHONPATH')])]
+    )
+    code = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, 'PYTHONPATH': path}
+    ).returncode
+    for suffix, found in (
+        ('.json', 'results.json'), ('.md', 'results.md'), ('.png', 'head_vs_tail.png')
+    ):  # fmt: skip
+        if (folder / found).is_file():
+            shutil.copyfile(folder / found, RESULTS / f'compare_{name}{suffix}')
+    return code
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'names', nargs='*', metavar='SET', help=f'of {", ".join(COMPARISONS)}'
+    )
+    parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'compare')
+    args = parser.parse_args()
+    if unknown := set(args.names) - set(COMPARISONS):
+        parser.error(f'unknown: {", ".join(sorted(unknown))}')
+    codes = [compare(name, args.work_dir) for name in args.names or COMPARISONS]
+    sys.exit(max(codes))
+
+
+if __name__ == '__main__':
+    main()
