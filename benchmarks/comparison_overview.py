@@ -64,9 +64,10 @@ def table(
 ) -> tuple[str, dict]:
     """A row per method, a column per set; `-` where a method was not run."""
     columns = {name: read(name) for name in names}
-    methods = list(dict.fromkeys(m for column in columns.values() for m in column))
+    found = columns.values()
+    methods = list(dict.fromkeys(m for column in found for m in column))
     rows = [
-        [method, *(cell(c[method]) if method in c else '-' for c in columns.values())]
+        [method, *(cell(c[method]) if method in c else '-' for c in found)]
         for method in methods
     ]
     short = [name.removeprefix('gala-study_') for name in names]

@@ -7,7 +7,6 @@ re-balancing); without any, re-balancing.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
@@ -34,6 +33,7 @@ from mmgala.engine.post_hoc_options import (
     steps_of,
     to_choose,
 )
+from mmgala.engine.written_model import check_out, write_model
 from mmgala.functional.post_hoc import PostHocSteps
 from mmgala.models.post_hoc_chain import build_post_hoc, post_hoc_config
 
@@ -46,7 +46,7 @@ def parse_args() -> argparse.Namespace:
     add_config_arguments(parser)
     parser.add_argument('checkpoint', help='trained checkpoint')
     parser.add_argument(
-        'out', help='checkpoint to write, OUT.pth; OUT.py is its config'
+        'out', type=Path, help='checkpoint to write, OUT.pth; OUT.py is its config'
     )
     parser.add_argument(
         '--split',
@@ -75,12 +75,7 @@ def check_args(args: argparse.Namespace) -> None:
             f'{to_choose(args)[0]} auto needs labels, and those of the test set are '
             'not for choosing: use --split val, or give it a number.'
         )
-    out = Path(args.out)
-    if out.suffix != '.pth':
-        raise ValueError(f'OUT must end in .pth, but is {out}.')
-    taken = (Path(args.config).resolve(), Path(args.checkpoint).resolve())
-    if out.resolve() in taken or out.with_suffix('.py').resolve() in taken:
-        raise ValueError(f'OUT ({out} and {out.with_suffix(".py")}) must be new files.')
+    check_out(args.out, args.config, args.checkpoint)
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:
@@ -121,23 +116,17 @@ def fit(runner: Runner, args: argparse.Namespace, steps: PostHocSteps) -> PostHo
 
 
 def save(cfg: Config, checkpoint: dict, module: torch.nn.Module, out: Path) -> None:
-    """Write checkpoint and config, each whole or not at all."""
+    """Put the steps into the head, and write checkpoint and config."""
     prefix = 'head.rebalancer.'
-    state = checkpoint['state_dict']
-    state = {k: v for k, v in state.items() if not k.startswith(prefix)}  # of before
+    named = {k.removeprefix('module.'): v for k, v in checkpoint['state_dict'].items()}
+    state = {k: v for k, v in named.items() if not k.startswith(prefix)}  # of before
     state |= {prefix + name: value for name, value in module.state_dict().items()}
     cfg = cfg.copy()
     if cfg.model.head.type in PLAIN:  # its default loss stays
         cfg.model.head.setdefault('loss', dict(type='CrossEntropyLoss'))
         cfg.model.head.type = 'mmgala.GALAHead'
     cfg.model.head.rebalancer = post_hoc_config(module)
-    meta = {**checkpoint.get('meta', {}), 'cfg': cfg.pretty_text}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_suffix('.partial')
-    torch.save({'meta': meta, 'state_dict': state}, partial)
-    os.replace(partial, out)
-    partial.write_text(cfg.pretty_text)
-    os.replace(partial, out.with_suffix('.py'))
+    write_model(cfg, state, checkpoint.get('meta') or {}, out)
 
 
 def main() -> None:
@@ -155,12 +144,11 @@ def main() -> None:
         runner = Runner.from_cfg(cfg)
         check_fits(checkpoint, runner.model, args.checkpoint)
         steps.check_num_classes(cfg.model.head.num_classes)
-        out = Path(args.out)
         steps = fit(runner, args, steps)
-        save(original, checkpoint, build_post_hoc(steps), out)
+        save(original, checkpoint, build_post_hoc(steps), args.out)
         runner.logger.info(
-            f'The model whose scores are {steps} is in {out}; use it with '
-            f'{out.with_suffix(".py")}.'
+            f'The model whose scores are {steps} is in {args.out}; use it with '
+            f'{args.out.with_suffix(".py")}.'
         )
 
 

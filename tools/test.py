@@ -27,17 +27,16 @@ from mmgala.engine.launch import (
     set_work_dir,
 )
 from mmgala.engine.post_hoc_options import (
-    SAME_SET,
     add_post_hoc_arguments,
     asked_for,
     check_post_hoc_arguments,
     choose_on_validation_set,
     class_counts_of,
     collect_validation_scores,
-    same_data,
     steps_of,
     to_choose,
 )
+from mmgala.engine.validation_data import SAME_SET, validates_on_test
 from mmgala.functional.post_hoc import PostHocSteps
 
 
@@ -185,7 +184,7 @@ def take_steps(runner: Runner, args: argparse.Namespace, steps: PostHocSteps) ->
             f'{" and ".join(asked_for(args))}.'
         )
     if to_choose(args):
-        if same_data(runner.cfg):
+        if validates_on_test(runner.cfg):
             runner.logger.warning(SAME_SET)
         steps = choose_on_validation_set(runner, args, steps).transductive()
     runner.test_evaluator.steps = steps

@@ -10,6 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import HOOKS, MODELS, init_default_scope
 
 from mmgala.comparison.methods import Method
+from mmgala.engine.validation_data import validates_on_test
 
 LINEAR_HEADS = ('LinearClsHead', 'GALAHead', 'CosineClsHead')
 SELECTIONS = ('last', 'best')
@@ -216,19 +217,10 @@ def _metrics(evaluator: Any) -> Sequence[Mapping]:
     return evaluator or []
 
 
-def same_data(cfg: Config) -> bool:
-    """Whether validation and test set are the same, whatever their pipelines."""
-    val, test = (
-        {k: v for k, v in cfg[f'{split}_dataloader'].dataset.items() if k != 'pipeline'}
-        for split in ('val', 'test')
-    )
-    return val == test
-
-
 def validation_problem(cfg: Config) -> str | None:
     """Why nothing can be chosen on the validation set; None where it can."""
     if cfg.get('val_dataloader') is None:
         return 'the config has no val_dataloader'
-    if same_data(cfg):
+    if validates_on_test(cfg):
         return 'the validation set of the config is its test set'
     return None

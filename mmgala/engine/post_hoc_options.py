@@ -13,12 +13,6 @@ from mmgala.evaluation.post_hoc import PostHocChoice, choose_post_hoc
 from mmgala.functional.post_hoc import PostHocSteps, check_temperature
 from mmgala.functional.rebalance import check_tau
 
-SAME_SET = """
-*******************************************************************************
-*  WARNING: the validation set of this config IS its test set. What is chosen *
-*  on it is chosen on test data: do not report the accuracy that follows.     *
-*******************************************************************************"""
-
 
 def add_post_hoc_arguments(parser: argparse.ArgumentParser, rebalance: str) -> None:
     """Add the flags of all steps; ``rebalance`` is the help of ``--rebalance``."""
@@ -174,12 +168,3 @@ def choose_on_validation_set(
     broadcast_object_list(chosen)
     assert chosen[0] is not None
     return chosen[0].steps
-
-
-def same_data(cfg: Config) -> bool:
-    """Whether validation and test set are the same, whatever their pipelines."""
-    val, test = (
-        {k: v for k, v in cfg[f'{split}_dataloader'].dataset.items() if k != 'pipeline'}
-        for split in ('val', 'test')
-    )
-    return val == test

@@ -72,6 +72,11 @@ class WeightedScores:
         check_logits_and_target(self.scores, self.target)
         if self.target_prior is not None:
             check_target_prior(self.target_prior, num_classes)
+            if not bool(self.target_prior[self.target].any()):
+                raise ValueError(
+                    'Nothing can be chosen: `target_prior` is 0 for every class that '
+                    'the validation set has.'
+                )
 
     @property
     def weight(self) -> Tensor:
@@ -164,7 +169,16 @@ def _search(
         for index, tau in enumerate(taus):
             predicted = step(part, tau).argmax(dim=1)
             hits[index] += weight @ (predicted == labels).double()
-    accuracies = (100 * hits / total).tolist()
+    return choose_tau(taus, (100 * hits / total).tolist())
+
+
+def choose_tau(taus: Sequence[float], accuracies: Sequence[float]) -> TauSearch:
+    """The strength with the best accuracy, of equals the smallest.
+
+    Args:
+        taus: strengths that were tried, at least one.
+        accuracies: of each, in percent.
+    """
     best = max(accuracies) - 1e-9  # equals may differ by the rounding of their sums
     tau = min(t for t, a in zip(taus, accuracies, strict=True) if a >= best)
     return TauSearch(tau, tuple(taus), tuple(accuracies))

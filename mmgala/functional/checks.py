@@ -1,5 +1,7 @@
 """Checks that the functions of this package share."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -90,3 +92,13 @@ def check_class_vector(name: str, value: Tensor, num_classes: int) -> None:
         raise ValueError(f'Expected `{name}` to be finite and non-negative.')
     if float(value.sum()) <= 0:
         raise ValueError(f'Expected `{name}` to have a positive sum, but got 0.')
+
+
+def check_not_negative(name: str, value: float) -> None:
+    """Check a strength, an exponent or a margin.
+
+    Raises:
+        ValueError: if it is negative, infinite or no number.
+    """
+    if not 0 <= value < math.inf:
+        raise ValueError(f'Expected `{name}` to be 0 or more, but got {value}.')

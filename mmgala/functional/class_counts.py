@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor
 
+from mmgala.functional.checks import check_not_negative
+
 SHAPES = ('concave', 'linear', 'convex')
 
 
@@ -32,7 +34,8 @@ def fill_absent_classes(class_counts: Tensor) -> Tensor:
             f'{tuple(class_counts.shape)}.'
         )
     counts = class_counts.double()
-    if bool((counts < 0).any()) or not bool(counts.any()):
+    # Not `counts < 0`: NaN is no count.
+    if not bool((counts >= 0).all()) or not bool(counts.any()):
         raise ValueError(
             'Expected `class_counts` to be 0 or more, and not all 0, but got values '
             f'from {float(counts.min()):g} to {float(counts.max()):g}.'
@@ -117,10 +120,7 @@ def ldam_margins(class_counts: Tensor, max_margin: float = 0.5) -> Tensor:
         >>> ldam_margins(torch.tensor([16, 1]))
         tensor([0.2500, 0.5000], dtype=torch.float64)
     """
-    if max_margin < 0:
-        raise ValueError(
-            f'Expected `max_margin` to be 0 or more, but got {max_margin}.'
-        )
+    check_not_negative('max_margin', max_margin)
     counts = fill_absent_classes(class_counts)
     return max_margin * (counts.min() / counts) ** 0.25
 
@@ -221,7 +221,6 @@ def vector_scaling_factors(class_counts: Tensor, gamma: float) -> Tensor:
         >>> vector_scaling_factors(torch.tensor([100, 1]), gamma=0.5)
         tensor([1.0000, 0.1000], dtype=torch.float64)
     """
-    if gamma < 0:
-        raise ValueError(f'Expected `gamma` to be 0 or more, but got {gamma}.')
+    check_not_negative('gamma', gamma)
     counts = fill_absent_classes(class_counts)
     return (counts / counts.max()) ** gamma

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmgala.evaluation import TauSearch
+from mmgala.evaluation.tau_search import TauSearch, choose_tau
 from mmgala.functional.rebalance import check_tau
 from mmgala.retraining.feature_file import Features
 
@@ -148,7 +148,4 @@ def search_norm_tau(
         for index, norm in enumerate(norms):
             predicted = (products / norm).argmax(dim=1)
             hits[index] += share[part] @ (predicted == labels[part]).double()
-    accuracies = (100 * hits).tolist()
-    best = max(accuracies) - 1e-9  # equals may differ by the rounding of their sums
-    tau = min(t for t, a in zip(taus, accuracies, strict=True) if a >= best)
-    return TauSearch(tau, tuple(taus), tuple(accuracies))
+    return choose_tau(taus, (100 * hits).tolist())

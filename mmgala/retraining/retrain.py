@@ -10,26 +10,14 @@ from mmgala.datasets import count_classes
 from mmgala.engine.checkpoint import read_checkpoint, stored_class_counts
 from mmgala.engine.class_layer import find_class_layer
 from mmgala.engine.inference import load_model, split_dataloader
+from mmgala.engine.validation_data import SAME_SET, validates_on_test
+from mmgala.engine.written_model import check_out, write_model
 from mmgala.retraining.feature_cache import Source, file_digest
 from mmgala.retraining.fitting import FIT
 from mmgala.retraining.job import Classifier, Job
 from mmgala.retraining.options import RetrainOptions
-from mmgala.retraining.saving import (
-    check_out,
-    replace_layer,
-    replace_loss,
-    write_model,
-)
-from mmgala.retraining.validation import (
-    figures_table,
-    validates_on_test,
-    validation_figures,
-)
-
-SAME_SET = (
-    'WARNING: the validation set of this config IS its test set. What is chosen on it '
-    'is chosen on test data: do not report the accuracy that follows.'
-)
+from mmgala.retraining.saving import replace_layer, replace_loss
+from mmgala.retraining.validation import figures_table, validation_figures
 
 
 def retrain_classifier(

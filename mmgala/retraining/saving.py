@@ -1,34 +1,6 @@
-"""Write a model whose class layer was replaced."""
+"""State dicts of models whose class layer was replaced."""
 
-import contextlib
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import torch
-from mmengine.config import Config
 from torch import Tensor
-
-from mmgala.engine.checkpoint import check_fits
-from mmgala.engine.inference import load_model
-
-
-def check_out(out: Path, *taken: str | Path | None) -> None:
-    """Check the name of a checkpoint to write, ``OUT.pth``, and its config ``OUT.py``.
-
-    Args:
-        out: to write.
-        taken: files that must stay; ``None`` for none.
-
-    Raises:
-        ValueError: if it does not end in ``.pth``, or would replace one of them.
-    """
-    if out.suffix != '.pth':
-        raise ValueError(f'OUT must end in .pth, but is {out}.')
-    stay = {Path(path).resolve() for path in taken if path is not None}
-    if stay & {out.resolve(), out.with_suffix('.py').resolve()}:
-        raise ValueError(f'OUT ({out} and {out.with_suffix(".py")}) must be new files.')
 
 
 def replace_layer(
@@ -63,42 +35,3 @@ def replace_loss(
     prefix = f'{loss_name}.'
     kept = {k: v for k, v in state.items() if not k.startswith(prefix)}
     return {**kept, **{prefix + k: v.cpu() for k, v in loss_state.items()}}
-
-
-def write_model(
-    cfg: Config, state: dict[str, Tensor], meta: dict[str, Any], out: Path
-) -> None:
-    """Write ``OUT.pth`` and its config ``OUT.py``, each whole or not at all.
-
-    The model is built and loaded once before, so that what is written can be used.
-
-    Args:
-        cfg: of the model.
-        state: its state dict.
-        meta: plain data to go with it.
-        out: checkpoint to write.
-
-    Raises:
-        OSError: if they cannot be written.
-        ValueError: if config and weights do not fit together.
-    """
-    content = {'meta': {**meta, 'cfg': cfg.pretty_text}, 'state_dict': state}
-    check_fits(content, load_model(cfg, content, out), out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(out) as partial:
-        torch.save(content, partial)
-    with _replacing(out.with_suffix('.py')) as partial:
-        partial.write_text(cfg.pretty_text)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file to write, that becomes ``path`` or else is removed."""
-    partial = path.with_suffix(f'{path.suffix}.partial')
-    try:
-        yield partial
-        os.replace(partial, path)
-    except RuntimeError as error:  # PyTorch's writer, on a full disk
-        raise OSError(f'{path} cannot be written: {error}') from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -72,15 +72,6 @@ def _metric(cfg: Config) -> LongTailedAccuracy:
     return LongTailedAccuracy()
 
 
-def validates_on_test(cfg: Config) -> bool:
-    """Whether validation and test set are the same, whatever their pipelines."""
-    val, test = (
-        {k: v for k, v in (loader or {}).get('dataset', {}).items() if k != 'pipeline'}
-        for loader in (cfg.get('val_dataloader'), cfg.get('test_dataloader'))
-    )
-    return val == test
-
-
 def figures_table(before: dict[str, float], after: dict[str, float]) -> Table:
     """Figures before and after, in percent."""
     names = [name for name in SHOWN if name in after]

@@ -160,6 +160,31 @@ def test_gala_head_with_its_default_loss_keeps_it(tmp_path, trained):
     assert 'loss' not in head_of(out)
 
 
+def test_cosine_head_stays_one_and_predicts_as_the_test_does(tmp_path, trained):
+    config = tmp_path / 'cosine.py'
+    head = "dict(_delete_=True, type='mmgala.CosineClsHead', num_classes=10,"
+    head += " in_channels=32, scale=12.0, loss=dict(type='mmgala.LDAMLoss', scale=12.0))"
+    config.write_text(f"_base_ = '{trained.config}'\nmodel = dict(head={head})\n")
+    flags = ['--logit-adjustment', '0.5', '--tau', '1', '--temperature', '1.5']
+    out = tmp_path / 'out.pth'
+
+    runs = [
+        # With the class mass of the test set, as the last run takes it itself.
+        call('fit_rebalancer', config, trained.checkpoint, out, *flags, '--split',
+             'test', cwd=tmp_path),
+        call('test', out.with_suffix('.py'), out, '--out', 'new.npz', cwd=tmp_path),
+        call('test', config, trained.checkpoint, *flags, '--rebalance',
+             '--out', 'old.npz', cwd=tmp_path),
+    ]  # fmt: skip
+
+    assert runs == [None, None, None]
+    assert head_of(out)['type'] == 'mmgala.CosineClsHead'
+    assert head_of(out)['scale'] == 12.0
+    assert head_of(out)['loss']['type'] == 'mmgala.LDAMLoss'
+    new, old = (load_scores(tmp_path / f'{name}.npz').scores for name in ('new', 'old'))
+    assert_allclose(new, old, rtol=1e-3, atol=1e-6)
+
+
 def head_of(weights):
     """The head in the config that was written beside the weights."""
     return Config.fromfile(weights.with_suffix('.py')).model.head

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mmgala.functional.gala import _upcast
 from mmgala.models.heads.gala_head import GALAHead
+from mmgala.models.losses.checks import check_scale
 from mmgala.registry import MODELS
 
 
@@ -80,8 +81,7 @@ class CosineClsHead(GALAHead):
         loss: dict | nn.Module | None = None,
         **kwargs: Any,
     ) -> None:
-        if scale <= 0:
-            raise ValueError(f'Expected `scale` to be positive, but got {scale}.')
+        check_scale(scale)
         loss = dict(type='mmpretrain.CrossEntropyLoss') if loss is None else loss
         # Class vectors have their own initialisation.
         kwargs.setdefault('init_cfg', None)

@@ -1,5 +1,7 @@
 """Checks that the losses share."""
 
+import math
+
 REDUCTIONS = ('none', 'mean', 'sum')
 
 
@@ -33,5 +35,15 @@ def check_eps(eps: float) -> None:
     Raises:
         ValueError: if it is not positive.
     """
-    if eps <= 0:
+    if not eps > 0:
         raise ValueError(f'Expected `eps` to be positive, but got {eps}.')
+
+
+def check_scale(scale: float) -> None:
+    """Check the scale of cosine logits.
+
+    Raises:
+        ValueError: if it is not positive and finite.
+    """
+    if not 0 < scale < math.inf:
+        raise ValueError(f'Expected `scale` to be positive, but got {scale}.')

@@ -7,7 +7,7 @@ from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 
 from mmgala.functional.adjusted_losses import cross_entropy
-from mmgala.functional.checks import check_logits_and_target
+from mmgala.functional.checks import check_logits_and_target, check_not_negative
 from mmgala.functional.class_counts import effective_number_weights
 from mmgala.models.losses.class_counts_loss import ClassCountsLoss
 from mmgala.models.losses.classification_loss import at_target
@@ -118,8 +118,7 @@ class ClassBalancedFocalLoss(ClassBalancedLoss):
         reduction: str = 'mean',
         loss_weight: float = 1.0,
     ) -> None:
-        if gamma < 0:
-            raise ValueError(f'Expected `gamma` to be 0 or more, but got {gamma}.')
+        check_not_negative('gamma', gamma)
         super().__init__(num_classes, beta, class_counts, reduction, loss_weight)
         self.gamma = gamma
 

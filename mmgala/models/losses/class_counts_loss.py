@@ -50,7 +50,7 @@ class ClassCountsLoss(ClassificationLoss):
             class_counts: C counts.
 
         Raises:
-            ValueError: if they are not C, or negative, or all zero.
+            ValueError: if they are not C whole numbers, or negative, or all zero.
         """
         counts = torch.as_tensor(class_counts)
         if counts.shape != (self.num_classes,):
@@ -58,10 +58,15 @@ class ClassCountsLoss(ClassificationLoss):
                 f'Expected `class_counts` to hold {self.num_classes} values, one per '
                 f'class, but got shape {tuple(counts.shape)}.'
             )
-        if bool((counts < 0).any()) or not bool(counts.any()):
+        if not bool((counts >= 0).all()) or not bool(counts.any()):
             raise ValueError(
                 'Expected `class_counts` to be 0 or more, and not all 0, but got '
-                f'values from {int(counts.min())} to {int(counts.max())}.'
+                f'values from {float(counts.min()):g} to {float(counts.max()):g}.'
+            )
+        if bool((counts != counts.long()).any()):
+            raise ValueError(
+                'Expected `class_counts` to be whole numbers of samples, but got '
+                f'{counts.tolist()}: shares of classes are no counts.'
             )
         self.class_counts.copy_(counts)
         self._derive()

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from mmgala.functional.adjusted_losses import clouded_loss
+from mmgala.functional.checks import check_not_negative
 from mmgala.functional.class_counts import cloud_sizes
+from mmgala.models.losses.checks import check_scale
 from mmgala.models.losses.class_counts_loss import ClassCountsLoss
 from mmgala.registry import MODELS
 
@@ -63,11 +65,9 @@ class GCLLoss(ClassCountsLoss):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
-        if noise_scale < 0 or scale <= 0:
-            raise ValueError(
-                'Expected `noise_scale` to be 0 or more and `scale` to be positive, '
-                f'but got {noise_scale} and {scale}.'
-            )
+        check_not_negative('noise_scale', noise_scale)
+        check_not_negative('margin', margin)
+        check_scale(scale)
         self.noise_scale = noise_scale
         self.margin = margin
         self.scale = scale

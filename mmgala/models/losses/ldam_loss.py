@@ -6,6 +6,7 @@ from torch import Tensor
 
 from mmgala.functional.adjusted_losses import label_margin_loss
 from mmgala.functional.class_counts import effective_number_weights, ldam_margins
+from mmgala.models.losses.checks import check_scale
 from mmgala.models.losses.class_counts_loss import ClassCountsLoss
 from mmgala.models.losses.classification_loss import at_target
 from mmgala.registry import MODELS
@@ -73,8 +74,7 @@ class LDAMLoss(ClassCountsLoss):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
-        if scale <= 0:
-            raise ValueError(f'Expected `scale` to be positive, but got {scale}.')
+        check_scale(scale)
         self.max_margin = max_margin
         self.scale = scale
         self.beta = beta

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from mmgala.functional.adjusted_losses import logit_adjusted_loss, vector_scaling_loss
+from mmgala.functional.checks import check_not_negative
 from mmgala.functional.class_counts import log_class_prior, vector_scaling_factors
 from mmgala.models.losses.class_counts_loss import ClassCountsLoss
 from mmgala.registry import MODELS
@@ -20,7 +21,7 @@ class LogitAdjustmentLoss(ClassCountsLoss):
 
     Args:
         num_classes: C.
-        tau: :math:`\tau`; 0 is cross-entropy.
+        tau: :math:`\tau`, 0 or more; 0 is cross-entropy.
         class_counts: training samples of each class, for use without
             :class:`mmgala.engine.ClassCountsHook`.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
@@ -56,6 +57,7 @@ class LogitAdjustmentLoss(ClassCountsLoss):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
+        check_not_negative('tau', tau)
         self.tau = tau
         if class_counts is not None:
             self.set_class_counts(class_counts)
@@ -114,8 +116,8 @@ class VectorScalingLoss(ClassCountsLoss):
 
     Args:
         num_classes: C.
-        gamma: :math:`\gamma`; 0 is logit adjustment.
-        tau: :math:`\tau`.
+        gamma: :math:`\gamma`, 0 or more; 0 is logit adjustment.
+        tau: :math:`\tau`, 0 or more.
         class_counts: training samples of each class, for use without
             :class:`mmgala.engine.ClassCountsHook`.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
@@ -139,8 +141,8 @@ class VectorScalingLoss(ClassCountsLoss):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
-        if gamma < 0:
-            raise ValueError(f'Expected `gamma` to be 0 or more, but got {gamma}.')
+        check_not_negative('gamma', gamma)
+        check_not_negative('tau', tau)
         self.gamma = gamma
         self.tau = tau
         if class_counts is not None:

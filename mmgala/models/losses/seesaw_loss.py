@@ -4,7 +4,7 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
 
-from mmgala.functional.checks import check_logits_and_target
+from mmgala.functional.checks import check_logits_and_target, check_not_negative
 from mmgala.functional.seesaw import seesaw_loss
 from mmgala.models.losses.checks import check_eps
 from mmgala.models.losses.classification_loss import ClassificationLoss
@@ -28,8 +28,8 @@ class SeesawLoss(ClassificationLoss):
 
     Args:
         num_classes: C.
-        p: exponent of the mitigation factor.
-        q: exponent of the compensation factor.
+        p: exponent of the mitigation factor, 0 or more.
+        q: exponent of the compensation factor, 0 or more.
         eps: least probability of the label that is divided by.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
@@ -68,8 +68,8 @@ class SeesawLoss(ClassificationLoss):
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
         check_eps(eps)
-        if p < 0 or q < 0:
-            raise ValueError(f'Expected `p` and `q` to be 0 or more, but got {p}, {q}.')
+        check_not_negative('p', p)
+        check_not_negative('q', q)
         self.p = p
         self.q = q
         self.eps = eps
