@@ -82,9 +82,7 @@ def main() -> None:
     plain = [n for n in done if not COMPARISONS[n].study]
     studies = [n for n in done if COMPARISONS[n].study]
     parts = {
-        'Top-1 on the test sets, percent, mean ± standard deviation of the seeds': table(
-            plain, test_figures
-        ),
+        'Top-1 on the test sets': table(plain, test_figures),
         'The study of GALA: class-mean accuracy on the validation sets': table(
             studies, lambda name: validation_figures(name, args.work_dir)
         ),
@@ -92,7 +90,9 @@ def main() -> None:
     }
     text = '\n\n'.join(f'## {title}\n\n{body}' for title, (body, _) in parts.items())
     out = RESULTS / 'compare_overview.md'
-    out.write_text(f'# Comparisons of methods\n\n{text}\n')
+    out.write_text(
+        f'# Comparisons of methods\n\nPercent, mean ± sd of the seeds.\n\n{text}\n'
+    )
     figures = {title: columns for title, (_, columns) in parts.items()}
     out.with_suffix('.json').write_text(json.dumps(figures, indent=1))
     print(text)

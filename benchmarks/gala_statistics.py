@@ -119,6 +119,7 @@ def draw(results: dict[str, dict[str, np.ndarray]], path: Path) -> None:
         figure.colorbar(points, ax=left, label='validation error (%)')
         left.set_xscale('log')
         left.set_yscale('log')
+        left.margins(0.12)
         set_plain_ticks(left.xaxis)
         set_plain_ticks(left.yaxis)
         left.set_xlabel('training images of the class')
