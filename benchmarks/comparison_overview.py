@@ -74,6 +74,21 @@ def table(
     return markdown(['', *short], rows), columns
 
 
+def short_table(names: Sequence[str]) -> str:
+    """Means alone, raw / re-balanced, for the README."""
+    columns = [test_figures(name) for name in names]
+    methods = [m for m in dict.fromkeys(m for c in columns for m in c) if '+' not in m]
+    rows = [[m, *(_both(column, m) for column in columns)] for m in methods]
+    return markdown(['', *names], rows)
+
+
+def _both(column: dict[str, list[float]], method: str) -> str:
+    if method not in column:
+        return '-'
+    raw, after = column[method], column[f'{method} + re-balancing']
+    return f'{mean(raw):.1f} / {mean(after):.1f}'
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'compare')
@@ -88,7 +103,9 @@ def main() -> None:
         ),
         'The study of GALA: top-1 on the test sets': table(studies, test_figures),
     }
-    text = '\n\n'.join(f'## {title}\n\n{body}' for title, (body, _) in parts.items())
+    texts = {title: body for title, (body, _) in parts.items()}
+    texts = {'Top-1 on the test sets, raw / re-balanced': short_table(plain)} | texts
+    text = '\n\n'.join(f'## {title}\n\n{body}' for title, body in texts.items())
     out = RESULTS / 'compare_overview.md'
     out.write_text(
         f'# Comparisons of methods\n\nPercent, mean ± sd of the seeds.\n\n{text}\n'

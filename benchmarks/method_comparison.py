@@ -85,12 +85,8 @@ def eql(threshold: float) -> str:
 
 COMPARISONS = {
     'fashion-mnist-lt_if100': Comparison(FASHION, [*TRAINED, eql(0.015), *AFTERWARDS]),
-    'fashion-mnist-lt_if10': Comparison(
-        FASHION, FEWER, options=(FACTOR.format(10),)
-    ),
-    'fashion-mnist-lt_if200': Comparison(
-        FASHION, FEWER, options=(FACTOR.format(200),)
-    ),
+    'fashion-mnist-lt_if10': Comparison(FASHION, FEWER, options=(FACTOR.format(10),)),
+    'fashion-mnist-lt_if200': Comparison(FASHION, FEWER, options=(FACTOR.format(200),)),
     'fashion-pairs-lt': Comparison(PAIRS, [*TRAINED, 'eql', *AFTERWARDS], seeds=2),
     'digits-lt': Comparison(DIGITS, [*TRAINED, 'eql:tail_threshold=0.03', *AFTERWARDS]),
     'gala-study_fashion-mnist-lt': Comparison(
