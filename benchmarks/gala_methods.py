@@ -20,6 +20,7 @@ methods = {
     'gala-double-sum': _variant(double_sum=True),
     'gala-decay': _variant(decay=0.999),
     'gala-skip': _variant(skip_steps=194),
+    # Run as these before `count_share` was an option of GALALoss itself.
     'gala-counts': _variant(count_share=0.5),
     'counts-seen': _variant(count_share=1.0),
     # Whether a method's lead is its loss's, or its head's.

@@ -50,6 +50,15 @@ class GALALoss(GradientStatistics):
             every logit, the label's too, and :math:`\theta` a running sum of running
             sums of batch means.
         eps: :math:`\epsilon`.
+        count_share: :math:`\alpha`, from 0 to 1. **Not in the paper, and off by
+            default.** :math:`\theta` grows with a class's frequency and with its
+            difficulty, so that a hard class is treated as a frequent one. With
+            :math:`\alpha`, :math:`(\theta_j + \epsilon)^{1 - \alpha} (n_j +
+            \epsilon)^\alpha` takes the place of :math:`\theta_j + \epsilon`, and
+            likewise for :math:`\phi`, with :math:`n_j` the samples of class j seen so
+            far: counted while training, as all of GALA's statistics are. At 1,
+            difficulty is left out, and what remains is balanced softmax on these
+            counts. ``docs/gala_in_practice.md`` has what it gains.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
 
@@ -63,6 +72,8 @@ class GALALoss(GradientStatistics):
     Attributes:
         pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
         neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
+        seen (Tensor): :math:`n`, ``(C,)`` float32 buffer, where ``count_share`` is not
+            0.
 
     Raises:
         ValueError: on arguments out of range, shapes that do not fit or (on the CPU)
@@ -88,12 +99,22 @@ class GALALoss(GradientStatistics):
         eps: float = 1e-3,
         reduction: str = 'mean',
         loss_weight: float = 1.0,
+        count_share: float = 0.0,
     ) -> None:
         check_num_classes(num_classes)
-        super().__init__(num_classes)
+        super().__init__(num_classes, count_classes=count_share != 0)
         if variant not in VARIANTS:
             raise ValueError(
                 f'Expected `variant` to be one of {VARIANTS}, but got {variant!r}.'
+            )
+        if not 0 <= count_share <= 1:
+            raise ValueError(
+                f'Expected `count_share` to be between 0 and 1, but got {count_share}.'
+            )
+        if count_share and variant == 'official':
+            raise ValueError(
+                "`count_share` is for variant='paper': the official variant is to "
+                "reproduce the authors' code."
             )
         check_eps(eps)
         check_reduction(reduction)
@@ -104,6 +125,7 @@ class GALALoss(GradientStatistics):
         self.eps = eps
         self.reduction = reduction
         self.loss_weight = loss_weight
+        self.count_share = count_share
         if variant == 'official':
             self.register_buffer('running_sums', torch.zeros(2, num_classes))
 
@@ -134,7 +156,7 @@ class GALALoss(GradientStatistics):
             weight = weight.float()
         loss, batch_sums = self._loss(cls_score, label)
         if self._counts(reduction_override):
-            self._accumulate(*batch_sums(weight), len(cls_score))
+            self._accumulate(*batch_sums(weight), self._samples(label, weight))
         return reduce_loss(loss, weight, reduction, avg_factor, self.loss_weight)
 
     def _counts(self, reduction_override: str | None) -> bool:
@@ -154,12 +176,13 @@ class GALALoss(GradientStatistics):
         self, cls_score: Tensor, label: Tensor
     ) -> tuple[Tensor, Callable[[Tensor | None], tuple[Tensor, Tensor]]]:
         """Unreduced loss, and a function from sample weights to gradient sums."""
-        log_pos = (self.pos_grad + self.eps).log_().mul_(self.lambda_pos)
+        pos_level, neg_level = self._levels()
+        log_pos = (pos_level + self.eps).log_().mul_(self.lambda_pos)
         if not label.is_floating_point():
             if self.variant == 'official':
                 label_margin = log_pos
             else:
-                label_margin = (self.neg_grad + self.eps).log_().mul_(self.lambda_neg)
+                label_margin = (neg_level + self.eps).log_().mul_(self.lambda_neg)
             loss = margin_cross_entropy(cls_score, label, log_pos, label_margin)
 
             def hard_sums(weight: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -171,8 +194,8 @@ class GALALoss(GradientStatistics):
             margin = log_pos
         else:
             margin = gala_margin(
-                self.pos_grad,
-                self.neg_grad,
+                pos_level,
+                neg_level,
                 label,
                 self.lambda_pos,
                 self.lambda_neg,
@@ -182,13 +205,35 @@ class GALALoss(GradientStatistics):
         loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
         return loss, lambda weight: logit_gradient_sums(adjusted, label, weight)
 
-    def _add(self, pos: Tensor, neg: Tensor, num_samples: int | Tensor) -> None:
+    def _levels(self) -> tuple[Tensor, Tensor]:
+        """What stands for theta and phi in the margins, ``(C,)`` each."""
+        if not self.count_share:
+            return self.pos_grad, self.neg_grad
+        counts = (self.seen + self.eps) ** self.count_share
+        pos, neg = (
+            (statistic + self.eps) ** (1 - self.count_share) * counts - self.eps
+            for statistic in (self.pos_grad, self.neg_grad)
+        )
+        return pos, neg
+
+    @torch.no_grad()
+    def _samples(self, label: Tensor, weight: Tensor | None) -> int | Tensor:
+        """Samples of the batch, of each class if these are counted."""
+        if not self.count_classes:
+            return len(label)
+        if label.is_floating_point():
+            shares = label.float()
+            return (shares if weight is None else shares * weight[:, None]).sum(dim=0)
+        ones = self.seen.new_ones(len(label)) if weight is None else weight
+        return torch.zeros_like(self.seen).index_add_(0, label.long(), ones)
+
+    def _add(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
         if self.variant == 'official':
             # The authors divide by the batch size: the one of all ranks together.
-            batch_size = pos.new_zeros(1) + num_samples
+            batch_size = pos.new_zeros(1) + samples
             self.running_sums += torch.stack((pos, neg)) / batch_size.clamp(min=1)
             pos, neg = self.running_sums * (batch_size > 0)  # nothing seen, no step
-        super()._add(pos, neg, num_samples)
+        super()._add(pos, neg, samples)
 
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""
@@ -196,6 +241,6 @@ class GALALoss(GradientStatistics):
         return (
             f'num_classes={self.num_classes}, variant={self.variant!r}, '
             f'lambda_pos={self.lambda_pos}, lambda_neg={self.lambda_neg}{no_effect}, '
-            f'eps={self.eps}, reduction={self.reduction!r}, '
-            f'loss_weight={self.loss_weight}'
+            f'eps={self.eps}, count_share={self.count_share}, '
+            f'reduction={self.reduction!r}, loss_weight={self.loss_weight}'
         )

@@ -19,21 +19,29 @@ class GradientStatistics(Float32BuffersMixin):
 
     Args:
         num_classes: C.
+        count_classes: also count the samples of each class.
 
     Attributes:
         pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
         neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
+        seen (Tensor): samples of each class, ``(C,)`` float32 buffer; only with
+            ``count_classes``.
         pending (Tensor | None): once deferred, :math:`\theta`, :math:`\phi` and samples
-            of this rank that are not in the statistics yet, ``(2 C + 1,)``.
+            of this rank that are not in the statistics yet, ``(2 C + 1,)``, or
+            ``(3 C,)`` with ``count_classes``.
     """
 
     pos_grad: Tensor
     neg_grad: Tensor
+    seen: Tensor
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, count_classes: bool = False) -> None:
         super().__init__()
+        self.count_classes = count_classes
         self.register_buffer('pos_grad', torch.zeros(num_classes))
         self.register_buffer('neg_grad', torch.zeros(num_classes))
+        if count_classes:
+            self.register_buffer('seen', torch.zeros(num_classes))
         # No buffer: a moving average pairs the buffers of two models by their order.
         self.pending: Tensor | None = None
 
@@ -42,7 +50,8 @@ class GradientStatistics(Float32BuffersMixin):
 
         What an unfinished step had pending is forgotten.
         """
-        size = 2 * len(self.pos_grad) + 1
+        num_classes = len(self.pos_grad)
+        size = 2 * num_classes + (num_classes if self.count_classes else 1)
         self.pending = self.pos_grad.new_zeros(size) if deferred else None
 
     @torch.no_grad()
@@ -58,14 +67,19 @@ class GradientStatistics(Float32BuffersMixin):
         self.pending.zero_()
 
     @torch.no_grad()
-    def _accumulate(self, pos: Tensor, neg: Tensor, num_samples: int) -> None:
-        """Add a batch of this rank, ``(C,)`` each."""
+    def _accumulate(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
+        """Add a batch of this rank, ``(C,)`` each.
+
+        ``samples`` is their number, or that of each class with ``count_classes``.
+        """
         if get_world_size() == 1 and self.pending is None:
-            self._add(pos, neg, num_samples)
+            self._add(pos, neg, samples)
             return
         # One collective, of one shape: labels of another rank may be mixed where these
         # are not.
-        packed = torch.cat((pos, neg, pos.new_full((1,), num_samples)))
+        if not isinstance(samples, Tensor):
+            samples = pos.new_full((1,), samples)
+        packed = torch.cat((pos, neg, samples))
         if self.pending is not None:
             self.pending += packed
         else:
@@ -73,9 +87,13 @@ class GradientStatistics(Float32BuffersMixin):
             self._add_packed(packed)
 
     def _add_packed(self, packed: Tensor) -> None:
-        self._add(*packed.split((len(self.pos_grad), len(self.neg_grad), 1)))
+        num_classes = len(self.pos_grad)
+        rest = len(packed) - 2 * num_classes
+        self._add(*packed.split((num_classes, num_classes, rest)))
 
-    def _add(self, pos: Tensor, neg: Tensor, num_samples: int | Tensor) -> None:
+    def _add(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
         """Add sums over all ranks."""
+        if self.count_classes:
+            self.seen += samples
         self.pos_grad += pos
         self.neg_grad += neg

@@ -121,6 +121,15 @@ def _gala(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
     return mf.gala_loss(z, t, m.pos_grad, m.neg_grad, *settings)
 
 
+def _gala_with_counts(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    share = m.count_share
+    levels = (
+        ((1 - share) * (grad + m.eps).log() + share * (m.seen + m.eps).log()).exp()
+        for grad in (m.pos_grad, m.neg_grad)
+    )
+    return mf.gala_loss(z, t, *levels, m.lambda_pos, m.lambda_neg, 0)
+
+
 CASES = dict(
     # A constant on all logits cancels.
     balanced_softmax=LossCase(
@@ -208,6 +217,13 @@ CASES = dict(
         GALALoss,
         _gala,
         dict(lambda_pos=1.2, lambda_neg=0.9),
+        strength_0=dict(lambda_pos=0, lambda_neg=0),
+        balanced=dict(lambda_neg=1.2),
+    ),
+    gala_counts=LossCase(
+        GALALoss,
+        _gala_with_counts,
+        dict(lambda_pos=1.2, lambda_neg=0.9, count_share=0.3),
         strength_0=dict(lambda_pos=0, lambda_neg=0),
         balanced=dict(lambda_neg=1.2),
     ),
