@@ -28,8 +28,9 @@ def parse_args() -> argparse.Namespace:
         '--method',
         required=True,
         metavar='|'.join(METHODS),
-        help='crt: a new linear layer; lws: a learnt factor on the logits of each '
-        'class; tau-norm: class vectors of like norms; ncm: nearest class mean',
+        help='crt: a new layer, linear or cosine as the old one; lws: a learnt factor '
+        'on the logits of each class; tau-norm: class vectors of like norms; ncm: '
+        'nearest class mean',
     )
     add_training_arguments(parser)
     parser.add_argument(

@@ -21,7 +21,7 @@ def check_tau(tau: float) -> None:
     if not math.isfinite(tau) or tau < 0:
         raise ValueError(
             f'Expected `tau` to be a finite number of 0 or more, but got {tau}. '
-            '0 changes nothing, 1 divides by the class mass.'
+            '0 changes nothing, 1 divides by the class mass or counts.'
         )
 
 

@@ -129,10 +129,11 @@ def _describe(source: Source, split: str, labels: np.ndarray) -> str:
 @contextlib.contextmanager
 def _whole_or_nothing(path: Path, shape: tuple[int, int]) -> Iterator[Path]:
     """A folder to write to, that becomes ``path`` or else is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(path)
-    part = Path(tempfile.mkdtemp(prefix=f'{path.name}.partial-', dir=path.parent))
+    part: Path | None = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path)
+        part = Path(tempfile.mkdtemp(prefix=f'{path.name}.partial-', dir=path.parent))
         yield part
         try:
             os.replace(part, path)
@@ -146,7 +147,8 @@ def _whole_or_nothing(path: Path, shape: tuple[int, int]) -> Iterator[Path]:
             '--features.'
         ) from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _remove_abandoned(path: Path) -> None:
@@ -192,19 +194,19 @@ def _compute(
 
 
 def _check_scores(source: Source, features: Tensor, scores: Tensor) -> None:
-    """Check that scores are the softmax of a plain linear layer, and of nothing more.
+    """Check that scores are the softmax of what the layer gives, and of nothing more.
 
     Raises:
-        ValueError: if they are not, as with a cosine head, a sigmoid or a re-balancer.
+        ValueError: if they are not, as with a sigmoid or a re-balancer.
     """
-    logits = nn.functional.linear(features, source.layer.weight, source.layer.bias)
+    logits = source.layer(features)
     if logits.shape == scores.shape:
         expected = logits.float().softmax(dim=1).to(scores.device)
         if torch.allclose(expected, scores.float(), rtol=1e-2, atol=1e-4):
             return
     raise ValueError(
-        f"The model's scores are not the softmax of the outputs of {source.layer_name} "
-        '(w x + b): only a plain linear classifier can be adjusted. A head with a '
-        're-balancer or another correction: give the config and checkpoint from before '
-        'it was fitted. A cosine head, or one that ends in a sigmoid, cannot be.'
+        f"The model's scores are not the softmax of the outputs of {source.layer_name}"
+        ': only such a classifier can be adjusted. A head with a re-balancer or other '
+        'corrections: give the config and checkpoint from before it was fitted. A head '
+        'that scales these outputs, or ends in a sigmoid, cannot be.'
     )

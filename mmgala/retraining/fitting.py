@@ -16,7 +16,12 @@ from mmgala.retraining.methods import (
     search_norm_tau,
     tau_normalize,
 )
-from mmgala.retraining.training import Schedule, learn_weight_scale, train_classifier
+from mmgala.retraining.training import (
+    INITIAL_STD,
+    Schedule,
+    learn_weight_scale,
+    train_classifier,
+)
 
 TWICE = (
     'WARNING: class-balanced sampling, and a loss that makes up for the training '
@@ -25,7 +30,7 @@ TWICE = (
 
 
 def crt(job: Job) -> Classifier:
-    """Classifier re-training."""
+    """Classifier re-training, by a new layer of the old one's kind."""
     split, loss, loss_cfg, schedule = _prepare(job, 'crt')
     weight, bias = train_classifier(
         split.features,
@@ -36,6 +41,9 @@ def crt(job: Job) -> Classifier:
         bias=job.bias is not None,
         device=get_device(),
         console=job.console,
+        logits_of=job.logits,
+        # Steps turn short vectors of a cosine by much, and longer ones by little.
+        initial_std=job.weight.shape[1] ** -0.5 if job.is_cosine else INITIAL_STD,
     )
     return Classifier(weight, bias, _record(loss_cfg, schedule), loss, loss_cfg)
 

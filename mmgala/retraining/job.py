@@ -6,9 +6,11 @@ from typing import Any
 
 from rich.console import Console
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.utils.data import DataLoader
 
 from mmgala.engine.inference import build_whole_split
+from mmgala.models.heads.cosine_head import CosineLinear
 from mmgala.retraining.feature_cache import Source, Split, cached_features
 from mmgala.retraining.options import RetrainOptions
 
@@ -70,6 +72,18 @@ class Job:
     def num_classes(self) -> int:
         """C."""
         return self.source.layer.out_features
+
+    def logits(self, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """What the class layer would give with another weight and bias."""
+        parameters = (
+            {'weight': weight} if bias is None else dict(weight=weight, bias=bias)
+        )
+        return functional_call(self.source.layer, parameters, (rows,))
+
+    @property
+    def is_cosine(self) -> bool:
+        """Whether the class layer gives cosines, so that lengths do not count."""
+        return isinstance(self.source.layer, CosineLinear)
 
     @property
     def weight(self) -> Tensor:

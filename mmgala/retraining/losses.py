@@ -29,17 +29,30 @@ def build_loss(
         The loss, and its config for a model's head.
 
     Raises:
-        KeyError: if no loss is registered by this name.
         TypeError: if it does not take an argument.
-        ValueError: if an argument is out of range.
+        ValueError: if no loss is registered by this name, or an argument is out of
+            range.
     """
     config = dict(DEFAULT if config is None else config)
     # A name without a scope is one of the config's default scope.
     with MODELS.switch_scope_and_registry(None) as registry:
         kind = config['type']
         kind = registry.get(kind) if isinstance(kind, str) else kind
-    if kind is not None and 'num_classes' in inspect.signature(kind).parameters:
-        config = {**config, 'num_classes': num_classes}
+    if kind is None:
+        ours = [
+            f'mmgala.{name}' for name in MODELS.module_dict if name.endswith('Loss')
+        ]
+        raise ValueError(
+            f'There is no loss {config["type"]!r} in MMPretrain or registered by '
+            f'custom_imports; those of this package are {", ".join(sorted(ours))}.'
+        )
+    if 'num_classes' in inspect.signature(kind).parameters:
+        given = config.setdefault('num_classes', num_classes)
+        if given != num_classes:
+            raise ValueError(
+                f'The classifier has {num_classes} classes, but the loss num_classes='
+                f'{given}: leave it out.'
+            )
     loss = MODELS.build(dict(config))
     if hasattr(loss, 'set_class_counts'):
         loss.set_class_counts(class_counts)

@@ -36,7 +36,8 @@ def retrain_classifier(
     once for all methods: without augmentation, unlike a second stage of training. The
     test set is never looked at.
 
-    * ``'crt'``: a new linear layer, see :func:`train_classifier`;
+    * ``'crt'``: a new layer, linear or cosine as the old one, see
+      :func:`train_classifier`;
     * ``'lws'``: a factor on each class's logits, see :func:`learn_weight_scale`;
     * ``'tau-norm'``: class vectors of like norms, see :func:`tau_normalize`;
     * ``'ncm'``: nearest class mean, see :func:`nearest_class_mean`.
@@ -61,7 +62,6 @@ def retrain_classifier(
 
     Raises:
         FileNotFoundError: if there is no such checkpoint.
-        KeyError: if there is no such loss.
         OSError: if there is no room.
         TypeError: if the training set does not tell its labels.
         ValueError: if method, options, config, checkpoint or data do not fit together.
@@ -82,6 +82,11 @@ def retrain_classifier(
     source = Source(cfg, model, name, linear, file_digest(checkpoint_path))
     folder = Path(features) if features is not None else out.parent / 'features'
     job = Job(source, options, folder, console)
+    if job.is_cosine and method != 'crt':
+        raise ValueError(
+            f'{method} changes lengths, factors or biases of class vectors, and {name} '
+            'gives cosines, for which these do not count: only crt re-trains it.'
+        )
     job.counts = _class_counts(job, stored_class_counts(checkpoint), method)
     new = FIT[method](job)
     record = dict(method=method, **new.chosen)
@@ -117,8 +122,10 @@ def _compare(job: Job, new: Classifier) -> dict[str, dict[str, float]] | None:
         job.console.print(SAME_SET)
     split = job.split('val')
     counts: Sequence[int] | None = job.counts
-    before = validation_figures(cfg, split, job.weight, job.bias, counts)
-    after = validation_figures(cfg, split, new.weight, new.bias, counts)
+    before, after = (
+        validation_figures(cfg, split, weight, bias, counts, job.logits)
+        for weight, bias in ((job.weight, job.bias), (new.weight, new.bias))
+    )
     job.console.print(figures_table(before, after))
     return dict(before=before, after=after)
 

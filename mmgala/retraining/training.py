@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
@@ -21,6 +22,8 @@ from mmgala.retraining.feature_file import Features
 SAMPLINGS = ('class', 'instance')
 MOMENTUM = 0.9
 INITIAL_STD = 0.01  # of MMPretrain's linear heads
+# Values, 64 MB: so many are read at once, which is faster than row by row.
+IN_MEMORY = 2**24
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,10 @@ class Schedule:
                     f'Expected `{name}` to be an integer of 1 or more, but got '
                     f'{value!r}.'
                 )
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise ValueError(
+                f'Expected `seed` to be an integer of 0 or more, but got {self.seed!r}.'
+            )
         if not 0 < self.lr < math.inf:
             raise ValueError(f'Expected `lr` to be above 0, but got {self.lr}.')
         if not 0 <= self.weight_decay < math.inf:
@@ -109,11 +116,15 @@ class _Labelled:
 
 
 def initial_classifier(
-    num_classes: int, num_features: int, seed: int, bias: bool = True
+    num_classes: int,
+    num_features: int,
+    seed: int,
+    bias: bool = True,
+    std: float = INITIAL_STD,
 ) -> tuple[Tensor, Tensor | None]:
     """A classifier as MMPretrain's linear heads begin: normal weight, bias 0."""
     rng = torch.Generator().manual_seed(seed)
-    weight = INITIAL_STD * torch.randn(num_classes, num_features, generator=rng)
+    weight = std * torch.randn(num_classes, num_features, generator=rng)
     return weight, torch.zeros(num_classes) if bias else None
 
 
@@ -126,6 +137,8 @@ def train_classifier(
     bias: bool = True,
     device: str = 'cpu',
     console: Console | None = None,
+    logits_of: Callable[[Tensor, Tensor, Tensor | None], Tensor] = F.linear,
+    initial_std: float = INITIAL_STD,
 ) -> tuple[Tensor, Tensor | None]:
     """Classifier re-training (cRT): a new linear layer on fixed features.
 
@@ -138,6 +151,9 @@ def train_classifier(
         bias: whether the layer has one.
         device: to train on.
         console: to show progress on. Defaults to none.
+        logits_of: logits ``(N, C)`` from features, weight and bias. Defaults to those
+            of a linear layer.
+        initial_std: standard deviation of the weight at the start.
 
     Returns:
         Weight ``(C, D)`` and bias ``(C,)`` or ``None``, on the CPU.
@@ -145,11 +161,13 @@ def train_classifier(
     Raises:
         ValueError: if the training diverges.
     """
-    start = initial_classifier(num_classes, features.shape[1], schedule.seed, bias)
+    start = initial_classifier(
+        num_classes, features.shape[1], schedule.seed, bias, initial_std
+    )
     trained = [nn.Parameter(t.to(device)) for t in start if t is not None]
 
     def logits(rows: Tensor) -> Tensor:
-        return nn.functional.linear(rows, *trained)
+        return logits_of(rows, trained[0], trained[1] if bias else None)
 
     order = SampleOrder(labels, num_classes, schedule.sampling, schedule.seed)
     _train(features, labels, logits, trained, loss, schedule, order, console)
@@ -194,7 +212,7 @@ def learn_weight_scale(
     scale = nn.Parameter(torch.ones(len(weight), device=device))
 
     def logits(rows: Tensor) -> Tensor:
-        return scale * nn.functional.linear(rows, weight, bias)
+        return scale * F.linear(rows, weight, bias)
 
     order = SampleOrder(labels, len(weight), schedule.sampling, schedule.seed)
     _train(features, labels, logits, [scale], loss, schedule, order, console)
@@ -213,6 +231,8 @@ def _train(
 ) -> None:
     """Minimise a loss of logits over batches of features."""
     device = trained[0].device
+    if features.shape[0] * features.shape[1] <= IN_MEMORY:
+        features = torch.as_tensor(features[slice(None)])
     loss.to(device).train()
     optimizer = torch.optim.SGD(
         [*trained, *loss.parameters()],

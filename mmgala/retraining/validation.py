@@ -1,8 +1,9 @@
-"""Accuracies of a linear classifier on cached validation features."""
+"""Accuracies of a classifier on cached validation features."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from rich.table import Table
 from torch import Tensor
@@ -28,6 +29,7 @@ def validation_figures(
     weight: Tensor,
     bias: Tensor | None,
     class_counts: Sequence[int] | None,
+    logits_of: Callable[[Tensor, Tensor, Tensor | None], Tensor] = F.linear,
 ) -> dict[str, float]:
     """What :class:`LongTailedAccuracy` says of a classifier, in percent.
 
@@ -39,6 +41,8 @@ def validation_figures(
         weight: ``(C, D)``.
         bias: ``(C,)``, or ``None``.
         class_counts: of the training set, where known.
+        logits_of: logits from features, weight and bias. Defaults to those of a linear
+            layer.
     """
     metric = _metric(cfg)
     metric.dataset_meta = (
@@ -46,7 +50,7 @@ def validation_figures(
     )
     labels = torch.from_numpy(split.labels)
     for part, rows in chunks(split.features, len(weight)):
-        scores = torch.nn.functional.linear(rows, weight, bias).softmax(dim=1)
+        scores = logits_of(rows, weight, bias).softmax(dim=1)
         metric.process(
             None,
             [

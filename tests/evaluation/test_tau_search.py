@@ -119,6 +119,7 @@ def test_printed_curve_of_a_single_accuracy():
         ([0, 1, 2], None, 'between 0 and 1'),
         ([0, 1, 1], [0.2, 0.3, 0.5], 'to hold 2 values'),
         ([0, 1, 1], [0.6, 0.6], 'to sum to 1'),
+        ([0, 0, 0], [0.0, 1.0], '`target_prior` is 0 for every class that the'),
     ],
 )
 def test_what_does_not_fit_is_refused(target, prior, message):

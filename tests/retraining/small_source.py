@@ -1,5 +1,6 @@
 """An untrained model of digits, whose features can be computed in a second."""
 
+from functools import lru_cache
 from types import SimpleNamespace
 
 import torch
@@ -27,7 +28,21 @@ def write_source(folder):
 
 
 def open_source(files, layer=None, **changes):
-    """The model of a config that ``changes`` are merged into; ``__`` are dots."""
+    """The model of a config that ``changes`` are merged into; ``__`` are dots.
+
+    Without changes it is the same every time: to be patched, but not to be changed.
+    """
+    if layer is None and not changes:
+        return _as_written(files.config, files.checkpoint)
+    return _open(files, layer, changes)
+
+
+@lru_cache
+def _as_written(config, checkpoint):
+    return _open(SimpleNamespace(config=config, checkpoint=checkpoint), None, {})
+
+
+def _open(files, layer, changes):
     cfg = Config.fromfile(files.config)
     cfg.merge_from_dict({k.replace('__', '.'): v for k, v in changes.items()})
     model = load_model(cfg, read_checkpoint(files.checkpoint), files.checkpoint)

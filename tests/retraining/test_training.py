@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 
 from mmgala.models import EqualizationLoss, GALALoss
 from mmgala.retraining import Schedule, learn_weight_scale, train_classifier
+from mmgala.retraining.feature_file import FeatureFile, write_rows
 from mmgala.retraining.losses import build_loss, corrects_for_counts
 from mmgala.retraining.training import SampleOrder, initial_classifier
 
@@ -62,6 +63,20 @@ def test_new_classifier_equals_a_plain_loop(sampling):
     assert_allclose(weight, expected[0].detach(), rtol=1e-4, atol=1e-6)
     assert_allclose(bias, expected[1].detach(), rtol=1e-4, atol=1e-6)
     assert abs(weight).max() > 0.1
+
+
+@pytest.mark.parametrize('in_memory', [0, 10**6])
+def test_features_in_a_file_give_the_same_classifier(tmp_path, monkeypatch, in_memory):
+    monkeypatch.setattr('mmgala.retraining.training.IN_MEMORY', in_memory)
+    write_rows(tmp_path / 'f.npy', tuple(FEATURES.shape), [FEATURES.numpy()])
+    stored = FeatureFile(tmp_path / 'f.npy')
+
+    trained = [
+        train_classifier(features, LABELS, 5, PlainLoss(), SCHEDULE)[0]
+        for features in (stored, FEATURES)
+    ]
+
+    assert_allclose(*trained, rtol=1e-5, atol=1e-7)
 
 
 def test_without_bias_there_is_none():
@@ -160,6 +175,7 @@ def test_a_training_that_diverges_is_told():
         (dict(lr=0.0), '`lr` to be above 0'),
         (dict(lr=math.nan), '`lr` to be above 0'),
         (dict(weight_decay=-1.0), '`weight_decay` to be 0 or more'),
+        (dict(seed=-1), '`seed` to be an integer of 0 or more, but got -1'),
         (dict(sampling='sqrt'), "`sampling` to be one of .* but got 'sqrt'"),
     ],
 )
@@ -198,3 +214,19 @@ def test_losses_that_make_up_for_the_counts(name, expected):
     if hasattr(loss, 'class_counts'):
         assert loss.class_counts.tolist() == COUNTS
     assert corrects_for_counts(loss) is expected
+
+
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (dict(type='GALALoss'), "no loss 'GALALoss' .* package are .*mmgala.GALALoss"),
+        (
+            dict(type='mmgala.GALALoss', num_classes=4),
+            '5 classes, but the loss num_classes=4: leave it out',
+        ),
+    ],
+)
+def test_losses_that_cannot_be(config, message):
+    init_default_scope('mmpretrain')
+    with pytest.raises(ValueError, match=message):
+        build_loss(config, 5, COUNTS)

@@ -163,7 +163,9 @@ def test_gala_head_with_its_default_loss_keeps_it(tmp_path, trained):
 def test_cosine_head_stays_one_and_predicts_as_the_test_does(tmp_path, trained):
     config = tmp_path / 'cosine.py'
     head = "dict(_delete_=True, type='mmgala.CosineClsHead', num_classes=10,"
-    head += " in_channels=32, scale=12.0, loss=dict(type='mmgala.LDAMLoss', scale=12.0))"
+    head += (
+        " in_channels=32, scale=12.0, loss=dict(type='mmgala.LDAMLoss', scale=12.0))"
+    )
     config.write_text(f"_base_ = '{trained.config}'\nmodel = dict(head={head})\n")
     flags = ['--logit-adjustment', '0.5', '--tau', '1', '--temperature', '1.5']
     out = tmp_path / 'out.pth'

@@ -69,8 +69,8 @@ class CosineClsHead(GALAHead):
             MMPretrain's ``LinearClsHead``.
 
     Raises:
-        ValueError: if ``scale`` is not positive, or head and loss disagree about the
-            number of classes.
+        ValueError: if ``scale`` is not positive, or head and loss disagree about it or
+            about the number of classes.
     """
 
     def __init__(
@@ -86,4 +86,10 @@ class CosineClsHead(GALAHead):
         # Class vectors have their own initialisation.
         kwargs.setdefault('init_cfg', None)
         super().__init__(num_classes, in_channels, loss=loss, **kwargs)
+        loss_scale = getattr(self.loss_module, 'scale', scale)
+        if loss_scale != scale:
+            raise ValueError(
+                f'The head has scale={scale}, but its loss scale={loss_scale}: margins '
+                'in units of the cosine need the same.'
+            )
         self.fc = CosineLinear(in_channels, num_classes, scale)

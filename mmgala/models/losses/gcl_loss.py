@@ -22,7 +22,9 @@ class GCLLoss(ClassCountsLoss):
     :math:`\delta_j` from 0 for the largest class to 1 for the smallest. Made for
     logits that are :math:`s` times a cosine, as those of
     :class:`mmgala.models.CosineClsHead` with the same ``scale``. This is the first of
-    the authors' two stages; for the second see ``tools/retrain_classifier.py``.
+    the authors' two stages. In the second they train the classifier anew with the
+    same loss; ``tools/retrain_classifier.py --method crt --loss mmgala.GCLLoss`` comes
+    near it, but samples classes evenly, not by their effective number.
 
     :math:`\varepsilon` is drawn anew in each forward from PyTorch's default generator,
     in training mode only: in eval mode the loss is cross-entropy with the margin. To

@@ -140,3 +140,11 @@ def test_a_scale_that_is_not_positive_is_refused(scale):
 def test_a_loss_for_other_classes_is_refused():
     with pytest.raises(ValueError, match='num_classes=4, but its loss num_classes=5'):
         CosineClsHead(4, 8, loss=dict(type='mmgala.LDAMLoss', num_classes=5))
+
+
+@pytest.mark.parametrize('kind', ['LDAMLoss', 'GCLLoss'])
+def test_head_and_loss_have_one_scale(kind):
+    loss = dict(type=f'mmgala.{kind}', scale=16.0)
+    assert CosineClsHead(4, 8, scale=16.0, loss=loss).loss_module.scale == 16
+    with pytest.raises(ValueError, match=r'scale=30\.0, but its loss scale=16\.0'):
+        CosineClsHead(4, 8, loss=loss)

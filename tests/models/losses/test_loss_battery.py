@@ -325,3 +325,18 @@ def test_it_is_built_by_its_registered_name(case):
     name = f'mmgala.{case.loss.__name__}'
     built = MODELS.build(dict(type=name, num_classes=NUM_CLASSES, **case.arguments))
     assert type(built) is case.loss
+
+
+STRENGTHS = [
+    (name, argument)
+    for name, case in CASES.items()
+    for argument in ('tau', 'gamma', 'p', 'q', 'noise_scale', 'margin', 'max_margin')
+    if argument in case.arguments
+]
+
+
+@pytest.mark.parametrize('value', [-1.0, float('nan'), float('inf')])
+@pytest.mark.parametrize(('name', 'argument'), STRENGTHS)
+def test_a_strength_that_is_none_is_refused(name, argument, value):
+    with pytest.raises(ValueError, match=f'`{argument}` to be 0 or more, but got'):
+        CASES[name].build(counts=None, **{argument: value})
