@@ -196,7 +196,7 @@ def test_pipeline_and_names_of_ones_own(root):
         'val',
         num_classes=12,
         classes=names,
-        pipeline=[dict(type='PackInputs')],
+        pipeline=[dict(type='mmpretrain.PackInputs')],
     )
 
     packed = dataset[30]
