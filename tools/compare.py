@@ -17,17 +17,18 @@ warnings.simplefilter('ignore')  # of libraries, while they are imported
 from filelock import FileLock, Timeout  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 
-from mmgala.comparison.configuring import (  # noqa: E402
+from mmgala.comparison.catalogue import CATALOGUE  # noqa: E402
+from mmgala.comparison.methods import find_methods, own_methods  # noqa: E402
+from mmgala.comparison.plan import check_runs, plan_runs  # noqa: E402
+from mmgala.comparison.processes import Task, default_workers, run_tasks  # noqa: E402
+from mmgala.comparison.progress import CONSOLE, RunProgress  # noqa: E402
+from mmgala.comparison.report import PICTURE, write_report  # noqa: E402
+from mmgala.comparison.results import COLUMNS, POST_HOC  # noqa: E402
+from mmgala.comparison.run_config import (  # noqa: E402
     SELECTIONS,
     shot_limits,
     validation_problem,
 )
-from mmgala.comparison.methods import CATALOGUE, find_methods, own_methods  # noqa: E402
-from mmgala.comparison.plan import check_runs, plan_runs  # noqa: E402
-from mmgala.comparison.processes import Task, default_workers, run_tasks  # noqa: E402
-from mmgala.comparison.progress import CONSOLE, RunProgress  # noqa: E402
-from mmgala.comparison.report import write_report  # noqa: E402
-from mmgala.comparison.results import COLUMNS, POST_HOC  # noqa: E402
 from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
 from mmgala.comparison.worker import execute, remove_features  # noqa: E402
 from mmgala.engine.arguments import add_config_arguments  # noqa: E402
@@ -177,7 +178,8 @@ def run(args: argparse.Namespace) -> dict[str, str]:
         shot_limits(cfg),
     )
     CONSOLE.print(f'\n{text}', soft_wrap=True, highlight=False, markup=False)
-    written = ', '.join(('results.json', 'results.md', 'head_vs_tail.png'))
+    files = ('results.json', 'results.md', PICTURE)
+    written = ', '.join(name for name in files if (work_dir / name).is_file())
     CONSOLE.print(f'Written to {work_dir}: {written}, and configs/', soft_wrap=True)
     return failed
 

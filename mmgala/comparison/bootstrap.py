@@ -17,11 +17,12 @@ def paired_difference(
 
     * the test samples *within each class*, since a test set has fixed class sizes;
       both methods and all seeds are counted on the same draw;
-    * the seeds; both methods are counted on the same ones, as equal seeds start and
-      shuffle alike.
+    * the seeds; both methods are counted on the same ones, as equal seeds shuffle
+      alike and, with heads of one shape, start alike.
 
     With one seed the interval says what the test sample leaves open, and nothing of
-    how trainings differ.
+    how trainings differ. With few, it is too short where seeds differ much: of three
+    seeds it is no wider than their three differences.
 
     Args:
         first: whether each test sample is predicted right, ``(seeds, N)``.

@@ -25,6 +25,7 @@ class RunProgress:
         self._total = total
         self._ended = self._before = finished
         self._shares: dict[str, float] = {}
+        self._starts: dict[str, float] = {}  # shares that were done before
         self._start = time.monotonic()
         self._progress = Progress(
             TextColumn('{task.description}'),
@@ -52,6 +53,7 @@ class RunProgress:
 
     def advanced(self, name: str, share: float) -> None:
         """A run has done this share of its work."""
+        self._starts.setdefault(name, share)
         self._shares[name] = share
         self._show(name)
 
@@ -71,8 +73,9 @@ class RunProgress:
 
     def time_left(self) -> str:
         """Like ``12 min``; empty where nothing is left, or nothing known yet."""
-        done = sum(self._shares.values())
-        missing = self._total - self._before - done
+        known = sum(self._shares.values())
+        missing = self._total - self._before - known
+        done = known - sum(self._starts.values())
         if done <= 0 or missing < 1e-6:
             return ''
         return duration((time.monotonic() - self._start) / done * missing)

@@ -21,6 +21,8 @@ COLUMNS = {
     'class_mean': 'per-class mean',
     'ece': 'ECE',
 }
+# Those of LongTailedAccuracy.
+DEFAULT_LIMITS = {'many': 100, 'few': 20}
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,15 @@ POST_HOC = tuple(
     for number in range(1, len(STEPS) + 1)
     for names in itertools.combinations(STEPS, number)
 )
+
+
+def diverged(runs: Sequence[Run]) -> dict[str, str]:
+    """One line for each finished run whose scores are no numbers, by its name."""
+    return {
+        run.name: 'the training diverged: its scores are not finite'
+        for run in runs
+        if run.finished and not np.isfinite(read_scores(run.folder).test).all()
+    }
 
 
 def post_hoc_name(steps: str) -> str:
@@ -132,8 +143,8 @@ def evaluate(
     scores: np.ndarray,
     targets: np.ndarray,
     class_counts: np.ndarray,
-    many: int = 100,
-    few: int = 20,
+    many: int = DEFAULT_LIMITS['many'],
+    few: int = DEFAULT_LIMITS['few'],
 ) -> dict[str, float]:
     """Metrics of :class:`mmgala.evaluation.LongTailedAccuracy`, in percent."""
     metric = LongTailedAccuracy(many=many, few=few)

@@ -13,15 +13,13 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
 from mmgala.visualization.axes import COLOURS, save_figure
+from mmgala.visualization.point_labels import Taken, line_boxes, place_label
 
-MARKERS = 'osD^vP'  # the next one when all colours are used up
-Taken = tuple[Bbox, float]  # a place in pixels, and how bad it is to cover it
+MARKERS = 'osD^vP'
 Fill = Literal['none', 'full', 'left', 'bottom', 'right', 'top']
 DONE: tuple[Fill, ...] = ('full', 'left', 'bottom', 'right', 'top')
-FRONT = 'no method is better in both'
-# Where a label may be, seen from its point: angles, at growing distances in points.
-ANGLES = np.deg2rad([0, 180, 90, 270, 45, 315, 135, 225])
-DISTANCES = (9, 16, 26, 38, 52)
+FRONT = 'nothing is better in both'
+FAR = 3  # interquartile ranges below the lower quartile
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,28 @@ def pareto_front(values: np.ndarray) -> np.ndarray:
     return np.logical_not((no_worse & better).any(axis=0))
 
 
+def far_below(values: np.ndarray) -> np.ndarray:
+    """Which points would squeeze the others into a corner, and can be told in words.
+
+    Those that are far below the rest in one of the two, and not on the front: what is
+    low in one for the sake of the other is to be seen.
+
+    Args:
+        values: ``(N, 2)``; more is better.
+
+    Returns:
+        ``(N,)`` boolean.
+
+    Examples:
+        >>> values = np.array([[80, 50], [81, 51], [82, 52], [83, 53], [40, 50]])
+        >>> far_below(values).tolist()
+        [False, False, False, False, True]
+    """
+    low, high = np.quantile(values, (0.25, 0.75), axis=0)
+    far = (values < low - FAR * (high - low)).any(axis=1)
+    return far & ~pareto_front(values)
+
+
 def plot_head_vs_tail(
     points: Sequence[MethodPoint],
     path: str | Path,
@@ -73,73 +93,85 @@ def plot_head_vs_tail(
     """Accuracy on the tail over that on the head, a point per method, and the front.
 
     Raw scores are hollow, and what was done to them is filled. Bars are the standard
-    deviation over seeds.
+    deviation over seeds. Points far below all others (:func:`far_below`) are told of
+    below the picture.
 
     Args:
-        points: rows of a comparison; a method's rows share colour and label.
+        points: rows of a comparison; a method's rows share colour, marker and label.
         path: picture to write; its ending tells the format.
         title: of the picture.
         names: of head and tail.
     """
-    figure = Figure(figsize=(9, 7), layout='constrained')
+    figure = Figure(figsize=(10, 7), layout='constrained')
     axes = figure.subplots()
-    methods = list(dict.fromkeys(point.method for point in points))
+    styles = _styles(points)
     steps = list(dict.fromkeys(point.step for point in points if point.step))
-    looks = [(colour, marker) for marker in MARKERS for colour in COLOURS]
-    styles = dict(zip(methods, itertools.cycle(looks), strict=False))
     fills: dict[str, Fill] = {'': 'none'}
     fills |= zip(steps, itertools.cycle(DONE), strict=False)
-    for method in methods:
-        own = [point for point in points if point.method == method]
-        _plot_method(axes, own, *styles[method], fills)
-    _plot_front(axes, points)
-    axes.set_xlabel(f'{names[0]} accuracy (%)')
+    far = far_below(np.array([point.mean for point in points]))
+    shown = [p for p, is_far in zip(points, far, strict=True) if not is_far]
+    for point in shown:
+        _plot_point(axes, point, *styles[point.method], fills[point.step])
+    _plot_front(axes, shown)
+    axes.set_xlabel(f'{names[0]} accuracy (%){_told(points, far)}')
     axes.set_ylabel(f'{names[1]} accuracy (%)')
     axes.margins(0.1)
     axes.grid(alpha=0.3)
-    figure.legend(
-        handles=_legend(fills),
-        loc='outside lower center',
-        ncols=3,
-        fontsize=8,
-    )
+    _add_legends(figure, axes, styles, fills)
     figure.suptitle(title)
     figure.draw_without_rendering()  # the layout decides where points are
     figure.set_layout_engine('none')
-    _label_methods(axes, points, {m: styles[m][0] for m in methods})
+    axes.autoscale(False)  # or lines would move the points
+    lines = _join_rows(axes, points, styles)
+    _label_methods(axes, shown, styles, lines)
     save_figure(figure, path, title)
 
 
-def _plot_method(
-    axes: Axes,
-    points: Sequence[MethodPoint],
-    colour: str,
-    marker: str,
-    fills: Mapping[str, Fill],
+def _styles(points: Sequence[MethodPoint]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each method: neighbours differ in both."""
+    methods = list(dict.fromkeys(point.method for point in points))
+    looks = [
+        (colour, MARKERS[(number + shift) % len(MARKERS)])
+        for shift in range(len(MARKERS))
+        for number, colour in enumerate(COLOURS)
+    ]
+    return dict(zip(methods, itertools.cycle(looks), strict=False))
+
+
+def _told(points: Sequence[MethodPoint], far: np.ndarray) -> str:
+    """A line for each point that is not shown."""
+    lines = [
+        f'not shown, far below: {_row_name(point)} at {x:.1f}, {y:.1f}'
+        for point, is_far in zip(points, far, strict=True)
+        if is_far
+        for x, y in [point.mean]
+    ]
+    return ''.join(f'\n{line}' for line in lines)
+
+
+def _row_name(point: MethodPoint) -> str:
+    return f'{point.method} + {point.step}' if point.step else f'{point.method}, raw'
+
+
+def _plot_point(
+    axes: Axes, point: MethodPoint, colour: str, marker: str, fill: Fill
 ) -> None:
-    """Points of one method, and lines from the raw one to the others."""
-    raw = next((point for point in points if not point.step), None)
-    for point in points:
-        x, y = point.mean
-        spread = [_spread(point.head), _spread(point.tail)]
-        if raw is not None and point is not raw:
-            start = raw.mean
-            axes.plot((start[0], x), (start[1], y), color=colour, lw=0.8, zorder=1)
-        axes.errorbar(
-            x,
-            y,
-            xerr=spread[0],
-            yerr=spread[1],
-            fmt=marker,
-            color=colour,
-            markersize=7,
-            fillstyle=fills[point.step],
-            markerfacecoloralt='white',
-            markeredgewidth=1.5,
-            elinewidth=0.7,
-            ecolor=(colour, 0.5),
-            zorder=2,
-        )
+    x, y = point.mean
+    axes.errorbar(
+        x,
+        y,
+        xerr=_spread(point.head),
+        yerr=_spread(point.tail),
+        fmt=marker,
+        color=colour,
+        markersize=7,
+        fillstyle=fill,
+        markerfacecoloralt='white',
+        markeredgewidth=1.5,
+        elinewidth=0.7,
+        ecolor=(colour, 0.4),
+        zorder=2,
+    )
 
 
 def _spread(values: Sequence[float]) -> float:
@@ -153,31 +185,68 @@ def _plot_front(axes: Axes, points: Sequence[MethodPoint]) -> None:
     axes.plot(*front.T, color='grey', linestyle='--', linewidth=1, zorder=0)
 
 
-def _legend(fills: Mapping[str, Fill]) -> list[Line2D]:
-    style: dict[str, Any] = dict(color='grey', linestyle='none', markersize=7)
-    style |= dict(marker='o', markeredgewidth=1.5, markerfacecoloralt='white')
-    done = [
-        Line2D([], [], fillstyle=fill, label=f'+ {step}' if step else 'raw', **style)
-        for step, fill in fills.items()
+def _join_rows(
+    axes: Axes,
+    points: Sequence[MethodPoint],
+    styles: Mapping[str, tuple[str, str]],
+) -> list[Taken]:
+    """Lines from raw scores to what was made of them, and what they take in pixels."""
+    raw = {point.method: point.mean for point in points if not point.step}
+    taken: list[Taken] = []
+    for point in points:
+        if not point.step or point.method not in raw:
+            continue
+        ends = np.array([raw[point.method], point.mean])
+        axes.plot(*ends.T, color=styles[point.method][0], lw=0.8, zorder=1)
+        boxes = line_boxes(*axes.transData.transform(ends))
+        taken += [(box, 1) for box in boxes]
+    return taken
+
+
+def _add_legends(
+    figure: Figure,
+    axes: Axes,
+    styles: Mapping[str, tuple[str, str]],
+    fills: Mapping[str, Fill],
+) -> None:
+    """Methods beside the axes; what is done to scores, and the front, below."""
+    look: dict[str, Any] = dict(
+        linestyle='none', markersize=7, markeredgewidth=1.5, markerfacecoloralt='white'
+    )
+    methods = [
+        Line2D([], [], color=colour, marker=marker, label=method, **look)
+        for method, (colour, marker) in styles.items()
     ]
+    done = [
+        Line2D(
+            [], [], color='grey', marker='o', fillstyle=fill,
+            label=f'+ {step}' if step else 'raw', **look,
+        )
+        for step, fill in fills.items()
+    ]  # fmt: skip
     front = Line2D([], [], color='grey', linestyle='--', linewidth=1, label=FRONT)
-    return [*done, front]
+    figure.legend(handles=methods, loc='outside right upper', fontsize=8)
+    figure.legend(
+        handles=[*done, front], loc='outside lower center', ncols=3, fontsize=8
+    )
 
 
 def _label_methods(
-    axes: Axes, points: Sequence[MethodPoint], colours: Mapping[str, str]
+    axes: Axes,
+    points: Sequence[MethodPoint],
+    styles: Mapping[str, tuple[str, str]],
+    lines: Sequence[Taken],
 ) -> None:
     """Name each method at its best point on the tail, where there is most room."""
     pixels = axes.transData.transform([point.mean for point in points])
-    scale = axes.figure.dpi / 72
-    axes.autoscale(False)  # or lines to labels would move the points
-    half = 6 * scale  # of a marker
-    taken: list[Taken] = [(Bbox([p - half, p + half]), 1) for p in pixels]
+    half = 6 * axes.figure.dpi / 72  # of a marker
+    taken = [*lines, *((Bbox([p - half, p + half]), 3) for p in pixels)]
     taken += [(bar, 1) for point in points for bar in _bars(axes, point)]
-    for method in colours:
+    for method, (colour, _) in styles.items():
         own = [i for i, point in enumerate(points) if point.method == method]
-        anchor = max(own, key=lambda i: points[i].mean[1])
-        _place_label(axes, method, colours[method], pixels[anchor], taken)
+        if own:
+            anchor = max(own, key=lambda i: points[i].mean[1])
+            place_label(axes, method, colour, pixels[anchor], taken)
 
 
 def _bars(axes: Axes, point: MethodPoint) -> list[Bbox]:
@@ -189,55 +258,3 @@ def _bars(axes: Axes, point: MethodPoint) -> list[Bbox]:
         Bbox.from_extents(low[0], middle[1] - 2, high[0], middle[1] + 2),
         Bbox.from_extents(middle[0] - 2, low[1], middle[0] + 2, high[1]),
     ]
-
-
-def _place_label(
-    axes: Axes, name: str, colour: str, point: np.ndarray, taken: list[Taken]
-) -> None:
-    """Write a name near a point where it covers least; note what it takes."""
-    scale = axes.figure.dpi / 72
-    text = axes.annotate(
-        name,
-        tuple(axes.transData.inverted().transform(point)),
-        xytext=(0, 0),
-        textcoords='offset points',
-        ha='center',
-        va='center',
-        fontsize=8,
-        color=colour,
-        zorder=3,
-    )
-    size = np.array(text.get_window_extent().size)
-    best = min(
-        (
-            (_covered(box, taken, axes.bbox), distance, box, angle)
-            for distance in DISTANCES
-            for angle in ANGLES
-            for box in [_box_at(point, size, angle, distance * scale)]
-        ),
-        key=lambda option: option[:2],
-    )
-    _, distance, box, angle = best
-    centre = (np.array([box.x0, box.y0]) + size / 2 - point) / scale
-    text.set_position(tuple(centre))
-    taken.append((box, 10))  # a name on another is worse than one on a bar
-    if distance > DISTANCES[1]:
-        end = point + (distance - 4) * scale * np.array([np.cos(angle), np.sin(angle)])
-        ends = axes.transData.inverted().transform([point, end])
-        axes.plot(*ends.T, color=colour, linewidth=0.4, zorder=1)
-
-
-def _box_at(point: np.ndarray, size: np.ndarray, angle: float, distance: float) -> Bbox:
-    """A box of ``size`` that touches a circle about ``point``, in pixels."""
-    direction = np.array([np.cos(angle), np.sin(angle)])
-    centre = point + direction * distance + np.sign(direction.round(6)) * size / 2
-    return Bbox.from_bounds(*(centre - size / 2), *size)
-
-
-def _covered(box: Bbox, taken: Sequence[Taken], inside: Bbox) -> float:
-    """Weighted area that a box shares with others, or has outside of the axes."""
-    shared = [(Bbox.intersection(box, other), weight) for other, weight in taken]
-    area = sum(b.width * b.height * weight for b, weight in shared if b is not None)
-    within = Bbox.intersection(box, inside)
-    inner = 0.0 if within is None else within.width * within.height
-    return area + 10 * (box.width * box.height - inner)

@@ -7,8 +7,8 @@ import torch
 from mmengine.registry import HOOKS, MODELS, init_default_scope
 
 from mmgala.comparison import CATALOGUE, find_methods, plan_runs
-from mmgala.comparison.configuring import run_config, training_length
 from mmgala.comparison.methods import own_methods, parse_settings
+from mmgala.comparison.run_config import run_config, training_length
 from mmgala.comparison.runs import flatten
 from tests.comparison.small import small_config
 
@@ -170,6 +170,8 @@ def test_own_methods(tmp_path):
     loss = config_of('mine:label_smooth_val=0.3', tmp_path, own=own).model.head.loss
     assert loss == dict(type='LabelSmoothLoss', label_smooth_val=0.3, num_classes=10)
     for bad, message in (
+        ({}, r'f.py has no methods = dict'),
+        ([1], r'f.py has no methods = dict'),
         (dict(mine=dict(source='x')), 'must be a dict with loss, head or custom_hooks'),
         (dict(mine=dict(loss={}, optim_wrapper={})), "'optim_wrapper': only"),
         ({'../mine': dict(loss={})}, 'named by letters'),

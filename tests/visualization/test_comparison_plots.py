@@ -7,6 +7,7 @@ import pytest
 
 from mmgala.visualization.comparison_plots import (
     MethodPoint,
+    far_below,
     pareto_front,
     plot_head_vs_tail,
 )
@@ -54,9 +55,27 @@ def test_points_front_and_labels(tmp_path, figures):
     names = [text for text in axes.texts if text.get_text()]
     assert sorted(t.get_text() for t in names) == sorted({p.method for p in drawn})
     boxes = [text.get_window_extent() for text in names]
+    looks = [(mark.get_color(), mark.get_marker()) for mark in marks]
+    assert len(set(looks)) == 14  # a method is known by its look
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
 
 
 def test_one_seed_and_one_method_are_drawn_too(tmp_path, figures):
     plot_head_vs_tail([MethodPoint('ce', '', [80.0], [50.0])], tmp_path / 'a.svg')
     assert [t.get_text() for t in figures[0].axes[0].texts] == ['ce']
+
+
+def test_what_is_far_below_is_told_in_words(tmp_path, figures):
+    drawn = list(points(6))
+    outlier = MethodPoint('lost', '', [20.0, 22.0], [50.0, 50.0])
+    for_the_tail = MethodPoint('tail', '', [20.0], [99.0])
+    drawn += [outlier, for_the_tail]
+    values = np.array([point.mean for point in drawn])
+    assert np.flatnonzero(far_below(values)).tolist() == [len(drawn) - 2]
+    assert not far_below(values[:1]).any()
+    plot_head_vs_tail(drawn, tmp_path / 'a.png')
+    (axes,) = figures[0].axes
+    assert 'far below: lost, raw at 21.0, 50.0' in axes.get_xlabel()
+    names = [text.get_text() for text in axes.texts]
+    assert 'lost' not in names
+    assert 'tail' in names

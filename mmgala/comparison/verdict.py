@@ -1,0 +1,156 @@
+"""What the figures of a comparison say, in plain sentences."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmgala.comparison.bootstrap import paired_difference
+from mmgala.comparison.results import Row
+from mmgala.comparison.tables import cell
+from mmgala.visualization.comparison_plots import pareto_front
+
+# How often the interval of so many seeds holds the true difference, in percent, where
+# it is the seeds that differ and not the test images: measured on normal values.
+COVERAGE = {2: 50, 3: 75, 4: 80, 5: 83}
+GROUPS = ('many', 'medium', 'few')
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Difference of two rows' top-1, in points.
+
+    Attributes:
+        mean: over their common seeds.
+        low: end of the interval.
+        high: other end.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f'{self.mean:+.1f} ({self.low:+.1f} to {self.high:+.1f})'
+
+
+def difference(first: Row, row: Row, targets: np.ndarray) -> Interval | None:
+    """A row's top-1 over the first's, on common seeds; None where there are none."""
+    common = [seed for seed in first.seeds if seed in row.seeds]
+    if not common:
+        return None
+    a, b = (r.correct[[list(r.seeds).index(s) for s in common]] for r in (first, row))
+    mean = 100 * float(b.mean() - a.mean())
+    return Interval(mean, *paired_difference(a, b, targets))
+
+
+def differences(
+    first: Row | None, rows: Sequence[Row], targets: np.ndarray
+) -> dict[str, Interval | None]:
+    """Differences of all other rows, by their names; nothing without a first."""
+    if first is None:
+        return {}
+    others = [row for row in rows if row.name != first.name]
+    return {row.name: difference(first, row, targets) for row in others}
+
+
+def verdict(
+    rows: Sequence[Row], over_first: Mapping[str, Interval | None], targets: np.ndarray
+) -> list[str]:
+    """Sentences: who is highest, who is ahead of the first, who is on the front.
+
+    They describe the test set. The highest of many rows is partly the luckiest: to
+    choose by the table, look at what is far ahead.
+
+    Args:
+        rows: of the table.
+        over_first: of :func:`differences`, with the first method's raw row.
+        targets: labels of the test set, ``(N,)``.
+
+    Returns:
+        A sentence each; none where there are fewer than two rows.
+    """
+    if len(rows) < 2:
+        return []
+    sentences = [_highest(rows, targets), *_against_first(rows, over_first)]
+    return [*sentences, *_front(rows)]
+
+
+def top1(row: Row) -> float:
+    """Mean over the seeds."""
+    return float(np.mean([run['top1'] for run in row.runs]))
+
+
+def _highest(rows: Sequence[Row], targets: np.ndarray) -> str:
+    best = max(rows, key=top1)
+    behind = differences(best, rows, targets)
+    equal = [name for name, gap in behind.items() if gap is None or gap.high >= 0]
+    figure = cell([run['top1'] for run in best.runs])
+    others = [name for name in behind if name not in equal]
+    return (
+        f'Highest top-1: {best.name}, {figure}. Not told apart from it, as the '
+        f'interval of the difference holds 0: {_names(equal, others)}.'
+    )
+
+
+def _against_first(
+    rows: Sequence[Row], over_first: Mapping[str, Interval | None]
+) -> list[str]:
+    found = {name: gap for name, gap in over_first.items() if gap is not None}
+    if not found:
+        return []
+    first = next(row.name for row in rows if row.name not in over_first)
+
+    def those(fits: Callable[[Interval], bool]) -> str:
+        names = [name for name, gap in found.items() if fits(gap)]
+        return _names(names, [name for name in found if name not in names])
+
+    return [
+        f'Ahead of {first} in top-1, with an interval above 0: '
+        f'{those(lambda gap: gap.low > 0)}. Behind it, with one below 0: '
+        f'{those(lambda gap: gap.high < 0)}.'
+    ]
+
+
+def _names(names: Sequence[str], others: Sequence[str]) -> str:
+    """Names, or those that are missing, where these are far fewer."""
+    if not names:
+        return 'none'
+    if len(names) > 3 and 3 * len(others) <= len(names):
+        return f'all but {", ".join(others)}' if others else 'all the others'
+    return ', '.join(names)
+
+
+def groups_of(rows: Sequence[Row]) -> list[str]:
+    """Shot groups that have classes, head first."""
+    return [group for group in GROUPS if rows and group in rows[0].runs[0]]
+
+
+def _front(rows: Sequence[Row]) -> list[str]:
+    groups = groups_of(rows)
+    if len(groups) < 2:
+        return []
+    ends = (groups[0], groups[-1])
+    means = [[np.mean([run[end] for run in row.runs]) for end in ends] for row in rows]
+    front = pareto_front(np.array(means))
+    names = [row.name for row, on_front in zip(rows, front, strict=True) if on_front]
+    return [
+        f'Nothing is better in both {ends[0]}- and {ends[1]}-shot accuracy than '
+        f'{", ".join(names)}.'
+    ]
+
+
+def caution(num_seeds: int) -> str | None:
+    """What intervals of so few seeds leave out; None from six on."""
+    if num_seeds == 1:
+        return (
+            'With one seed they say nothing of how trainings differ: take three or '
+            'more before you choose.'
+        )
+    if num_seeds not in COVERAGE:
+        return None
+    return (
+        f'{num_seeds} seeds are few: where methods differ by the seed more than by the '
+        'test images, such intervals are too short, and hold the true difference in '
+        f'about {COVERAGE[num_seeds]} % of cases instead of 95 %.'
+    )

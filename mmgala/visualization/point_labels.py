@@ -1,0 +1,82 @@
+"""Names beside points, where there is room for them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
+
+Taken = tuple[Bbox, float]  # a place in pixels, and how bad it is to cover it
+# Where a label may be, seen from its point: angles, at growing distances in points.
+ANGLES = np.deg2rad([0, 180, 90, 270, 45, 315, 135, 225])
+DISTANCES = (9, 16, 26, 38, 52)
+NAME = 10  # a name on another is worse than one on a bar
+
+
+def place_label(
+    axes: Axes, name: str, colour: str, point: np.ndarray, taken: list[Taken]
+) -> None:
+    """Write a name near a point where it covers least, with a line from the point.
+
+    Args:
+        axes: finished but for labels, with limits that are set.
+        name: to write.
+        colour: of name and line.
+        point: in pixels, ``(2,)``.
+        taken: places that have something; that of the name is added.
+    """
+    scale = axes.figure.dpi / 72
+    text = axes.annotate(
+        name,
+        tuple(axes.transData.inverted().transform(point)),
+        xytext=(0, 0),
+        textcoords='offset points',
+        ha='center',
+        va='center',
+        fontsize=8,
+        color=colour,
+        zorder=3,
+    )
+    size = np.array(text.get_window_extent().size)
+    options = [(angle, distance) for distance in DISTANCES for angle in ANGLES]
+    boxes = [_box_at(point, size, a, d * scale) for a, d in options]
+    best = int(np.argmin(_covered(boxes, taken, axes.bbox)))  # the nearest of equals
+    angle, distance = options[best]
+    centre = (np.array([boxes[best].x0, boxes[best].y0]) + size / 2 - point) / scale
+    text.set_position(tuple(centre))
+    taken.append((boxes[best], NAME))
+    if distance > DISTANCES[0]:
+        end = point + (distance - 2) * scale * np.array([np.cos(angle), np.sin(angle)])
+        ends = axes.transData.inverted().transform([point, end])
+        axes.plot(*ends.T, color=colour, linewidth=0.7, linestyle=':', zorder=1)
+
+
+def _box_at(point: np.ndarray, size: np.ndarray, angle: float, distance: float) -> Bbox:
+    """A box of ``size`` that touches a circle about ``point``, in pixels."""
+    direction = np.array([np.cos(angle), np.sin(angle)])
+    centre = point + direction * distance + np.sign(direction.round(6)) * size / 2
+    return Bbox.from_bounds(*(centre - size / 2), *size)
+
+
+def _covered(boxes: Sequence[Bbox], taken: Sequence[Taken], inside: Bbox) -> np.ndarray:
+    """Weighted area that each box shares with others, or has outside of the axes."""
+    areas = np.array([box.width * box.height for box in boxes])
+    outside = areas - _shared(boxes, [inside])[:, 0]
+    weights = np.array([weight for _, weight in taken])
+    covered = _shared(boxes, [box for box, _ in taken]) @ weights
+    return (covered + NAME * outside).round(6)
+
+
+def _shared(boxes: Sequence[Bbox], others: Sequence[Bbox]) -> np.ndarray:
+    """Area that each of A boxes shares with each of B, ``(A, B)``."""
+    a, b = (np.array([box.extents for box in side]) for side in (boxes, others))
+    low = np.maximum(a[:, None, :2], b[:, :2])
+    high = np.minimum(a[:, None, 2:], b[:, 2:])
+    return (high - low).clip(0).prod(axis=2)
+
+
+def line_boxes(start: np.ndarray, end: np.ndarray, size: float = 4) -> list[Bbox]:
+    """Small boxes along a line in pixels, for ``taken``."""
+    number = max(2, int(np.hypot(*(end - start)) / size))
+    middles = np.linspace(start, end, number)
+    return [Bbox([m - size / 2, m + size / 2]) for m in middles]

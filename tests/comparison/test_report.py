@@ -1,0 +1,125 @@
+"""What a report says of runs whose predictions are made up."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mmgala.comparison import find_methods, plan_runs, write_report
+from mmgala.comparison.runs import CONFIG, LOG, write_record
+from mmgala.comparison.verdict import COVERAGE, caution
+from tests.comparison.small import small_config
+
+CLASSES, PER_CLASS = 10, 40
+COUNTS = np.array([103, 67, 43, 28, 18, 11, 7, 5, 3, 2])
+TARGETS = np.repeat(np.arange(CLASSES), PER_CLASS)
+# Right test images of each class, of 40: many is better of one, few of the other.
+HITS = {'ce': [36] * 5 + [4] * 5, 'gala': [30] * 10, 'ldam': [20] * 10}
+
+
+def scores_with(hits, seed):
+    """Softmax scores that are right for so many images of each class."""
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permuted(np.tile(np.arange(PER_CLASS), (CLASSES, 1)), axis=1)
+    right = (shuffled < np.array(hits)[:, None]).ravel()
+    predicted = np.where(right, TARGETS, (TARGETS + 1) % CLASSES)
+    scores = np.full((len(TARGETS), CLASSES), 0.05, dtype=np.float32)
+    scores[np.arange(len(TARGETS)), predicted] = 0.55
+    return scores
+
+
+def finish(run, scores):
+    run.folder.mkdir(parents=True)
+    np.savez(
+        run.folder / 'test.npz',
+        pred_score=scores, gt_label=TARGETS, class_counts=COUNTS,
+    )  # fmt: skip
+    for name in (CONFIG, LOG):
+        (run.folder / name).write_text('')
+    files = ['test.npz', CONFIG, LOG]
+    write_record(run.folder, dict(status='finished', hash=run.hash, files=files))
+
+
+@pytest.fixture
+def reported(tmp_path):
+    """A report of three methods and seeds, of which one run diverged, one failed."""
+    runs = plan_runs(small_config(), find_methods(HITS), range(3), tmp_path)
+    for run in runs:
+        if (run.method, run.seed) == ('ldam', 2):
+            run.folder.mkdir(parents=True)
+            write_record(run.folder, dict(status='failed', error='no reason'))
+            continue
+        scores = scores_with(HITS[run.method], run.seed)
+        if (run.method, run.seed) == ('gala', 1):
+            scores[:] = np.nan
+        finish(run, scores)
+    limits = dict(many=40, few=10)
+    text = write_report(runs, tmp_path, 'last', limits=limits)
+    results = json.loads((tmp_path / 'results.json').read_text())
+    return text, results, tmp_path
+
+
+def test_it_begins_with_what_the_figures_say(reported):
+    text, results, _ = reported
+    data, found = text.split('\n\n')[:2]
+    assert data == (
+        'DigitsDataset, config resnet14_digits-lt: 10 classes of 103 to 2 training '
+        'images, 400 test images.'
+    )
+    assert found.splitlines() == [
+        '- Highest top-1: gala, 75.0 ± 0.0. Not told apart from it, as the interval '
+        'of the difference holds 0: none.',
+        '- Ahead of ce in top-1, with an interval above 0: gala. Behind it, with one '
+        'below 0: none.',
+        '- Nothing is better in both many- and few-shot accuracy than ce, gala.',
+    ]
+    assert [f'- {line}' for line in results['verdict']] == found.splitlines()
+    assert (
+        'many: classes of more than 40 training images; few: of fewer than 10' in text
+    )
+    assert '3 seeds are few' in text
+
+
+def test_rows_tell_of_seeds_that_are_missing(reported):
+    text, results, folder = reported
+    names = [line.split('|')[1].strip() for line in text.splitlines() if '|' in line]
+    assert names[2:] == ['ce', 'gala (2 of 3 seeds)', 'ldam (2 of 3 seeds)']
+    assert (
+        '- gala, seed 1: the training diverged: its scores are not finite '
+        '(gala/seed1/train.log)\n- ldam, seed 2: no reason (ldam/seed2/train.log)'
+    ) in text
+    assert str(folder) not in text
+    assert [run['status'] for run in results['runs']].count('failed') == 2
+    gain = next(row for row in results['rows'] if row['name'] == 'gala')
+    assert gain['top1_over_first']['mean'] == pytest.approx(25)
+    assert [run['seed'] for run in gain['runs']] == [0, 2]
+    assert gain['runs'][0]['few'] == pytest.approx(75)
+
+
+def test_methods_that_are_alike_are_not_told_apart(tmp_path):
+    runs = plan_runs(small_config(), find_methods(['ce', 'gala']), [0], tmp_path)
+    for run in runs:
+        finish(run, scores_with([30] * 10, run.method == 'gala'))
+    text = write_report(runs, tmp_path, 'last')
+    assert 'Highest top-1: ce, 75.0. Not told apart from it, as the interval of the ' \
+        'difference holds 0: gala.' in text  # fmt: skip
+    assert 'above 0: none. Behind it, with one below 0: none.' in text
+    assert 'With one seed they say nothing of how trainings differ' in text
+
+
+def test_nothing_finished_says_so(tmp_path):
+    runs = plan_runs(small_config(), find_methods(['ce']), [0], tmp_path)
+    text = write_report(runs, tmp_path, 'last')
+    assert text == 'DigitsDataset, config resnet14_digits-lt.\n\nNo run has finished.\n'
+
+
+@pytest.mark.parametrize('num_seeds', COVERAGE)
+def test_intervals_of_few_seeds_are_as_short_as_it_says(num_seeds):
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((2000, num_seeds))  # whose true mean is 0
+    shares = rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), 4000)
+    low, high = np.quantile(values @ shares.T / num_seeds, (0.025, 0.975), axis=1)
+    measured = 100 * ((low < 0) & (high > 0)).mean()
+    assert measured == pytest.approx(COVERAGE[num_seeds], abs=3)
+    assert f'about {COVERAGE[num_seeds]} %' in caution(num_seeds)
+    assert caution(6) is None
