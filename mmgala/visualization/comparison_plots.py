@@ -66,7 +66,8 @@ def far_below(values: np.ndarray) -> np.ndarray:
     """Which points would squeeze the others into a corner, and can be told in words.
 
     Those that are far below the rest in one of the two, and not on the front: what is
-    low in one for the sake of the other is to be seen.
+    low in one for the sake of the other is to be seen. Where that widens the picture
+    anyway, what then lies in it is shown.
 
     Args:
         values: ``(N, 2)``; more is better.
@@ -81,7 +82,8 @@ def far_below(values: np.ndarray) -> np.ndarray:
     """
     low, high = np.quantile(values, (0.25, 0.75), axis=0)
     far = (values < low - FAR * (high - low)).any(axis=1)
-    return far & ~pareto_front(values)
+    far &= ~pareto_front(values)
+    return far & (values < values[~far].min(axis=0)).any(axis=1)
 
 
 def plot_head_vs_tail(

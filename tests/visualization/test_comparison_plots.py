@@ -67,7 +67,7 @@ def test_one_seed_and_one_method_are_drawn_too(tmp_path, figures):
 
 def test_what_is_far_below_is_told_in_words(tmp_path, figures):
     drawn = list(points(6))
-    outlier = MethodPoint('lost', '', [20.0, 22.0], [50.0, 50.0])
+    outlier = MethodPoint('lost', '', [10.0, 12.0], [50.0, 50.0])
     for_the_tail = MethodPoint('tail', '', [20.0], [99.0])
     drawn += [outlier, for_the_tail]
     values = np.array([point.mean for point in drawn])
@@ -75,7 +75,13 @@ def test_what_is_far_below_is_told_in_words(tmp_path, figures):
     assert not far_below(values[:1]).any()
     plot_head_vs_tail(drawn, tmp_path / 'a.png')
     (axes,) = figures[0].axes
-    assert 'far below: lost, raw at 21.0, 50.0' in axes.get_xlabel()
+    assert 'far below: lost, raw at 11.0, 50.0' in axes.get_xlabel()
     names = [text.get_text() for text in axes.texts]
     assert 'lost' not in names
     assert 'tail' in names
+
+
+def test_what_lies_in_the_picture_anyway_is_shown():
+    values = np.array([[80, 50], [81, 51], [82, 52], [83, 53], [40, 50], [20, 99]])
+    assert not far_below(values).any()
+    assert np.flatnonzero(far_below(values[:-1])).tolist() == [4]
