@@ -124,7 +124,8 @@ def plot_head_vs_tail(
     figure.draw_without_rendering()  # the layout decides where points are
     figure.set_layout_engine('none')
     axes.autoscale(False)  # or lines would move the points
-    lines = _join_rows(axes, points, styles)
+    methods = {point.method for point in shown}  # a line to nowhere says nothing
+    lines = _join_rows(axes, [p for p in points if p.method in methods], styles)
     _label_methods(axes, shown, styles, lines)
     save_figure(figure, path, title)
 

@@ -63,10 +63,11 @@ class ClassCountsLoss(ClassificationLoss):
                 'Expected `class_counts` to be 0 or more, and not all 0, but got '
                 f'values from {float(counts.min()):g} to {float(counts.max()):g}.'
             )
-        if bool((counts != counts.long()).any()):
+        broken = counts[counts != counts.long()]
+        if len(broken):
             raise ValueError(
                 'Expected `class_counts` to be whole numbers of samples, but got '
-                f'{counts.tolist()}: shares of classes are no counts.'
+                f'{float(broken[0]):g}: shares of classes are no counts.'
             )
         self.class_counts.copy_(counts)
         self._derive()
