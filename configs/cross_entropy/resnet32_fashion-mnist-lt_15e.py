@@ -1,5 +1,6 @@
-# The CIFAR recipe on Fashion-MNIST-LT, images padded to 32 x 32, in 15 epochs: what
-# two processor cores train in half an hour.
+# A recipe like that of CIFAR on Fashion-MNIST-LT, images padded to 32 x 32, in 15 epochs:
+# 2 CPU cores train it in half an hour. Its results were made with torchvision's
+# AutoAugment, MMCV's Cutout and a Kaiming start of the classifier, so it keeps them.
 _base_ = [
     '../_base_/models/resnet32_cifar.py',
     '../_base_/datasets/fashion_mnist_lt.py',
@@ -7,7 +8,11 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-model = dict(head=dict(num_classes=10))
+model = dict(
+    head=dict(
+        num_classes=10, init_cfg=dict(type='Kaiming', layer='Linear', mode='fan_in')
+    )
+)
 
 data_preprocessor = dict(mean=[55.7] * 3, std=[84.5] * 3)  # of the padded images
 

@@ -1,5 +1,6 @@
 """Long-tailed data sets and what is counted on them."""
 
+from mmgala.datasets.array_dataset import ArrayDataset
 from mmgala.datasets.benchmark_sets import ImageNetLT, INaturalist2018, PlacesLT
 from mmgala.datasets.class_counts import official_class_counts
 from mmgala.datasets.csv_dataset import CSVDataset
@@ -8,12 +9,19 @@ from mmgala.datasets.fashion_pairs import FashionPairs
 from mmgala.datasets.labels import count_classes, dataset_labels
 from mmgala.datasets.long_tailed import LongTailedDataset
 from mmgala.datasets.samplers import ClassAwareSampler, ClassBalancedSampler
-from mmgala.datasets.transforms import TorchvisionAutoAugment
+from mmgala.datasets.transforms import (
+    CIFARAutoAugment,
+    Cutout,
+    TorchvisionAutoAugment,
+)
 
 __all__ = [
+    'ArrayDataset',
+    'CIFARAutoAugment',
     'CSVDataset',
     'ClassAwareSampler',
     'ClassBalancedSampler',
+    'Cutout',
     'DigitsDataset',
     'FashionPairs',
     'INaturalist2018',

@@ -4,6 +4,6 @@ _base_ = './cifar100_lt.py'
 data_root = 'data/cifar10'
 data_preprocessor = dict(num_classes=10)
 
-train_dataloader = dict(dataset=dict(dataset=dict(type='CIFAR10', data_root=data_root)))
-val_dataloader = dict(dataset=dict(type='CIFAR10', data_root=data_root))
+train_dataloader = dict(dataset=dict(dataset=dict(data_root=data_root)))
+val_dataloader = dict(dataset=dict(data_root=data_root))
 test_dataloader = val_dataloader
