@@ -1,0 +1,250 @@
+"""Train the CIFAR100-LT table: ResNet-32, 200 epochs, last epoch, all seeds shown.
+
+    python tools/prepare_data.py cifar100
+    python benchmarks/cifar100_lt.py --list                 # the queue, and what is done
+    python benchmarks/cifar100_lt.py --workers 2            # about 2 hours a run and core
+
+Kill it at any time: the same command goes on from the last epoch of what was running and
+never repeats a run whose results are in benchmarks/results/cifar100_lt.json. Results,
+config, log and weights are written there after every run. Run it from a clone of its own
+if you want to edit the code meanwhile.
+"""
+
+import argparse
+import os
+import subprocess
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+warnings.simplefilter('ignore')  # of libraries, while they are imported
+
+import torch  # noqa: E402
+from cifar100_results import (  # noqa: E402
+    RESULTS,
+    is_done,
+    markdown,
+    read_results,
+    record_run,
+)
+from mmengine.config import Config  # noqa: E402
+
+from mmgala.comparison.processes import Task, run_tasks  # noqa: E402
+from mmgala.comparison.progress import CONSOLE, RunProgress  # noqa: E402
+from mmgala.comparison.runs import Run, check_folder  # noqa: E402
+from mmgala.comparison.worker import execute  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+EPOCHS = 200
+SHORT_EPOCHS = 40  # of the runs that choose tau
+HELD_OUT = 25  # training images of each class that those runs validate on
+VAL_INTERVAL = 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One training of the queue.
+
+    Attributes:
+        method: its name in the table.
+        imbalance_factor: of the training set.
+        seed: of initialisation, sampling and augmentation.
+        epochs: of the training.
+        chooses_tau: whether it is a short run on fewer images which chooses tau on
+            those held out, instead of a row of the table.
+    """
+
+    method: str
+    imbalance_factor: int
+    seed: int = 0
+    epochs: int = EPOCHS
+    chooses_tau: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of its folder and files."""
+        kind = 'tau' if self.chooses_tau else f'seed{self.seed}'
+        return f'{self.method}_if{self.imbalance_factor}_{kind}'
+
+
+@dataclass(frozen=True)
+class Method:
+    """A config, with what is changed in it.
+
+    Attributes:
+        folder: below ``configs``.
+        options: for ``Config.merge_from_dict``.
+    """
+
+    folder: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+METHODS = {
+    'gala': Method('gala'),
+    'ce': Method('cross_entropy'),
+    'balanced-softmax': Method('balanced_softmax'),
+    # The authors' code, with the lambdas that they publish for re-balancing.
+    'gala-official': Method(
+        'gala',
+        {
+            'model.head.loss.variant': 'official',
+            'model.head.loss.lambda_pos': 1.2,
+            'model.head.loss.lambda_neg': 0.9,
+        },
+    ),
+    'ldam-drw': Method('ldam_drw'),
+}
+FIRST = ('gala', 'ce', 'balanced-softmax')
+
+
+def short(method: str, factor: int) -> Entry:
+    """The run that chooses tau for a method."""
+    return Entry(method, factor, epochs=SHORT_EPOCHS, chooses_tau=True)
+
+
+QUEUE = [
+    *(Entry(method, 100) for method in METHODS),
+    *(Entry(method, 100, seed=1) for method in FIRST),
+    *(short(method, 100) for method in METHODS),
+    *(Entry(method, 100, seed=2) for method in FIRST),
+    *(Entry(method, 200) for method in ('gala', 'balanced-softmax')),
+    *(short(method, 200) for method in ('gala', 'balanced-softmax')),
+    *(Entry('gala', factor) for factor in (50, 10)),
+    *(short('gala', factor) for factor in (50, 10)),
+]
+
+
+def exact_config(
+    entry: Entry, folder: Path, data_root: str, precision: str, on_device: bool
+) -> Config:
+    """The config of one training, as it is run."""
+    method = METHODS[entry.method]
+    name = 'configs/{}/resnet32_cifar100-lt-if100.py'
+    cfg = Config.fromfile(ROOT / name.format(method.folder))
+    factor = {'train_dataloader.dataset.imbalance_factor': entry.imbalance_factor}
+    cfg.merge_from_dict({**factor, **method.options})
+    cfg.work_dir = str(folder)
+    cfg.randomness = dict(seed=entry.seed)
+    cfg.resume, cfg.launcher, cfg.visualizer = False, 'none', None
+    cfg.default_hooks.checkpoint = dict(
+        type='CheckpointHook', interval=1, max_keep_ckpts=2, save_last=True
+    )
+    cfg.train_dataloader.num_workers = 0  # one process of one thread
+    for split in ('val', 'test'):
+        cfg[f'{split}_dataloader'].num_workers = 0
+        cfg[f'{split}_dataloader'].dataset.data_root = data_root
+    cfg.train_dataloader.dataset.dataset.data_root = data_root
+    cfg.train_cfg.max_epochs = entry.epochs
+    cfg.train_cfg.val_interval = VAL_INTERVAL
+    cfg.param_scheduler[1].merge(dict(T_max=entry.epochs - 2, end=entry.epochs))
+    if entry.chooses_tau:
+        hold_images_out(cfg)
+    if on_device:
+        cfg.train_cfg.type = 'mmgala.OnDeviceTrainLoop'
+    if precision == 'bfloat16':
+        cfg.optim_wrapper.type = 'mmgala.BFloat16OptimWrapper'
+        cfg.custom_hooks.append(dict(type='mmgala.ChannelsLastHook'))
+    return cfg
+
+
+def hold_images_out(cfg: Config) -> None:
+    """Train without some images of each class, and validate on these."""
+    cfg.train_dataloader.dataset.dataset.val_per_class = HELD_OUT
+    cfg.val_dataloader = cfg.val_dataloader.copy()
+    cfg.val_dataloader.dataset = {
+        **cfg.val_dataloader.dataset,
+        'split': 'val',
+        'val_per_class': HELD_OUT,
+    }
+
+
+class Recorder(RunProgress):
+    """Shows progress, and keeps the results of each run as soon as it has ended."""
+
+    def __init__(self, entries: dict[str, tuple[Entry, Run]]) -> None:
+        super().__init__(len(entries))
+        self._entries = entries
+
+    def ended(self, name: str, seconds: float, error: str | None) -> None:
+        """Write down the results of a run that has succeeded."""
+        super().ended(name, seconds, error)
+        if error is None:
+            entry, run = self._entries[name]
+            record_run(entry, run.folder, current_commit())
+            CONSOLE.print(markdown(read_results()))
+
+
+def current_commit() -> str:
+    """Commit of this checkout; empty outside of one."""
+    done = subprocess.run(
+        ['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--workers', type=int, default=1, help='processes of one thread each (default 1)'
+    )
+    parser.add_argument(
+        '--nice', type=int, default=19, help='added to the niceness (default 19)'
+    )
+    parser.add_argument(
+        '--only', nargs='+', metavar='NAME', help='names of the queue, see --list'
+    )
+    parser.add_argument(
+        '--precision',
+        choices=['bfloat16', 'float32'],
+        default='bfloat16',
+        help='bfloat16 with channels-last (default), or plain float32',
+    )
+    parser.add_argument(
+        '--on-device',
+        action='store_true',
+        default=torch.cuda.is_available(),
+        help='keep images and augmentation on the device (default with a GPU)',
+    )
+    parser.add_argument('--data-root', default='data/cifar100')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/cifar100_lt'))
+    parser.add_argument('--list', action='store_true', help='show the queue and end')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    names = [entry.name for entry in QUEUE]
+    if unknown := set(args.only or ()) - set(names):
+        raise SystemExit(f'error: not in the queue (--list): {", ".join(unknown)}')
+    results = read_results()
+    if args.list:
+        for entry in QUEUE:
+            print(f'{"done" if is_done(entry, results) else "-":5}{entry.name}')
+        return
+    todo = [
+        entry
+        for entry in QUEUE
+        if not is_done(entry, results) and entry.name in (args.only or names)
+    ]
+    os.nice(args.nice)
+    settings = (args.data_root, args.precision, args.on_device)
+    entries = {}
+    for entry in todo:
+        folder = args.work_dir / entry.name
+        run = Run(entry.name, entry.seed, folder, exact_config(entry, folder, *settings))
+        check_folder(run)
+        entries[entry.name] = (entry, run)
+    tasks = [Task(name, execute, (run,)) for name, (_, run) in entries.items()]
+    with Recorder(entries) as progress:
+        failed = run_tasks(tasks, args.workers, progress, threads=1)
+    print(f'{len(tasks) - len(failed)} of {len(tasks)} runs finished; see {RESULTS}')
+    if failed:
+        raise SystemExit(f'error: {"; ".join(f"{k}: {v}" for k, v in failed.items())}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,170 @@
+"""What is kept of the runs of ``cifar100_lt.py``, and the table of it."""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmgala.analysis.files import write_text
+from mmgala.comparison.machine import describe_machine
+from mmgala.comparison.results import evaluate
+from mmgala.comparison.runs import CONFIG, LOG, SCORES, read_record
+from mmgala.comparison.tables import markdown_table
+from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.evaluation import search_tau
+from mmgala.evaluation.tau_search import TAU_GRID
+from mmgala.functional import rebalance
+
+FOLDER = Path(__file__).resolve().parent / 'results' / 'cifar100_lt'
+RESULTS = FOLDER.with_suffix('.json')
+# Runs whose weights are published, below 2 MB each.
+PUBLISHED = ('gala_if100_seed0', 'ce_if100_seed0')
+COLUMNS = {
+    'top1': 'top-1',
+    'top1_rebalanced': 're-balanced, tau 1',
+    'top1_rebalanced_chosen': 're-balanced, chosen tau',
+    'many': 'many',
+    'medium': 'medium',
+    'few': 'few',
+    'ece': 'ECE',
+}
+
+
+def read_results() -> dict[str, Any]:
+    """All results so far."""
+    if not RESULTS.is_file():
+        return dict(runs=[], tau_runs=[])
+    return json.loads(RESULTS.read_text())
+
+
+def identity(entry: Any) -> dict[str, Any]:
+    """What a run is told by; a run that has it is never repeated."""
+    return dict(
+        method=entry.method,
+        imbalance_factor=entry.imbalance_factor,
+        seed=entry.seed,
+        epochs=entry.epochs,
+    )
+
+
+def is_done(entry: Any, results: dict[str, Any]) -> bool:
+    """Whether the results of a run are there."""
+    known = results['tau_runs' if entry.chooses_tau else 'runs']
+    return any(identity(entry).items() <= run.items() for run in known)
+
+
+def record_run(entry: Any, folder: Path, commit: str) -> None:
+    """Add a finished run to the results; keep its config, log and weights."""
+    record = read_record(folder) or {}
+    kept = {key: record[key] for key in ('seconds', 'resumed_at') if key in record}
+    run = dict(**identity(entry), commit=commit, **kept, machine=describe_machine())
+    results = read_results()
+    if entry.chooses_tau:
+        results['tau_runs'].append({**run, **chosen_tau(folder)})
+    else:
+        results['runs'].append({**run, **accuracies(folder)})
+    write_text(RESULTS, json.dumps(results, indent=1))
+    write_text(RESULTS.with_suffix('.md'), markdown(results) + '\n')
+    FOLDER.mkdir(exist_ok=True)
+    shutil.copyfile(folder / CONFIG, FOLDER / f'{entry.name}.py')
+    write_text(FOLDER / f'{entry.name}.log', '\n'.join([*course(folder / LOG), '']))
+    if entry.name in PUBLISHED:
+        publish_weights(folder, FOLDER / f'{entry.name}.pth')
+
+
+def course(log: Path) -> Iterator[str]:
+    """Lines of a log that say how training and validation went."""
+    for line in log.read_text().splitlines():
+        if ' - Epoch(' in line and ('top1' in line or 'lr:' in line):
+            yield line
+
+
+def publish_weights(folder: Path, out: Path) -> None:
+    """Keep a checkpoint without what only training needs."""
+    record = read_record(folder) or {}
+    name = next(name for name in record['files'] if name.endswith('.pth'))
+    checkpoint = read_checkpoint(folder / name)
+    meta = checkpoint.get('meta', {})
+    kept = {key: meta[key] for key in ('dataset_meta', 'epoch', 'iter') if key in meta}
+    torch.save(dict(state_dict=checkpoint['state_dict'], meta=kept), out)
+
+
+def accuracies(folder: Path) -> dict[str, Any]:
+    """All numbers of one run on the test images, in percent."""
+    scores, targets, counts = _read_scores(folder / SCORES['test'])
+    found: dict[str, Any] = {}
+    for suffix, changed in (('', scores), ('_rebalanced', rebalance(scores, 1.0))):
+        metrics = evaluate(changed.numpy(), targets, counts)
+        found |= {f'{key}{suffix}': round(value, 3) for key, value in metrics.items()}
+    hits = [(rebalance(scores, tau).argmax(1).numpy() == targets) for tau in TAU_GRID]
+    # Shows how much depends on tau; nothing is chosen by it.
+    found['top1_by_tau'] = {
+        f'{tau:.1f}': round(100 * float(hit.mean()), 3)
+        for tau, hit in zip(TAU_GRID, hits, strict=True)
+    }
+    return found
+
+
+def chosen_tau(folder: Path) -> dict[str, Any]:
+    """The strength of re-balancing that the images held out choose."""
+    scores, targets, _ = _read_scores(folder / SCORES['val'])
+    search = search_tau(scores, torch.from_numpy(targets))
+    return dict(
+        tau=search.tau,
+        held_out=len(targets),
+        class_mean_by_tau={
+            f'{tau:.1f}': round(accuracy, 3)
+            for tau, accuracy in zip(search.taus, search.accuracies, strict=True)
+        },
+    )
+
+
+def _read_scores(path: Path) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        scores = torch.from_numpy(file['pred_score'])
+        return scores, file['gt_label'], file['class_counts']
+
+
+def with_chosen_tau(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Runs, with the accuracy at the chosen tau where there is one."""
+    taus = {
+        (run['method'], run['imbalance_factor']): run['tau']
+        for run in results['tau_runs']
+    }
+    runs = []
+    for run in results['runs']:
+        tau = taus.get((run['method'], run['imbalance_factor']))
+        chosen = {}
+        if tau is not None:
+            accuracy = run['top1_by_tau'][f'{tau:.1f}']
+            chosen = dict(tau=tau, top1_rebalanced_chosen=accuracy)
+        runs.append({**run, **chosen})
+    return runs
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """A row a run and, where there are several seeds, a row with their mean."""
+    groups: dict[tuple, list[dict[str, Any]]] = {}
+    for run in with_chosen_tau(results):
+        key = (run['imbalance_factor'], run['method'], run['epochs'])
+        groups.setdefault(key, []).append(run)
+    body = []
+    for (factor, method, epochs), runs in groups.items():
+        for run in sorted(runs, key=lambda run: run['seed']):
+            body.append([str(factor), method, f'seed {run["seed"]}', str(epochs)])
+            body[-1] += [_mean([run], key) for key in COLUMNS]
+        if len(runs) > 1:
+            body.append([str(factor), method, f'mean of {len(runs)}', str(epochs)])
+            body[-1] += [_mean(runs, key) for key in COLUMNS]
+    header = ['factor', 'method', 'run', 'epochs', *COLUMNS.values()]
+    return markdown_table(header, body)
+
+
+def _mean(runs: Sequence[dict[str, Any]], key: str) -> str:
+    values = [run[key] for run in runs if key in run]
+    return f'{mean(values):.1f}' if len(values) == len(runs) else '-'
