@@ -29,6 +29,7 @@ from mmgala.engine.launch import (
     set_work_dir,
 )
 from mmgala.engine.pretrained import check_pretrained
+from mmgala.engine.speed_options import use_channels_last, use_mixed_precision
 from mmgala.engine.stages import Stage, holds_training, plan_stages, start_from
 
 
@@ -43,7 +44,16 @@ def parse_args() -> argparse.Namespace:
         metavar='CHECKPOINT',
         help='continue from CHECKPOINT, or from the latest one of the work dir',
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision: float16 on a GPU, bfloat16 on a CPU',
+    )
+    parser.add_argument(
+        '--channels-last',
+        action='store_true',
+        help='weights in channels-last memory format: often faster, most with --amp',
+    )
     parser.add_argument(
         '--no-validate', action='store_true', help='do not evaluate while training'
     )
@@ -67,9 +77,6 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     set_work_dir(cfg, args.config, args.work_dir)
-    if args.amp:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     if args.auto_scale_lr:
         if cfg.get('auto_scale_lr') is None:
             raise ValueError(
@@ -83,6 +90,13 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.resume, cfg.load_from = True, args.resume
     elif args.resume == 'auto' and holds_training(cfg.work_dir):
         cfg.resume, cfg.load_from = True, None
+
+
+def set_speed_options(cfg: Config, args: argparse.Namespace) -> None:
+    if args.amp:
+        use_mixed_precision(cfg)
+    if args.channels_last:
+        use_channels_last(cfg)
 
 
 def complete_dataloaders(cfg: Config, args: argparse.Namespace) -> None:
@@ -131,6 +145,7 @@ def main() -> None:
             reduce_statistics(cfg)
         stages = plan_stages(cfg)
         for stage in stages:  # what is missing shall not show after days
+            set_speed_options(stage.cfg, args)
             complete_dataloaders(stage.cfg, args)
             check_pretrained(stage.cfg, stage.prefix)
         previous = None

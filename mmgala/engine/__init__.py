@@ -1,5 +1,7 @@
-"""Hooks, and what the command-line tools share."""
+"""Hooks, an optimizer wrapper, and what the command-line tools share."""
 
+from mmgala.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
+from mmgala.engine.channels_last_hook import ChannelsLastHook
 from mmgala.engine.class_counts_hook import ClassCountsHook
 from mmgala.engine.deferred_reweighting_hook import DeferredReweightingHook
 from mmgala.engine.gradient_statistics_hook import GradientStatisticsHook
@@ -8,6 +10,8 @@ from mmgala.engine.reduce_statistics_hook import ReduceStatisticsHook
 from mmgala.engine.resume_within_epoch_hook import ResumeWithinEpochHook
 
 __all__ = [
+    'BFloat16OptimWrapper',
+    'ChannelsLastHook',
     'ClassCountsHook',
     'DeferredReweightingHook',
     'GradientStatisticsHook',

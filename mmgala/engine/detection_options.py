@@ -2,9 +2,10 @@
 
 import os
 from copy import deepcopy
-from typing import Any
 
 from mmengine.config import Config, ConfigDict
+
+from mmgala.engine.speed_options import add_hook
 
 # MMDetection's default, with what is needed to undo a flip.
 META_KEYS = (
@@ -25,16 +26,7 @@ def is_detection(cfg: Config) -> bool:
 
 def reduce_statistics(cfg: Config) -> None:
     """Let the statistics of losses be reduced once a step; see the hook."""
-    hooks = cfg.get('custom_hooks') or []
-    if not any(_is_reduction(hook) for hook in hooks):
-        cfg.custom_hooks = [*hooks, dict(type='mmgala.ReduceStatisticsHook')]
-
-
-def _is_reduction(hook: Any) -> bool:
-    """Whether an entry of ``custom_hooks`` is that hook, however it is written."""
-    kind = hook.get('type') if isinstance(hook, dict) else type(hook)
-    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
-    return name.rpartition('.')[2] == 'ReduceStatisticsHook'
+    add_hook(cfg, 'ReduceStatisticsHook')
 
 
 def show_detections(
