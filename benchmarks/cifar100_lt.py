@@ -1,13 +1,13 @@
 """Train the CIFAR100-LT table: ResNet-32, 200 epochs, last epoch, all seeds shown.
 
     python tools/prepare_data.py cifar100
-    python benchmarks/cifar100_lt.py --list                 # the queue, and what is done
-    python benchmarks/cifar100_lt.py --workers 2            # about 2 hours a run and core
+    python benchmarks/cifar100_lt.py --list         # the queue, and what is done
+    python benchmarks/cifar100_lt.py --workers 2    # about 2 hours a run and core
 
-Kill it at any time: the same command goes on from the last epoch of what was running and
-never repeats a run whose results are in benchmarks/results/cifar100_lt.json. Results,
-config, log and weights are written there after every run. Run it from a clone of its own
-if you want to edit the code meanwhile.
+Kill it at any time: the same command goes on from the last epoch of what was running,
+and never repeats a run whose results are in benchmarks/results/cifar100_lt.json.
+Results, config, log and weights are written there after every run. Run it from a clone
+of its own if you want to edit the code meanwhile.
 """
 
 import argparse
@@ -179,7 +179,10 @@ class Recorder(RunProgress):
 def current_commit() -> str:
     """Commit of this checkout; empty outside of one."""
     done = subprocess.run(
-        ['git', 'rev-parse', '--short', 'HEAD'], cwd=ROOT, capture_output=True, text=True
+        ['git', 'rev-parse', '--short', 'HEAD'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     return done.stdout.strip()
 
@@ -189,7 +192,10 @@ def parse_args() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        '--workers', type=int, default=1, help='processes of one thread each (default 1)'
+        '--workers',
+        type=int,
+        default=1,
+        help='processes of one thread each (default 1)',
     )
     parser.add_argument(
         '--nice', type=int, default=19, help='added to the niceness (default 19)'
@@ -235,7 +241,9 @@ def main() -> None:
     entries = {}
     for entry in todo:
         folder = args.work_dir / entry.name
-        run = Run(entry.name, entry.seed, folder, exact_config(entry, folder, *settings))
+        run = Run(
+            entry.name, entry.seed, folder, exact_config(entry, folder, *settings)
+        )
         check_folder(run)
         entries[entry.name] = (entry, run)
     tasks = [Task(name, execute, (run,)) for name, (_, run) in entries.items()]

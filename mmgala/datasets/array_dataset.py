@@ -45,7 +45,7 @@ class ArrayDataset(BaseDataset):
     - ``<part>_images.npy``: ``(N, H, W, 3)`` uint8, RGB,
     - ``<part>_labels.npy``: ``(N,)`` integers, 0 to C - 1,
 
-    and ``classes.txt``, the names of the classes in the order of the labels, one a line.
+    and ``classes.txt``, one name of a class a line, in the order of the labels.
     ``tools/prepare_data.py cifar100`` writes such a folder. Nothing is unpickled, and
     loader workers share the images through the page cache.
 
