@@ -38,31 +38,27 @@ COLUMNS = {
 def read_results() -> dict[str, Any]:
     """All results so far."""
     if not RESULTS.is_file():
-        return dict(runs=[], tau_runs=[])
+        return {'runs': [], 'tau_runs': []}
     return json.loads(RESULTS.read_text())
 
 
 def identity(entry: Any) -> dict[str, Any]:
-    """What a run is told by; a run that has it is never repeated."""
-    return dict(
-        method=entry.method,
-        imbalance_factor=entry.imbalance_factor,
-        seed=entry.seed,
-        epochs=entry.epochs,
-    )
+    """What distinguishes a run; one that is in the results is never repeated."""
+    names = ('method', 'imbalance_factor', 'seed', 'epochs')
+    return {name: getattr(entry, name) for name in names}
 
 
 def is_done(entry: Any, results: dict[str, Any]) -> bool:
     """Whether the results of a run are there."""
     known = results['tau_runs' if entry.chooses_tau else 'runs']
-    return any(identity(entry).items() <= run.items() for run in known)
+    return any({**run, **identity(entry)} == run for run in known)
 
 
 def record_run(entry: Any, folder: Path, commit: str) -> None:
     """Add a finished run to the results; keep its config, log and weights."""
     record = read_record(folder) or {}
     kept = {key: record[key] for key in ('seconds', 'resumed_at') if key in record}
-    run = dict(**identity(entry), commit=commit, **kept, machine=describe_machine())
+    run = {**identity(entry), 'commit': commit, **kept, 'machine': describe_machine()}
     results = read_results()
     if entry.chooses_tau:
         results['tau_runs'].append({**run, **chosen_tau(folder)})
@@ -132,7 +128,7 @@ def _read_scores(path: Path) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
 
 def with_chosen_tau(results: dict[str, Any]) -> list[dict[str, Any]]:
     """Runs, with the accuracy at the chosen tau where there is one."""
-    taus = {
+    taus: dict[tuple[str, int], float] = {
         (run['method'], run['imbalance_factor']): run['tau']
         for run in results['tau_runs']
     }
