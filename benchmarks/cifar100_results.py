@@ -57,8 +57,10 @@ def is_done(entry: Any, results: dict[str, Any]) -> bool:
 def record_run(entry: Any, folder: Path, commit: str) -> None:
     """Add a finished run to the results; keep its config, log and weights."""
     record = read_record(folder) or {}
-    kept = {key: record[key] for key in ('seconds', 'resumed_at') if key in record}
-    run = {**identity(entry), 'commit': commit, **kept, 'machine': describe_machine()}
+    run = {**identity(entry), 'commit': commit, 'machine': describe_machine()}
+    for key in ('seconds', 'resumed_at'):
+        if key in record:
+            run[key] = record[key]
     results = read_results()
     if entry.chooses_tau:
         results['tau_runs'].append({**run, **chosen_tau(folder)})
