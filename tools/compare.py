@@ -84,6 +84,13 @@ def parse_args() -> argparse.Namespace:
         help='what is done to the scores, in rows of its own, with strengths that the '
         f'validation set chooses: {", ".join(POST_HOC)}',
     )
+    parser.add_argument(
+        '--target-prior',
+        choices=['balanced', 'train'],
+        default='balanced',
+        help='what the post-hoc steps aim at: the mean over classes, or top-1 on data '
+        'with the class shares of the training set',
+    )
     parser.add_argument('--metrics', nargs='+', default=list(COLUMNS))
     parser.add_argument(
         '--workers', type=int, help='runs at a time; one per GPU or CPU core by default'
@@ -103,6 +110,8 @@ def check_args(args: argparse.Namespace) -> None:
         )
     if args.seeds < 1:
         raise ValueError(f'--seeds takes a number of 1 or more, but got {args.seeds}.')
+    if args.target_prior == 'train' and not args.post_hoc:
+        raise ValueError('--target-prior is for the steps of --post-hoc: name some.')
     if args.workers is not None and args.workers < 1:
         raise ValueError(f'--workers takes 1 or more, but got {args.workers}.')
 
@@ -176,6 +185,7 @@ def run(args: argparse.Namespace) -> dict[str, str]:
         args.metrics,
         failed,
         shot_limits(cfg),
+        args.target_prior == 'train',
     )
     CONSOLE.print(f'\n{text}', soft_wrap=True, highlight=False, markup=False)
     files = ('results.json', 'results.md', PICTURE)

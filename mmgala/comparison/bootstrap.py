@@ -10,8 +10,9 @@ def paired_difference(
     draws: int = 10_000,
     confidence: float = 0.95,
     seed: int = 0,
+    class_mean: bool = False,
 ) -> tuple[float, float]:
-    """Percentile interval of ``second``'s top-1 over ``first``'s, in points.
+    """Percentile interval of ``second``'s accuracy over ``first``'s, in points.
 
     Resampled with replacement are, at once,
 
@@ -31,6 +32,7 @@ def paired_difference(
         draws: resamples.
         confidence: share of the draws within the interval.
         seed: of the drawing.
+        class_mean: take the mean of the classes' accuracies instead of top-1.
 
     Returns:
         Lower and upper end, in percentage points.
@@ -54,8 +56,9 @@ def paired_difference(
         of_class = differences[:, targets == label]
         kinds, sizes = np.unique(of_class, axis=1, return_counts=True)
         counts = rng.multinomial(sizes.sum(), sizes / sizes.sum(), draws)
-        gains += counts @ kinds.T
-    means = (gains * shares).sum(axis=1) / (num_seeds * len(targets))
+        gains += counts @ kinds.T * (1 / sizes.sum() if class_mean else 1)
+    weight = len(np.unique(targets)) if class_mean else len(targets)
+    means = (gains * shares).sum(axis=1) / (num_seeds * weight)
     tail = (1 - confidence) / 2
     low, high = np.quantile(100 * means, (tail, 1 - tail))
     return float(low), float(high)

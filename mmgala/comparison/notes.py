@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmgala.comparison.results import Scores, read_scores
+import numpy as np
+
+from mmgala.comparison.results import Scores, is_balanced, read_scores
 from mmgala.comparison.runs import Run
 from mmgala.comparison.verdict import caution
 
@@ -13,6 +15,17 @@ CHOICE = {
     'best': 'The epoch with the best per-class mean on the validation set counts.',
 }
 NEVER = 'Nothing was chosen on the test set.'
+UNBALANCED = (
+    'The test set is not balanced: the per-class mean is compared, as top-1 is mostly '
+    'that of the frequent classes.'
+)
+FOR_CLASS_MEAN = (
+    'Post-hoc steps aim at the per-class mean: re-balancing takes the class mass of '
+    'the validation scores, weighted as if that set were balanced.'
+)
+TRAINING_PRIOR = (
+    'Post-hoc steps aim at top-1 on data with the class shares of the training set.'
+)
 INTERVAL = (
     'Intervals: 95 % of 10,000 draws of the test images within each class and, in '
     'pairs, of the seeds.'
@@ -53,8 +66,19 @@ def notes(
     selection: str,
     post_hoc: Sequence[str],
     limits: Mapping[str, int],
+    targets: np.ndarray,
+    training_prior: bool = False,
 ) -> list[str]:
-    """What the figures are, and how runs, epochs and intervals came about."""
+    """What the numbers are, and how runs, epochs and intervals came about.
+
+    Args:
+        runs: of the plan.
+        selection: which epoch counts.
+        post_hoc: names of post-hoc steps.
+        limits: ``many`` and ``few``.
+        targets: labels of the test set, ``(N,)``.
+        training_prior: whether post-hoc steps aim at the training set's class shares.
+    """
     seeds = len({run.seed for run in runs})
     spread = f'mean ± standard deviation of {seeds} seeds' if seeds > 1 else 'one seed'
     remarks = [
@@ -63,6 +87,12 @@ def notes(
         f'than {limits["few"]}.',
         CHOICE[selection],
     ]
+    if not is_balanced(targets):
+        remarks.append(UNBALANCED)
     if post_hoc:
         remarks.append('What is done after training was chosen on the validation set.')
+        if training_prior:
+            remarks.append(TRAINING_PRIOR)
+        elif not is_balanced(targets):
+            remarks.append(FOR_CLASS_MEAN)
     return [*remarks, NEVER, INTERVAL, *filter(None, [caution(seeds)])]

@@ -10,13 +10,19 @@ from mmgala.comparison.verdict import Interval
 
 
 def row_records(
-    rows: Sequence[Row], over_first: Mapping[str, Interval | None]
+    rows: Sequence[Row], over_first: Mapping[str, Interval | None], lead: str
 ) -> list[dict[str, Any]]:
-    """Rows of the table with the figures of each seed."""
-    return [_row_record(row, over_first.get(row.name)) for row in rows]
+    """Rows of the table with the numbers of each seed.
+
+    Args:
+        rows: of the table.
+        over_first: difference of the leading metric to the first row's, by name.
+        lead: the leading metric.
+    """
+    return [_row_record(row, over_first.get(row.name), lead) for row in rows]
 
 
-def _row_record(row: Row, interval: Interval | None) -> dict[str, Any]:
+def _row_record(row: Row, interval: Interval | None, lead: str) -> dict[str, Any]:
     record: dict[str, Any] = dict(
         name=row.name, method=row.method, post_hoc=row.post_hoc
     )
@@ -25,7 +31,8 @@ def _row_record(row: Row, interval: Interval | None) -> dict[str, Any]:
         for seed, run in zip(row.seeds, row.runs, strict=True)
     ]
     if interval is not None:
-        record['top1_over_first'] = {k: round(v, 4) for k, v in vars(interval).items()}
+        difference = {k: round(v, 4) for k, v in vars(interval).items()}
+        record[f'{lead}_over_first'] = difference
     return record
 
 

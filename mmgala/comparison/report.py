@@ -14,6 +14,7 @@ from mmgala.comparison.results import (
     Row,
     diverged,
     evaluate_runs,
+    leading_metric,
     post_hoc_name,
 )
 from mmgala.comparison.runs import CONFIG, LOG, Run
@@ -37,6 +38,7 @@ def write_report(
     columns: Sequence[str] = tuple(COLUMNS),
     failed: Mapping[str, str] | None = None,
     limits: Mapping[str, int] | None = None,
+    training_prior: bool = False,
 ) -> str:
     """Write ``results.json``, ``results.md``, ``head_vs_tail.png`` and the configs.
 
@@ -51,6 +53,7 @@ def write_report(
         columns: metrics of the table.
         failed: one line for each run that failed, by its name.
         limits: ``many`` and ``few``.
+        training_prior: whether post-hoc steps aim at the training set's class shares.
 
     Returns:
         The Markdown text.
@@ -58,18 +61,19 @@ def write_report(
     limits = {**DEFAULT_LIMITS, **(limits or {})}
     failed = {**recorded_failures(runs), **diverged(runs), **(failed or {})}
     shown = [run for run in runs if run.name not in failed]
-    rows, targets = evaluate_runs(shown, post_hoc, **limits)
+    rows, targets = evaluate_runs(shown, post_hoc, training_prior, **limits)
+    lead = leading_metric(targets)
     first = next(run.method for run in runs if run.asked)
     base = next((row for row in rows if row.name == first), None)
     over_first = differences(base, rows, targets)
     data = describe_data(runs)
     found = verdict(rows, over_first, targets)
-    remarks = notes(runs, selection, post_hoc, limits)
+    remarks = notes(runs, selection, post_hoc, limits, targets, training_prior)
     chosen = {name: COLUMNS[name] for name in columns}
     parts = [
         data,
         '\n'.join(f'- {sentence}' for sentence in found),
-        _table(rows, over_first, chosen, runs),
+        _table(rows, over_first, chosen, runs, COLUMNS[lead]),
         ' '.join(remarks) if rows else '',
         _failures(runs, failed, work_dir),
     ]
@@ -81,7 +85,7 @@ def write_report(
         verdict=found,
         statement=' '.join(remarks),
         limits=limits,
-        rows=row_records(rows, over_first),
+        rows=row_records(rows, over_first, lead),
         runs=[run_record(run, work_dir, failed) for run in runs],
         machine=describe_machine(),
     )
@@ -124,6 +128,7 @@ def _table(
     over_first: Mapping[str, Interval | None],
     columns: Mapping[str, str],
     runs: Sequence[Run],
+    lead: str,
 ) -> str:
     if not rows:
         return 'No run has finished.'
@@ -135,7 +140,7 @@ def _table(
         gain = over_first.get(row.name)
         body.append([name, *cells(row.runs, columns), str(gain or '-')])
     first = next(run.method for run in runs if run.asked)
-    headings = ['', *columns.values(), f'top-1 over {first} (95 %)']
+    headings = ['', *columns.values(), f'{lead} over {first} (95 %)']
     return markdown_table(headings, body)
 
 

@@ -21,6 +21,9 @@ COLUMNS = {
     'class_mean': 'per-class mean',
     'ece': 'ECE',
 }
+# A test set whose classes differ by more than this factor is not balanced: its top-1 is
+# mostly that of its frequent classes.
+NEARLY_EQUAL = 1.5
 # Those of LongTailedAccuracy.
 DEFAULT_LIMITS = {'many': 100, 'few': 20}
 
@@ -60,6 +63,31 @@ def read_scores(folder: Path) -> Scores:
         return Scores(*arrays, file['pred_score'], file['gt_label'])
 
 
+def is_balanced(targets: np.ndarray) -> bool:
+    """Whether the classes of a test set are of about one size.
+
+    Args:
+        targets: its labels, ``(N,)``.
+    """
+    sizes = np.unique(targets, return_counts=True)[1]
+    return not len(sizes) or bool(sizes.max() <= NEARLY_EQUAL * sizes.min())
+
+
+def leading_metric(targets: np.ndarray) -> str:
+    """Metric that methods are compared by: top-1, or the mean over classes.
+
+    The two are the same on a balanced test set. On others top-1 rewards what is good
+    for the frequent classes, so ``'class_mean'`` leads.
+
+    Args:
+        targets: labels of the test set, ``(N,)``.
+
+    Returns:
+        A key of ``COLUMNS``.
+    """
+    return 'top1' if is_balanced(targets) else 'class_mean'
+
+
 # Step -> its name in tables, and what its strength is called in the record.
 STEPS = {
     'logit-adjustment': ('logit adjustment', 'logit_adjustment_tau'),
@@ -88,13 +116,21 @@ def post_hoc_name(steps: str) -> str:
     return ' + '.join(STEPS[step][0] for step in steps.split('+'))
 
 
-def apply_post_hoc(scores: Scores, steps: str) -> tuple[np.ndarray, dict[str, float]]:
+def apply_post_hoc(
+    scores: Scores, steps: str, target_prior: np.ndarray | None = None
+) -> tuple[np.ndarray, dict[str, float]]:
     """Test scores after steps whose strengths the validation set chooses.
+
+    Re-balancing takes the predicted class marginal of the test scores, without looking
+    at their labels, if the test set has the classes' shares that it is told: balanced,
+    or ``target_prior``. On a test set that is not balanced, and without a prior, it
+    takes the marginal of the validation scores, weighted as if that set were balanced.
 
     Args:
         scores: of a run with a validation set.
-        steps: one of ``POST_HOC``. Re-balancing takes the class mass of the test
-            scores, of which the labels are not looked at.
+        steps: one of ``POST_HOC``.
+        target_prior: class shares of the test set, ``(C,)`` with sum 1. Strengths are
+            then chosen for top-1 under these shares instead of the mean over classes.
 
     Returns:
         Scores ``(N, C)``, and the chosen strengths.
@@ -109,12 +145,15 @@ def apply_post_hoc(scores: Scores, steps: str) -> tuple[np.ndarray, dict[str, fl
         scores.val,
         scores.val_targets,
         scores.class_counts,
+        target_prior=target_prior,
         **{name.replace('-', '_'): 'auto' for name in names},  # type: ignore[arg-type]
     ).steps
     strengths = {
         STEPS[name][1]: float(getattr(chosen, name.replace('-', '_'))) for name in names
     }
-    test = chosen.transductive().transform(torch.from_numpy(scores.test))
+    if target_prior is not None or is_balanced(scores.test_targets):
+        chosen = chosen.transductive()
+    test = chosen.transform(torch.from_numpy(scores.test))
     return test.numpy(), strengths
 
 
@@ -160,13 +199,18 @@ def evaluate(
 
 
 def evaluate_runs(
-    runs: Sequence[Run], post_hoc: Sequence[str] = (), **limits: int
+    runs: Sequence[Run],
+    post_hoc: Sequence[str] = (),
+    training_prior: bool = False,
+    **limits: int,
 ) -> tuple[list[Row], np.ndarray]:
     """Rows of all methods with finished runs, raw and with each post-hoc step.
 
     Args:
         runs: of a plan; what is not finished, or was not asked for, is left out.
         post_hoc: names of ``POST_HOC``.
+        training_prior: whether post-hoc steps aim at the class shares of the training
+            set; see :func:`apply_post_hoc`.
         **limits: ``many`` and ``few``.
 
     Returns:
@@ -179,10 +223,13 @@ def evaluate_runs(
             continue
         scores = read_scores(run.folder)
         targets = scores.test_targets
+        prior = scores.class_counts / scores.class_counts.sum()
         for step in ('', *post_hoc):
             changed, chosen = scores.test, dict[str, float]()
             if step:
-                changed, chosen = apply_post_hoc(scores, step)
+                changed, chosen = apply_post_hoc(
+                    scores, step, prior if training_prior else None
+                )
             metrics = evaluate(changed, targets, scores.class_counts, **limits)
             correct = changed.argmax(axis=1) == targets
             entry = (run.seed, {**chosen, **metrics}, correct)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmgala.comparison.bootstrap import paired_difference
-from mmgala.comparison.results import Row
+from mmgala.comparison.results import COLUMNS, Row, leading_metric
 from mmgala.comparison.tables import cell
 from mmgala.visualization.comparison_plots import pareto_front
 
@@ -18,7 +18,7 @@ GROUPS = ('many', 'medium', 'few')
 
 @dataclass(frozen=True)
 class Interval:
-    """Difference of two rows' top-1, in points.
+    """Difference of two rows' leading metric, in points.
 
     Attributes:
         mean: over their common seeds.
@@ -35,13 +35,18 @@ class Interval:
 
 
 def difference(first: Row, row: Row, targets: np.ndarray) -> Interval | None:
-    """A row's top-1 over the first's, on common seeds; None where there are none."""
+    """A row's leading metric over the first's, on common seeds; None without any."""
     common = [seed for seed in first.seeds if seed in row.seeds]
     if not common:
         return None
     a, b = (r.correct[[list(r.seeds).index(s) for s in common]] for r in (first, row))
-    mean = 100 * float(b.mean() - a.mean())
-    return Interval(mean, *paired_difference(a, b, targets))
+    class_mean = leading_metric(targets) == 'class_mean'
+    weight = np.full(len(targets), 1 / len(targets))
+    if class_mean:
+        _, inverse, sizes = np.unique(targets, return_inverse=True, return_counts=True)
+        weight = 1 / (len(sizes) * sizes[inverse])
+    mean = 100 * float((b.mean(axis=0) - a.mean(axis=0)) @ weight)
+    return Interval(mean, *paired_difference(a, b, targets, class_mean=class_mean))
 
 
 def differences(
@@ -72,29 +77,26 @@ def verdict(
     """
     if len(rows) < 2:
         return []
-    sentences = [_highest(rows, targets), *_against_first(rows, over_first)]
+    lead = COLUMNS[leading_metric(targets)]
+    sentences = [_highest(rows, targets), *_against_first(rows, over_first, lead)]
     return [*sentences, *_front(rows)]
 
 
-def top1(row: Row) -> float:
-    """Mean over the seeds."""
-    return float(np.mean([run['top1'] for run in row.runs]))
-
-
 def _highest(rows: Sequence[Row], targets: np.ndarray) -> str:
-    best = max(rows, key=top1)
+    lead = leading_metric(targets)
+    best = max(rows, key=lambda row: np.mean([run[lead] for run in row.runs]))
     behind = differences(best, rows, targets)
     equal = [name for name, gap in behind.items() if gap is None or gap.high >= 0]
-    figure = cell([run['top1'] for run in best.runs])
+    figure = cell([run[lead] for run in best.runs])
     others = [name for name in behind if name not in equal]
     return (
-        f'Highest top-1: {best.name}, {figure}. Not told apart from it, as the '
-        f'interval of the difference holds 0: {_names(equal, others)}.'
+        f'Highest {COLUMNS[lead]}: {best.name}, {figure}. Not told apart from it, as '
+        f'the interval of the difference holds 0: {_names(equal, others)}.'
     )
 
 
 def _against_first(
-    rows: Sequence[Row], over_first: Mapping[str, Interval | None]
+    rows: Sequence[Row], over_first: Mapping[str, Interval | None], lead: str
 ) -> list[str]:
     found = {name: gap for name, gap in over_first.items() if gap is not None}
     if not found:
@@ -106,7 +108,7 @@ def _against_first(
         return _names(names, [name for name in found if name not in names])
 
     return [
-        f'Ahead of {first} in top-1, with an interval above 0: '
+        f'Ahead of {first} in {lead}, with an interval above 0: '
         f'{those(lambda gap: gap.low > 0)}. Behind it, with one below 0: '
         f'{those(lambda gap: gap.high < 0)}.'
     ]

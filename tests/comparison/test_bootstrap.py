@@ -7,7 +7,7 @@ from scipy.stats import binom
 from mmgala.comparison import paired_difference
 
 
-def by_index(first, second, targets, draws, rng):
+def by_index(first, second, targets, draws, rng, accuracy=np.mean):
     """The same in the plainest way: draw samples of each class, and seeds."""
     means = []
     for _ in range(draws):
@@ -16,8 +16,8 @@ def by_index(first, second, targets, draws, rng):
             rng.choice(np.flatnonzero(targets == c), np.sum(targets == c))
             for c in np.unique(targets)
         ])  # fmt: skip
-        difference = second[seeds][:, samples].mean() - first[seeds][:, samples].mean()
-        means.append(100 * difference)
+        after, before = (runs[seeds][:, samples] for runs in (second, first))
+        means.append(100 * (accuracy(after) - accuracy(before)))
     return np.quantile(means, (0.025, 0.975))
 
 
@@ -35,6 +35,22 @@ def test_interval_is_that_of_resampling_by_index(num_seeds):
     found = paired_difference(first, second, targets)
     np.testing.assert_allclose(found, expected, atol=0.6)
     assert found[0] < 100 * (second.mean() - first.mean()) < found[1]
+
+
+def test_interval_of_the_mean_over_classes():
+    rng = np.random.default_rng(1)
+    targets = np.repeat([0, 1, 2], [80, 15, 5])  # by_index draws in this order
+    first = rng.random((3, 100)) < np.array([0.9, 0.5, 0.2])[targets]
+    second = rng.random((3, 100)) < np.array([0.8, 0.6, 0.6])[targets]
+
+    def class_mean(runs):
+        return np.mean([runs[:, targets == c].mean() for c in range(3)])
+
+    expected = by_index(first, second, targets, 4000, rng, class_mean)
+    found = paired_difference(first, second, targets, class_mean=True)
+    np.testing.assert_allclose(found, expected, atol=1.2)
+    plain = paired_difference(first, second, targets)
+    assert plain[1] < found[1] - 5  # top-1 hardly sees the small classes
 
 
 def test_one_seed_and_class_is_binomial():
