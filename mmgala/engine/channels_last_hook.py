@@ -2,9 +2,10 @@
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
-from mmengine.utils import apply_to
+from torch.nn.parallel import DistributedDataParallel
 
 from mmgala.registry import HOOKS
 
@@ -23,32 +24,45 @@ class ChannelsLastHook(Hook):
 
     priority = 'LOWEST'  # the last to look at a checkpoint before it is saved
 
+    def before_run(self, runner: Runner) -> None:
+        """Convert the model, before weights are loaded into it in place.
+
+        Raises:
+            ValueError: if the model is in a wrapper that stores weights by itself, such
+                as ``FullyShardedDataParallel``.
+        """
+        wrapped = is_model_wrapper(runner.model)
+        if wrapped and not isinstance(runner.model, DistributedDataParallel):
+            raise ValueError(
+                'ChannelsLastHook needs the model alone or in DistributedDataParallel, '
+                f'but got it in {type(runner.model).__name__}: leave one of them out.'
+            )
+        runner.model.to(memory_format=torch.channels_last)
+        if wrapped:
+            # The wrapper has noted how the weights are stored, and would take
+            # gradients of another format for those of other elements.
+            wrapper_cfg = runner.cfg.get('model_wrapper_cfg')
+            runner.model = runner.wrap_model(wrapper_cfg, runner.model.module)
+
     def before_train(self, runner: Runner) -> None:
-        """Convert the model, and the optimizer state that was loaded."""
-        _convert_model(runner)
+        """Convert the optimizer state that was loaded."""
         wrapper = runner.optim_wrapper
         several = isinstance(wrapper, OptimWrapperDict)
         for single in wrapper.values() if several else [wrapper]:
             _convert_state(single)
 
-    def before_val(self, runner: Runner) -> None:
-        """Convert the model where it is validated without training."""
-        _convert_model(runner)
-
-    def before_test(self, runner: Runner) -> None:
-        """Convert the model."""
-        _convert_model(runner)
-
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Make tensors contiguous in what is saved; the training keeps its own."""
-        for key, value in checkpoint.items():
-            checkpoint[key] = apply_to(
-                value, lambda x: isinstance(x, torch.Tensor), torch.Tensor.contiguous
-            )
+        _make_contiguous(checkpoint)
 
 
-def _convert_model(runner: Runner) -> None:
-    runner.model.to(memory_format=torch.channels_last)
+def _make_contiguous(container: dict) -> None:
+    """Replace tensors of another format in a dict, and in the dicts that it holds."""
+    for key, value in container.items():
+        if isinstance(value, torch.Tensor):
+            container[key] = value.contiguous()
+        elif isinstance(value, dict):
+            _make_contiguous(value)
 
 
 def _convert_state(wrapper: OptimWrapper) -> None:
