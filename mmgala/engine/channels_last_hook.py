@@ -25,35 +25,59 @@ class ChannelsLastHook(Hook):
     priority = 'LOWEST'  # the last to look at a checkpoint before it is saved
 
     def before_run(self, runner: Runner) -> None:
-        """Convert the model, before weights are loaded into it in place.
+        """Check that the weights can be converted.
 
         Raises:
             ValueError: if the model is in a wrapper that stores weights by itself, such
                 as ``FullyShardedDataParallel``.
         """
-        wrapped = is_model_wrapper(runner.model)
-        if wrapped and not isinstance(runner.model, DistributedDataParallel):
+        model = runner.model
+        if is_model_wrapper(model) and not isinstance(model, DistributedDataParallel):
             raise ValueError(
                 'ChannelsLastHook needs the model alone or in DistributedDataParallel, '
-                f'but got it in {type(runner.model).__name__}: leave one of them out.'
+                f'but got it in {type(model).__name__}: leave one of the two out.'
             )
-        runner.model.to(memory_format=torch.channels_last)
-        if wrapped:
-            # The wrapper has noted how the weights are stored, and would take
-            # gradients of another format for those of other elements.
-            wrapper_cfg = runner.cfg.get('model_wrapper_cfg')
-            runner.model = runner.wrap_model(wrapper_cfg, runner.model.module)
 
     def before_train(self, runner: Runner) -> None:
-        """Convert the optimizer state that was loaded."""
+        """Convert the model and the optimizer's state, initialized or loaded by now.
+
+        Not before: a tensor in another format is initialized in another order, and
+        one seed would give other weights.
+        """
+        _convert_model(runner)
+        if isinstance(runner.model, DistributedDataParallel):
+            _wrap_again(runner)
         wrapper = runner.optim_wrapper
         several = isinstance(wrapper, OptimWrapperDict)
         for single in wrapper.values() if several else [wrapper]:
             _convert_state(single)
 
+    def before_val(self, runner: Runner) -> None:
+        """Convert the model where it is validated without training."""
+        _convert_model(runner)
+
+    def before_test(self, runner: Runner) -> None:
+        """Convert the model."""
+        _convert_model(runner)
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Make tensors contiguous in what is saved; the training keeps its own."""
         _make_contiguous(checkpoint)
+
+
+def _convert_model(runner: Runner) -> None:
+    runner.model.to(memory_format=torch.channels_last)
+
+
+def _wrap_again(runner: Runner) -> None:
+    """Let ``DistributedDataParallel`` see the new format.
+
+    It lays out its buckets when it is built. Gradients of weights that are converted
+    later are reduced wrongly, with no more than a warning of lower performance.
+    """
+    wrapper_cfg = runner.cfg.get('model_wrapper_cfg')
+    runner.model = runner.wrap_model(wrapper_cfg, runner.model.module)
+    runner._maybe_compile('train_step')  # as MMEngine did with the old wrapper
 
 
 def _make_contiguous(container: dict) -> None:
