@@ -50,6 +50,8 @@ NAMES = {
     'LDAMLoss': 'MODELS',
     'DecoupledClassifier': 'MODELS',
     'LongTailedAccuracy': 'METRICS',
+    'BFloat16OptimWrapper': 'OPTIM_WRAPPERS',
+    'ChannelsLastHook': 'HOOKS',
     'ClassCountsHook': 'HOOKS',
     'DeferredReweightingHook': 'HOOKS',
     'LoadBackboneHook': 'HOOKS',

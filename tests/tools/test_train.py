@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmgala.engine.checkpoint import read_checkpoint
-from tests.tools.command_line import assert_one_line, call, options
+from tests.tools.command_line import call, options
 
 
 def test_checkpoint_is_read_without_running_code_and_holds_the_statistics(trained):
@@ -76,13 +76,6 @@ def test_auto_scale_lr(tmp_path, trained, flags, lr):
 
     (group,) = checkpoint['optimizer']['param_groups']
     assert group['initial_lr'] == pytest.approx(lr)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason='mixed precision works on GPUs')
-def test_mixed_precision_without_a_gpu_is_refused_in_one_line(tmp_path, trained):
-    end = call('train', trained.config, '--amp', cwd=tmp_path)
-
-    assert_one_line(end, 'AmpOptimizerWrapper.* is only available training on gpu')
 
 
 def test_resuming_where_nothing_is_starts_anew(tmp_path, trained):

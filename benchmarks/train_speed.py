@@ -1,0 +1,162 @@
+"""Images per second of a training step by precision and memory format.
+
+What ``tools/train.py --amp`` and ``--channels-last`` gain on this machine: forward,
+backward and SGD of configs/gala/resnet32_cifar100-lt-if100.py on random images, so
+that no data set is needed and none is waited for. The variants take turns in one run;
+speedups are medians of the ratios within each turn.
+"""
+
+import argparse
+import json
+import warnings
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+
+warnings.simplefilter('ignore')  # of libraries, while they are imported
+
+import torch  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.logging import MMLogger  # noqa: E402
+from mmengine.model import BaseModel  # noqa: E402
+from mmengine.optim import OptimWrapper, build_optim_wrapper  # noqa: E402
+from mmengine.registry import init_default_scope  # noqa: E402
+from mmpretrain.registry import MODELS  # noqa: E402
+from mmpretrain.structures import DataSample  # noqa: E402
+from rich.progress import track  # noqa: E402
+from rich.table import Table  # noqa: E402
+from runs import CONSOLE, describe_machine  # noqa: E402
+from torch.utils.benchmark import Timer  # noqa: E402
+
+from mmgala.engine import ChannelsLastHook  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = ROOT / 'configs' / 'gala' / 'resnet32_cifar100-lt-if100.py'
+OUT = ROOT / 'benchmarks' / 'results' / 'train_speed.json'
+WRAPPERS = {
+    'float32': 'OptimWrapper',
+    'bfloat16': 'mmgala.BFloat16OptimWrapper',  # --amp on a CPU
+    'float16': 'AmpOptimWrapper',  # --amp on a GPU
+}
+FORMATS = ('contiguous', 'channels-last')
+
+
+def build_training(
+    cfg: Config, device: str, precision: str, memory_format: str
+) -> tuple[BaseModel, OptimWrapper]:
+    """Model and optimizer as ``tools/train.py`` has them, from the same weights."""
+    torch.manual_seed(0)
+    preprocessor = dict(type='ClsDataPreprocessor', **cfg.data_preprocessor)
+    model = MODELS.build(dict(cfg.model, data_preprocessor=preprocessor))
+    model.init_weights()
+    model.to(device).train()
+    options = dict(cfg.optim_wrapper, type=WRAPPERS[precision])
+    optim_wrapper = build_optim_wrapper(model, options)
+    if memory_format == 'channels-last':
+        runner: Any = SimpleNamespace(model=model, optim_wrapper=optim_wrapper)
+        ChannelsLastHook().before_train(runner)
+    return model, optim_wrapper
+
+
+def random_batch(batch_size: int, num_classes: int) -> dict:
+    """Images of 32 x 32 pixels and labels, as a dataloader gives them."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (batch_size, 3, 32, 32)
+    images = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
+    labels = torch.randint(num_classes, (batch_size,), generator=generator)
+    samples = [DataSample().set_gt_label(label) for label in labels]
+    return dict(inputs=images, data_samples=samples)
+
+
+def training_step(
+    model: BaseModel, optim_wrapper: OptimWrapper, batch: dict
+) -> Callable[[], dict]:
+    """Function that takes one step."""
+    return lambda: model.train_step(batch, optim_wrapper)
+
+
+def measure(device: str, batch_size: int, rounds: int, steps: int) -> list[dict]:
+    """Speed of each variant on a device.
+
+    Args:
+        device: ``'cpu'`` or ``'cuda'``.
+        batch_size: images per step.
+        rounds: turns of each variant.
+        steps: how many each turn has.
+    """
+    cfg = Config.fromfile(CONFIG)
+    init_default_scope(cfg.default_scope)
+    batch = random_batch(batch_size, cfg.model.head.num_classes)
+    precisions = ('float32', 'bfloat16') + ('float16',) * (device == 'cuda')
+    timers = {}
+    for variant in product(precisions, FORMATS):
+        step = training_step(*build_training(cfg, device, *variant), batch)
+        timer = Timer('f()', globals={'f': step}, num_threads=torch.get_num_threads())
+        timer.timeit(2)  # warm up
+        timers[variant] = timer
+    seconds: dict[tuple[str, str], list[float]] = {variant: [] for variant in timers}
+    for _ in track(range(rounds), f'Measuring on {device}', console=CONSOLE):
+        for variant, timer in timers.items():
+            seconds[variant].append(timer.timeit(steps).mean)
+    first = seconds['float32', 'contiguous']
+    return [
+        dict(
+            device=device,
+            precision=precision,
+            memory_format=memory_format,
+            batch=batch_size,
+            step_milliseconds=round(1e3 * median(own), 2),
+            images_per_second=round(batch_size / median(own), 1),
+            speedup=round(
+                median(base / mine for base, mine in zip(first, own, strict=True)), 3
+            ),
+        )
+        for (precision, memory_format), own in seconds.items()
+    ]
+
+
+def print_rows(rows: list[dict]) -> None:
+    table = Table('device', 'precision', 'memory format', 'step', 'images/s', 'speedup')
+    for row in rows:
+        table.add_row(
+            row['device'],
+            row['precision'],
+            row['memory_format'],
+            f'{row["step_milliseconds"]:.1f} ms',
+            f'{row["images_per_second"]:.0f}',
+            f'{row["speedup"]:.2f}',
+        )
+    CONSOLE.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--batch', type=int, default=64, help='images per step')
+    parser.add_argument('--threads', type=int, default=1, help='of the CPU')
+    parser.add_argument('--rounds', type=int, default=15)
+    parser.add_argument('--steps', type=int, default=3, help='steps per round')
+    parser.add_argument('--out', type=Path, default=OUT)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    MMLogger.get_instance('train_speed', log_level='WARNING')
+    devices = ['cpu'] + ['cuda'] * torch.cuda.is_available()
+    rows = [
+        row
+        for device in devices
+        for row in measure(device, args.batch, args.rounds, args.steps)
+    ]
+    print_rows(rows)
+    machine = describe_machine()
+    machine['threads'] = torch.get_num_threads()
+    machine['cpu_capability'] = torch.backends.cpu.get_cpu_capability()
+    if torch.cuda.is_available():
+        machine['gpu'] = torch.cuda.get_device_name()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(dict(rows=rows, machine=machine), indent=1))
+
+
+if __name__ == '__main__':
+    main()
