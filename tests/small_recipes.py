@@ -71,12 +71,10 @@ def small_images(size: int = 32) -> dict[str, object]:
 
 
 def epochs(stage1: int, stage2: int) -> dict[str, object]:
-    """Lengths of both stages, with schedules that span them."""
+    """Lengths of both stages, which their schedules span."""
     return {
         'stage1__train_cfg__max_epochs': stage1,
-        'stage1__param_scheduler__T_max': stage1,
         'train_cfg__max_epochs': stage2,
-        'param_scheduler__T_max': stage2,
     }
 
 

@@ -1,5 +1,5 @@
 # Decoupled training on a large long-tailed set, for 8 GPUs: first the representation
-# (stage1 below), then this, the classifier anew on the frozen backbone. Defaults are
+# (stage1 below), then this, a new classifier on the frozen backbone. Defaults are
 # those of ImageNet-LT. tools/train.py runs both stages; load_from skips the first.
 _base_ = './default_runtime.py'
 
@@ -8,56 +8,74 @@ data_preprocessor = dict(
 )
 
 # RandAugment as timm's rand-n2-m10-mstd0.5 has it: unlike MMPretrain's
-# 'timm_increasing', a higher level does not always change an image more.
+# 'timm_increasing', a higher level does not always change an image more. pad_val is
+# ImageNet's mean colour, blue first. MMPretrain's own operations instead of timm's:
+# train_dataloader.dataset.pipeline.7.policies.4.type=Posterize (always 4 bits, not 3 or
+# 4) and train_dataloader.dataset.pipeline.7.hparams.interpolations=[bicubic].
 enhance = dict(magnitude_range=(-0.9, 0.9), random_negative_prob=0.0)
+geometric = dict(type='mmgala.RandomInterpolation')
+shear = dict(**geometric, operation='Shear', magnitude_range=(0, 0.3))
+translate = dict(**geometric, operation='Translate', magnitude_range=(0, 0.45))
 rand_augment = dict(
     type='RandAugment',
     num_policies=2,
     magnitude_level=10,
     magnitude_std=0.5,
     total_level=10,
-    hparams=dict(pad_val=[104, 116, 124], interpolation='bicubic'),
+    hparams=dict(pad_val=[104, 116, 124], interpolations=['bilinear', 'bicubic']),
     policies=[
         dict(type='AutoContrast'),
         dict(type='Equalize'),
         dict(type='Invert'),
-        dict(type='Rotate', magnitude_range=(0, 30)),
-        dict(type='Posterize', magnitude_range=(0, 4)),
-        dict(type='Solarize', magnitude_range=(0, 256)),
+        dict(**geometric, operation='Rotate', magnitude_range=(0, 30)),
+        dict(type='mmgala.FlooredPosterize', magnitude_range=(0, 4)),
+        dict(type='mmgala.FlooredSolarize', magnitude_range=(0, 256)),
         dict(type='SolarizeAdd', magnitude_range=(0, 110)),
         dict(type='ColorTransform', **enhance),
         dict(type='Contrast', **enhance),
         dict(type='Brightness', **enhance),
         dict(type='Sharpness', **enhance),
-        dict(type='Shear', magnitude_range=(0, 0.3), direction='horizontal'),
-        dict(type='Shear', magnitude_range=(0, 0.3), direction='vertical'),
-        dict(type='Translate', magnitude_range=(0, 0.45), direction='horizontal'),
-        dict(type='Translate', magnitude_range=(0, 0.45), direction='vertical'),
+        dict(**shear, direction='horizontal'),
+        dict(**shear, direction='vertical'),
+        dict(**translate, direction='horizontal'),
+        dict(**translate, direction='vertical'),
     ],
 )
 color_jitter = dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4)
 
+# The authors read and resize images with Pillow, as torchvision does. Its bilinear
+# interpolation averages over all pixels of an image that it shrinks; cv2's does not.
+# An orientation in the EXIF data is ignored. For MMPretrain's defaults, set
+# imdecode_backend=cv2, color_type=color and backend=cv2 in these steps, such as
+# train_dataloader.dataset.pipeline.4.backend=cv2.
+load_image = dict(
+    type='LoadImageFromFile',
+    imdecode_backend='pillow',
+    color_type='color_ignore_orientation',
+)
+crop = dict(type='RandomResizedCrop', scale=224, backend='pillow')
+
 stage1_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='RandomResizedCrop', scale=224),
+    load_image,
+    crop,
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     color_jitter,
     dict(type='PackInputs'),
 ]
 train_pipeline = [
-    dict(type='LoadImageFromFile'),
+    load_image,
     dict(type='NumpyToPIL', to_rgb=True),
     dict(type='torchvision/Pad', padding=4, padding_mode='reflect'),
     dict(type='PILToNumpy', to_bgr=True),
-    dict(type='RandomResizedCrop', scale=224),
+    crop,
     dict(type='RandomFlip', prob=0.5, direction='horizontal'),
     color_jitter,
     rand_augment,
     dict(type='PackInputs'),
 ]
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(type='ResizeEdge', scale=256, edge='short'),
+    load_image,
+    dict(type='ResizeEdge', scale=256, edge='short', backend='pillow'),
     dict(type='CenterCrop', crop_size=224),
     dict(type='PackInputs'),
 ]
@@ -67,6 +85,9 @@ train_dataloader = dict(
     num_workers=8,
     dataset=dict(split='train', pipeline=train_pipeline),
     sampler=dict(type='mmgala.ClassAwareSampler', num_samples_per_class=4),
+    # The authors' epoch has int(N / 512) batches, 226 on ImageNet-LT. With
+    # train_dataloader.drop_last=False the incomplete batch is used, too.
+    drop_last=True,
 )
 val_dataloader = dict(
     batch_size=64,
@@ -87,7 +108,15 @@ test_evaluator = val_evaluator
 optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.12, momentum=0.9, weight_decay=5e-4)
 )
-param_scheduler = dict(type='CosineAnnealingLR', T_max=10, by_epoch=True)
+# A cosine over all epochs. The authors step it before each epoch, so the first of 10 has
+# 0.976 of the learning rate and the last has 0. Here it starts as if one step were done
+# (last_step=0), for which ConstantLR stores the initial learning rate. With
+# param_scheduler.1.last_step=-1 the first epoch has the whole learning rate and the
+# last of 10 has 0.024 of it.
+param_scheduler = [
+    dict(type='ConstantLR', factor=1.0, begin=0, end=1, by_epoch=True),
+    dict(type='CosineAnnealingLR', last_step=0, by_epoch=True),
+]
 auto_scale_lr = dict(base_batch_size=512)
 train_cfg = dict(by_epoch=True, max_epochs=10, val_interval=1)
 val_cfg = dict()
@@ -112,9 +141,10 @@ stage1 = dict(
         batch_size=32,
         dataset=dict(pipeline=stage1_pipeline),
         sampler=dict(_delete_=True, type='DefaultSampler', shuffle=True),
+        drop_last=False,
     ),
     optim_wrapper=dict(optimizer=dict(lr=0.1)),
-    param_scheduler=dict(type='CosineAnnealingLR', T_max=180, by_epoch=True),
+    param_scheduler=dict(_delete_=True, type='CosineAnnealingLR', by_epoch=True),
     auto_scale_lr=dict(base_batch_size=256),
     train_cfg=dict(max_epochs=180, val_interval=10),
     custom_hooks=[dict(type='mmgala.ClassCountsHook')],

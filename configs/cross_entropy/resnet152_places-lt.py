@@ -1,5 +1,6 @@
 # No recipe of GALA's authors is published for this set: epochs, batch size and learning
-# rates are MiSLAS's. Stage 1 trains the last residual stage of an ImageNet model.
+# rates are MiSLAS's, whose cosine starts with the whole rate in either stage. Stage 1
+# trains the last residual stage of an ImageNet model.
 _base_ = [
     'mmpretrain::_base_/models/resnet152.py',
     '../_base_/decoupled.py',
@@ -14,6 +15,7 @@ val_dataloader = dict(dataset=benchmark)
 test_dataloader = dict(dataset=benchmark)
 
 optim_wrapper = dict(optimizer=dict(lr=0.1))
+param_scheduler = dict(_delete_=True, type='CosineAnnealingLR', by_epoch=True)
 auto_scale_lr = dict(base_batch_size=256)
 
 stage1 = dict(
@@ -29,6 +31,5 @@ stage1 = dict(
             ),
         )
     ),
-    param_scheduler=dict(T_max=90),
     train_cfg=dict(max_epochs=90),
 )

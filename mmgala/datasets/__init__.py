@@ -12,6 +12,9 @@ from mmgala.datasets.samplers import ClassAwareSampler, ClassBalancedSampler
 from mmgala.datasets.transforms import (
     CIFARAutoAugment,
     Cutout,
+    FlooredPosterize,
+    FlooredSolarize,
+    RandomInterpolation,
     TorchvisionAutoAugment,
 )
 
@@ -24,10 +27,13 @@ __all__ = [
     'Cutout',
     'DigitsDataset',
     'FashionPairs',
+    'FlooredPosterize',
+    'FlooredSolarize',
     'INaturalist2018',
     'ImageNetLT',
     'LongTailedDataset',
     'PlacesLT',
+    'RandomInterpolation',
     'TorchvisionAutoAugment',
     'count_classes',
     'dataset_labels',

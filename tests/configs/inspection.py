@@ -25,6 +25,33 @@ def learning_rates(runner: Runner, num_epochs: int) -> list[float]:
     return found
 
 
+def resumed_learning_rates(runner: Runner, num_epochs: int) -> list[float]:
+    """As :func:`learning_rates`, with all built again and resumed in each epoch."""
+    wrapper, schedulers = runner.optim_wrapper, runner.param_schedulers
+    found = []
+    try:
+        for _ in range(num_epochs):
+            parts = (runner.optim_wrapper, *runner.param_schedulers)
+            states = [copy.deepcopy(part.state_dict()) for part in parts]
+            build_optimization(runner)
+            parts = (runner.optim_wrapper, *runner.param_schedulers)
+            for part, state in zip(parts, states, strict=True):
+                part.load_state_dict(state)
+            found.append(learning_rate(runner.optim_wrapper))
+            ParamSchedulerHook().after_train_epoch(runner)
+    finally:
+        runner.optim_wrapper, runner.param_schedulers = wrapper, schedulers
+    return found
+
+
+def build_optimization(runner: Runner) -> None:
+    """Give a runner its optimizer and schedulers again, as ``Runner.train`` does."""
+    runner.param_schedulers = None  # learning rates are not scaled after these
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.cfg.optim_wrapper)
+    runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+    runner.param_schedulers = runner.build_param_scheduler(runner.cfg.param_scheduler)
+
+
 def learning_rate(wrapper: OptimWrapper) -> float:
     """The one that all parameters have."""
     (rate,) = {group['lr'] for group in wrapper.optimizer.param_groups}
@@ -32,15 +59,14 @@ def learning_rate(wrapper: OptimWrapper) -> float:
 
 
 def scaled_learning_rate(runner: Runner, num_ranks: int) -> float:
-    """Learning rate that the recipe would start with on so many ranks."""
-    schedulers, ranks = runner.param_schedulers, runner._world_size
+    """Learning rate of the first epoch on so many ranks."""
+    before = runner.optim_wrapper, runner.param_schedulers, runner._world_size
     try:
-        runner.param_schedulers, runner._world_size = None, num_ranks
-        wrapper = runner.build_optim_wrapper(runner.cfg.optim_wrapper)
-        runner.scale_lr(wrapper, runner.auto_scale_lr)
+        runner._world_size = num_ranks
+        build_optimization(runner)
+        return learning_rate(runner.optim_wrapper)
     finally:
-        runner.param_schedulers, runner._world_size = schedulers, ranks
-    return learning_rate(wrapper)
+        runner.optim_wrapper, runner.param_schedulers, runner._world_size = before
 
 
 def moved_by_training(

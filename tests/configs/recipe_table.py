@@ -28,6 +28,14 @@ def cosine(start: float, epochs: int) -> tuple[float, ...]:
     )
 
 
+def cosine_stepped_before(start: float, epochs: int) -> tuple[float, ...]:
+    """Of a scheduler that steps before each epoch: the last epoch has 0."""
+    return tuple(
+        start * (1 + math.cos(math.pi * (epoch + 1) / epochs)) / 2
+        for epoch in range(epochs)
+    )
+
+
 # 0 in epoch 200: the authors' scheduler takes 198 steps after epoch 2.
 CIFAR = Training((0.05, *cosine(0.1, 198), 0.0), 5e-4, batch_size=64, num_ranks=1)
 
@@ -42,7 +50,14 @@ STAGE1 = {
     'resnet152_places-lt': Training(cosine(0.1, 90), 5e-4, 256),
 }
 STAGE2 = {
-    'resnext50_imagenet-lt': Training(cosine(0.12, 10), 5e-4, 512),
-    'resnet50_inaturalist2018': Training(cosine(0.2, 30), 1e-4, 512),
+    'resnext50_imagenet-lt': Training(cosine_stepped_before(0.12, 10), 5e-4, 512),
+    'resnet50_inaturalist2018': Training(cosine_stepped_before(0.2, 30), 1e-4, 512),
+    # MiSLAS's, which steps after an epoch.
     'resnet152_places-lt': Training(cosine(0.1, 10), 5e-4, 256),
+}
+# Batches of an epoch of stage 2: int(images / batch).
+NUM_BATCHES = {
+    'resnext50_imagenet-lt': (115_846, 226),
+    'resnet50_inaturalist2018': (437_513, 854),
+    'resnet152_places-lt': (62_500, 244),
 }

@@ -17,6 +17,26 @@ COLOURS = {  # mean and standard deviation, red first
 }
 
 
+# What RandAugment fills with, red first.
+FILL = {
+    'resnext50_imagenet-lt': (124, 116, 104),
+    'resnet152_places-lt': (124, 116, 104),
+    'resnet50_inaturalist2018': (119, 120, 97),
+}
+GEOMETRIC = ('Rotate', 'Shear', 'Shear', 'Translate', 'Translate')
+
+
+def seed(number):
+    random.seed(number)
+    np.random.seed(number)
+    torch.manual_seed(number)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    seed(0)
+
+
 def pipeline_of(runner):
     return runner.train_dataloader.dataset.pipeline
 
@@ -37,12 +57,6 @@ def test_steps(decoupled):
         'LoadImageFromFile', 'NumpyToPIL', 'Pad', 'PILToNumpy', *basic, 'RandAugment',
         'PackInputs',
     ]  # fmt: skip
-
-
-def seed(number):
-    random.seed(number)
-    np.random.seed(number)
-    torch.manual_seed(number)
 
 
 def test_images_of_the_training_are_224_pixels_and_follow_the_seed(decoupled):
@@ -119,6 +133,79 @@ def test_randaugment_for_the_classifier(decoupled):
     changed = np.mean([(out != image).any() for out in found])
     assert 0.5 < changed < 0.9  # both of two steps, each done in half of the cases
     assert {out.shape for out in found} == {(64, 64, 3)}
+
+
+def operations_of(decoupled, *wanted):
+    """Operations of RandAugment by their names in MMPretrain."""
+    (augment,) = steps_of(decoupled.stage2, 'RandAugment', 'RandAugment')
+    found = [
+        (policy.get('operation', policy['type']), operation)
+        for policy, operation in zip(augment.policies, augment, strict=True)
+    ]
+    assert len(found) == 15
+    return [operation for name, operation in found if name in wanted]
+
+
+def done(operation, image, runs=4000):
+    """What an operation makes of an image, where it was not skipped."""
+    found = np.array([apply([operation], image) for _ in range(runs)])
+    changed = found[(found != image).any(axis=(1, 2, 3))]
+    assert abs(len(changed) - runs / 2) < 2.5 * runs**0.5  # 5 standard deviations
+    return changed
+
+
+def test_posterize_keeps_3_bits_in_half_of_the_cases_and_4_in_the_other(decoupled):
+    """Level 10 in half of the draws is 4 bits, and any level below is rounded down."""
+    image = np.tile(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3)
+    (posterize,) = operations_of(decoupled, 'mmgala.FlooredPosterize')
+
+    found = done(posterize, image)
+
+    levels = np.array([len(np.unique(out)) for out in found])
+    assert set(levels) == {2**3, 2**4}
+    assert (levels == 2**3).mean() == pytest.approx(0.5, abs=0.055)
+    # 3 bits change the 256 grey levels by 15.5 on average, 4 bits by 7.5.
+    change = np.abs(found.astype(int) - image).mean()
+    assert change == pytest.approx((15.5 + 7.5) / 2, abs=0.45)
+
+
+def test_solarize_inverts_from_a_whole_number(decoupled):
+    """Level 10 in half of the draws is threshold 256, which inverts nothing."""
+    image = np.tile(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3)
+    (solarize,) = operations_of(decoupled, 'mmgala.FlooredSolarize')
+
+    thresholds = [solarize.random_magnitude() for _ in range(4000)]
+    found = [apply([solarize], image) for _ in range(4000)]
+
+    assert set(map(type, thresholds)) == {int}
+    assert thresholds.count(256) == pytest.approx(2000, abs=160)
+    unchanged = sum(np.array_equal(out, image) for out in found)
+    assert unchanged == pytest.approx(3000, abs=140)  # of the others, half are skipped
+
+
+@pytest.mark.parametrize('position', range(5), ids=GEOMETRIC)
+def test_interpolation_is_bilinear_as_often_as_bicubic(decoupled, position):
+    """Bicubic alone goes beyond the grey levels of edges."""
+    squares = np.kron(np.indices((7, 7)).sum(axis=0) % 2, np.ones((7, 7)))
+    image = np.tile((90 + 80 * squares).astype(np.uint8)[..., None], 3)
+    operation = operations_of(decoupled, 'Rotate', 'Shear', 'Translate')[position]
+
+    found = done(operation, image, runs=2000).reshape(-1, image.size)
+
+    beyond = (found.min(axis=1) < 90) | (found.max(axis=1) > 170)
+    assert beyond.mean() == pytest.approx(0.5, abs=0.09)
+
+
+@pytest.mark.parametrize('position', range(5), ids=GEOMETRIC)
+def test_what_comes_from_outside_has_the_mean_colour(decoupled, position):
+    image = np.zeros((64, 64, 3), dtype=np.uint8)
+    operation = operations_of(decoupled, 'Rotate', 'Shear', 'Translate')[position]
+
+    for out in done(operation, image, runs=100):
+        colours, counts = np.unique(out.reshape(-1, 3), axis=0, return_counts=True)
+        outside = colours[1:][counts[1:].argmax()]  # the first is black
+        assert tuple(outside[::-1]) == FILL[decoupled.name]
+        assert counts[1:].max() > 100
 
 
 @pytest.mark.parametrize('split', ['val', 'test'])

@@ -1,6 +1,7 @@
 """Options that the recipes name do what they say."""
 
 import pytest
+from mmpretrain.datasets.transforms import Posterize
 
 from tests.configs.built_recipes import build
 from tests.configs.inspection import (
@@ -70,9 +71,15 @@ def imagenet_with_options(tmp_path_factory, miniatures):
         miniatures,
         '--auto-scale-lr',
         model__norm_eval=True,
+        param_scheduler__1__last_step=-1,
         train_dataloader__batch_size=16,
+        train_dataloader__drop_last=False,
+        train_dataloader__dataset__pipeline__0__imdecode_backend='cv2',
+        train_dataloader__dataset__pipeline__0__color_type='color',
+        train_dataloader__dataset__pipeline__4__backend='cv2',
+        train_dataloader__dataset__pipeline__7__policies__4__type='Posterize',
+        train_dataloader__dataset__pipeline__7__hparams__interpolations='[bicubic]',
         stage1__train_cfg__max_epochs=90,
-        stage1__param_scheduler__T_max=90,
         **ONE_RESIDUAL_STAGE,
     )
 
@@ -92,6 +99,53 @@ def test_learning_rates_for_other_batches_by_a_flag(imagenet_with_options):
     found = [learning_rate(r.optim_wrapper) for r in imagenet_with_options]
 
     assert found == pytest.approx([0.1 * 32 / 256, 0.12 * 16 / 512])
+
+
+def test_classifier_that_starts_with_the_whole_learning_rate(imagenet_with_options):
+    found = learning_rates(imagenet_with_options[1], 10)
+
+    assert found == pytest.approx([rate * 16 / 512 for rate in cosine(0.12, 10)])
+
+
+def test_incomplete_batch_of_a_large_set(imagenet_with_options):
+    loader = imagenet_with_options[1].train_dataloader
+
+    assert len(loader.dataset) % 16 != 0
+    assert len(loader) == len(loader.dataset) // 16 + 1
+
+
+def test_augmentation_as_mmpretrain_has_it(imagenet_with_options):
+    pipeline = imagenet_with_options[1].train_dataloader.dataset.pipeline
+    load, crop, augment = (pipeline.transforms[i] for i in (0, 4, 7))
+    operations = list(augment)
+
+    assert (load.imdecode_backend, load.color_type) == ('cv2', 'color')
+    assert crop.backend == 'cv2'
+    assert type(operations[4]) is Posterize
+    for position in (3, 11, 12, 13, 14):
+        (operation,) = operations[position]
+        assert operation.interpolation == 'bicubic'
+
+
+def test_training_images_of_inaturalist_normalised_as_imagenet(tmp_path, miniatures):
+    """As the authors' code does it; see the config."""
+    runners = build(
+        'gala/resnet50_inaturalist2018',
+        tmp_path / 'work',
+        miniatures,
+        data_preprocessor__mean='123.675,116.28,103.53',
+        data_preprocessor__std='58.395,57.12,57.375',
+        **ONE_RESIDUAL_STAGE,
+    )
+
+    for runner in runners:
+        preprocessor = runner.model.data_preprocessor
+        assert preprocessor.mean.flatten().tolist() == pytest.approx(
+            [123.675, 116.28, 103.53]
+        )
+        assert preprocessor.std.flatten().tolist() == pytest.approx(
+            [58.395, 57.12, 57.375]
+        )
 
 
 def test_shorter_representation(imagenet_with_options):

@@ -1,0 +1,78 @@
+"""Geometric operations of RandAugment with an interpolation drawn at random."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmcv.transforms.utils import cache_randomness
+from mmpretrain.registry import TRANSFORMS as MMPRETRAIN_TRANSFORMS
+
+from mmgala.registry import TRANSFORMS
+
+OPERATIONS = ('Rotate', 'Shear', 'Translate')
+INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'area', 'lanczos')
+
+
+@TRANSFORMS.register_module()
+class RandomInterpolation(BaseTransform):
+    """``Rotate``, ``Shear`` or ``Translate`` of MMPretrain, interpolated at random.
+
+    timm's RandAugment draws between bilinear and bicubic interpolation each time it
+    applies an operation. MMPretrain's operations always use the same one.
+
+    In the ``policies`` of MMPretrain's ``RandAugment``, ``pad_val`` and
+    ``interpolations`` may also come from its ``hparams``.
+
+    Args:
+        operation: ``'Rotate'``, ``'Shear'`` or ``'Translate'``.
+        interpolations: names to draw from, each with the same probability, as
+            ``mmcv.imrotate`` has them.
+        pad_val: colour of what comes from outside the image, in the image's order of
+            channels.
+        **kwargs: further arguments of the operation.
+
+    Raises:
+        ValueError: on an unknown operation or interpolation, or if there is no
+            interpolation to draw from.
+    """
+
+    def __init__(
+        self,
+        operation: str,
+        interpolations: Sequence[str] = ('bilinear', 'bicubic'),
+        pad_val: int | Sequence[int] = 128,
+        **kwargs: Any,
+    ) -> None:
+        if operation not in OPERATIONS:
+            raise ValueError(
+                f'Expected `operation` to be one of {OPERATIONS}, but got '
+                f'{operation!r}.'
+            )
+        unknown = set(interpolations) - set(INTERPOLATIONS)
+        if unknown or not interpolations:
+            raise ValueError(
+                'Expected `interpolations` to be one or more of '
+                f'{INTERPOLATIONS}, but got {interpolations!r}.'
+            )
+        common = dict(type=operation, pad_val=pad_val, **kwargs)
+        self.transforms = [
+            MMPRETRAIN_TRANSFORMS.build(dict(interpolation=name, **common))
+            for name in interpolations
+        ]
+
+    def __iter__(self) -> Iterator[BaseTransform]:
+        """The operation with each interpolation, for mmcv to share what they draw."""
+        return iter(self.transforms)
+
+    @cache_randomness
+    def random_index(self) -> int:
+        """Draw an interpolation."""
+        return int(np.random.randint(len(self.transforms)))
+
+    def transform(self, results: dict) -> dict:
+        """Apply the operation to ``results['img']``, ``(H, W, 3)`` uint8."""
+        return self.transforms[self.random_index()](results)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self.transforms})'
