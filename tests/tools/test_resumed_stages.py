@@ -3,6 +3,7 @@
 ImageNet-LT's recipe on a miniature, with the first residual stage of its network.
 """
 
+import json
 import signal
 import time
 from functools import partial
@@ -45,7 +46,8 @@ stage1 = dict(
 def interrupted(tmp_path_factory, miniatures):
     """A training killed in each of its stages and resumed, and an uninterrupted one."""
     folder = tmp_path_factory.mktemp('interrupted')
-    small = changes_for(NAME, miniatures, **ONE_RESIDUAL_STAGE, **epochs(2, 2))
+    # Of the second stage's epochs, the last has a learning rate of 0.
+    small = changes_for(NAME, miniatures, **ONE_RESIDUAL_STAGE, **epochs(2, 3))
     calm = folder / 'calm.py'
     calm.write_text(CALM.format(base=shipped(NAME)))
     child = child_config(folder, calm)
@@ -85,7 +87,7 @@ def test_resuming_goes_on_in_the_stage_that_was_interrupted(interrupted):
 
 
 def test_resumed_weights_are_bit_equal(interrupted):
-    for name in ('stage1/epoch_2.pth', 'epoch_2.pth'):
+    for name in ('stage1/epoch_2.pth', 'epoch_2.pth', 'epoch_3.pth'):
         found = weights(interrupted.killed / name)
         expected = weights(interrupted.whole / name)
 
@@ -93,10 +95,20 @@ def test_resumed_weights_are_bit_equal(interrupted):
         assert {n for n in found if not torch.equal(found[n], expected[n])} == set()
 
 
+def test_resumed_learning_rates(interrupted):
+    """Of the classifier's three epochs."""
+    for work_dir in (interrupted.killed, interrupted.whole):
+        found = {}
+        for path in sorted(work_dir.glob('2*/vis_data/scalars.json')):
+            entries = map(json.loads, path.read_text().splitlines())
+            found |= {entry['epoch']: entry['lr'] for entry in entries if 'lr' in entry}
+        assert found == pytest.approx({1: 0.09, 2: 0.03, 3: 0.0}, abs=1e-12)
+
+
 def test_resuming_a_finished_training_changes_nothing(interrupted):
-    before = (interrupted.whole / 'epoch_2.pth').read_bytes()
+    before = (interrupted.whole / 'epoch_3.pth').read_bytes()
 
     assert interrupted.again() is None
 
-    assert (interrupted.whole / 'epoch_2.pth').read_bytes() == before
+    assert (interrupted.whole / 'epoch_3.pth').read_bytes() == before
     assert len(list((interrupted.whole / 'stage1').glob('2*'))) == 1
