@@ -118,31 +118,45 @@ def label_margin_loss(logits: Tensor, target: Tensor, margins: Tensor) -> Tensor
     return margin_cross_entropy(logits, target, torch.zeros_like(margins), -margins)
 
 
-def smoothed_cross_entropy(logits: Tensor, target: Tensor, smoothing: Tensor) -> Tensor:
+def smoothed_cross_entropy(
+    logits: Tensor, target: Tensor, smoothing: Tensor, include_label: bool = True
+) -> Tensor:
     r"""Cross-entropy with labels that are smoothed class by class.
 
-    The label of class k becomes :math:`1 - \epsilon_k` for itself and
-    :math:`\epsilon_k / (C - 1)` for each other class. Source: label-aware smoothing of
-    Zhong et al., CVPR 2021, arXiv 2104.00466, section 3.2. (The authors' code gives
-    :math:`\epsilon_k / C` to each class, the label's too.)
+    A label of class k gives away :math:`\epsilon_k`, in equal shares to all C classes,
+    itself included. That is the authors' code, and ``torch``'s ``label_smoothing``. In
+    their paper only the other C - 1 classes get a share; both are the same loss for
+    :math:`\epsilon` and :math:`\epsilon (C - 1) / C`.
+
+    Source: label-aware smoothing of Zhong et al., CVPR 2021, arXiv 2104.00466, section
+    3.2, and ``github.com/dvlab-research/MiSLAS``.
 
     Args:
         logits: ``(N, C)``.
         target: class indices ``(N,)`` or soft labels ``(N, C)``, smoothed each class
             by its own factor.
         smoothing: :math:`\epsilon`, ``(C,)``.
+        include_label: whether the label gets a share, too.
 
     Returns:
         ``(N,)``, float32 or wider.
 
     Raises:
         ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+
+    Examples:
+        >>> logits, target = torch.tensor([[2.0, 0.0]]), torch.tensor([0])
+        >>> smoothed_cross_entropy(logits, target, torch.tensor([0.2, 0.0]))
+        tensor([0.3269])
+        >>> smoothed_cross_entropy(logits, target, torch.tensor([0.2, 0.0]), False)
+        tensor([0.5269])
     """
     check_logits_and_target(logits, target)
     log_p = _upcast(logits).log_softmax(dim=1)
-    # Written as (1 - e') of the label and e / (C - 1) of all classes.
-    spread = smoothing.to(log_p.dtype) / (logits.shape[1] - 1)
-    keep = 1 - smoothing.to(log_p.dtype) - spread
+    smoothing, num_classes = smoothing.to(log_p.dtype), logits.shape[1]
+    # Written as `keep` of the label and `spread` of all classes.
+    spread = smoothing / (num_classes if include_label else num_classes - 1)
+    keep = 1 - num_classes * spread
     if target.is_floating_point():
         target = target.to(log_p.dtype)
         own, shared = (target * keep * log_p).sum(dim=1), (target * spread).sum(dim=1)

@@ -128,14 +128,22 @@ def smoothing_factors(counts, head, tail, shape):
     return factors
 
 
-def label_aware_smoothing(logits, targets, counts, head, tail, shape):
-    """Zhong et al.: every class k of a sample is smoothed by its own."""
+def label_aware_smoothing(logits, targets, counts, head, tail, shape, official=True):
+    """Zhong et al.: every class k of a sample is smoothed by its own.
+
+    In their code, all C classes share what the label gives away; in their paper, the
+    other C - 1.
+    """
     factors = smoothing_factors(counts, head, tail, shape)
     num_classes = len(counts)
     smoothed = np.zeros(logits.shape)
     for i, k in np.ndindex(*targets.shape):
         for j in range(num_classes):
-            share = 1 - factors[k] if j == k else factors[k] / (num_classes - 1)
+            share = 1 - factors[k] if j == k else 0.0
+            if official:
+                share += factors[k] / num_classes
+            elif j != k:
+                share += factors[k] / (num_classes - 1)
             smoothed[i, j] += targets[i, k] * share
     return cross_entropy(logits, smoothed)
 
@@ -146,14 +154,15 @@ def cloud_sizes(counts):
     return [size / max(sizes) if max(sizes) > 0 else 0.0 for size in sizes]
 
 
-def gcl(logits, targets, counts, normal, noise_scale, margin, scale):
+def gcl(logits, targets, counts, normal, noise_scale, margin, scale, gamma=0.0):
     """Li et al.; ``normal`` are draws of standard deviation 1/3."""
     cosines = logits / scale
     sizes = cloud_sizes(counts)
     for i, j in np.ndindex(*logits.shape):
         cosines[i, j] -= noise_scale * sizes[j] * min(abs(normal[i, j]), 1.0)
         cosines[i, j] -= targets[i, j] * margin
-    return cross_entropy(scale * cosines, targets)
+    losses = cross_entropy(scale * cosines, targets)
+    return np.array([(1 - math.exp(-loss)) ** gamma * loss for loss in losses])
 
 
 def seesaw(logits, targets, seen, p, q, eps):

@@ -114,6 +114,13 @@ class VectorScalingLoss(ClassCountsLoss):
     :func:`mmgala.functional.vector_scaling_loss`. Logit adjustment acts early in
     training, the factors act when the training set is fitted.
 
+    Both strengths have to fit the data set. The defaults are those of the authors'
+    command for CIFAR10-LT with imbalance factor 100 (README of
+    ``github.com/orparask/VS-Loss``; the defaults of their script, 0.3 and 1, are not
+    the setting of any published result). They are too strong for many classes: for
+    CIFAR100-LT take ``gamma=0.05, tau=0.75``, as later work does
+    (``github.com/scongl/Focal-SAM``).
+
     Args:
         num_classes: C.
         gamma: :math:`\gamma`, 0 or more; 0 is logit adjustment.
@@ -134,8 +141,8 @@ class VectorScalingLoss(ClassCountsLoss):
     def __init__(
         self,
         num_classes: int,
-        gamma: float = 0.3,
-        tau: float = 1.0,
+        gamma: float = 0.2,
+        tau: float = 1.2,
         class_counts: Sequence[int] | None = None,
         reduction: str = 'mean',
         loss_weight: float = 1.0,

@@ -33,6 +33,7 @@ class LossCase:
             where it is not.
         constant_factors: with these no part of the formula passes on no gradient.
         reweighting: whether deferred re-weighting is on.
+        soft: whether it takes soft labels.
     """
 
     loss: type[nn.Module]
@@ -42,16 +43,12 @@ class LossCase:
     balanced: dict | None = None
     constant_factors: dict = field(default_factory=dict)
     reweighting: bool = False
+    soft: bool = True
 
     @property
     def counted(self) -> bool:
         """Whether it needs class counts."""
         return issubclass(self.loss, ClassCountsLoss)
-
-    @property
-    def soft(self) -> bool:
-        """Whether it takes soft labels."""
-        return self.loss is not SeesawLoss
 
     def build(self, counts: list[int] | None = COUNTS, **changes: object) -> nn.Module:
         """Loss of as many classes as there are counts; with none, it has no counts."""
@@ -104,7 +101,8 @@ def _focal(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
 def _gcl(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
     normal = torch.empty(z.shape).normal_(std=1 / 3)
     cloud = normal.abs().clamp(max=1) * m.noise_scale * m.cloud_sizes
-    return mf.clouded_loss(z, t, m.scale * cloud, m.scale * m.margin)
+    loss = mf.clouded_loss(z, t, m.scale * cloud, m.scale * m.margin)
+    return (1 - (-loss.detach()).exp()) ** m.gamma * loss
 
 
 def _seesaw(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
@@ -187,6 +185,13 @@ CASES = dict(
         strength_0=dict(smooth_head=0, smooth_tail=0),
         balanced=dict(smooth_head=0),
     ),
+    label_aware_smoothing_paper=LossCase(
+        models.LabelAwareSmoothingLoss,
+        lambda m, z, t: mf.smoothed_cross_entropy(z, t, m.smoothing, False),
+        dict(smooth_head=0.4, smooth_tail=0.1, variant='paper'),
+        strength_0=dict(smooth_head=0, smooth_tail=0),
+        balanced=dict(smooth_head=0),
+    ),
     # The largest class has no cloud.
     gcl=LossCase(
         models.GCLLoss,
@@ -194,6 +199,16 @@ CASES = dict(
         dict(noise_scale=0.3, margin=0.1, scale=10.0),
         strength_0=dict(noise_scale=0, margin=0),
         balanced=dict(margin=0),
+    ),
+    # As in the second stage of its authors.
+    gcl_focal=LossCase(
+        models.GCLLoss,
+        _gcl,
+        dict(noise_scale=0.3, margin=0.1, scale=10.0, gamma=1.5),
+        strength_0=dict(noise_scale=0, margin=0, gamma=0),
+        balanced=dict(margin=0, gamma=0),
+        constant_factors=dict(gamma=0),
+        soft=False,
     ),
     # Classes that were seen equally often do not spare each other.
     seesaw=LossCase(
@@ -203,6 +218,7 @@ CASES = dict(
         strength_0=dict(p=0, q=0),
         balanced=dict(q=0),
         constant_factors=dict(q=0),
+        soft=False,
     ),
     # No class is below the threshold.
     equalization=LossCase(

@@ -13,6 +13,7 @@ from torchvision.ops import sigmoid_focal_loss
 from mmgala.models import (
     ClassBalancedFocalLoss,
     ClassBalancedLoss,
+    GCLLoss,
     LabelAwareSmoothingLoss,
     SeesawLoss,
 )
@@ -44,10 +45,10 @@ def class_balanced(losses, t, n):
     )
 
 
-def gcl(z, t, n):
+def gcl(z, t, n, gamma=0.0):
     torch.manual_seed(3)
     normal = torch.empty(z.shape).normal_(std=1 / 3).double().numpy()
-    return reference.gcl(z, t, n, normal, 0.3, 0.1, 10)
+    return reference.gcl(z, t, n, normal, 0.3, 0.1, 10, gamma)
 
 
 # With the arguments of the cases.
@@ -64,13 +65,22 @@ REFERENCES = dict(
     label_aware_smoothing=lambda z, t, n: reference.label_aware_smoothing(
         z, t, n, 0.4, 0.1, 'concave'
     ),
+    label_aware_smoothing_paper=lambda z, t, n: reference.label_aware_smoothing(
+        z, t, n, 0.4, 0.1, 'concave', official=False
+    ),
     gcl=gcl,
+    gcl_focal=lambda z, t, n: gcl(z, t, n, 1.5),
 )
+KINDS = [
+    (name, kind)
+    for name in REFERENCES
+    for kind in ('hard', 'soft')
+    if CASES[name].soft or kind == 'hard'
+]
 
 
-@pytest.mark.parametrize('kind', ['hard', 'soft'])
 @pytest.mark.parametrize('counts', COUNTS.values(), ids=COUNTS)
-@pytest.mark.parametrize('name', REFERENCES)
+@pytest.mark.parametrize(('name', 'kind'), KINDS)
 def test_loss_is_that_of_the_formula(name, counts, kind):
     logits, target = random_logits(N, 6), random_target(kind, N, 6)
     loss = unreduced(CASES[name].build(counts), logits, target)
@@ -176,16 +186,51 @@ def test_focal_with_gamma_below_1_has_finite_gradients(size):
 
 @pytest.mark.parametrize('smoothing', [0.0, 0.1, 0.5])
 def test_equal_factors_are_label_smoothing_of_pytorch(smoothing):
-    """PyTorch gives each class s / C, the label's too; the paper e / (C - 1)."""
+    """PyTorch gives each class s / C, the label's too; the paper s / (C - 1)."""
     logits, target = random_logits(N, 6), random_target('hard', N, 6)
-    loss_module = LabelAwareSmoothingLoss(
-        6, smoothing, smoothing, class_counts=[9, 1, 3, 3, 3, 1]
+    for variant, factor in (('official', 1.0), ('paper', 6 / 5)):
+        loss_module = LabelAwareSmoothingLoss(
+            6, smoothing, smoothing, class_counts=[9, 1, 3, 3, 3, 1], variant=variant
+        )
+        loss = unreduced(loss_module, logits, target)
+        expected = F.cross_entropy(
+            logits, target, label_smoothing=smoothing * factor, reduction='none'
+        )
+        assert_close(loss, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_the_focal_factor_of_gcl_passes_on_no_gradient():
+    """The authors detach it: the gradient is that of cross-entropy times it."""
+    logits, target = random_logits(N, 6).requires_grad_(), random_target('hard', N, 6)
+    plain, focal = (
+        GCLLoss(6, noise_scale=0, class_counts=COUNTS['long_tail'], gamma=gamma)
+        for gamma in (0.0, 2.0)
     )
-    loss = unreduced(loss_module, logits, target)
-    expected = F.cross_entropy(
-        logits, target, label_smoothing=smoothing * 6 / 5, reduction='none'
+    first, second = (unreduced(loss, logits, target) for loss in (plain, focal))
+    expected, found = (
+        torch.autograd.grad(loss.sum(), logits)[0] for loss in (first, second)
     )
-    assert_close(loss, expected, rtol=1e-6, atol=1e-6)
+    factor = (1 - torch.exp(-first.detach())) ** 2
+    assert_close(found, factor[:, None] * expected)
+
+
+def test_a_sure_sample_has_a_focal_factor_of_0_and_no_nan():
+    logits = torch.tensor([[200.0, 0.0], [0.0, 0.0]], requires_grad=True)
+    loss = GCLLoss(2, noise_scale=0, class_counts=[2, 1], gamma=0.5)
+    values = loss(logits, torch.tensor([0, 0]), reduction_override='none')
+    (gradient,) = torch.autograd.grad(values.sum(), logits)
+    assert values[0] == 0
+    assert torch.isfinite(gradient).all()
+
+
+def test_variants_and_labels_that_are_refused():
+    with pytest.raises(ValueError, match=r"`variant` to be one of .* got 'code'"):
+        LabelAwareSmoothingLoss(6, variant='code')
+    loss, shares = GCLLoss(2, class_counts=[2, 1], gamma=1.0), torch.full((1, 2), 0.5)
+    with pytest.raises(
+        ValueError, match=r'gamma=1 needs class indices, not soft .*0\.'
+    ):
+        loss(torch.zeros(1, 2), shares)
 
 
 def test_equalization_and_clouds_draw_anew_in_each_forward():
