@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
-from method_comparison import COMPARISONS, RESULTS, ROOT
+from method_comparison import COMPARISONS, HUNDRED_CLASSES, RESULTS, ROOT
 
 
 def cell(values: Sequence[float]) -> str:
@@ -26,8 +26,9 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def plain_name(method: str) -> str:
-    """Without EQL's threshold, which is another one on every set."""
-    return 'eql' if method.startswith('eql:') else method
+    """Without the settings of a method that has others on other sets."""
+    name = method.partition(':')[0]
+    return name if name == 'eql' or method == HUNDRED_CLASSES.get(name) else method
 
 
 def test_figures(name: str) -> dict[str, list[float]]:

@@ -22,14 +22,25 @@ FASHION = 'configs/cross_entropy/plain-conv-net_fashion-mnist-lt.py'
 PAIRS = 'configs/cross_entropy/plain-conv-net_fashion-pairs-lt.py'
 DIGITS = 'configs/cross_entropy/resnet14_digits-lt.py'
 FACTOR = 'train_dataloader.dataset.imbalance_factor={}'
+# Defaults are the authors' settings for ten classes, of CIFAR10-LT.
 TRAINED = [
     *('ce', 'gala', 'gala-official', 'balanced-softmax', 'ldam-drw', 'cb-ce'),
-    *('cb-focal', 'seesaw', 'gcl', 'las', 'vs', 'cosine'),
+    *('cb-focal', 'seesaw', 'gcl-one-stage', 'las-one-stage', 'vs', 'cosine'),
 ]
 FEWER = [
-    *('ce', 'gala', 'balanced-softmax', 'ldam-drw', 'cb-ce', 'seesaw', 'gcl', 'vs'),
+    *('ce', 'gala', 'balanced-softmax', 'ldam-drw', 'cb-ce', 'seesaw'),
+    *('gcl-one-stage', 'vs', 'gcl'),
 ]
-AFTERWARDS = ['crt', 'lws', 'tau-norm', 'ncm']
+AFTERWARDS = ['crt', 'lws', 'tau-norm', 'ncm', 'las', 'gcl']
+# The pairs have the classes and class counts of CIFAR100-LT with imbalance factor 100:
+# methods whose settings differ between data sets have those of that one.
+HUNDRED_CLASSES = {
+    'cb-ce': 'cb-ce:beta=0.9',
+    'cb-focal': 'cb-focal:beta=0.9',
+    'las-one-stage': 'las-one-stage:smooth_head=0.4,smooth_tail=0.1',
+    'vs': 'vs:gamma=0.05,tau=0.75',
+    'las': 'las:smooth_head=0.4,smooth_tail=0.1,lr=0.02',
+}
 STUDY = [
     *('gala', 'balanced-softmax'),
     *(f'gala:lambda_pos={x},lambda_neg={x}' for x in (0.5, 2)),
@@ -92,7 +103,11 @@ COMPARISONS = {
     'fashion-mnist-lt_if100': Comparison(FASHION, [*TRAINED, eql(0.015), *AFTERWARDS]),
     'fashion-mnist-lt_if10': Comparison(FASHION, FEWER, options=(FACTOR.format(10),)),
     'fashion-mnist-lt_if200': Comparison(FASHION, FEWER, options=(FACTOR.format(200),)),
-    'fashion-pairs-lt': Comparison(PAIRS, [*TRAINED, 'eql', *AFTERWARDS], seeds=2),
+    'fashion-pairs-lt': Comparison(
+        PAIRS,
+        [HUNDRED_CLASSES.get(m, m) for m in (*TRAINED, 'eql', *AFTERWARDS)],
+        seeds=2,
+    ),
     'digits-lt': Comparison(DIGITS, [*TRAINED, 'eql:tail_threshold=0.03', *AFTERWARDS]),
     'gala-study_fashion-mnist-lt': Comparison(
         FASHION, [*STUDY, *MORE_STUDY], seeds=2, study=True

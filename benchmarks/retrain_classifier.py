@@ -23,12 +23,15 @@ import torch
 from mmengine.registry import init_default_scope
 from rich.table import Table
 from runs import CONSOLE, describe_machine
+from torch import nn
 
 from mmgala.functional import long_tailed_counts
+from mmgala.models.heads.class_mean_head import ClassMeanLinear
 from mmgala.registry import MODELS
 from mmgala.retraining import (
     METHODS,
     RetrainOptions,
+    initial_classifier,
     learn_weight_scale,
     nearest_class_mean,
     search_norm_tau,
@@ -83,36 +86,47 @@ def peak_mib() -> int:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def run(folder: Path, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight and bias that a method gives."""
+def run(folder: Path, name: str) -> nn.Linear:
+    """The layer that a method gives."""
     method = name.split(',')[0]
     features = FeatureFile(folder / 'train.npy')
     labels, weight = (np.load(folder / f'{n}.npy') for n in ('train_labels', 'weight'))
     old, zeros = torch.from_numpy(weight), torch.zeros(CLASSES)
     if method == 'ncm':
-        return nearest_class_mean(features, labels, CLASSES)
+        means = nearest_class_mean(features, labels, CLASSES)
+        layer = ClassMeanLinear(WIDTH, CLASSES)
+        layer.load_state_dict(means._asdict())
+        return layer
     if method == 'tau-norm':
         validation = np.load(folder / 'val_labels.npy')
         search = search_norm_tau(FeatureFile(folder / 'val.npy'), validation, old)
-        return old / old.norm(dim=1, keepdim=True) ** search.tau, zeros
+        return linear(old / old.norm(dim=1, keepdim=True) ** search.tau, zeros)
     config = dict(type=LOSSES[name]) if name in LOSSES else None
     loss, _ = build_loss(config, CLASSES, np.bincount(labels).tolist())
     schedule = RetrainOptions().schedule(method, len(labels), 'class')
     if method == 'crt':
-        new, bias = train_classifier(features, labels, CLASSES, loss, schedule)
-        return new, zeros if bias is None else bias
+        start = initial_classifier(CLASSES, WIDTH, schedule.seed)
+        return linear(*train_classifier(features, labels, start, loss, schedule))
     scale = learn_weight_scale(features, labels, old, zeros, loss, schedule)
-    return scale[:, None] * old, zeros
+    return linear(scale[:, None] * old, zeros)
 
 
-def accuracy(folder: Path, weight: torch.Tensor, bias: torch.Tensor) -> float:
+def linear(weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Linear:
+    """A linear layer of these."""
+    layer = nn.Linear(WIDTH, CLASSES)
+    layer.load_state_dict(dict(weight=weight, bias=bias))
+    return layer
+
+
+@torch.no_grad()
+def accuracy(folder: Path, layer: nn.Linear) -> float:
     """Of the validation set, in percent."""
     features = FeatureFile(folder / 'val.npy')
     labels = np.load(folder / 'val_labels.npy')
     hits = 0
     for start in range(0, len(labels), BATCH):
         rows = torch.from_numpy(features[slice(start, start + BATCH)])
-        found = torch.nn.functional.linear(rows, weight, bias).argmax(dim=1).numpy()
+        found = layer(rows).argmax(dim=1).numpy()
         hits += int((found == labels[start : start + BATCH]).sum())
     return 100 * hits / len(labels)
 
@@ -124,13 +138,13 @@ def measure(folder: Path, name: str) -> dict:
     MODELS.get('mmgala.GALALoss')  # imports what the registry looks into
     before = peak_mib()
     begin, cpu_begin = time.perf_counter(), time.process_time()
-    weight, bias = run(folder, name)
+    layer = run(folder, name)
     return dict(
         seconds=round(time.perf_counter() - begin, 1),
         cpu_seconds=round(time.process_time() - cpu_begin, 1),
         before_mib=before,
         peak_mib=peak_mib(),
-        accuracy=round(accuracy(folder, weight, bias), 2),
+        accuracy=round(accuracy(folder, layer), 2),
     )
 
 

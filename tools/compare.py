@@ -1,7 +1,8 @@
 """Compare methods for long-tailed data on one config, with all else equal.
 
 Each method is trained on the config with each seed; only head, loss and hooks of the
-method differ. Killed, the same command goes on where it stopped. --list shows methods.
+method differ. Killed, the same command goes on where it stopped. --list shows the
+methods with their settings.
 """
 
 import argparse
@@ -43,8 +44,8 @@ class ListMethods(argparse.Action):
     """Show the methods, and end."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        for name, method in CATALOGUE.items():
-            print(f'{name:18}{method.source}')
+        for method in CATALOGUE.values():
+            print(method.describe())
         parser.exit()
 
 
@@ -54,7 +55,10 @@ def parse_args() -> argparse.Namespace:
     )
     add_config_arguments(parser)
     parser.add_argument(
-        '--list', action=ListMethods, nargs=0, help='show the methods and their sources'
+        '--list',
+        action=ListMethods,
+        nargs=0,
+        help='show the methods, and where each of their settings is from',
     )
     parser.add_argument(
         '--methods',

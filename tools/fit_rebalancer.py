@@ -38,7 +38,11 @@ from mmgala.functional.post_hoc import PostHocSteps
 from mmgala.models.post_hoc_chain import build_post_hoc, post_hoc_config
 
 PLAIN = ('LinearClsHead', 'mmpretrain.LinearClsHead')
-OURS = ('GALAHead', 'mmgala.GALAHead', 'CosineClsHead', 'mmgala.CosineClsHead')
+OURS = tuple(
+    scope + name
+    for name in ('GALAHead', 'CosineClsHead', 'ClassMeanClsHead')
+    for scope in ('', 'mmgala.')
+)
 
 
 def parse_args() -> argparse.Namespace:

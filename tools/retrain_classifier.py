@@ -40,8 +40,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--distance',
-        metavar='euclidean|cosine',
-        help='to the class means of ncm, euclidean by default',
+        metavar='cl2n|euclidean|cosine',
+        help='to the class means of ncm; default: cl2n, euclidean on centred and '
+        'normalised features',
     )
     parser.add_argument(
         '--features',
@@ -77,11 +78,21 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         'with a loss that makes up for the class counts',
     )
     group.add_argument(
+        '--init',
+        metavar='new|trained',
+        help='weights that crt starts from: new ones by default, or those of the '
+        'trained model',
+    )
+    group.add_argument(
         '--epochs',
         type=int,
         help='default: 10 for crt and 5 for lws, more on small sets',
     )
-    group.add_argument('--lr', type=float, help='0.2 by default; ends at 0 (cosine)')
+    group.add_argument(
+        '--lr',
+        type=float,
+        help='of the first epoch, 0.2 by default; then a cosine to 0',
+    )
     group.add_argument('--batch-size', type=int, help='512 by default')
     group.add_argument('--weight-decay', type=float, help='5e-4 by default')
     group.add_argument('--seed', type=int, default=0, help='0 by default')
@@ -94,8 +105,8 @@ def read_options(args: argparse.Namespace) -> RetrainOptions:
     if args.loss is not None:
         loss = dict(args.loss_options or {}, type=args.loss)
     names = (
-        'sampling', 'epochs', 'lr', 'batch_size', 'weight_decay', 'tau', 'distance',
-        'seed',
+        'sampling', 'init', 'epochs', 'lr', 'batch_size', 'weight_decay', 'tau',
+        'distance', 'seed',
     )  # fmt: skip
     return RetrainOptions(loss=loss, **{name: getattr(args, name) for name in names})
 

@@ -1,7 +1,19 @@
 _base_ = '../cross_entropy/resnet14_digits-lt.py'
 
+# The head starts the bias at -log(9), as the loss asks for, and weight decay leaves it
+# alone.
 model = dict(
     head=dict(
-        loss=dict(_delete_=True, type='mmgala.ClassBalancedFocalLoss', num_classes=10),
+        type='mmgala.GALAHead',
+        loss=dict(
+            _delete_=True,
+            type='mmgala.ClassBalancedFocalLoss',
+            num_classes=10,
+            beta=0.9999,
+            gamma=1.0,
+        ),
     )
+)
+optim_wrapper = dict(
+    paramwise_cfg=dict(custom_keys={'head.fc.bias': dict(decay_mult=0.0)})
 )

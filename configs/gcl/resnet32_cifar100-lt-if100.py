@@ -1,5 +1,6 @@
 _base_ = '../cross_entropy/resnet32_cifar100-lt-if100.py'
 
+# The first of the authors' two stages; for the second, and mixup, see GCLLoss.
 model = dict(
     head=dict(
         type='mmgala.CosineClsHead',

@@ -1,7 +1,8 @@
 """Compare methods on one config, with everything but the method equal."""
 
 from mmgala.comparison.bootstrap import paired_difference
-from mmgala.comparison.catalogue import CATALOGUE, Method
+from mmgala.comparison.catalogue import CATALOGUE
+from mmgala.comparison.method import Method
 from mmgala.comparison.methods import find_methods
 from mmgala.comparison.plan import check_runs, plan_runs
 from mmgala.comparison.report import write_report

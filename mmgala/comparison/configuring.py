@@ -8,9 +8,9 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import HOOKS, MODELS, init_default_scope
 
-from mmgala.comparison.catalogue import Method
+from mmgala.comparison.method import Method
 
-LINEAR_HEADS = ('LinearClsHead', 'GALAHead', 'CosineClsHead')
+LINEAR_HEADS = ('LinearClsHead', 'GALAHead', 'CosineClsHead', 'ClassMeanClsHead')
 
 
 def check_comparable(cfg: Config) -> None:
@@ -49,7 +49,8 @@ def with_method(cfg: Config, method: Method) -> Config:
     """A copy of a config with a method's head, loss and hooks.
 
     Linear heads become the method's head, or ``LinearClsHead``. Others keep their type
-    and get the loss. ``ClassCountsHook`` is added where it is missing.
+    and get the loss. ``ClassCountsHook`` is added where it is missing. Weight decay is
+    switched off for the parameters that the method names.
 
     Raises:
         ValueError: if the head takes no loss, the method's own head would have to
@@ -64,7 +65,20 @@ def with_method(cfg: Config, method: Method) -> Config:
     if not any(short_name(hook['type']) == 'ClassCountsHook' for hook in hooks):
         hooks.append(dict(type='mmgala.ClassCountsHook'))
     cfg.custom_hooks = hooks
+    if method.no_weight_decay:
+        _switch_off_decay(cfg, method.no_weight_decay)
     return cfg
+
+
+def _switch_off_decay(cfg: Config, parameters: Sequence[str]) -> None:
+    """Let weight decay not act on some parameters, whatever else is set of them."""
+    paramwise = cfg.optim_wrapper.get('paramwise_cfg') or ConfigDict()
+    keys = paramwise.get('custom_keys') or ConfigDict()
+    for name in parameters:
+        # MMEngine takes the longest key that is part of a name, and that one alone.
+        longest = max((key for key in keys if key in name), key=len, default=None)
+        keys[name] = {**keys.get(longest, {}), 'decay_mult': 0.0}
+    cfg.optim_wrapper.paramwise_cfg = {**paramwise, 'custom_keys': keys}
 
 
 def _parts(cfg: Config, method: Method) -> list[Any]:
@@ -72,23 +86,32 @@ def _parts(cfg: Config, method: Method) -> list[Any]:
     head = cfg.model.head
     if short_name(head.type) in LINEAR_HEADS:
         head = _linear_head(head, method.head)
-    elif method.head is not None and short_name(method.head['type']) != 'GALAHead':
+    elif (needed := _head_it_needs(method)) is not None:
         raise ValueError(
-            f'{method.name} needs {short_name(method.head["type"])}, but the config '
+            f'{method.name} needs {needed}, but the config '
             f'has {short_name(head.type)}, which is no linear head to exchange.'
         )
     if method.loss is not None:
-        if not _takes(head.type, 'loss'):
+        if not takes(head.type, 'loss'):
             raise ValueError(f'{short_name(head.type)} takes no loss to exchange.')
         head.loss = _complete_loss(method.loss, cfg)
     return [head, *(ConfigDict(copy.deepcopy(dict(h))) for h in method.custom_hooks)]
+
+
+def _head_it_needs(method: Method) -> str | None:
+    """Name of the head that the method cannot do without.
+
+    GALA can: it does not need what makes ``GALAHead`` more than a linear head.
+    """
+    kind = None if method.head is None else short_name(method.head['type'])
+    return None if kind == 'GALAHead' and not method.no_weight_decay else kind
 
 
 def _apply_settings(method: Method, parts: Sequence[ConfigDict]) -> None:
     """Give each setting to all that take it: a scale to loss and head."""
     targets = [*parts, *filter(None, [parts[0].get('loss')])]
     for name, value in method.settings.items():
-        takers = [part for part in targets if _takes(part.type, name)]
+        takers = [part for part in targets if takes(part.type, name)]
         if not takers:
             kinds = ', '.join(short_name(part.type) for part in reversed(targets))
             raise ValueError(f'{method.name}: {kinds} take no {name!r}.')
@@ -107,7 +130,7 @@ def _complete_loss(loss: Mapping[str, Any], cfg: Config) -> ConfigDict:
     """Fill in what follows from the config."""
     complete = ConfigDict(copy.deepcopy(dict(loss)))
     classes = cfg.model.head.get('num_classes')
-    if classes is not None and _takes(complete.type, 'num_classes'):
+    if classes is not None and takes(complete.type, 'num_classes'):
         complete.setdefault('num_classes', classes)
     mixes = (cfg.model.get('train_cfg') or {}).get('augments')
     if mixes and short_name(complete.type) == 'CrossEntropyLoss':
@@ -115,7 +138,7 @@ def _complete_loss(loss: Mapping[str, Any], cfg: Config) -> ConfigDict:
     return complete
 
 
-def _takes(kind: Any, argument: str) -> bool:
+def takes(kind: Any, argument: str) -> bool:
     """Whether a type of the registry, or one of its bases, has an argument."""
     found = kind if inspect.isclass(kind) else None
     for root in (MODELS, HOOKS):

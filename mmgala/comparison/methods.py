@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mmgala.comparison.catalogue import CATALOGUE, Method
+from mmgala.comparison.catalogue import CATALOGUE
+from mmgala.comparison.configuring import short_name, takes
+from mmgala.comparison.method import Method
+from mmgala.retraining.options import TAKES
 
 
 def find_methods(
@@ -43,17 +46,30 @@ def find_methods(
 def retraining_options(method: Method) -> dict[str, Any]:
     """Method and options of a re-training; a loss may be named like a method.
 
+    Settings that are no options of the re-training are arguments of its loss.
+
     Raises:
         ValueError: if it has no such option.
     """
-    options = {**method.retraining, **method.settings}
+    options = dict(method.retraining)
+    taken = (*TAKES[options['method']], 'seed')
+    for_loss = {k: v for k, v in method.settings.items() if k not in taken}
+    options |= {k: v for k, v in method.settings.items() if k not in for_loss}
     loss = options.get('loss')
     if isinstance(loss, str):
         named = CATALOGUE.get(loss)
         if named is None or named.loss is None:
             raise ValueError(f'{method.name}: no method {loss!r} has a loss.')
-        options['loss'] = dict(named.loss)
-    return options
+        loss = named.loss
+    if loss is None:
+        return {**options, **for_loss}  # which is refused
+    for name in for_loss:
+        if not takes(loss['type'], name):
+            raise ValueError(
+                f'{method.name}: neither {options["method"]} nor '
+                f'{short_name(loss["type"])} takes {name!r}.'
+            )
+    return {**options, 'loss': {**loss, **for_loss}}
 
 
 def parse_settings(text: str) -> dict[str, Any]:
@@ -87,18 +103,20 @@ def own_methods(definitions: Mapping[str, Any], path: str) -> dict[str, Method]:
 
     Args:
         definitions: its ``methods``: by name, dicts of ``loss``, ``head``,
-            ``custom_hooks`` and ``source``, all optional but one of the first three.
+            ``custom_hooks``, ``no_weight_decay`` and ``source``, all optional but one
+            of the first three.
         path: of the file, for messages.
 
     Raises:
         ValueError: if there are none, or one has something else, or nothing.
     """
-    allowed = {'loss', 'head', 'custom_hooks', 'source'}
+    parts_of_it = {'loss', 'head', 'custom_hooks'}
+    allowed = {*parts_of_it, 'no_weight_decay', 'source'}
     if not isinstance(definitions, Mapping) or not definitions:
         raise ValueError(f'{path} has no methods = dict(my_method=dict(...)).')
     methods = {}
     for name, parts in definitions.items():
-        if not isinstance(parts, Mapping) or not set(parts) & (allowed - {'source'}):
+        if not isinstance(parts, Mapping) or not set(parts) & parts_of_it:
             raise ValueError(
                 f'{path}: method {name} must be a dict with loss, head or custom_hooks.'
             )

@@ -10,8 +10,9 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DATASETS, HOOKS, MODELS, init_default_scope
 
-from mmgala.comparison.catalogue import CATALOGUE, Method
+from mmgala.comparison.catalogue import CATALOGUE
 from mmgala.comparison.configuring import check_comparable
+from mmgala.comparison.method import Method
 from mmgala.comparison.methods import retraining_options
 from mmgala.comparison.run_config import run_config, validation_problem
 from mmgala.comparison.runs import Run, check_folder

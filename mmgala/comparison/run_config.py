@@ -6,8 +6,8 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from mmgala.comparison.catalogue import Method
 from mmgala.comparison.configuring import short_name, with_method
+from mmgala.comparison.method import Method
 from mmgala.engine.validation_data import validates_on_test
 
 SELECTIONS = ('last', 'best')

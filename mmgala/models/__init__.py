@@ -2,7 +2,7 @@
 
 from mmgala.models.backbones import CIFARResNet, PlainConvNet
 from mmgala.models.classifiers import DecoupledClassifier
-from mmgala.models.heads import CosineClsHead, GALAHead
+from mmgala.models.heads import ClassMeanClsHead, CosineClsHead, GALAHead
 from mmgala.models.logit_adjuster import LogitAdjuster
 from mmgala.models.losses import (
     BalancedSoftmaxLoss,
@@ -26,6 +26,7 @@ __all__ = [
     'CIFARResNet',
     'ClassBalancedFocalLoss',
     'ClassBalancedLoss',
+    'ClassMeanClsHead',
     'CosineClsHead',
     'DecoupledClassifier',
     'EqualizationLoss',

@@ -1,6 +1,7 @@
-"""Classifiers that are adjusted or trained anew on the features of a trained model."""
+"""Classifiers that are adjusted or trained again on the features of a trained model."""
 
 from mmgala.retraining.methods import (
+    ClassMeans,
     nearest_class_mean,
     search_norm_tau,
     tau_normalize,
@@ -9,14 +10,17 @@ from mmgala.retraining.options import METHODS, RetrainOptions
 from mmgala.retraining.retrain import retrain_classifier
 from mmgala.retraining.training import (
     Schedule,
+    initial_classifier,
     learn_weight_scale,
     train_classifier,
 )
 
 __all__ = [
     'METHODS',
+    'ClassMeans',
     'RetrainOptions',
     'Schedule',
+    'initial_classifier',
     'learn_weight_scale',
     'nearest_class_mean',
     'retrain_classifier',

@@ -1,15 +1,21 @@
 """The methods, applied to a model's features."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import torch
 from mmengine.device import get_device
-from torch import nn
+from mmpretrain.models.heads import LinearClsHead
+from torch import Tensor, nn
+from torch.nn.functional import normalize
 
+from mmgala.models.heads.class_mean_head import ClassMeanLinear
+from mmgala.models.heads.cosine_head import CosineLinear
+from mmgala.models.heads.gala_head import GALAHead
 from mmgala.retraining.feature_cache import Split
-from mmgala.retraining.job import Classifier, Job
+from mmgala.retraining.job import Classifier, Job, logits_of
 from mmgala.retraining.losses import build_loss, corrects_for_counts
 from mmgala.retraining.methods import (
     nearest_class_mean,
@@ -17,8 +23,8 @@ from mmgala.retraining.methods import (
     tau_normalize,
 )
 from mmgala.retraining.training import (
-    INITIAL_STD,
     Schedule,
+    initial_classifier,
     learn_weight_scale,
     train_classifier,
 )
@@ -30,22 +36,54 @@ TWICE = (
 
 
 def crt(job: Job) -> Classifier:
-    """Classifier re-training, by a new layer of the old one's kind."""
+    """Classifier re-training: a new layer of the old one's kind, or the old one."""
     split, loss, loss_cfg, schedule = _prepare(job, 'crt')
+    layer, head = _layer_for(job, loss)
+    start_bias = getattr(loss, 'initial_bias', None)
     weight, bias = train_classifier(
         split.features,
         split.labels,
-        job.num_classes,
+        _start(job, schedule.seed, start_bias),
         loss,
         schedule,
-        bias=job.bias is not None,
         device=get_device(),
         console=job.console,
-        logits_of=job.logits,
-        # Steps turn short vectors of a cosine by much, and longer ones by little.
-        initial_std=job.weight.shape[1] ** -0.5 if job.is_cosine else INITIAL_STD,
+        logits_of=logits_of(layer or job.source.layer),
+        decay_bias=start_bias is None,
     )
-    return Classifier(weight, bias, _record(loss_cfg, schedule), loss, loss_cfg)
+    chosen = dict(init=job.options.init or 'new', **_record(loss_cfg, schedule))
+    return Classifier(weight, bias, chosen, loss, loss_cfg, layer, head)
+
+
+def _start(
+    job: Job, seed: int, start_bias: float | None
+) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias that a training of the classifier begins with."""
+    if job.options.init == 'trained':
+        return job.weight, job.bias
+    width = job.weight.shape[1]
+    weight, bias = initial_classifier(
+        job.num_classes, width, seed, job.bias is not None
+    )
+    if job.is_cosine:  # steps turn short vectors by much, and longer ones by little
+        weight = normalize(weight)
+    if bias is not None and start_bias is not None:
+        bias = torch.full_like(bias, start_bias)
+    return weight, bias
+
+
+def _layer_for(job: Job, loss: nn.Module) -> tuple[nn.Linear | None, dict[str, Any]]:
+    """A cosine layer with the scale of the loss, and what that changes in the head.
+
+    Margins in units of the cosine need one scale. Nothing where it is so already.
+    """
+    old, scale = job.source.layer, getattr(loss, 'scale', None)
+    if not isinstance(old, CosineLinear) or scale in (None, old.scale):
+        return None, {}
+    job.console.print(f'The scale of the cosines becomes that of the loss, {scale:g}.')
+    layer = copy.deepcopy(old)
+    layer.scale = scale
+    return layer, dict(scale=scale)
 
 
 def lws(job: Job) -> Classifier:
@@ -81,14 +119,15 @@ def tau_norm(job: Job) -> Classifier:
 
 def ncm(job: Job) -> Classifier:
     """Nearest class mean."""
+    distance = job.options.distance or 'cl2n'
+    head = _head_of_means(job) if distance == 'cl2n' else {}
     if job.bias is None:
         raise ValueError(
             f'ncm needs a class layer with a bias, but {job.source.layer_name} has '
             'none.'
         )
     split = job.split('train')
-    distance = job.options.distance or 'euclidean'
-    weight, bias = nearest_class_mean(
+    weight, bias, center = nearest_class_mean(
         split.features, split.labels, job.num_classes, distance
     )
     empty = [c for c, count in enumerate(job.counts or []) if count == 0]
@@ -97,7 +136,31 @@ def ncm(job: Job) -> Classifier:
             f'{len(empty)} classes have no training samples, class {empty[0]} first: '
             'they are never predicted.'
         )
-    return Classifier(weight, bias, dict(distance=distance))
+    layer = None
+    if center is not None:
+        layer = ClassMeanLinear(len(center), job.num_classes)
+        layer.center.copy_(center)
+    return Classifier(weight, bias, dict(distance=distance), layer=layer, head=head)
+
+
+def _head_of_means(job: Job) -> dict[str, Any]:
+    """What turns the config of a linear head into that of a head of class means.
+
+    Raises:
+        ValueError: if the head is of another kind.
+    """
+    head: Any = getattr(job.source.model, 'head', None)
+    linear = type(head) in (LinearClsHead, GALAHead)
+    if not linear or job.source.layer is not head.fc:
+        raise ValueError(
+            'ncm on centred and normalised features needs a head of its own in place '
+            f'of a LinearClsHead or GALAHead, but this is {job.source.layer_name} in a '
+            f'{type(head).__name__}: choose --distance euclidean or cosine.'
+        )
+    changes: dict[str, Any] = dict(type='mmgala.ClassMeanClsHead')
+    if type(head) is GALAHead and 'loss' not in job.source.cfg.model.head:
+        changes['loss'] = dict(type='mmgala.GALALoss')  # its default
+    return changes
 
 
 FIT: dict[str, Callable[[Job], Classifier]] = {

@@ -1,5 +1,6 @@
 """What all methods of re-training work on, and what they give."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ class Classifier:
         chosen: what was used, plain data.
         loss: that it was trained with, if any.
         loss_cfg: its config.
+        layer: of another kind or setting than the trained model's, to be used with
+            weight and bias; ``None`` where it is the trained model's.
+        head: what this changes in the config of the head.
     """
 
     weight: Tensor
@@ -32,6 +36,25 @@ class Classifier:
     chosen: dict[str, Any]
     loss: nn.Module | None = None
     loss_cfg: dict[str, Any] | None = None
+    layer: nn.Linear | None = None
+    head: dict[str, Any] = field(default_factory=dict)
+
+
+def logits_of(layer: nn.Linear) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+    """Logits that a layer would give with another weight and bias.
+
+    Args:
+        layer: used, but not changed.
+
+    Returns:
+        A function of rows ``(N, D)``, weight ``(C, D)`` and bias ``(C,)`` or ``None``.
+    """
+
+    def logits(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        parameters = {'weight': weight} | ({} if bias is None else {'bias': bias})
+        return functional_call(layer, parameters, (rows,))
+
+    return logits
 
 
 @dataclass
@@ -72,13 +95,6 @@ class Job:
     def num_classes(self) -> int:
         """C."""
         return self.source.layer.out_features
-
-    def logits(self, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """What the class layer would give with another weight and bias."""
-        parameters = (
-            {'weight': weight} if bias is None else dict(weight=weight, bias=bias)
-        )
-        return functional_call(self.source.layer, parameters, (rows,))
 
     @property
     def is_cosine(self) -> bool:

@@ -6,6 +6,7 @@ Classifier for Long-Tailed Recognition*, ICLR 2020 (arXiv 1910.09217), section 4
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,9 +14,10 @@ from torch import Tensor
 
 from mmgala.evaluation.tau_search import TauSearch, choose_tau
 from mmgala.functional.rebalance import check_tau
+from mmgala.models.heads.cosine_head import unit
 from mmgala.retraining.feature_file import Features
 
-DISTANCES = ('euclidean', 'cosine')
+DISTANCES = ('cl2n', 'euclidean', 'cosine')
 NORM_TAUS = tuple(step / 10 for step in range(21))  # those that the authors try
 # Bias of a class that is never to be predicted. Unlike -inf, 0 times it is no NaN.
 NEVER = torch.finfo(torch.float32).min
@@ -46,18 +48,41 @@ def chunks(features: Features, width: int) -> Iterator[tuple[slice, Tensor]]:
         yield part, torch.as_tensor(features[part])
 
 
+class ClassMeans(NamedTuple):
+    """A nearest-class-mean classifier; logits are ``F.linear(x, weight, bias)``.
+
+    Attributes:
+        weight: ``(C, D)``.
+        bias: ``(C,)``.
+        center: mean of the training features, ``(D,)``, where features are centred by
+            it and scaled to length 1 before; ``None`` where they are taken as they are.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    center: Tensor | None
+
+
 def nearest_class_mean(
     features: Features,
     labels: np.ndarray | Tensor,
     num_classes: int,
-    distance: str = 'euclidean',
-) -> tuple[Tensor, Tensor]:
-    r"""Nearest class mean (NCM) as a linear layer.
+    distance: str = 'cl2n',
+) -> ClassMeans:
+    r"""Nearest class mean (NCM).
 
-    With class means :math:`m_j`, the class with the smallest Euclidean distance has
-    the largest :math:`2 m_j \cdot x - |m_j|^2`; the one with the largest cosine has
-    the largest :math:`(m_j / |m_j|) \cdot x`. These are the logits: right in their
-    order, but their softmax is no estimate of a probability.
+    * ``'cl2n'`` is what the authors' command does (``--knn``, in their code's terms
+      ``feat_type='cl2n'`` and ``dist_type='l2'``): features are centred by the mean of
+      all training samples and scaled to length 1, class means :math:`m_j` are means of
+      these :math:`x'`, and the smallest Euclidean distance counts. The class with the
+      smallest has the largest :math:`2 m_j \cdot x' - |m_j|^2`; see
+      :class:`mmgala.models.ClassMeanClsHead`, which computes it.
+    * ``'euclidean'``: the smallest Euclidean distance of features as they are, that is
+      the largest :math:`2 m_j \cdot x - |m_j|^2`, a linear layer.
+    * ``'cosine'``: the largest cosine of features as they are, that is the largest
+      :math:`(m_j / |m_j|) \cdot x`, a linear layer.
+
+    Logits are right in their order, but their softmax is no estimate of a probability.
 
     A class without samples has no mean. It is never predicted: its vector is 0 and its
     bias the lowest float32, so that its score is 0 and nothing is NaN.
@@ -66,27 +91,50 @@ def nearest_class_mean(
         features: of the training set, ``(N, D)``.
         labels: ``(N,)``.
         num_classes: C.
-        distance: ``'euclidean'`` or ``'cosine'``.
+        distance: one of the above.
 
     Returns:
-        Weight ``(C, D)`` and bias ``(C,)``, float32.
+        Weight, bias and center, float32.
 
     Raises:
         ValueError: on an unknown distance.
     """
     check_distance(distance)
     labels = torch.as_tensor(labels)
-    sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64)
-    for part, rows in chunks(features, features.shape[1]):
-        sums.index_add_(0, labels[part], rows.double())
     counts = labels.bincount(minlength=num_classes)
+    sums = _class_sums(features, labels, num_classes)
+    center = None
+    if distance == 'cl2n':
+        center = sums.sum(dim=0) / len(labels)
+        sums = _class_sums(features, labels, num_classes, center)
     means = sums / counts.clamp(min=1)[:, None]
-    if distance == 'euclidean':
-        weight, bias = 2 * means, -means.square().sum(dim=1)
-    else:
+    if distance == 'cosine':
         weight = torch.nn.functional.normalize(means)
         bias = torch.zeros(num_classes, dtype=torch.float64)
-    return weight.float(), bias.float().masked_fill_(counts == 0, NEVER)
+    else:
+        weight, bias = 2 * means, -means.square().sum(dim=1)
+    bias = bias.float().masked_fill_(counts == 0, NEVER)
+    return ClassMeans(weight.float(), bias, None if center is None else center.float())
+
+
+def _class_sums(
+    features: Features, labels: Tensor, num_classes: int, center: Tensor | None = None
+) -> Tensor:
+    """Sum of each class's features, ``(C, D)`` float64.
+
+    Args:
+        features: ``(N, D)``.
+        labels: ``(N,)``.
+        num_classes: C.
+        center: ``(D,)``, to centre features by and scale them to length 1 before.
+    """
+    sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64)
+    for part, rows in chunks(features, features.shape[1]):
+        values = rows.double()
+        if center is not None:
+            values = unit(values - center)
+        sums.index_add_(0, labels[part], values)
+    return sums
 
 
 def tau_normalize(weight: Tensor, tau: float) -> Tensor:

@@ -13,11 +13,12 @@ TRAINED = ('crt', 'lws')
 # What each method takes besides `seed`, which all take.
 _SCHEDULE = ('sampling', 'epochs', 'lr', 'batch_size', 'weight_decay')
 TAKES = {
-    'crt': ('loss', *_SCHEDULE),
+    'crt': ('loss', 'init', *_SCHEDULE),
     'lws': ('loss', *_SCHEDULE),
     'tau-norm': ('tau',),
     'ncm': ('distance',),
 }
+INITS = ('new', 'trained')
 EPOCHS = {'crt': 10, 'lws': 5}  # the authors' for ImageNet-LT
 # On a small set that many epochs are a few steps: there, as many as make this number.
 MIN_STEPS = 500
@@ -34,18 +35,22 @@ class RetrainOptions:
             ``'instance'``. Defaults to the former, as in the paper; with a loss that
             makes up for the class counts, to the latter: both would favour the tail
             twice.
+        init: of ``crt``, ``'new'`` (default, as in the paper) or ``'trained'``: the
+            layer starts from new weights, or from those of the trained model.
         epochs: of ``crt`` and ``lws``. Defaults to 10 and 5, as in the authors' code,
             or on a small set to as many as make 500 steps.
-        lr: of ``crt`` and ``lws``, 0.2 by default.
+        lr: of ``crt`` and ``lws``, of the first epoch; 0.2 by default.
         batch_size: of ``crt`` and ``lws``, 512 by default.
         weight_decay: of ``crt`` and ``lws``, 5e-4 by default.
         tau: of ``tau-norm``. Defaults to the best one on the validation set.
-        distance: of ``ncm``, ``'euclidean'`` (default) or ``'cosine'``.
+        distance: of ``ncm``, ``'cl2n'`` (default, as in the authors' command),
+            ``'euclidean'`` or ``'cosine'``; see :func:`nearest_class_mean`.
         seed: of ``crt`` and ``lws``; the others draw nothing.
     """
 
     loss: dict[str, Any] | None = None
     sampling: str | None = None
+    init: str | None = None
     epochs: int | None = None
     lr: float | None = None
     batch_size: int | None = None
@@ -75,6 +80,10 @@ class RetrainOptions:
             check_tau(self.tau)
         if self.distance is not None:
             check_distance(self.distance)
+        if self.init not in (None, *INITS):
+            raise ValueError(
+                f'Expected `init` to be one of {INITS}, but got {self.init!r}.'
+            )
         if method in TRAINED:
             self.schedule(method, 1, 'class')  # checks the numbers
 

@@ -12,9 +12,10 @@ from mmgala.engine.class_layer import find_class_layer
 from mmgala.engine.inference import load_model, split_dataloader
 from mmgala.engine.validation_data import SAME_SET, validates_on_test
 from mmgala.engine.written_model import check_out, write_model
+from mmgala.models.heads.class_mean_head import ClassMeanLinear
 from mmgala.retraining.feature_cache import Source, file_digest
 from mmgala.retraining.fitting import FIT
-from mmgala.retraining.job import Classifier, Job
+from mmgala.retraining.job import Classifier, Job, logits_of
 from mmgala.retraining.options import RetrainOptions
 from mmgala.retraining.saving import replace_layer, replace_loss
 from mmgala.retraining.validation import figures_table, validation_figures
@@ -37,7 +38,7 @@ def retrain_classifier(
     test set is never looked at.
 
     * ``'crt'``: a new layer, linear or cosine as the old one, see
-      :func:`train_classifier`;
+      :func:`train_classifier`; or the old one, trained further;
     * ``'lws'``: a factor on each class's logits, see :func:`learn_weight_scale`;
     * ``'tau-norm'``: class vectors of like norms, see :func:`tau_normalize`;
     * ``'ncm'``: nearest class mean, see :func:`nearest_class_mean`.
@@ -82,11 +83,7 @@ def retrain_classifier(
     source = Source(cfg, model, name, linear, file_digest(checkpoint_path))
     folder = Path(features) if features is not None else out.parent / 'features'
     job = Job(source, options, folder, console)
-    if job.is_cosine and method != 'crt':
-        raise ValueError(
-            f'{method} changes lengths, factors or biases of class vectors, and {name} '
-            'gives cosines, for which these do not count: only crt re-trains it.'
-        )
+    _check_layer(job, method)
     job.counts = _class_counts(job, stored_class_counts(checkpoint), method)
     new = FIT[method](job)
     record = dict(method=method, **new.chosen)
@@ -95,6 +92,21 @@ def retrain_classifier(
         record['validation'] = figures
     _write(job, checkpoint, new, record, out)
     return out
+
+
+def _check_layer(job: Job, method: str) -> None:
+    """Check that the method is one for the kind of layer that the model has."""
+    name = job.source.layer_name
+    if isinstance(job.source.layer, ClassMeanLinear):
+        raise ValueError(
+            f'{name} holds the class means of an earlier ncm: give the config and '
+            'checkpoint from before it.'
+        )
+    if job.is_cosine and method != 'crt':
+        raise ValueError(
+            f'{method} changes lengths, factors or biases of class vectors, and {name} '
+            'gives cosines, for which these do not count: only crt re-trains it.'
+        )
 
 
 def _class_counts(
@@ -122,10 +134,14 @@ def _compare(job: Job, new: Classifier) -> dict[str, dict[str, float]] | None:
         job.console.print(SAME_SET)
     split = job.split('val')
     counts: Sequence[int] | None = job.counts
+    old = Classifier(job.weight, job.bias, {})
     before, after = (
-        validation_figures(cfg, split, weight, bias, counts, job.logits)
-        for weight, bias in ((job.weight, job.bias), (new.weight, new.bias))
-    )
+        validation_figures(
+            cfg, split, each.weight, each.bias, counts,
+            logits_of(each.layer or job.source.layer),
+        )
+        for each in (old, new)
+    )  # fmt: skip
     job.console.print(figures_table(before, after))
     return dict(before=before, after=after)
 
@@ -135,9 +151,12 @@ def _write(
 ) -> None:
     """Write the model with the new classifier."""
     cfg = job.source.cfg.copy()
-    state = replace_layer(
-        checkpoint['state_dict'], job.source.layer_name, new.weight, new.bias
-    )
+    cfg.model.head.update(new.head)
+    values = dict(new.layer.named_buffers()) if new.layer is not None else {}
+    values['weight'] = new.weight
+    if new.bias is not None:
+        values['bias'] = new.bias
+    state = replace_layer(checkpoint['state_dict'], job.source.layer_name, values)
     if new.loss is not None:
         cfg.model.head.loss = new.loss_cfg
         state = replace_loss(state, 'head.loss_module', new.loss.state_dict())

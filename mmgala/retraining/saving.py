@@ -4,22 +4,18 @@ from torch import Tensor
 
 
 def replace_layer(
-    state: dict[str, Tensor], layer_name: str, weight: Tensor, bias: Tensor | None
+    state: dict[str, Tensor], layer_name: str, values: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     """A state dict with another class layer, and all else as it was.
 
     Args:
         state: of a checkpoint; the names may begin with ``module.``.
         layer_name: of the class layer.
-        weight: ``(C, D)``.
-        bias: ``(C,)``, or ``None`` where the layer has none.
+        values: of the layer, ``weight`` ``(C, D)`` among them.
     """
     state = {name.removeprefix('module.'): value for name, value in state.items()}
-    for kind, value in (('weight', weight), ('bias', bias)):
-        if value is not None:
-            name = f'{layer_name}.{kind}'
-            state[name] = value.to(state[name].dtype)
-    return state
+    dtype = state[f'{layer_name}.weight'].dtype
+    return {**state, **{f'{layer_name}.{k}': v.to(dtype) for k, v in values.items()}}
 
 
 def replace_loss(

@@ -7,6 +7,7 @@ Recognition*, ICLR 2020 (arXiv 1910.09217), section 4.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,20 +22,24 @@ from mmgala.retraining.feature_file import Features
 
 SAMPLINGS = ('class', 'instance')
 MOMENTUM = 0.9
-INITIAL_STD = 0.01  # of MMPretrain's linear heads
 # Values, 64 MB: so many are read at once, which is faster than row by row.
 IN_MEMORY = 2**24
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a classifier is trained: SGD with momentum 0.9, cosine from ``lr`` to 0.
+    """How a classifier is trained: SGD with momentum 0.9, cosine by epoch.
 
-    Defaults are the paper's for ImageNet-LT.
+    Epoch e of E, from 0, has a learning rate of ``lr`` (1 + cos(pi e / E)) / 2: that of
+    the first is ``lr``, and an epoch after the last would have 0. (The authors step
+    their scheduler before each epoch. Up to PyTorch 1.0 this gives the same rates; a
+    later PyTorch leaves out the first, and trains the last epoch with 0.)
+
+    Defaults are the authors' for ImageNet-LT.
 
     Attributes:
         epochs: each draws as many samples as there are.
-        lr: learning rate at the start.
+        lr: learning rate of the first epoch.
         batch_size: samples of a step.
         weight_decay: of all that is trained.
         sampling: ``'class'``, every class alike, or ``'instance'``, every sample alike.
@@ -71,6 +76,10 @@ class Schedule:
                 f'Expected `sampling` to be one of {SAMPLINGS}, but got '
                 f'{self.sampling!r}.'
             )
+
+    def lr_of(self, epoch: int) -> float:
+        """Learning rate of an epoch, counted from 0."""
+        return self.lr * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
 
 
 class SampleOrder:
@@ -116,44 +125,53 @@ class _Labelled:
 
 
 def initial_classifier(
-    num_classes: int,
-    num_features: int,
-    seed: int,
-    bias: bool = True,
-    std: float = INITIAL_STD,
+    num_classes: int, num_features: int, seed: int, bias: bool = True
 ) -> tuple[Tensor, Tensor | None]:
-    """A classifier as MMPretrain's linear heads begin: normal weight, bias 0."""
+    """A new classifier as ``torch.nn.Linear`` begins, which the authors use.
+
+    Args:
+        num_classes: C.
+        num_features: D.
+        seed: of the draws.
+        bias: whether there is one.
+
+    Returns:
+        Weight ``(C, D)`` and bias ``(C,)``, uniform between plus and minus D^-1/2.
+    """
     rng = torch.Generator().manual_seed(seed)
-    weight = std * torch.randn(num_classes, num_features, generator=rng)
-    return weight, torch.zeros(num_classes) if bias else None
+    limit = num_features**-0.5
+    weight = torch.empty(num_classes, num_features)
+    weight.uniform_(-limit, limit, generator=rng)
+    if not bias:
+        return weight, None
+    return weight, torch.empty(num_classes).uniform_(-limit, limit, generator=rng)
 
 
 def train_classifier(
     features: Features,
     labels: np.ndarray,
-    num_classes: int,
+    start: tuple[Tensor, Tensor | None],
     loss: nn.Module,
     schedule: Schedule,
-    bias: bool = True,
     device: str = 'cpu',
     console: Console | None = None,
     logits_of: Callable[[Tensor, Tensor, Tensor | None], Tensor] = F.linear,
-    initial_std: float = INITIAL_STD,
+    decay_bias: bool = True,
 ) -> tuple[Tensor, Tensor | None]:
-    """Classifier re-training (cRT): a new linear layer on fixed features.
+    """Classifier re-training (cRT): a linear layer on fixed features.
 
     Args:
         features: of the training set, ``(N, D)``.
         labels: ``(N,)`` int64.
-        num_classes: C.
+        start: weight ``(C, D)`` and bias ``(C,)`` or ``None`` to begin with, as from
+            :func:`initial_classifier`.
         loss: called as MMPretrain's heads do; its state moves on.
         schedule: of the training.
-        bias: whether the layer has one.
         device: to train on.
         console: to show progress on. Defaults to none.
         logits_of: logits ``(N, C)`` from features, weight and bias. Defaults to those
             of a linear layer.
-        initial_std: standard deviation of the weight at the start.
+        decay_bias: whether weight decay acts on the bias, too.
 
     Returns:
         Weight ``(C, D)`` and bias ``(C,)`` or ``None``, on the CPU.
@@ -161,18 +179,23 @@ def train_classifier(
     Raises:
         ValueError: if the training diverges.
     """
-    start = initial_classifier(
-        num_classes, features.shape[1], schedule.seed, bias, initial_std
+    weight, bias = (
+        None if tensor is None else nn.Parameter(tensor.detach().clone().to(device))
+        for tensor in start
     )
-    trained = [nn.Parameter(t.to(device)) for t in start if t is not None]
+    assert weight is not None
+    groups: list[dict[str, Any]] = [dict(params=[weight])]
+    if bias is not None:
+        groups.append(dict(params=[bias]))
+        if not decay_bias:
+            groups[-1]['weight_decay'] = 0.0
 
     def logits(rows: Tensor) -> Tensor:
-        return logits_of(rows, trained[0], trained[1] if bias else None)
+        return logits_of(rows, weight, bias)
 
-    order = SampleOrder(labels, num_classes, schedule.sampling, schedule.seed)
-    _train(features, labels, logits, trained, loss, schedule, order, console)
-    weight, *rest = (parameter.detach().cpu() for parameter in trained)
-    return weight, rest[0] if rest else None
+    order = SampleOrder(labels, len(weight), schedule.sampling, schedule.seed)
+    _train(features, labels, logits, groups, loss, schedule, order, console)
+    return weight.detach().cpu(), None if bias is None else bias.detach().cpu()
 
 
 def learn_weight_scale(
@@ -215,7 +238,8 @@ def learn_weight_scale(
         return scale * F.linear(rows, weight, bias)
 
     order = SampleOrder(labels, len(weight), schedule.sampling, schedule.seed)
-    _train(features, labels, logits, [scale], loss, schedule, order, console)
+    groups = [dict(params=[scale])]
+    _train(features, labels, logits, groups, loss, schedule, order, console)
     return scale.detach().cpu()
 
 
@@ -223,47 +247,53 @@ def _train(
     features: Features,
     labels: np.ndarray,
     logits: Callable[[Tensor], Tensor],
-    trained: Sequence[nn.Parameter],
+    groups: Sequence[dict[str, Any]],
     loss: nn.Module,
     schedule: Schedule,
     order: SampleOrder,
     console: Console | None,
 ) -> None:
-    """Minimise a loss of logits over batches of features."""
+    """Minimise a loss of logits over batches of features.
+
+    ``groups`` are parameter groups of the optimizer: what is trained.
+    """
+    trained = [parameter for group in groups for parameter in group['params']]
     device = trained[0].device
     if features.shape[0] * features.shape[1] <= IN_MEMORY:
         features = torch.as_tensor(features[slice(None)])
     loss.to(device).train()
     optimizer = torch.optim.SGD(
-        [*trained, *loss.parameters()],
+        [*groups, dict(params=list(loss.parameters()))],
         lr=schedule.lr,
         momentum=MOMENTUM,
         weight_decay=schedule.weight_decay,
     )
     steps = schedule.epochs * math.ceil(len(labels) / schedule.batch_size)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     batches = track(
         _batches(order, schedule), 'Training', total=steps,
         console=console or Console(quiet=True),
     )  # fmt: skip
     with torch.random.fork_rng():
         torch.manual_seed(schedule.seed)  # for what a loss draws
-        for batch in batches:
+        for epoch, batch in batches:
+            for group in optimizer.param_groups:
+                group['lr'] = schedule.lr_of(epoch)
             rows = torch.as_tensor(features[batch]).to(device)
             target = torch.as_tensor(labels[batch]).to(device)
             value = loss(logits(rows), target, avg_factor=len(batch))
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
-            decay.step()
     loss.eval()
     if not all(bool(parameter.isfinite().all()) for parameter in trained):
         raise ValueError(f'The training diverged: try a --lr below {schedule.lr:g}.')
 
 
-def _batches(order: SampleOrder, schedule: Schedule) -> Iterator[np.ndarray]:
-    """Indices of each batch; sorted, as a disk is read best."""
+def _batches(
+    order: SampleOrder, schedule: Schedule
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Epoch and indices of each batch; sorted, as a disk is read best."""
     for epoch in range(schedule.epochs):
         indices = order.of_epoch(epoch)
         for start in range(0, len(indices), schedule.batch_size):
-            yield np.sort(indices[start : start + schedule.batch_size])
+            yield epoch, np.sort(indices[start : start + schedule.batch_size])

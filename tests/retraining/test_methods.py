@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import NearestCentroid
 
+from mmgala.models.heads.class_mean_head import ClassMeanLinear
 from mmgala.retraining import nearest_class_mean, search_norm_tau, tau_normalize
 from mmgala.retraining.feature_file import FeatureFile, write_rows
 from mmgala.retraining.methods import NORM_TAUS
@@ -38,8 +39,9 @@ def test_nearest_class_mean_predicts_as_scikit_learn_does(samples):
     reference = NearestCentroid().fit(array, labels)
     others = np.random.default_rng(1).normal(size=(500, WIDTH)).astype(np.float32)
 
-    weight, bias = nearest_class_mean(features, labels, CLASSES)
+    weight, bias, center = nearest_class_mean(features, labels, CLASSES, 'euclidean')
 
+    assert center is None
     assert_allclose(weight / 2, reference.centroids_, rtol=1e-4, atol=1e-6)
     assert_array_equal(predict(others, weight, bias), reference.predict(others))
     # Differences of logits are those of squared distances.
@@ -56,22 +58,89 @@ def test_nearest_class_mean_by_cosine(samples):
     others = np.random.default_rng(1).normal(size=(500, WIDTH)).astype(np.float32)
     cosine = others @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T
 
-    weight, bias = nearest_class_mean(features, labels, CLASSES, 'cosine')
+    weight, bias, center = nearest_class_mean(features, labels, CLASSES, 'cosine')
 
+    assert center is None
     assert_array_equal(predict(others, weight, bias), cosine.argmax(axis=1))
     assert_allclose(weight.norm(dim=1), 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize('distance', ['euclidean', 'cosine'])
+def cl2n_distances(array, labels, others):
+    """Distances ``(N, C)`` as Kang et al. define them, one vector after the other."""
+    array, others = array.astype(np.float64), others.astype(np.float64)
+    center = array.mean(axis=0)
+
+    def unit(x):
+        return (x - center) / np.sqrt(((x - center) ** 2).sum())
+
+    means = [
+        np.mean([unit(x) for x, y in zip(array, labels, strict=True) if y == c], axis=0)
+        for c in range(CLASSES)
+    ]
+    return np.array(
+        [[np.sqrt(((unit(x) - m) ** 2).sum()) for m in means] for x in others]
+    )
+
+
+def layer_of(means):
+    layer = ClassMeanLinear(WIDTH, CLASSES)
+    layer.load_state_dict(means._asdict())
+    return layer
+
+
+def test_nearest_class_mean_of_centred_and_normalised_features(samples):
+    """The default, as in the authors' command."""
+    features, array, labels = samples
+    others = np.random.default_rng(1).normal(size=(500, WIDTH)).astype(np.float32)
+    distances = cl2n_distances(array, labels, others)
+
+    means = nearest_class_mean(features, labels, CLASSES)
+    logits = layer_of(means)(torch.from_numpy(others)).detach().numpy()
+
+    assert_allclose(means.center, array.mean(axis=0), rtol=1e-5, atol=1e-6)
+    assert_array_equal(logits.argmax(axis=1), distances.argmin(axis=1))
+    assert_allclose(logits, 1 - distances**2, rtol=1e-5, atol=1e-5)
+    # It is another classifier than those on features as they are.
+    for distance in ('euclidean', 'cosine'):
+        weight, bias, _ = nearest_class_mean(features, labels, CLASSES, distance)
+        assert (predict(others, weight, bias) != distances.argmin(axis=1)).mean() > 0.02
+
+
+def test_it_is_no_linear_layer_of_the_features(samples):
+    """The distance of a feature from the center does not count.
+
+    In a linear layer of the same weight and bias it does.
+    """
+    features, array, labels = samples
+    means = nearest_class_mean(features, labels, CLASSES)
+    rays = np.random.default_rng(1).normal(size=(500, WIDTH)).astype(np.float32)
+    near, far = (
+        torch.from_numpy(array.mean(axis=0) + length * rays) for length in (0.1, 10)
+    )
+
+    layer = layer_of(means)
+
+    assert_array_equal(layer(near).argmax(dim=1), layer(far).argmax(dim=1))
+    linear = [
+        torch.nn.functional.linear(x - means.center, means.weight, means.bias)
+        for x in (near, far)
+    ]
+    assert (linear[0].argmax(dim=1) != linear[1].argmax(dim=1)).any()
+
+
+@pytest.mark.parametrize('distance', ['cl2n', 'euclidean', 'cosine'])
 def test_a_class_without_samples_is_never_predicted(distance):
-    features = torch.randn(20, 3) - 100  # all means point away from the zero vector
+    features = torch.randn(20, WIDTH) - 100  # all means point away from the zero vector
     labels = torch.tensor([0, 2] * 10)
 
-    weight, bias = nearest_class_mean(features, labels, 4, distance)
+    weight, bias, center = nearest_class_mean(features, labels, 4, distance)
 
-    logits = features @ weight.T + bias
+    layer = torch.nn.Linear(WIDTH, 4) if center is None else ClassMeanLinear(WIDTH, 4)
+    values = dict(weight=weight, bias=bias)
+    layer.load_state_dict(values if center is None else dict(values, center=center))
+    logits = layer(features).detach()
     scores = logits.softmax(dim=1)
-    assert set(logits.argmax(dim=1).tolist()) <= {0, 2}
+    assert set(logits.argmax(dim=1).tolist()) == {0, 2}
     assert (scores[:, [1, 3]] == 0).all()
     assert scores.isfinite().all()
     assert ((0 * logits) == 0).all()

@@ -15,6 +15,7 @@ from sklearn.neighbors import NearestCentroid
 
 from mmgala.datasets import DigitsDataset
 from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.registry import MODELS
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
 from tests.tools.command_line import assert_one_line, call, options
 
@@ -86,8 +87,9 @@ def test_all_but_class_layer_and_loss_stay_as_they_were(retrained, before):
     }
     loss = {name for name in old if name.startswith('head.loss_module.')}
     lost = loss if retrained.method in ('crt', 'lws') else set()
+    gained = {'head.fc.center'} if retrained.method == 'ncm' else set()
     assert changed == {'head.fc.weight', 'head.fc.bias'} | lost
-    assert set(new) == set(old) - lost
+    assert set(new) == set(old) - lost | gained
 
 
 def test_the_rest_of_the_checkpoint_is_kept(retrained, before):
@@ -137,6 +139,19 @@ def cached(retrained, split):
     ]
 
 
+def predicted_by_cl2n(retrained):
+    """Class of each validation sample, as Kang et al. define nearest class mean."""
+    (train, labels), (val, _) = (cached(retrained, split) for split in ('train', 'val'))
+    train, val = train.astype(np.float64), val.astype(np.float64)
+    center = train.mean(axis=0)
+    train, val = (
+        (x - center) / np.linalg.norm(x - center, axis=1, keepdims=True)
+        for x in (train, val)
+    )
+    means = np.stack([train[labels == c].mean(axis=0) for c in range(10)])
+    return ((val[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+
+
 def test_the_new_layer_is_what_the_method_says(retrained, before):
     weight, bias = (
         retrained.checkpoint['state_dict'][f'head.fc.{n}'].numpy()
@@ -151,8 +166,10 @@ def test_the_new_layer_is_what_the_method_says(retrained, before):
         assert_allclose(weight, old / norms ** record['tau'], rtol=1e-5)
         assert (bias == 0).all()
     elif retrained.method == 'ncm':
-        reference = NearestCentroid().fit(*cached(retrained, 'train'))
-        assert_allclose(weight, 2 * reference.centroids_, rtol=1e-4, atol=1e-6)
+        assert record['distance'] == 'cl2n'
+        right = predicted_by_cl2n(retrained) == cached(retrained, 'val')[1]
+        after = record['validation']['after']['top1']
+        assert after == pytest.approx(100 * right.mean(), abs=1e-4)
     elif retrained.method == 'lws':
         scale = (weight * old).sum(axis=1) / (old * old).sum(axis=1)
         assert_allclose(weight, scale[:, None] * old, rtol=1e-5, atol=1e-7)
@@ -161,6 +178,7 @@ def test_the_new_layer_is_what_the_method_says(retrained, before):
         assert record['epochs'] == 500  # 284 images are one step
     else:
         assert record['sampling'] == 'class'
+        assert record['init'] == 'new'
         assert record['epochs'] == 500
         features, labels = cached(retrained, 'train')
         assert ((features @ weight.T + bias).argmax(axis=1) == labels).mean() > 0.6
@@ -171,6 +189,94 @@ def retrain(trained, folder, name, *flags):
     arguments = [trained.config, trained.checkpoint, folder / f'{name}.pth', *flags,
                  '--features', folder / 'deep' / 'features']  # fmt: skip
     return call(TOOL, *arguments, cwd=folder)
+
+
+def test_nearest_class_mean_of_features_as_they_are(trained, folder, before):
+    flags = ['--method', 'ncm', '--distance', 'euclidean']
+    assert retrain(trained, folder, 'euclidean', *flags) is None
+
+    state = read_checkpoint(folder / 'euclidean.pth')['state_dict']
+    paths = (folder / 'deep' / 'features').glob('train-*')
+    features, labels = (
+        np.load(path / f'{n}.npy', allow_pickle=False)
+        for path in paths
+        for n in ('features', 'labels')
+    )
+    centroids = NearestCentroid().fit(features, labels).centroids_
+    assert_allclose(state['head.fc.weight'], 2 * centroids, rtol=1e-4, atol=1e-6)
+    assert set(state) == set(before['state_dict'])
+    head = Config.fromfile(folder / 'euclidean.py').model.head
+    assert head == Config.fromfile(trained.config).model.head
+
+
+def test_what_ncm_wrote_takes_other_steps_but_is_not_re_trained(
+    trained, folder, tmp_path, capsys
+):
+    assert retrain(trained, folder, 'means', '--method', 'ncm') is None
+    means = folder / 'means'
+    head = Config.fromfile(means.with_suffix('.py')).model.head
+    assert head.type == 'mmgala.ClassMeanClsHead'
+    assert head.loss.type == 'mmgala.GALALoss'  # as it was
+
+    for method in ('crt', 'ncm'):
+        end = call(TOOL, means.with_suffix('.py'), means.with_suffix('.pth'),
+                   tmp_path / 'o.pth', '--method', method, cwd=tmp_path)  # fmt: skip
+        assert_one_line(end, r'head\.fc holds the class means of an earlier ncm')
+    fitted = tmp_path / 'fitted.pth'
+    assert call('fit_rebalancer', means.with_suffix('.py'), means.with_suffix('.pth'),
+                fitted, '--tau', '1', cwd=tmp_path) is None  # fmt: skip
+    state = read_checkpoint(fitted)['state_dict']
+    assert torch.equal(
+        state['head.fc.center'],
+        read_checkpoint(means.with_suffix('.pth'))['state_dict']['head.fc.center'],
+    )
+
+
+def test_a_head_that_is_not_linear_has_no_centred_class_means(trained, tmp_path):
+    config = tmp_path / 'stacked.py'
+    head = 'dict(_delete_=True, type="StackedLinearClsHead", num_classes=10,'
+    head += ' in_channels=32, mid_channels=[16])'
+    config.write_text(f"_base_ = '{trained.config}'\nmodel = dict(head={head})\n")
+    checkpoint = read_checkpoint(trained.checkpoint)
+    model = MODELS.build(Config.fromfile(config).model)
+    fresh = {k: v for k, v in model.state_dict().items() if k.startswith('head.')}
+    torch.save(
+        {'state_dict': {**checkpoint['state_dict'], **fresh}}, tmp_path / 's.pth'
+    )
+    arguments = [config, tmp_path / 's.pth', tmp_path / 'o.pth', '--method', 'ncm']
+
+    end = call(TOOL, *arguments, cwd=tmp_path)
+
+    assert_one_line(
+        end,
+        r'in place of a LinearClsHead or GALAHead, but this is head\.layers\.\d\.fc in '
+        'a StackedLinearClsHead: choose --distance euclidean or cosine',
+    )
+    assert call(TOOL, *arguments, '--distance', 'euclidean', cwd=tmp_path) is None
+
+
+def test_the_trained_classifier_is_trained_further(trained, folder, before):
+    """With a learning rate that moves nothing, it stays what it was."""
+    flags = ['--method', 'crt', '--epochs', '1', '--lr', '1e-9', '--init']
+    old = before['state_dict']['head.fc.weight']
+    for init in ('trained', 'new'):
+        assert retrain(trained, folder, f'from_{init}', *flags, init) is None
+
+        new = read_checkpoint(folder / f'from_{init}.pth')
+        weight = new['state_dict']['head.fc.weight']
+        assert new['meta']['retrained']['init'] == init
+        assert torch.allclose(weight, old, atol=1e-6) == (init == 'trained')
+        if init == 'new':
+            assert 0.17 < weight.abs().max() <= 32**-0.5  # 0.1768
+
+
+def test_focal_loss_starts_the_bias_where_its_authors_do(trained, folder):
+    flags = ['--method', 'crt', '--loss', 'mmgala.ClassBalancedFocalLoss', '--epochs',
+             '1', '--lr', '1e-9']  # fmt: skip
+    assert retrain(trained, folder, 'focal', *flags) is None
+
+    state = read_checkpoint(folder / 'focal.pth')['state_dict']
+    assert_allclose(state['head.fc.bias'], [-2.1972246] * 10, atol=1e-6)  # -log(9)
 
 
 def test_statistics_of_the_loss_are_stored(trained, folder, before):
@@ -204,7 +310,15 @@ def test_a_loss_that_corrects_for_the_counts(trained, folder, capsys, sampling):
     assert warned == (sampling == 'class')
 
 
-def test_a_cosine_layer_is_trained_as_one(trained, tmp_path):
+def check_figures(weights, folder):
+    """What was recorded of a new classifier is what its test gives."""
+    figures = read_checkpoint(weights)['meta']['retrained']['validation']
+    found = evaluate_on_validation(weights.with_suffix('.py'), weights, folder)
+    for name, value in figures['after'].items():
+        assert found[name] == pytest.approx(value, abs=1e-3), name
+
+
+def test_a_cosine_layer_is_trained_as_one(trained, tmp_path, capsys):
     config = tmp_path / 'cosine.py'
     head = "dict(_delete_=True, type='mmgala.CosineClsHead', num_classes=10,"
     head += ' in_channels=32, scale=12.0)'
@@ -212,15 +326,17 @@ def test_a_cosine_layer_is_trained_as_one(trained, tmp_path):
     arguments = [TOOL, config, trained.checkpoint, 'out.pth', '--method']
     loss = ['--loss', 'mmgala.LDAMLoss', '--loss-options', 'scale=12.0']
 
-    assert call(*arguments, 'crt', '--epochs', '100', *loss, cwd=tmp_path) is None
-
-    out = tmp_path / 'out.pth'
-    head = Config.fromfile(out.with_suffix('.py')).model.head
-    assert (head.type, head.scale, head.loss.scale) == ('mmgala.CosineClsHead', 12, 12)
+    for scale in (20.0, 12.0):  # the head's scale becomes that of the loss
+        loss[-1] = f'scale={scale}'
+        assert call(*arguments, 'crt', '--epochs', '100', *loss, cwd=tmp_path) is None
+        said = capsys.readouterr().out.count('scale of the cosines becomes that of the')
+        assert said == (scale != 12)
+        out = tmp_path / 'out.pth'
+        head = Config.fromfile(out.with_suffix('.py')).model.head
+        assert head.type == 'mmgala.CosineClsHead'
+        assert (head.scale, head.loss.scale) == (scale, scale)
+        check_figures(out, tmp_path)
     figures = read_checkpoint(out)['meta']['retrained']['validation']
-    found = evaluate_on_validation(out.with_suffix('.py'), out, tmp_path)
-    for name, value in figures['after'].items():
-        assert found[name] == pytest.approx(value, abs=1e-3), name
     assert figures['after']['class_mean'] > figures['before']['class_mean']
     end = call(*arguments, 'lws', cwd=tmp_path)
     assert_one_line(end, r'head\.fc gives cosines, .* only crt re-trains it')
@@ -299,6 +415,8 @@ BAD = [
     (['--method', 'tau-norm', '--tau', '-1'], '`tau` to be .* but got -1'),
     (['--method', 'crt', '--epochs', '0'], '`epochs` to be an integer of 1 or more'),
     (['--method', 'crt', '--sampling', 'x'], '`sampling` to be one of'),
+    (['--method', 'crt', '--init', 'old'], "`init` to be one of .* but got 'old'"),
+    (['--method', 'lws', '--init', 'new'], 'lws does not use init'),
     (['--method', 'crt', '--loss-options', 'a=1'], '--loss-options need --loss'),
     (
         ['--method', 'crt', '--loss', 'GALALoss'],

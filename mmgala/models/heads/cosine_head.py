@@ -39,14 +39,15 @@ class CosineLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the logits."""
-        return self.scale * F.linear(_unit(x), _unit(self.weight))
+        return self.scale * F.linear(unit(x), unit(self.weight))
 
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""
         return f'{super().extra_repr()}, scale={self.scale}'
 
 
-def _unit(vectors: Tensor) -> Tensor:
+def unit(vectors: Tensor) -> Tensor:
+    """Vectors of length 1, ``(..., D)``; one of length 0 stays."""
     # In float32: of half precision, squares overflow, and `eps` is 0.
     return F.normalize(_upcast(vectors), eps=1e-6).to(vectors.dtype)
 

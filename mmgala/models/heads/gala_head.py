@@ -20,6 +20,10 @@ class GALAHead(LinearClsHead):
         model = dict(head=dict(
             type='mmgala.GALAHead', loss=dict(_delete_=True, type='mmgala.GALALoss')))
 
+    A loss with an attribute ``initial_bias``, like
+    :class:`ClassBalancedFocalLoss`, sets what the bias starts from, whatever
+    ``init_cfg`` says of it. Weights start as ``init_cfg`` says.
+
     Args:
         num_classes: C. Handed on to a loss of this package that does not state it.
         in_channels: channels of the incoming feature.
@@ -56,6 +60,14 @@ class GALAHead(LinearClsHead):
         self.rebalancer: PostHocStep | PostHocChain | None = (
             MODELS.build(rebalancer) if isinstance(rebalancer, dict) else rebalancer
         )
+
+    def init_weights(self) -> None:
+        """Initialise weights as ``init_cfg`` says, and the bias as the loss does."""
+        first = not self.is_init
+        super().init_weights()
+        bias = getattr(self.loss_module, 'initial_bias', None)
+        if first and bias is not None and self.fc.bias is not None:
+            nn.init.constant_(self.fc.bias, bias)
 
     def loss(
         self, feats: tuple[Tensor, ...], data_samples: list[DataSample], **kwargs: Any

@@ -1,0 +1,161 @@
+"""Methods that re-train or adjust the classifier of a finished training."""
+
+from mmgala.comparison.method import Method, Setting, loss_config
+
+DECOUPLING = 'Kang et al., ICLR 2020, arXiv 1910.09217'
+KANG_CONFIG = (
+    "authors' config of ImageNet-LT (facebookresearch/classifier-balancing); cosine by "
+    'epoch'
+)
+SMALL_SETS = 'the same config; on small sets as many as make 500 steps, ours'
+CLASS_BALANCED = Setting(dict(sampling='class'), "as the authors'")
+CLASS_BALANCED_OR_NOT = Setting(
+    dict(sampling='class'),
+    "as the authors'; with a loss that makes up for the class counts instance, ours",
+)
+CACHED = 'features are computed once, so without augmentation'
+
+DECOUPLED = (
+    Method(
+        'crt',
+        f'classifier re-training, {DECOUPLING}',
+        start='ce',
+        retraining=dict(
+            method='crt', init='new', lr=0.2, batch_size=512, weight_decay=5e-4
+        ),
+        defaults=(
+            Setting(
+                dict(init='new', lr=0.2, batch_size=512, weight_decay=5e-4),
+                KANG_CONFIG,
+            ),
+            Setting(dict(epochs=10), SMALL_SETS),
+            CLASS_BALANCED_OR_NOT,
+        ),
+        differences=f'{CACHED}; their statistics of BatchNorm move',
+    ),
+    Method(
+        'lws',
+        f'learnable weight scaling, {DECOUPLING}',
+        start='ce',
+        retraining=dict(method='lws', lr=0.2, batch_size=512, weight_decay=5e-4),
+        defaults=(
+            Setting(
+                dict(lr=0.2, batch_size=512, weight_decay=5e-4),
+                KANG_CONFIG,
+            ),
+            Setting(dict(epochs=5), SMALL_SETS),
+            CLASS_BALANCED_OR_NOT,
+        ),
+        differences=f'{CACHED}; their statistics of BatchNorm move',
+    ),
+    Method(
+        'tau-norm',
+        f'tau-normalised classifier, {DECOUPLING}',
+        start='ce',
+        retraining=dict(method='tau-norm'),
+        defaults=(
+            Setting(
+                dict(tau='0, 0.1, ..., 2'),
+                "authors' script (facebookresearch/classifier-balancing); the best on "
+                'the validation set',
+            ),
+        ),
+    ),
+    Method(
+        'ncm',
+        f'nearest class mean, {DECOUPLING}',
+        start='ce',
+        retraining=dict(method='ncm', distance='cl2n'),
+        defaults=(
+            Setting(
+                dict(distance='cl2n'),
+                "authors' command (facebookresearch/classifier-balancing): features "
+                'centred and normalised, Euclidean distance',
+            ),
+        ),
+        alternatives=(
+            Setting(
+                dict(distance='cosine'), "paper's text; features as they are, ours"
+            ),
+            Setting(
+                dict(distance='euclidean'), 'features as they are, an option of theirs'
+            ),
+        ),
+    ),
+    Method(
+        'las',
+        'label-aware smoothing in a second stage, Zhong et al., CVPR 2021, '
+        'arXiv 2104.00466',
+        start='ce',
+        retraining=dict(
+            method='crt',
+            init='trained',
+            loss=loss_config(
+                'LabelAwareSmoothingLoss', smooth_head=0.3, smooth_tail=0.0
+            ),
+            lr=0.05,
+            batch_size=128,
+            weight_decay=2e-4,
+        ),
+        defaults=(
+            Setting(
+                dict(
+                    smooth_head=0.3,
+                    smooth_tail=0.0,
+                    lr=0.05,
+                    init='trained',
+                    batch_size=128,
+                    weight_decay=2e-4,
+                ),
+                "authors' config of CIFAR10-LT, factor 100 (dvlab-research/MiSLAS); "
+                'cosine by epoch',
+            ),
+            Setting(dict(epochs=10), SMALL_SETS),
+            CLASS_BALANCED,
+        ),
+        alternatives=(
+            Setting(
+                dict(smooth_head=0.4, smooth_tail=0.1, lr=0.02),
+                "authors' config of CIFAR100-LT, factor 100, where the statistics of "
+                'BatchNorm move, too',
+            ),
+        ),
+        differences='no mixup in the first stage, where theirs has alpha=1; no '
+        f'learnable weight scaling in the second; {CACHED}',
+    ),  # fmt: skip
+    Method(
+        'gcl',
+        'Gaussian clouded logits, both stages, Li et al., CVPR 2022, arXiv 2305.11733',
+        start='gcl-one-stage',
+        retraining=dict(
+            method='crt',
+            init='trained',
+            loss=loss_config(
+                'GCLLoss', noise_scale=0.5, margin=0.1, scale=20.0, gamma=1.0
+            ),
+            epochs=30,
+            lr=0.004,
+            batch_size=64,
+            weight_decay=2e-4,
+        ),
+        defaults=(
+            Setting(
+                dict(
+                    noise_scale=0.5,
+                    margin=0.1,
+                    scale=20.0,
+                    gamma=1.0,
+                    init='trained',
+                    epochs=30,
+                    lr=0.004,
+                    batch_size=64,
+                    weight_decay=2e-4,
+                ),
+                "second stage of the authors' script (Keke921/GCLLoss), CIFAR10-LT; "
+                'cosine by epoch',
+            ),
+            CLASS_BALANCED,
+        ),
+        differences=f'no mixup in either stage, where theirs has alpha=1; {CACHED}',
+    ),  # fmt: skip
+)

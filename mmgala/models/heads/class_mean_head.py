@@ -1,0 +1,71 @@
+"""Classifier by the distance of centred and normalised features to class means."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmgala.models.heads.cosine_head import unit
+from mmgala.models.heads.gala_head import GALAHead
+from mmgala.registry import MODELS
+
+
+class ClassMeanLinear(nn.Linear):
+    r"""Linear layer on features that are centred and scaled to length 1.
+
+    .. math:: z = W x' + b, \qquad x' = \frac{x - \mu}{\|x - \mu\|}
+
+    With :math:`w_j = 2 m_j` and :math:`b_j = -\|m_j\|^2`, logits are
+    :math:`1 - \|x' - m_j\|^2`: the largest is that of the nearest mean. It is no linear
+    function of x: the length of :math:`x - \mu` scales :math:`m_j \cdot x'`, but not
+    :math:`\|m_j\|^2`.
+
+    Args:
+        in_features: D.
+        out_features: C.
+
+    Shape:
+        - Input: ``(N, D)``.
+        - Output: ``(N, C)``.
+
+    Attributes:
+        center (Tensor): :math:`\mu`, ``(D,)`` buffer, part of the checkpoint.
+    """
+
+    center: Tensor
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features)
+        self.register_buffer('center', torch.zeros(in_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute the logits."""
+        return F.linear(unit(x - self.center), self.weight, self.bias)
+
+
+@MODELS.register_module()
+class ClassMeanClsHead(GALAHead):
+    """Classification head of :class:`ClassMeanLinear`.
+
+    ``tools/retrain_classifier.py --method ncm`` writes it into a config, and fills its
+    layer: the nearest class mean of Kang et al., ICLR 2020, arXiv 1910.09217.
+
+    Args:
+        num_classes: C. Handed on to a loss of this package that does not state it.
+        in_channels: D, channels of the incoming feature.
+        loss: config of the loss. Defaults to cross-entropy.
+        **kwargs: ``rebalancer`` of :class:`GALAHead`; ``topk``, ``cal_acc`` and
+            ``init_cfg`` of MMPretrain's ``LinearClsHead``.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        loss: dict | nn.Module | None = None,
+        **kwargs: Any,
+    ) -> None:
+        loss = dict(type='mmpretrain.CrossEntropyLoss') if loss is None else loss
+        super().__init__(num_classes, in_channels, loss=loss, **kwargs)
+        self.fc = ClassMeanLinear(in_channels, num_classes)
