@@ -85,8 +85,8 @@ train_dataloader = dict(
     num_workers=8,
     dataset=dict(split='train', pipeline=train_pipeline),
     sampler=dict(type='mmgala.ClassAwareSampler', num_samples_per_class=4),
-    # The authors' epoch has int(N / 512) batches, 226 on ImageNet-LT. With
-    # train_dataloader.drop_last=False the incomplete batch is used, too.
+    # The authors' epoch has int(N / batch size) batches, 226 on ImageNet-LT. With
+    # train_dataloader.drop_last=False, the incomplete batch is used as well.
     drop_last=True,
 )
 val_dataloader = dict(

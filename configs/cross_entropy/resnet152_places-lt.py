@@ -1,6 +1,7 @@
-# No recipe of GALA's authors is published for this set: epochs, batch size and learning
-# rates are MiSLAS's, whose cosine starts with the whole rate in either stage. Stage 1
-# trains the last residual stage of an ImageNet model.
+# GALA's authors published no recipe for this set. Epochs, batch size, learning rates and
+# their schedule, which starts with the whole rate in both stages, are MiSLAS's. But
+# MiSLAS's stage 2 keeps the classifier of stage 1 and trains it with 0.05 of the rate;
+# here it is a new one. Stage 1 trains the last residual stage of an ImageNet model.
 _base_ = [
     'mmpretrain::_base_/models/resnet152.py',
     '../_base_/decoupled.py',

@@ -52,7 +52,7 @@ STAGE1 = {
 STAGE2 = {
     'resnext50_imagenet-lt': Training(cosine_stepped_before(0.12, 10), 5e-4, 512),
     'resnet50_inaturalist2018': Training(cosine_stepped_before(0.2, 30), 1e-4, 512),
-    # MiSLAS's, which steps after an epoch.
+    # MiSLAS's, which starts with the whole rate.
     'resnet152_places-lt': Training(cosine(0.1, 10), 5e-4, 256),
 }
 # Batches of an epoch of stage 2: int(images / batch).
