@@ -27,8 +27,10 @@ def test_method_differs_from_ce_in_head_loss_and_hooks_alone(name, tmp_path):
         flatten(config_of(n, tmp_path).to_dict()) for n in (name, 'ce')
     )  # fmt: skip
     changed = {k for k in {**ours, **ce} if ours.get(k) != ce.get(k)}
-    assert {k.partition('.')[0] for k in changed} <= {'model', 'custom_hooks'}
-    assert all(k.startswith(('model.head.', 'custom_hooks')) for k in changed)
+    decay = {k for k in changed if k.startswith('optim_wrapper.')}
+    assert all(k.startswith(('model.head.', 'custom_hooks')) for k in changed - decay)
+    bias = 'optim_wrapper.paramwise_cfg.custom_keys.head.fc.bias.decay_mult'
+    assert decay == ({bias} if name == 'cb-focal' else set())
     assert name == 'ce' or changed
 
 
@@ -150,6 +152,7 @@ def test_nothing_is_chosen_on_the_test_set(tmp_path):
         (['crt:tau=1'], 'crt does not use tau'),
         (['crt:loss=foo'], "no method 'foo' has a loss"),
         (['ncm:foo=1'], 'unexpected keyword'),
+        (['las:foo=1'], 'neither crt nor LabelAwareSmoothingLoss takes .foo'),
     ],
 )
 def test_methods_that_are_none(texts, message, tmp_path):
@@ -190,10 +193,47 @@ def test_a_derived_method_starts_from_ce_of_its_seed(tmp_path):
     assert crt.start is runs[4]
     assert (runs[4].method, runs[4].seed, runs[4].asked) == ('ce', 1, False)
     assert crt.retraining == dict(
-        method='crt', epochs=2, loss=dict(type='mmgala.BalancedSoftmaxLoss')
-    )
+        method='crt', epochs=2, loss=dict(type='mmgala.BalancedSoftmaxLoss'),
+        init='new', lr=0.2, batch_size=512, weight_decay=5e-4,
+    )  # fmt: skip
     assert len({run.folder for run in runs}) == len({run.hash for run in runs}) == 8
     assert all(tmp_path in run.folder.parents for run in runs)
+
+
+def test_settings_of_a_derived_method_are_of_its_re_training_or_its_loss(tmp_path):
+    methods = find_methods(['las:smooth_head=0.4,lr=0.02', 'gcl:gamma=2,seed=5'])
+    las, gcl = (
+        run for run in plan_runs(small_config(), methods, [0], tmp_path) if run.start
+    )
+    assert las.start.method == 'ce'
+    assert las.retraining['lr'] == 0.02
+    assert las.retraining['loss'] == dict(
+        type='mmgala.LabelAwareSmoothingLoss', smooth_head=0.4, smooth_tail=0.0
+    )
+    assert gcl.start.method == 'gcl-one-stage'
+    assert gcl.retraining['seed'] == 5
+    assert gcl.retraining['loss']['gamma'] == 2
+    assert CATALOGUE['gcl'].retraining['loss']['gamma'] == 1  # left as it was
+
+
+def test_weight_decay_of_a_parameter_is_switched_off_and_nothing_else(tmp_path):
+    user = small_config()
+    keys = {'head': dict(lr_mult=10.0, decay_mult=2.0), 'backbone': dict(lr_mult=0.1)}
+    user.optim_wrapper.paramwise_cfg = dict(norm_decay_mult=0.0, custom_keys=keys)
+    paramwise = config_of('cb-focal', tmp_path, user).optim_wrapper.paramwise_cfg
+    assert paramwise.to_dict() == dict(
+        norm_decay_mult=0.0,
+        custom_keys={**keys, 'head.fc.bias': dict(lr_mult=10.0, decay_mult=0.0)},
+    )
+    assert user.optim_wrapper.paramwise_cfg.custom_keys.to_dict() == keys
+
+
+def test_a_start_of_the_classifier_needs_a_linear_head(tmp_path):
+    user = small_config()
+    user.model.head = dict(type='StackedLinearClsHead', num_classes=10, in_channels=32,
+                           mid_channels=[16])  # fmt: skip
+    with pytest.raises(ValueError, match='cb-focal needs GALAHead, but the config has'):
+        config_of('cb-focal', tmp_path, user)
 
 
 def test_the_hash_is_of_settings_and_not_of_places(tmp_path):
