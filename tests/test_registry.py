@@ -57,6 +57,7 @@ NAMES = {
     'ChannelsLastHook': 'HOOKS',
     'ClassCountsHook': 'HOOKS',
     'DeferredReweightingHook': 'HOOKS',
+    'Float32OperatorsHook': 'HOOKS',
     'LoadBackboneHook': 'HOOKS',
     'ResumeWithinEpochHook': 'HOOKS',
 }

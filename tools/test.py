@@ -36,6 +36,7 @@ from mmgala.engine.post_hoc_options import (
     steps_of,
     to_choose,
 )
+from mmgala.engine.speed_options import use_mixed_precision_in_test
 from mmgala.engine.validation_data import SAME_SET, validates_on_test
 from mmgala.functional.post_hoc import PostHocSteps
 
@@ -60,7 +61,11 @@ def parse_args() -> argparse.Namespace:
         're-balance the predictions by the class mass of the whole test set, which is '
         'assumed to be class-balanced; --tau is 1 by default',
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision')
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision: float16 on a GPU, bfloat16 on a CPU',
+    )
     parser.add_argument('--show-dir', help='where to save pictures of predictions')
     parser.add_argument('--show', action='store_true', help='show them in a window')
     parser.add_argument(
@@ -125,7 +130,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     cfg.load_from = args.checkpoint
     cfg.resume = False
     if args.amp:
-        cfg.test_cfg.fp16 = True
+        use_mixed_precision_in_test(cfg)
     if args.show or args.show_dir is not None:
         if is_detection(cfg):
             show_detections(cfg, args.show, args.show_dir, args.wait_time)

@@ -4,6 +4,7 @@ from mmgala.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
 from mmgala.engine.channels_last_hook import ChannelsLastHook
 from mmgala.engine.class_counts_hook import ClassCountsHook
 from mmgala.engine.deferred_reweighting_hook import DeferredReweightingHook
+from mmgala.engine.float32_operators_hook import Float32OperatorsHook
 from mmgala.engine.gradient_statistics_hook import GradientStatisticsHook
 from mmgala.engine.load_backbone_hook import LoadBackboneHook
 from mmgala.engine.reduce_statistics_hook import ReduceStatisticsHook
@@ -14,6 +15,7 @@ __all__ = [
     'ChannelsLastHook',
     'ClassCountsHook',
     'DeferredReweightingHook',
+    'Float32OperatorsHook',
     'GradientStatisticsHook',
     'LoadBackboneHook',
     'ReduceStatisticsHook',

@@ -17,7 +17,10 @@ class BFloat16OptimWrapper(OptimWrapper):
 
     bfloat16 has the exponent range of float32, so the loss needs no scaling. Weights,
     gradients and the optimizer's state stay float32. MMEngine's ``AmpOptimWrapper``
-    refuses to run without a GPU, and always scales the loss.
+    refuses to run without a GPU, and always scales the loss. ``tools/train.py --amp``
+    takes this one on a CPU; on a GPU, set ``optim_wrapper.type`` to
+    ``mmgala.BFloat16OptimWrapper``. A detector also needs
+    :class:`mmgala.engine.Float32OperatorsHook`.
 
     Args:
         **kwargs: of :class:`mmengine.optim.OptimWrapper`: ``optimizer``,

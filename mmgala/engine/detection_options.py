@@ -5,7 +5,7 @@ from copy import deepcopy
 
 from mmengine.config import Config, ConfigDict
 
-from mmgala.engine.speed_options import add_hook
+from mmgala.engine.custom_hooks import add_hook
 
 # MMDetection's default, with what is needed to undo a flip.
 META_KEYS = (

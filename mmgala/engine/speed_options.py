@@ -1,12 +1,12 @@
 """What ``--amp`` and ``--channels-last`` change in a config."""
 
-from typing import Any
-
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 from mmgala.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
+from mmgala.engine.custom_hooks import add_hook
+from mmgala.engine.detection_options import is_detection
 from mmgala.registry import OPTIM_WRAPPERS
 
 
@@ -25,27 +25,31 @@ def use_mixed_precision(cfg: Config) -> None:
     options = cfg.optim_wrapper
     kind = options.get('type', 'OptimWrapper')
     wrapper = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
-    if wrapper is BFloat16OptimWrapper:
-        return
-    if wrapper not in (OptimWrapper, AmpOptimWrapper):
+    if wrapper not in (OptimWrapper, AmpOptimWrapper, BFloat16OptimWrapper):
         raise ValueError(
             f'--amp: this config has an optimizer wrapper of its own, {kind}, which '
             '--amp would replace. Leave out --amp, or set '
             'optim_wrapper.type=OptimWrapper.'
         )
-    if get_device() != 'cpu':
-        options.type = 'AmpOptimWrapper'
-        options.setdefault('loss_scale', 'dynamic')
-        return
-    if wrapper is AmpOptimWrapper:
-        options.pop('loss_scale', None)  # bfloat16 needs none
-    dtype = options.pop('dtype', None)
-    if dtype is not None and str(dtype).removeprefix('torch.') != 'bfloat16':
-        raise ValueError(
-            f'--amp: this config sets optim_wrapper.dtype={dtype}, but mixed precision '
-            'on a CPU is bfloat16. Leave out the dtype, or train on a GPU.'
-        )
-    options.type = 'mmgala.BFloat16OptimWrapper'
+    if wrapper is not BFloat16OptimWrapper:
+        if get_device() != 'cpu':
+            options.type = 'AmpOptimWrapper'
+            options.setdefault('loss_scale', 'dynamic')
+            return
+        _use_bfloat16(options, wrapper)
+    if is_detection(cfg):
+        add_hook(cfg, 'Float32OperatorsHook')
+
+
+def use_mixed_precision_in_test(cfg: Config) -> None:
+    """Test in mixed precision: float16, or bfloat16 on a CPU.
+
+    Args:
+        cfg: changed in place.
+    """
+    cfg.test_cfg.fp16 = True  # MMEngine's name for either
+    if is_detection(cfg) and get_device() == 'cpu':
+        add_hook(cfg, 'Float32OperatorsHook')
 
 
 def use_channels_last(cfg: Config) -> None:
@@ -57,20 +61,13 @@ def use_channels_last(cfg: Config) -> None:
     add_hook(cfg, 'ChannelsLastHook')
 
 
-def add_hook(cfg: Config, name: str) -> None:
-    """Add a hook of this package to a config that does not have it yet.
-
-    Args:
-        cfg: changed in place.
-        name: of the hook's class.
-    """
-    hooks = cfg.get('custom_hooks') or []
-    if not any(_name(hook) == name for hook in hooks):
-        cfg.custom_hooks = [*hooks, dict(type=f'mmgala.{name}')]
-
-
-def _name(hook: Any) -> str:
-    """Class name of an entry of ``custom_hooks``, however it is written."""
-    kind = hook.get('type') if isinstance(hook, dict) else type(hook)
-    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
-    return name.rpartition('.')[2]
+def _use_bfloat16(options: ConfigDict, wrapper: type) -> None:
+    if wrapper is AmpOptimWrapper:
+        options.pop('loss_scale', None)  # bfloat16 needs none
+    dtype = options.pop('dtype', None)
+    if dtype is not None and str(dtype).removeprefix('torch.') != 'bfloat16':
+        raise ValueError(
+            f'--amp: this config sets optim_wrapper.dtype={dtype}, but mixed precision '
+            'on a CPU is bfloat16. Leave out the dtype, or train on a GPU.'
+        )
+    options.type = 'mmgala.BFloat16OptimWrapper'
