@@ -8,6 +8,7 @@ from mmgala.datasets.digits import DigitsDataset
 from mmgala.datasets.fashion_pairs import FashionPairs
 from mmgala.datasets.labels import count_classes, dataset_labels
 from mmgala.datasets.long_tailed import LongTailedDataset
+from mmgala.datasets.plankton import PlanktonSet
 from mmgala.datasets.samplers import ClassAwareSampler, ClassBalancedSampler
 from mmgala.datasets.transforms import (
     CIFARAutoAugment,
@@ -33,6 +34,7 @@ __all__ = [
     'ImageNetLT',
     'LongTailedDataset',
     'PlacesLT',
+    'PlanktonSet',
     'RandomInterpolation',
     'TorchvisionAutoAugment',
     'count_classes',

@@ -3,13 +3,16 @@
 import functools
 from collections.abc import Callable
 
-from mmgala.preparation.array_sets import cifar, fashion_mnist
+from mmgala.preparation.cifar import CIFAR10, CIFAR100, cifar
+from mmgala.preparation.fashion_mnist import fashion_mnist
 from mmgala.preparation.image_sets import imagenet_lt, inaturalist, places_lt
 from mmgala.preparation.parts import DataSet
+from mmgala.preparation.plankton import plankton
 
 BUILDERS: dict[str, Callable[[], DataSet]] = {
-    'cifar10': functools.partial(cifar, 'CIFAR10', 10),
-    'cifar100': functools.partial(cifar, 'CIFAR100', 100),
+    'cifar10': functools.partial(cifar, CIFAR10),
+    'cifar100': functools.partial(cifar, CIFAR100),
+    'plankton': plankton,
     'fashion-mnist': fashion_mnist,
     'imagenet-lt': imagenet_lt,
     'places-lt': places_lt,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmgala.preparation.checksums import RECORD
 from mmgala.preparation.parts import DataSet, Part, Split
 
 SHOWN = 5
@@ -46,8 +47,7 @@ def _cell(value: str | int | None) -> str:
 def check(data_set: DataSet, root: Path) -> Report:
     """Verify files, number of images and images per class. Nothing is changed.
 
-    Files with a published checksum are read only when they have it: CIFAR's are
-    pickles, which can hold any program.
+    Files with a known checksum are read only when they have it.
 
     Args:
         data_set: to look for.
@@ -72,12 +72,16 @@ def check(data_set: DataSet, root: Path) -> Report:
 def _wrong_files(part: Part, root: Path) -> Iterator[tuple[str, str]]:
     if not part.files and not (root / part.target).exists():
         yield part.target, 'is missing'
+    expected = part.expected(root)
     for name in part.wrong_files(root):
-        known = part.files[name]
-        if (root / name).is_file():
-            yield name, f'is not the published file ({known} is expected)'
-        else:
+        if not (root / name).is_file():
             yield name, 'is missing'
+        elif expected[name] is None:
+            yield name, f'cannot be verified: {root / RECORD} has no checksum of it'
+        elif part.files[name] is None:
+            yield name, f'has changed since it was made ({RECORD} has its checksum)'
+        else:
+            yield name, f'is not the published file ({expected[name]} is expected)'
 
 
 def _check_split(

@@ -1,12 +1,14 @@
 """Checksums of files, and whether a file has the published one."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmgala.preparation.progress import progress_bar
 
 CHUNK = 1 << 20
+RECORD = 'SHA256SUMS'  # as `sha256sum -c` reads it
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,42 @@ class Checksum:
             raise ValueError(
                 f'{path} is not the published file ({found}, expected {self.value}).'
             )
+
+    def require_of(self, name: str, content: bytes) -> None:
+        """Check what was read of a file.
+
+        Raises:
+            ValueError: if it has another checksum.
+        """
+        found = hashlib.new(self.kind, content, usedforsecurity=False).hexdigest()
+        if found != self.value:
+            raise ValueError(
+                f'{name} is not the published file ({self.kind} {found}, expected '
+                f'{self.value}).'
+            )
+
+
+def published(
+    sha256: Mapping[str, str], names: Iterable[str]
+) -> dict[str, Checksum | None]:
+    """Checksum of each file, or None where none is published."""
+    return {
+        name: Checksum('sha256', sha256[name]) if name in sha256 else None
+        for name in names
+    }
+
+
+def write_record(folder: Path, names: Iterable[str]) -> None:
+    """Write down the checksums of files that are known to be right."""
+    lines = [f'{Checksum("sha256", "").of(folder / n).value}  {n}\n' for n in names]
+    (folder / RECORD).write_text(''.join(lines))
+
+
+def read_record(folder: Path) -> dict[str, Checksum]:
+    """Checksums that were written down, by file name; empty where there are none."""
+    path = folder / RECORD
+    if not path.is_file():
+        return {}
+    lines = path.read_text(errors='replace').splitlines()
+    pairs = [line.partition('  ') for line in lines]
+    return {name: Checksum('sha256', value) for value, _, name in pairs}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mmgala.preparation.checksums import RECORD, write_record
 from mmgala.preparation.download import download
 from mmgala.preparation.partial import Partial
 from mmgala.preparation.parts import Part
@@ -20,10 +21,13 @@ def find_source(part: Part, root: Path, source: Path | None) -> Path | None:
     Args:
         part: to make.
         root: of the data set.
-        source: another folder to look in.
+        source: another folder to look in; where the part is made of images, also what
+            it is made from.
     """
     if source is not None and (source / part.source).is_file():
         return source / part.source
+    if source is not None and part.make is not None and source.exists():
+        return source
     # What has the target's own name is no source of it: the part would be right.
     if part.packing != 'none' and (root / part.source).is_file():
         return root / part.source
@@ -36,10 +40,10 @@ def obtain(part: Part, root: Path, source: Path | None = None) -> None:
     Args:
         part: that is not there, or is not right.
         root: of the data set.
-        source: a folder with files that need no download.
+        source: a folder with files that need no download; see :func:`find_source`.
 
     Raises:
-        ValueError: if the file that it is made from is not the published one.
+        ValueError: if what it is made from is not what is published.
         OSError: if the download fails, or the disk is full.
     """
     found = find_source(part, root, source)
@@ -49,13 +53,11 @@ def obtain(part: Part, root: Path, source: Path | None = None) -> None:
         _download(part, found)
         if part.packing == 'none':
             return
-    # One gzip-packed file may be packed anew, as Debian does: what is in it counts.
-    elif not (part.packing == 'gzip' and part.files):
+    elif _is_verified_whole(part, found):
         print(f'verifying {found}', flush=True)
         part.verify(found)
     Partial(root / part.source).remove()  # of a download that is needed no more
-    action = 'copying' if part.packing == 'none' else 'unpacking'
-    print(f'{action} {found} to {root / part.target}', flush=True)
+    print(f'{_action(part)} {found} to {root / part.target}', flush=True)
     with scratch(root) as folder:
         _unpack(part, found, folder, root)
         if not (folder / part.target).exists():
@@ -63,10 +65,28 @@ def obtain(part: Part, root: Path, source: Path | None = None) -> None:
                 f'{found} is not what it should be: no {part.target} in it.'
             )
         for name in part.wrong_files(folder):
-            raise ValueError(
-                f'{found} is not the published file (wrong checksum of {name} in it).'
-            )
+            raise ValueError(_wrong(part, found, name))
         _move(part, folder, root)
+
+
+def _is_verified_whole(part: Part, found: Path) -> bool:
+    """Whether the source's own checksum counts, and not that of what is in it."""
+    if part.packing == 'gzip':  # Debian packs the files again
+        return not part.files
+    return part.make is None or found.name == part.source
+
+
+def _action(part: Part) -> str:
+    return {'none': 'copying', 'images': 'reading'}.get(part.packing, 'unpacking')
+
+
+def _wrong(part: Part, found: Path, name: str) -> str:
+    if part.make is None:
+        return f'{found} is not the published file (wrong checksum of {name} in it).'
+    return (
+        f'{found} does not hold the published images under their published names: '
+        f'{name} would not be the official one.'
+    )
 
 
 def _download(part: Part, path: Path) -> None:
@@ -75,6 +95,7 @@ def _download(part: Part, path: Path) -> None:
     def verify(partial: Path) -> None:
         print(f'verifying {part.source}', flush=True)
         for known in part.files.values() if part.packing == 'none' else ():
+            assert known is not None  # published, where there is nothing to make
             known.require(partial)
         part.verify(partial)
 
@@ -90,7 +111,10 @@ def _download(part: Part, path: Path) -> None:
 
 
 def _unpack(part: Part, archive: Path, folder: Path, root: Path) -> None:
-    if part.packing == 'none':
+    if part.make is not None:
+        part.make(archive, folder)
+        write_record(folder, part.files)
+    elif part.packing == 'none':
         shutil.copyfile(archive, folder / part.target)
     elif part.packing == 'gzip':
         gunzip(archive, folder / part.target)
@@ -100,6 +124,12 @@ def _unpack(part: Part, archive: Path, folder: Path, root: Path) -> None:
 
 
 def _move(part: Part, folder: Path, root: Path) -> None:
+    if part.make is not None:
+        # Without its record the part is not right before the last file is in place.
+        (root / RECORD).unlink(missing_ok=True)
+        for name in (*part.files, RECORD):
+            os.replace(folder / name, root / name)
+        return
     if not (root / part.target).is_dir():
         os.replace(folder / part.target, root / part.target)
         return

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from mmgala.preparation.checksums import Checksum
+from mmgala.preparation.checksums import Checksum, read_record
 
-Packing = Literal['none', 'gzip', 'tar', 'tar of tars']
+Packing = Literal['none', 'gzip', 'tar', 'tar of tars', 'images']
 
 
 def uniform_counts(num_classes: int, count: int) -> Callable[[], list[int]]:
@@ -28,13 +28,17 @@ class Part:
         url: of the source; None where a program may not fetch it.
         size: bytes of the source, about.
         checksum: of the source, where one is published.
-        packing: what the source is.
+        packing: what the source is; ``'images'``: an archive or a folder of images that
+            ``make`` turns into the files of the part.
         unpacked_size: bytes that unpacking adds, about.
         files: checksum of each file below the root that the part must have, where
-            published. Other parts are right when they are there.
+            published. None stands for one that was written down when the file was made.
+            A part without ``files`` is right when it is there.
         members: maps the root to the files to unpack, name in the archive -> path
             below the root; all of them if None.
         accept: another check of the source, which raises ``ValueError``.
+        make: takes the source and a folder, and writes the files there. Only with
+            ``packing='images'``: the source may then be any file or folder.
     """
 
     target: str
@@ -44,9 +48,10 @@ class Part:
     checksum: Checksum | None = None
     packing: Packing = 'none'
     unpacked_size: int = 0
-    files: Mapping[str, Checksum] = field(default_factory=dict)
+    files: Mapping[str, Checksum | None] = field(default_factory=dict)
     members: Callable[[Path], Mapping[str, str]] | None = None
     accept: Callable[[Path], None] | None = None
+    make: Callable[[Path, Path], None] | None = None
 
     def is_right(self, root: Path) -> bool:
         """Whether the part is there, as published where that is known."""
@@ -54,10 +59,17 @@ class Part:
             return not self.wrong_files(root)
         return (root / self.target).exists()
 
+    def expected(self, root: Path) -> dict[str, Checksum | None]:
+        """Checksum that each file must have; None where it was not written down."""
+        recorded = read_record(root) if None in self.files.values() else {}
+        return {name: known or recorded.get(name) for name, known in self.files.items()}
+
     def wrong_files(self, root: Path) -> list[str]:
-        """Files with a published checksum that are missing or have another."""
+        """Files with a known checksum that are missing or have another."""
         return [
-            name for name, known in self.files.items() if not known.matches(root / name)
+            name
+            for name, known in self.expected(root).items()
+            if known is None or not known.matches(root / name)
         ]
 
     def verify(self, path: Path) -> None:

@@ -41,12 +41,15 @@ def make_plan(data_set: DataSet, root: Path, source: Path | None = None) -> Plan
     Args:
         data_set: to prepare.
         root: of the data set.
-        source: folder that all that is missing is taken from. Nothing is downloaded
+        source: folder that all that is missing is taken from; of a set that is made
+            of images also an archive, or a folder of images. Nothing is downloaded
             then.
 
     Raises:
-        FileNotFoundError: if ``source`` lacks a file.
+        FileNotFoundError: if ``source`` does not exist, or lacks a file.
+        ValueError: if it should be a folder.
     """
+    _check_source(data_set, source)
     plan = Plan([], [], [])
     for part in data_set.parts:
         where = root / part.target
@@ -71,17 +74,29 @@ def make_plan(data_set: DataSet, root: Path, source: Path | None = None) -> Plan
             plan.lines.append(f'{where}: from {part.url}, {size_text(size)}')
         else:
             plan.lines.append(f'{where}: from {found}')
-        plan.lines += [f'  {note}' for note in _notes(part, where)]
+        plan.lines += [f'  {note}' for note in _notes(part, root)]
     return plan
 
 
-def _notes(part: Part, where: Path) -> Iterator[str]:
+def _check_source(data_set: DataSet, source: Path | None) -> None:
+    if source is None:
+        return
+    if not source.exists():
+        raise FileNotFoundError(f'--source {source} does not exist.')
+    if source.is_file() and any(part.make is None for part in data_set.parts):
+        raise ValueError(
+            f'--source of {data_set.name} is the folder with the published files, but '
+            f'{source} is a file.'
+        )
+
+
+def _notes(part: Part, root: Path) -> Iterator[str]:
     """What a reader of the plan might not expect."""
-    if where.exists():
+    if any((root / name).exists() for name in part.files or [part.target]):
         yield 'replaces files that are there and are not the published ones'
     if part.members is not None:
         yield 'of its images, those that the lists name'
-    if part.checksum is None and not part.files:
+    if part.checksum is None and not any(part.files.values()):
         yield 'has no published checksum: its images per class are counted instead'
 
 

@@ -1,10 +1,12 @@
 """Unpack archives: safely, with progress, and only what is wanted of them."""
 
 import gzip
+import lzma
 import posixpath
 import shutil
 import sys
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,8 +17,19 @@ from mmgala.preparation.progress import Bar, progress_bar
 
 SHOWN = 5
 
+# What reading a damaged archive raises.
+DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,  # of a packing that Python does not know
+)
 
-class _UnsafeError(Exception):
+
+class UnsafeError(Exception):
     """An archive holds what no archive of images holds."""
 
 
@@ -31,7 +44,7 @@ def gunzip(archive: Path, path: Path) -> None:
         ValueError: if the archive is damaged.
     """
     with (
-        _readable(archive) as (stream, _),
+        readable(archive, 'unpacking') as (stream, _),
         gzip.open(stream) as unpacked,
         open(path, 'wb') as file,
     ):
@@ -70,7 +83,7 @@ def untar(
     missing = dict(members or {})
     # Packed archives are read in one go: a step back would unpack from the start.
     mode = 'r|gz' if archive.name.endswith('gz') else 'r:'
-    with _readable(archive) as (stream, bar):
+    with readable(archive, 'unpacking') as (stream, bar):
 
         def at_file() -> None:
             bar(stream.tell())
@@ -88,36 +101,47 @@ def untar(
 
 
 @contextmanager
-def _readable(archive: Path) -> Iterator[tuple[IO[bytes], Bar]]:
+def readable(archive: Path, action: str) -> Iterator[tuple[IO[bytes], Bar]]:
     """An archive, a progress bar over it, and one-line errors where it is damaged."""
     with (
         open(archive, 'rb') as stream,
-        progress_bar(f'unpacking {archive.name}', archive.stat().st_size) as bar,
+        progress_bar(f'{action} {archive.name}', archive.stat().st_size) as bar,
     ):
         try:
             yield stream, bar
-        except (_UnsafeError, tarfile.FilterError) as error:
-            raise ValueError(f'{archive} is not safe to unpack: {error}') from error
-        except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        except (UnsafeError, tarfile.FilterError) as error:
+            raise ValueError(f'{archive} is not safe to unpack: {error}.') from error
+        except DAMAGED as error:
             raise ValueError(f'{archive} is damaged ({error}).') from error
 
 
-def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Regular files of an archive, in its order."""
-    while (member := tar.next()) is not None:
-        # tarfile keeps what it has read: gigabytes, with a million images.
-        tar.members.clear()  # type: ignore[attr-defined]
-        path = PurePosixPath(member.name)
-        if (
-            path.is_absolute()
-            or '..' in path.parts
-            or not (member.isfile() or member.isdir())
-        ):
-            raise _UnsafeError(
-                f'{member.name!r} is a link or a device, or leads out of the folder.'
-            )
-        if member.isfile():
-            yield member
+def leads_out(name: str) -> bool:
+    """Whether a name in an archive is absolute, or leads out of the folder."""
+    path = PurePosixPath(name.replace('\\', '/'))
+    return path.is_absolute() or '..' in path.parts or name[1:2] == ':'
+
+
+def tar_files(
+    stream: IO[bytes], mode: str
+) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Regular files of a tar archive, in its order, and the archive that they are in.
+
+    Raises:
+        UnsafeError: on a link, a device, or a name that leads out of the folder.
+        tarfile.TarError: if the archive is damaged; also other errors of
+            :data:`DAMAGED`.
+    """
+    # mypy knows tarfile.open by literal modes alone.
+    with tarfile.open(fileobj=stream, mode=mode) as tar:  # type: ignore[call-overload]
+        while (member := tar.next()) is not None:
+            # tarfile keeps what it has read: gigabytes, with a million images.
+            tar.members.clear()
+            if leads_out(member.name) or not (member.isfile() or member.isdir()):
+                raise UnsafeError(
+                    f'{member.name!r} is a link or a device, or leads out of the folder'
+                )
+            if member.isfile():
+                yield tar, member
 
 
 def _extract(
@@ -129,21 +153,18 @@ def _extract(
     at_file: Callable[[], None],
 ) -> None:
     """Extract what has a place; take it off ``missing``."""
-    # mypy knows tarfile.open by literal modes alone.
-    with tarfile.open(fileobj=stream, mode=mode) as tar:  # type: ignore[call-overload]
-        for member in _members(tar):
-            at_file()
-            name = posixpath.normpath(member.name)
-            path = place(name)
-            if path is None:
-                continue
-            tar.extract(member.replace(name=path, deep=False), folder, filter='data')
-            missing.pop(name, None)
+    for tar, member in tar_files(stream, mode):
+        at_file()
+        name = posixpath.normpath(member.name)
+        path = place(name)
+        if path is None:
+            continue
+        tar.extract(member.replace(name=path, deep=False), folder, filter='data')
+        missing.pop(name, None)
 
 
 def _inner_archives(stream: IO[bytes], mode: str) -> Iterator[IO[bytes]]:
-    with tarfile.open(fileobj=stream, mode=mode) as tar:  # type: ignore[call-overload]
-        for member in _members(tar):
-            inner = tar.extractfile(member)
-            assert inner is not None  # regular files have contents
-            yield inner
+    for tar, member in tar_files(stream, mode):
+        inner = tar.extractfile(member)
+        assert inner is not None  # regular files have contents
+        yield inner

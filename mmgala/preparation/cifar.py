@@ -1,0 +1,182 @@
+"""CIFAR-10 and CIFAR-100: what is known of them, and the files that are made.
+
+Addresses and MD5 are the ones that torchvision and MMPretrain have.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmgala.preparation.checksums import Checksum, published
+from mmgala.preparation.cifar_images import SIDE, CifarImages
+from mmgala.preparation.image_table import ImageTable
+from mmgala.preparation.parts import DataSet, Part, Split, uniform_counts
+
+URL = 'https://www.cs.toronto.edu/~kriz'
+CLASSES_FILE = 'classes.txt'
+
+CIFAR10_CLASSES = 'airplane automobile bird cat deer dog frog horse ship truck'
+CIFAR100_CLASSES = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus
+butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach
+couch crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster
+house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree
+motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear
+pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket
+rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar
+sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip
+turtle wardrobe whale willow_tree wolf woman worm
+"""
+
+
+@dataclass(frozen=True)
+class Cifar:
+    """What is known of one of the two sets.
+
+    Attributes:
+        name: on the command line.
+        archive: name of the official archive.
+        md5: of the archive.
+        size: of the archive, in bytes.
+        images: where the images are in it, and of which classes.
+        per_class: images of each class in the training and the test part.
+        sha256: of the files that are made, where it is known.
+    """
+
+    name: str
+    archive: str
+    md5: str
+    size: int
+    images: CifarImages
+    per_class: Mapping[str, int]
+    sha256: Mapping[str, str]
+
+
+CIFAR10 = Cifar(
+    name='cifar10',
+    archive='cifar-10-python.tar.gz',
+    md5='c58f30108f718f92721af3b95e74349a',
+    size=170_498_071,
+    images=CifarImages(
+        classes=CIFAR10_CLASSES.split(),
+        batches={
+            'cifar-10-batches-py/data_batch_1': 'c99cafc152244af753f735de768cd75f',
+            'cifar-10-batches-py/data_batch_2': 'd4bba439e000b95fd0a9bffe97cbabec',
+            'cifar-10-batches-py/data_batch_3': '54ebc095f3ab1f0389bbae665268c751',
+            'cifar-10-batches-py/data_batch_4': '634d18415352ddfa80567beed471001a',
+            'cifar-10-batches-py/data_batch_5': '482c414d41f54cd18b22e5b47cb7c3cb',
+            'cifar-10-batches-py/test_batch': '40351d587109b95175f43aff81a1287e',
+        },
+        label_key='labels',
+    ),
+    per_class={'train': 5000, 'test': 1000},
+    sha256={
+        'train_labels.npy': '377c23f583c23f9899b48f8fabc00c5a'
+        '53b414a1e7785fe3d967fc40ecbd3312',
+        'test_labels.npy': '2468512877a248e1e743892c2fb23ed9'
+        '57ec625ded5487f9c2d351160fbb49fb',
+        'classes.txt': '2ce042b1e0b48db4bb214408e6414ba1'
+        '8b2731c24af244f2d6c112fddf31af00',
+    },
+)
+CIFAR100 = Cifar(
+    name='cifar100',
+    archive='cifar-100-python.tar.gz',
+    md5='eb9058c3a382ffc7106e4002c42a8d85',
+    size=169_001_437,
+    images=CifarImages(
+        classes=CIFAR100_CLASSES.split(),
+        batches={
+            'cifar-100-python/train': '16019d7e3df5f24257cddd939b257f8d',
+            'cifar-100-python/test': 'f0ef6b0ae62326f3e7ffdfab6717acfc',
+        },
+        label_key='fine_labels',
+    ),
+    per_class={'train': 500, 'test': 100},
+    # Computed from PNG files of the official images, under their official names.
+    sha256={
+        'train_images.npy': 'c55f5aeb30b7bb95c1e8aa43def5545f'
+        '2bcb6ee586470a57f2f61b5cca1398e8',
+        'train_labels.npy': '5bc8936f203eb9fefbf5fbaabaeedd59'
+        '5c2ad64d203681391352aa9435529bae',
+        'test_images.npy': '4c27b6752797b7b09dbc554590976bdf'
+        '323da88fd89241c30bc01851fd2ee20c',
+        'test_labels.npy': 'd44535e1ab7a4097ebfbb159989e9d9a'
+        'b3ef2b385722d287c5f2bd0375461a7f',
+        'classes.txt': '4a53f81a8af29bb6aa646bfe2c455db1'
+        'b061edfde82a39c0cfc313ef536c681b',
+    },
+)
+
+
+def cifar(known: Cifar) -> DataSet:
+    """Entry of the catalogue for CIFAR-10 or CIFAR-100."""
+    num_classes = len(known.images.classes)
+    names = [*array_files('train'), *array_files('test'), CLASSES_FILE]
+    part = Part(
+        target='.',
+        source=known.archive,
+        url=f'{URL}/{known.archive}',
+        size=known.size,
+        checksum=Checksum('md5', known.md5),
+        packing='images',
+        unpacked_size=num_classes * sum(known.per_class.values()) * (3 * SIDE**2 + 8),
+        files=published(known.sha256, names),
+        make=functools.partial(make_arrays, known),
+    )
+    splits = [
+        Split(
+            name=split,
+            read=functools.partial(_read_labels, array_files(split)[1]),
+            class_counts=uniform_counts(num_classes, per_class),
+            needs=names,
+        )
+        for split, per_class in known.per_class.items()
+    ]
+    return DataSet(
+        name=known.name,
+        root=f'data/{known.name}',
+        home=f'{URL}/cifar.html',
+        parts=[part],
+        splits=splits,
+    )
+
+
+def array_files(split: str) -> tuple[str, str]:
+    """Names of the files with the images and the labels of a split."""
+    return f'{split}_images.npy', f'{split}_labels.npy'
+
+
+def _read_labels(name: str, root: Path) -> tuple[Sequence[str], np.ndarray]:
+    return (), np.load(root / name, allow_pickle=False)
+
+
+def make_arrays(known: Cifar, source: Path, folder: Path) -> None:
+    """Write images and labels, class by class in the order of the file names.
+
+    Args:
+        known: of the set.
+        source: see :meth:`CifarImages.read`. Its form has no effect on the files.
+        folder: to write to.
+
+    Raises:
+        ValueError: if the source is not the whole set, or see
+            :meth:`CifarImages.read`.
+    """
+    num_classes = len(known.images.classes)
+    tables = {
+        split: ImageTable(
+            f'{split} images in {source}', [count] * num_classes, (SIDE, SIDE, 3)
+        )
+        for split, count in known.per_class.items()
+    }
+    for image in known.images.read(source):
+        tables[image.split].add(image.label, image.name, image.pixels)
+    for split, table in tables.items():
+        images_file, labels_file = array_files(split)
+        table.save(folder / images_file, folder / labels_file)
+    names = ''.join(f'{name}\n' for name in known.images.classes)
+    (folder / CLASSES_FILE).write_text(names)

@@ -1,0 +1,113 @@
+"""PlanktonSet 1.0 as NumPy files, from class folders of JPEG files."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmgala.preparation.checksums import published
+from mmgala.preparation.decoding import as_square, decode
+from mmgala.preparation.image_table import ImageTable
+from mmgala.preparation.parts import DataSet, Part, Split
+from mmgala.preparation.source_files import read_files
+
+SIZE = 64  # pixels of a side of the images that are made
+MAX_SIDE = 1024  # pixels; the largest image has 428
+MAX_JPEG = 1 << 20  # bytes; the largest file has 25 kB
+NUM_IMAGES = 30_336
+IMAGES, LABELS, NAMES, CLASSES = 'images.npy', 'labels.npy', 'names.txt', 'classes.txt'
+
+# Of the files that depend on the names of the images alone. What a JPEG file decodes
+# to may differ by a grey level between versions of the decoder.
+SHA256 = {
+    LABELS: '2017db179ba0c7f433a3cc179d987fb609b2ff50fbccbf0374b4b823edf56a0c',
+    NAMES: 'd71f30c08cb006eea2d2defe14dc946531ea999064e960668cfc96c44797ef5d',
+    CLASSES: '83aadc0b5866e08e481f2574045857217dcfda5fb70feb4a5f1fe233178efb69',
+}
+BY_HAND = (
+    'PlanktonSet 1.0 cannot be downloaded by a program: it is the training set '
+    '(train.zip) of the National Data Science Bowl, whose page asks for an account. '
+    'Download it, and name the archive, or the folder that it unpacks to, with '
+    '--source. docs/plankton.md says more.'
+)
+
+
+def plankton() -> DataSet:
+    """Entry of the catalogue for PlanktonSet 1.0."""
+    names = (IMAGES, LABELS, NAMES, CLASSES)
+    part = Part(
+        target='.',
+        source='train.zip',
+        url=None,
+        size=46_000_000,
+        packing='images',
+        unpacked_size=NUM_IMAGES * (SIZE**2 + 8 + 40),
+        files=published(SHA256, names),
+        make=make_arrays,
+    )
+    return DataSet(
+        name='plankton',
+        root='data/plankton',
+        home='https://www.kaggle.com/c/datasciencebowl',
+        parts=[part],
+        splits=[_split(split, names) for split in ('train', 'val', 'test')],
+        by_hand=BY_HAND,
+    )
+
+
+# Imports where they are needed: those of `mmgala.datasets` take seconds.
+def official_counts() -> Mapping[str, int]:
+    """Images of each class in the whole set, by name, in the order of the labels."""
+    from mmgala.datasets.class_counts import plankton_class_counts
+
+    return plankton_class_counts()
+
+
+def _split(split: str, needs: Sequence[str]) -> Split:
+    def class_counts() -> list[int]:
+        from mmgala.datasets.hashed_split import held_out_counts
+        from mmgala.datasets.plankton import HELD_OUT
+
+        counts = []
+        for count in official_counts().values():
+            held_out = held_out_counts(count, HELD_OUT)
+            held_out['train'] = count - sum(held_out.values())
+            counts.append(held_out[split])
+        return counts
+
+    def read(root: Path) -> tuple[Sequence[str], np.ndarray]:
+        from mmgala.datasets import PlanktonSet
+
+        return (), PlanktonSet(str(root), split).get_gt_labels()
+
+    return Split(split, read, class_counts, needs)
+
+
+def make_arrays(source: Path, folder: Path) -> None:
+    """Write images, labels and names, class by class in the order of the file names.
+
+    Args:
+        source: an archive or a folder with ``<class>/*.jpg`` at any place in it. Other
+            files are left out.
+        folder: to write to.
+
+    Raises:
+        ValueError: if the source is damaged, not safe, or not the whole set.
+    """
+    counts = official_counts()
+    classes = list(counts)
+    table = ImageTable(f'images in {source}', list(counts.values()), (SIZE, SIZE))
+
+    def limit(path: str) -> int | None:
+        *folders, name = path.split('/')
+        is_image = name.lower().endswith(('.jpg', '.jpeg'))
+        return MAX_JPEG if is_image and folders and folders[-1] in counts else None
+
+    for path, content in read_files(source, limit):
+        class_name, name = path.split('/')[-2:]
+        image = decode(f'{path} in {source}', content, 'JPEG', ['RGB', 'L'], MAX_SIDE)
+        table.add(classes.index(class_name), name, as_square(image, SIZE))
+    keys = table.save(folder / IMAGES, folder / LABELS)
+    names = ''.join(f'{classes[label]}/{name}\n' for label, name in keys)
+    (folder / NAMES).write_text(names, encoding='utf-8')
+    (folder / CLASSES).write_text(''.join(f'{name}\n' for name in classes))
