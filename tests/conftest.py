@@ -51,8 +51,8 @@ def miniatures(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         places=write_places_lt(folder / 'places'),
         inaturalist=write_inaturalist(folder / 'inaturalist'),
         inaturalist_lists=write_inaturalist(folder / 'inaturalist_lists', form='txt'),
-        cifar10=write_cifar(folder / 'cifar10', 10),
-        cifar100=write_cifar(folder / 'cifar100', 100),
+        cifar10=write_cifar(folder / 'cifar10'),
+        cifar100=write_cifar(folder / 'cifar100'),
     )
 
 

@@ -43,7 +43,7 @@ def data_options(config: str, miniatures: SimpleNamespace) -> dict[str, object]:
         root = miniatures.imagenet if 'imagenet' in config else miniatures.places
         return {**SIX_CLASSES, **_each_split(data_root=root, classes=SIX)}
     root = miniatures.cifar100 if 'cifar100' in config else miniatures.cifar10
-    changes = _each_split(data_root=root, metainfo__classes=SIX)
+    changes = _each_split(data_root=root)
     inner = 'train_dataloader__dataset__dataset'  # the training set is wrapped
     return {
         **SIX_CLASSES,

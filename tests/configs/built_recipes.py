@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 from mmengine.runner import EpochBasedTrainLoop, Runner
-from mmpretrain.datasets import CIFAR10, CIFAR100
 
 from tests.small_recipes import data_options, in_process
 from tests.tools.command_line import ROOT, call, options
@@ -44,16 +43,7 @@ def build(
     changes = {**data_options(config, miniatures), **in_process(), **changes}
     with pytest.MonkeyPatch.context() as patch, plain_config_text():
         patch.setattr(EpochBasedTrainLoop, 'run', stop)
-        forget_checksums(patch)
         end = call('train', ROOT / 'configs' / f'{config}.py', '--work-dir', work_dir,
                    *flags, *options(**changes), cwd=ROOT)  # fmt: skip
     assert end is None, end
     return runners
-
-
-def forget_checksums(patch: pytest.MonkeyPatch) -> None:
-    """Let MMPretrain take CIFAR files that are not the published ones."""
-    for dataset in (CIFAR10, CIFAR100):
-        for files in ('train_list', 'test_list'):
-            names = [[name, None] for name, _ in getattr(dataset, files)]
-            patch.setattr(dataset, files, names)

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
-from mmpretrain.datasets import CIFAR10
 from mmpretrain.structures import DataSample
 
+from mmgala.datasets import ArrayDataset
 from mmgala.engine.stages import plan_stages
 from mmgala.functional import shot_groups
 from mmgala.models import GALAHead, GALALoss
 from mmgala.registry import DATASETS, MODELS
 from tests.configs.recipe_table import NUM_CLASSES
+from tests.miniature_plankton import write_plankton
 
 ROOT = Path(__file__).parents[2]
 GALA = sorted((ROOT / 'configs' / 'gala').glob('*.py'))
@@ -73,6 +75,8 @@ def build_model(cfg):
 
 def num_classes_of(path):
     """What a config's name says."""
+    if 'plankton' in path.stem:
+        return 121
     hundred = 'cifar100' in path.stem or 'pairs' in path.stem
     return NUM_CLASSES.get(path.stem, 100 if hundred else 10)
 
@@ -81,6 +85,8 @@ def input_size_of(path):
     """Rows and columns."""
     if path.stem in NUM_CLASSES:
         return 64, 64  # 224, but for the time it takes
+    if 'plankton' in path.stem:
+        return 64, 64
     if 'digits' in path.stem:
         return 8, 8
     if 'pairs' in path.stem:
@@ -98,6 +104,7 @@ def test_there_are_configs():
         'resnet14_digits-lt',
         'plain-conv-net_fashion-mnist-lt',
         'plain-conv-net_fashion-pairs-lt',
+        'resnet18_plankton',
     }
     assert {p.parent.name for p in BASELINES} == set(LOSSES)
     assert {p.name for p in GALA} == {p.name for p in ALL if p.parent.name != 'gala'}
@@ -236,7 +243,9 @@ def test_classes_agree_and_the_hook_counts_them(path):
     else:
         if path.parent.name == 'ldam_drw':
             hooks.append('mmgala.DeferredReweightingHook')
-        assert cfg.train_dataloader.dataset.type == 'mmgala.LongTailedDataset'
+        natural = 'plankton' in path.stem  # long-tailed as it is
+        kind = 'PlanktonSet' if natural else 'LongTailedDataset'
+        assert cfg.train_dataloader.dataset.type == f'mmgala.{kind}'
         assert 'stage1' not in cfg
     assert [hook.type for hook in cfg.custom_hooks] == hooks
 
@@ -253,8 +262,8 @@ CIFAR_LT = {
 def test_cifar_becomes_as_long_tailed_as_the_name_says(path, monkeypatch):
     num_classes = num_classes_of(path)
     labels = np.arange(50_000) % num_classes
-    monkeypatch.setattr(CIFAR10, 'full_init', lambda self: None)
-    monkeypatch.setattr(CIFAR10, 'get_gt_labels', lambda self: labels)
+    monkeypatch.setattr(ArrayDataset, 'full_init', lambda self: None)
+    monkeypatch.setattr(ArrayDataset, 'get_gt_labels', lambda self: labels)
 
     data = DATASETS.build(load(path).train_dataloader.dataset)
 
@@ -330,6 +339,7 @@ def test_fashion_mnist_configs_differ_in_the_pipelines_only():
         ('resnet14_fashion-mnist-lt', 15, 64),
         ('plain-conv-net_fashion-mnist-lt', 15, 64),
         ('plain-conv-net_fashion-pairs-lt', 20, 64),
+        ('resnet18_plankton', 20, 64),
     ],
 )
 def test_schedule_spans_the_training_and_knows_its_batch_size(config, epochs, batch):
@@ -337,3 +347,43 @@ def test_schedule_spans_the_training_and_knows_its_batch_size(config, epochs, ba
 
     assert cfg.train_cfg.max_epochs == cfg.param_scheduler.T_max == epochs
     assert cfg.train_dataloader.batch_size == batch == cfg.auto_scale_lr.base_batch_size
+
+
+def test_plankton_is_read_as_prepared(tmp_path):
+    cfg = load(ROOT / 'configs' / 'gala' / 'resnet18_plankton.py')
+    root = write_plankton(tmp_path / 'plankton')
+    for split in ('train', 'val', 'test'):
+        cfg[f'{split}_dataloader'].dataset.data_root = str(root)
+
+    data = build_data(cfg)
+
+    # 15 and 25 percent of 25, 16, 6 and 3, at least one; the rest is for training.
+    assert np.bincount(data['train'].get_gt_labels()).tolist() == [15, 10, 3, 1]
+    assert np.bincount(data['val'].get_gt_labels()).tolist() == [4, 2, 1, 1]
+    assert np.bincount(data['test'].get_gt_labels()).tolist() == [6, 4, 2, 1]
+    for part in data.values():
+        assert part.metainfo['class_counts'] == [15, 10, 3, 1]
+        assert part[0]['inputs'].shape == (1, 64, 64)
+
+
+def test_plankton_is_turned_and_mirrored_on_white():
+    """All eight turns and reflections come, and what is uncovered is background."""
+    cfg = load(ROOT / 'configs' / 'gala' / 'resnet18_plankton.py')
+    pipeline = Compose(cfg.train_dataloader.dataset.pipeline)
+    image = np.full((64, 64), 255, dtype=np.uint8)
+    image[20:26, 20:40], image[26:34, 20:24] = 0, 90  # an L, unlike its reflections
+    figure = [np.rot90(side, turns) for side in (image, image[:, ::-1])
+              for turns in range(4)]  # fmt: skip
+
+    def cut(picture):
+        rows, columns = np.nonzero(picture < 255)
+        return picture[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+
+    found, corners = set(), set()
+    for _ in range(200):
+        out = pipeline(dict(img=image.copy(), gt_label=0))['inputs'].numpy()
+        assert out.shape == (1, 64, 64)
+        found.add(cut(out[0]).tobytes())
+        corners.add(tuple(np.argwhere(out[0] < 255).min(axis=0)))
+    assert found == {cut(each).tobytes() for each in figure}
+    assert len(corners) > 20  # and the place varies

@@ -10,7 +10,6 @@ import torch
 from mmpretrain.models import ResNet
 
 from mmgala.engine.checkpoint import read_checkpoint
-from tests.configs.built_recipes import forget_checksums
 from tests.miniatures import COUNTS
 from tests.small_recipes import (
     NARROW,
@@ -171,8 +170,7 @@ def test_inaturalist_is_rebalanced_with_a_warning(inaturalist, tmp_path):
     'name',
     ['gala/resnet32_cifar100-lt-if100', 'cross_entropy/resnet32_cifar10-lt-if10'],
 )
-def test_cifar(name, miniatures, tmp_path, monkeypatch):
-    forget_checksums(monkeypatch)
+def test_cifar(name, miniatures, tmp_path):
     small = changes_for(name, miniatures, **NARROW, train_cfg__max_epochs=2)
     train_dir, checkpoint = tmp_path / 'train', tmp_path / 'train' / 'epoch_2.pth'
 

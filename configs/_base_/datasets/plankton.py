@@ -4,7 +4,7 @@
 # docs/plankton.md tells where to get the set. No part is balanced: class_mean, the mean
 # of the classes' accuracies, is the number to compare.
 data_root = 'data/plankton'
-data_preprocessor = dict(num_classes=121, mean=[234.0], std=[47.0], to_rgb=False)
+data_preprocessor = dict(num_classes=121, mean=[245.6], std=[34.1], to_rgb=False)
 
 train_pipeline = [
     dict(type='NumpyToPIL'),

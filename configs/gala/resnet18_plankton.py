@@ -1,0 +1,5 @@
+_base_ = '../cross_entropy/resnet18_plankton.py'
+
+model = dict(
+    head=dict(type='mmgala.GALAHead', loss=dict(_delete_=True, type='mmgala.GALALoss'))
+)
