@@ -11,6 +11,7 @@ from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import EVALUATOR as MMENGINE_EVALUATOR
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
@@ -71,6 +72,9 @@ OPTIM_WRAPPERS = Registry(
     parent=MMENGINE_OPTIM_WRAPPERS,
     scope='mmgala',
     locations=['mmgala.engine'],
+)
+LOOPS = Registry(
+    'loop', parent=MMENGINE_LOOPS, scope='mmgala', locations=['mmgala.engine']
 )
 METRICS = Registry(
     'metric', parent=MMENGINE_METRICS, scope='mmgala', locations=['mmgala.evaluation']

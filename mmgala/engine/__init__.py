@@ -7,6 +7,7 @@ from mmgala.engine.deferred_reweighting_hook import DeferredReweightingHook
 from mmgala.engine.float32_operators_hook import Float32OperatorsHook
 from mmgala.engine.gradient_statistics_hook import GradientStatisticsHook
 from mmgala.engine.load_backbone_hook import LoadBackboneHook
+from mmgala.engine.on_device_train_loop import OnDeviceTrainLoop
 from mmgala.engine.reduce_statistics_hook import ReduceStatisticsHook
 from mmgala.engine.resume_within_epoch_hook import ResumeWithinEpochHook
 
@@ -18,6 +19,7 @@ __all__ = [
     'Float32OperatorsHook',
     'GradientStatisticsHook',
     'LoadBackboneHook',
+    'OnDeviceTrainLoop',
     'ReduceStatisticsHook',
     'ResumeWithinEpochHook',
 ]

@@ -1,0 +1,18 @@
+"""Small data sets in the memory of a device, augmented there in large batches.
+
+For the same random choices, every transform gives the same pixels as the one of the
+ordinary pipeline that it stands for.
+"""
+
+from mmgala.datasets.on_device.batches import epoch_batches
+from mmgala.datasets.on_device.images import DeviceImages
+from mmgala.datasets.on_device.pipeline import find_pipeline
+from mmgala.datasets.on_device.translation import Augmentation, translate
+
+__all__ = [
+    'Augmentation',
+    'DeviceImages',
+    'epoch_batches',
+    'find_pipeline',
+    'translate',
+]

@@ -1,0 +1,138 @@
+"""Train on a small data set that stays in the memory of the device."""
+
+import functools
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import Compose, default_collate, pseudo_collate
+from mmengine.dist import get_rank
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch.utils.data import BatchSampler, DataLoader
+
+from mmgala.datasets.on_device import (
+    DeviceImages,
+    epoch_batches,
+    find_pipeline,
+    translate,
+)
+from mmgala.datasets.on_device.translation import checked_transforms
+from mmgala.registry import LOOPS
+
+
+@LOOPS.register_module()
+class OnDeviceTrainLoop(EpochBasedTrainLoop):
+    """Train for epochs on images that are kept and augmented on the model's device.
+
+    For sets of small images such as CIFAR, where loader workers are too slow for a GPU:
+    the training set is stored once, as uint8, and some thousand images are augmented at
+    a time. In a config::
+
+        train_cfg = dict(
+            _delete_=True,
+            type='mmgala.OnDeviceTrainLoop',
+            max_epochs=200,
+            val_interval=10,
+        )
+
+    Data set, sampler, batch size and ``drop_last`` are those of ``train_dataloader``;
+    its workers are never started. The transforms of
+    ``configs/_base_/datasets/pipelines/cifar.py`` are supported in any order, and
+    others are refused.
+
+    Images come in the same order as with the ordinary loop, and each transform gives
+    the same pixels for the same random choice. The choices come from another generator,
+    so results agree in distribution, not number for number. They depend on nothing but
+    the seed of the training, the rank, the epoch and the position in the epoch: they
+    are the same on CPU and GPU, and the same after resuming as without an interruption.
+
+    Args:
+        runner: of the training.
+        dataloader: data loader, or its config.
+        max_epochs: epochs to train.
+        val_begin: first epoch after which to validate.
+        val_interval: epochs between validations.
+        dynamic_intervals: changes of ``val_interval``, as in ``EpochBasedTrainLoop``.
+        chunk_size: images to augment at a time, in whole batches.
+
+    Raises:
+        TypeError: if the data set cannot be read without its pipeline.
+        ValueError: on a transform or an option that has no version for the device,
+            images of different sizes, or a ``chunk_size`` that is not positive.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        max_epochs: int,
+        val_begin: int = 1,
+        val_interval: int = 1,
+        dynamic_intervals: list[tuple[int, int]] | None = None,
+        chunk_size: int = 4096,
+    ) -> None:
+        super().__init__(
+            runner, dataloader, max_epochs, val_begin, val_interval, dynamic_intervals
+        )
+        if not isinstance(chunk_size, int) or chunk_size < 1:
+            raise ValueError(
+                f'Expected `chunk_size` to be 1 or more, but got {chunk_size!r}.'
+            )
+        self.chunk_size = chunk_size
+        _check_collate(self.dataloader)
+        dataset = self.dataloader.dataset
+        pipeline = find_pipeline(dataset)
+        pack = checked_transforms(pipeline)[-1]
+        device = next(runner.model.parameters()).device
+        self._data = DeviceImages(dataset, pack.meta_keys, device)
+        self._translate(pipeline)
+
+    def run_epoch(self) -> None:
+        """Train for one epoch."""
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        for index, data_batch in enumerate(self._batches()):
+            self.run_iter(index, data_batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+    def _batches(self) -> Iterator[dict]:
+        """Batches of the epoch, or of what is left of it after resuming."""
+        pipeline = find_pipeline(self.dataloader.dataset)
+        if pipeline.transforms != self._transforms:  # a hook has changed them
+            self._translate(pipeline)
+        total = len(self.dataloader)
+        sampler = self.dataloader.batch_sampler
+        batches = list(itertools.islice(sampler, total))
+        rng = np.random.default_rng((self.runner.seed, get_rank(), self._epoch))
+        return epoch_batches(
+            self._data,
+            self._augmentation,
+            batches,
+            rng,
+            _skipped(sampler, total - len(batches)),
+            self.chunk_size,
+        )
+
+    def _translate(self, pipeline: Compose) -> None:
+        augmentation = translate(pipeline, self._data.size, self._data.channels)
+        self._augmentation = augmentation.to(self._data.device)
+        self._transforms = list(pipeline.transforms)
+
+
+def _skipped(batch_sampler: Any, missing: int) -> int:
+    """Images of the epoch that were used before the training was interrupted."""
+    if type(batch_sampler) is not BatchSampler:  # its batches may differ in size
+        return 0
+    return missing * batch_sampler.batch_size
+
+
+def _check_collate(loader: DataLoader) -> None:
+    collate: Any = loader.collate_fn
+    function = collate.func if isinstance(collate, functools.partial) else collate
+    if function not in (pseudo_collate, default_collate):
+        raise ValueError(
+            'Expected `collate_fn` of the train_dataloader to be pseudo_collate or '
+            f'default_collate, but got {function!r}: train with the ordinary loop.'
+        )
