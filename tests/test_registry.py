@@ -64,6 +64,7 @@ NAMES = {
     'Float32OperatorsHook': 'HOOKS',
     'LoadBackboneHook': 'HOOKS',
     'ResumeWithinEpochHook': 'HOOKS',
+    'OnDeviceTrainLoop': 'LOOPS',
 }
 
 CHECKS = {'classifier': (CLASSIFIER, '[False, True, False, False]')}
