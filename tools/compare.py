@@ -38,6 +38,10 @@ from mmgala.engine.launch import (  # noqa: E402
     one_line_errors,
     set_work_dir,
 )
+from mmgala.engine.speed_options import (  # noqa: E402
+    use_channels_last,
+    use_mixed_precision,
+)
 
 
 class ListMethods(argparse.Action):
@@ -100,6 +104,16 @@ def parse_args() -> argparse.Namespace:
         '--workers', type=int, help='runs at a time; one per GPU or CPU core by default'
     )
     parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision: float16 on a GPU, bfloat16 on a CPU',
+    )
+    parser.add_argument(
+        '--channels-last',
+        action='store_true',
+        help='weights in channels-last memory format: often faster, most with --amp',
+    )
+    parser.add_argument(
         '--only-report',
         action='store_true',
         help='train nothing: write the results of the runs that are finished',
@@ -124,6 +138,10 @@ def load(args: argparse.Namespace) -> Config:
     cfg = load_config(args.config)
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
+    if args.amp:
+        use_mixed_precision(cfg)
+    if args.channels_last:
+        use_channels_last(cfg)
     if args.post_hoc and (problem := validation_problem(cfg)):
         raise ValueError(f'--post-hoc chooses on validation data, but {problem}.')
     return cfg
