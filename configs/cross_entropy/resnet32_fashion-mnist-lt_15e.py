@@ -10,7 +10,8 @@ _base_ = [
 
 model = dict(
     head=dict(
-        num_classes=10, init_cfg=dict(type='Kaiming', layer='Linear', mode='fan_in')
+        num_classes=10,
+        init_cfg=dict(_delete_=True, type='Kaiming', layer='Linear', mode='fan_in'),
     )
 )
 
