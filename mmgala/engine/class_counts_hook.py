@@ -2,7 +2,7 @@
 
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmgala.datasets import count_classes
 from mmgala.engine.checkpoint import stored_class_counts, unwrap_model
@@ -15,6 +15,8 @@ class ClassCountsHook(Hook):
 
     * before training, labels are checked: one out of range stops the run with the
       sample's number, instead of a device-side assertion hours later;
+    * so is whether an epoch has a batch: with ``drop_last``, a training set that is
+      smaller than one would end without a single step, and without an error;
     * modules with a method ``set_class_counts``, as ``EqualizationLoss`` has it, get
       the counts before the first step;
     * checkpoints keep the counts as ``meta['class_counts']``;
@@ -25,7 +27,7 @@ class ClassCountsHook(Hook):
     :func:`mmgala.datasets.count_classes`.
 
     Raises:
-        ValueError: if a training label is out of range.
+        ValueError: if a training label is out of range, or an epoch has no batch.
     """
 
     def __init__(self) -> None:
@@ -33,6 +35,7 @@ class ClassCountsHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check and count the training set's labels."""
+        _require_a_batch(runner)
         model = unwrap_model(runner.model)
         head = getattr(model, 'head', None)
         self.class_counts = count_classes(
@@ -66,3 +69,15 @@ class ClassCountsHook(Hook):
         if self.class_counts is not None:
             meta = evaluator.dataset_meta or {}
             evaluator.dataset_meta = {**meta, 'class_counts': self.class_counts}
+
+
+def _require_a_batch(runner: Runner) -> None:
+    loader = runner.train_dataloader
+    # A sampler without an end fills its batches from one epoch to the next.
+    if isinstance(runner.train_loop, EpochBasedTrainLoop) and len(loader) == 0:
+        raise ValueError(
+            f'The training set has {len(loader.dataset)} samples, too few for a batch of '
+            f'{loader.batch_size} on each rank, and drop_last skips incomplete batches: '
+            'set a smaller train_dataloader.batch_size, or '
+            'train_dataloader.drop_last=False.'
+        )

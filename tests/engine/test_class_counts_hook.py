@@ -201,3 +201,25 @@ def test_such_a_loss_without_the_hook_says_what_to_add(tmp_path):
         ValueError, match=r"add custom_hooks=\[dict\(type='mmgala.Class"
     ):
         train(cfg)
+
+
+def test_a_training_set_that_is_smaller_than_a_batch_is_refused(tmp_path):
+    """It would end well, without a step."""
+    options = dict(train_dataloader__batch_size=300, train_dataloader__drop_last=True)
+    by_epoch = dict(param_scheduler__convert_to_iter_based=False)
+    cfg = small_config(tmp_path, **options, **by_epoch)
+
+    message = (
+        r'The training set has 284 samples, too few for a batch of 300 on each rank, .* '
+        r'smaller train_dataloader\.batch_size, or train_dataloader\.drop_last=False'
+    )
+    with pytest.raises(ValueError, match=message):
+        train(cfg)
+    assert not list(tmp_path.glob('*.pth'))
+
+
+def test_a_training_set_that_fills_one_batch_is_trained(tmp_path):
+    options = dict(train_dataloader__batch_size=284, train_dataloader__drop_last=True)
+    runner, _ = train(small_config(tmp_path, **options))
+
+    assert runner.iter == 1
