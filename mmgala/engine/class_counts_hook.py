@@ -76,8 +76,8 @@ def _require_a_batch(runner: Runner) -> None:
     # A sampler without an end fills its batches from one epoch to the next.
     if isinstance(runner.train_loop, EpochBasedTrainLoop) and len(loader) == 0:
         raise ValueError(
-            f'The training set has {len(loader.dataset)} samples, too few for a batch of '
-            f'{loader.batch_size} on each rank, and drop_last skips incomplete batches: '
-            'set a smaller train_dataloader.batch_size, or '
+            f'The training set has {len(loader.dataset)} samples, too few for a batch '
+            f'of {loader.batch_size} on each rank, and drop_last skips incomplete '
+            'batches: set a smaller train_dataloader.batch_size, or '
             'train_dataloader.drop_last=False.'
         )
