@@ -1,8 +1,14 @@
 """Download, unpack and verify a data set, so that the configs find it.
 
     python tools/prepare_data.py cifar100
+    python tools/prepare_data.py cifar100 --source folder_or_archive_of_png_files
+    python tools/prepare_data.py plankton --source train.zip
     python tools/prepare_data.py places-lt --root /data/places365 --dry-run
     python tools/prepare_data.py imagenet-lt --check
+
+CIFAR and PlanktonSet become NumPy files. Their source is the published archive, the
+folder that it unpacks to, or class folders of image files ({train,test}/CLASS/*.png for
+CIFAR, CLASS/*.jpg for PlanktonSet) in a folder, a zip or a tar archive.
 
 An interrupted run is continued by the same command. Nothing gets its final name before
 it is whole and verified.
@@ -37,7 +43,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--source',
         type=Path,
-        help='take what is missing from this folder; download nothing',
+        metavar='FOLDER|FILE',
+        help='take what is missing from this folder, or this archive of images; '
+        'download nothing',
     )
     parser.add_argument(
         '--delete-archives',

@@ -5,17 +5,16 @@ take it from there.
 """
 
 import gzip
-import pickle
 import struct
 from dataclasses import replace
 
 import numpy as np
 
 from mmgala.preparation import catalogue, data_set
+from tests.miniature_plankton import COUNTS, jpeg_files
 from tests.preparation import small_image_sets
-from tests.preparation.archives import checksum, tar
-
-PER_CLASS = 2  # images of each of the ten classes in each batch of CIFAR
+from tests.preparation.archives import checksum
+from tests.preparation.tiny_cifar import KNOWN, Images, zipped
 
 
 def publish(name, server, monkeypatch):
@@ -23,6 +22,7 @@ def publish(name, server, monkeypatch):
     makers = {
         'cifar10': cifar,
         'cifar100': cifar,
+        'plankton': plankton,
         'fashion-mnist': fashion_mnist,
         'imagenet-lt': small_image_sets.imagenet_lt,
         'places-lt': small_image_sets.places_lt,
@@ -43,30 +43,17 @@ def with_counts(entry, **counts):
 
 
 def cifar(name, server, monkeypatch):
-    from mmpretrain import datasets
+    images = Images(name)
+    return images.entry(url=server.serve(KNOWN[name].archive, images.archive()))
 
-    known = getattr(datasets, name.upper())
-    num_classes, key = (10, 'labels') if name == 'cifar10' else (100, 'fine_labels')
-    labels = list(range(num_classes)) * PER_CLASS
-    files, md5 = {f'{known.base_folder}/readme.html': b'CIFAR'}, {}
-    for file, _ in [*known.train_list, *known.test_list]:
-        images = np.zeros((len(labels), 3072), dtype=np.uint8)
-        batch = pickle.dumps({'data': images, key: labels, 'name': file})
-        files[f'{known.base_folder}/{file}'] = batch
-        md5[file] = checksum('md5', batch).value
-    meta = pickle.dumps({})
-    files[f'{known.base_folder}/{known.meta["filename"]}'] = meta
-    archive = tar(files, packed=True)
-    for attribute in ('train_list', 'test_list'):
-        batches = [[file, md5[file]] for file, _ in getattr(known, attribute)]
-        monkeypatch.setattr(known, attribute, batches)
-    meta_md5 = checksum('md5', meta).value
-    monkeypatch.setattr(known, 'meta', {**known.meta, 'md5': meta_md5})
-    monkeypatch.setattr(known, 'tgz_md5', checksum('md5', archive).value)
-    monkeypatch.setattr(known, 'url', server.serve(known.filename, archive))
-    per_class = PER_CLASS * len(known.train_list)
-    train, test = [per_class] * num_classes, [PER_CLASS] * num_classes
-    return with_counts(data_set(name), train=train, test=test)
+
+def plankton(name, server, monkeypatch):
+    monkeypatch.setattr('mmgala.preparation.plankton.official_counts', lambda: COUNTS)
+    entry = data_set(name)
+    (part,) = entry.parts
+    server.serve(part.source, zipped(jpeg_files()))
+    # The published checksums are those of the names of the real set.
+    return replace(entry, parts=[replace(part, files=dict.fromkeys(part.files))])
 
 
 def idx(array):

@@ -62,6 +62,11 @@ def listed(small, root):
     return [path for split in small.splits for path in split.read(root)[0]]
 
 
+def made(part):
+    """Names of what a part consists of, in the root."""
+    return [*part.files, 'SHA256SUMS'] if part.make else [part.target]
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_a_set_is_made_from_what_is_published(
     name, prepare, server, monkeypatch, capsys
@@ -77,7 +82,7 @@ def test_a_set_is_made_from_what_is_published(
     assert images_on_disk(prepare.root) == {path: image(path) for path in wanted}
     assert bool(wanted) == (name in IMAGE_SETS)
     names = {path.name for path in prepare.root.iterdir()}
-    assert names == {n for part in small.parts for n in (part.target, part.source)}
+    assert names == {n for part in small.parts for n in (*made(part), part.source)}
 
     before, sent = tree(prepare.root), server.sent()
     for flags in ([], ['--check']):
@@ -146,7 +151,10 @@ def test_archives_are_deleted_on_request(prepare, server, monkeypatch):
 
     assert prepare('cifar10', '--delete-archives') is None
 
-    assert [path.name for path in prepare.root.iterdir()] == ['cifar-10-batches-py']
+    assert {path.name for path in prepare.root.iterdir()} == {
+        'train_images.npy', 'train_labels.npy', 'test_images.npy', 'test_labels.npy',
+        'classes.txt', 'SHA256SUMS',
+    }  # fmt: skip
 
 
 def test_check_names_what_is_missing_and_changes_nothing(
@@ -281,6 +289,47 @@ def test_a_file_that_the_folder_lacks_is_named_with_the_package(
     assert_one_line(end, r'labels-idx1-ubyte\.gz does not exist.*dataset-fashion-mnist')
     assert not prepare.root.exists()
     assert server.log == []
+
+
+@pytest.mark.parametrize('name', ['cifar10', 'plankton'])
+def test_a_set_of_images_is_made_from_a_file(
+    name, prepare, server, monkeypatch, tmp_path, capsys
+):
+    small = publish(name, server, monkeypatch)
+    (part,) = small.parts
+    source = tmp_path / 'images'
+    source.write_bytes(server.files[f'/{part.source}'])
+
+    assert prepare(name, '--source', source) is None
+
+    assert f'reading {source} to {prepare.root}' in capsys.readouterr().out
+    assert {path.name for path in prepare.root.iterdir()} == set(made(part))
+    assert server.log == []
+    assert source.exists()
+
+
+def test_a_set_that_cannot_be_downloaded_asks_for_its_source(
+    prepare, server, monkeypatch, capsys
+):
+    publish('plankton', server, monkeypatch)
+
+    end = prepare('plankton')
+
+    assert_one_line(
+        end, r'plankton is not complete: train\.zip must be fetched by hand'
+    )
+    assert 'docs/plankton.md says more' in capsys.readouterr().out
+    assert not prepare.root.exists()
+
+
+def test_a_file_is_no_source_of_files(prepare, server, monkeypatch, tmp_path):
+    publish('places-lt', server, monkeypatch)
+    (tmp_path / 'places.zip').write_bytes(b'')
+
+    end = prepare('places-lt', '--source', tmp_path / 'places.zip')
+
+    assert_one_line(end, 'is the folder with the published files, but .*is a file')
+    assert not prepare.root.exists()
 
 
 @pytest.mark.parametrize(
