@@ -132,7 +132,8 @@ def _check_collate(loader: DataLoader) -> None:
     collate: Any = loader.collate_fn
     function = collate.func if isinstance(collate, functools.partial) else collate
     if function not in (pseudo_collate, default_collate):
+        name = getattr(function, '__name__', repr(function))
         raise ValueError(
             'Expected `collate_fn` of the train_dataloader to be pseudo_collate or '
-            f'default_collate, but got {function!r}: train with the ordinary loop.'
+            f'default_collate, but got {name}: train with the ordinary loop.'
         )

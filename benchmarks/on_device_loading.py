@@ -1,0 +1,221 @@
+"""Speed of CIFAR's pipeline: by loader workers, and in batches on the device.
+
+Generated images of 32 x 32 pixels go through the pipeline of the CIFAR-LT recipes, and
+then also into training steps of their ResNet-32. All ways take turns in one run, on the
+GPU if there is one. As in MMEngine's loop, every step waits for its loss.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count, islice, repeat
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+warnings.simplefilter('ignore')  # of libraries, while they are imported
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from mmengine.config import Config  # noqa: E402
+from mmengine.model import BaseModel  # noqa: E402
+from mmengine.optim import OptimWrapper, build_optim_wrapper  # noqa: E402
+from mmengine.registry import MODELS, init_default_scope  # noqa: E402
+from mmengine.runner import Runner  # noqa: E402
+from rich.table import Table  # noqa: E402
+from runs import CONSOLE, describe_machine  # noqa: E402
+from torch.utils.data import DataLoader  # noqa: E402
+
+from mmgala.datasets.on_device import (  # noqa: E402
+    DeviceImages,
+    epoch_batches,
+    find_pipeline,
+    translate,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = ROOT / 'configs' / 'gala' / 'resnet32_cifar100-lt-if100.py'
+OUT = Path(__file__).resolve().parent / 'results' / 'on_device_loading.json'
+NUM_CLASSES = 100
+Batches = Iterator[dict]
+
+
+def write_images(folder: Path, number: int) -> None:
+    """Write noise as an ``ArrayDataset``."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (number, 32, 32, 3), dtype=np.uint8)
+    np.save(folder / 'train_images.npy', images)
+    np.save(folder / 'train_labels.npy', np.arange(number) % NUM_CLASSES)
+    names = '\n'.join(f'class {label}' for label in range(NUM_CLASSES))
+    (folder / 'classes.txt').write_text(names)
+
+
+def build_loader(cfg: Config, folder: Path, workers: int) -> DataLoader:
+    """The recipe's loader, of the generated images."""
+    dataset = cfg.train_dataloader.dataset.dataset
+    options = {
+        **cfg.train_dataloader,
+        'dataset': {**dataset, 'data_root': str(folder)},
+        'num_workers': workers,
+        'persistent_workers': workers > 0,
+        'pin_memory': torch.cuda.is_available(),
+    }
+    return Runner.build_dataloader(options, seed=0)
+
+
+def endless(loader: DataLoader) -> Batches:
+    """Epoch after epoch from a loader."""
+    for _ in count():
+        yield from loader
+
+
+def endless_on_device(loader: DataLoader, device: torch.device, steps: int) -> Batches:
+    """Epoch after epoch from the memory of a device.
+
+    Each ``steps`` batches take their share of the augmentation: two chunks or more.
+    """
+    chunk_size = min(4096, (loader.batch_size or 1) * max(1, steps // 2))
+    data = DeviceImages(loader.dataset, ('sample_idx',), device)
+    pipeline = find_pipeline(loader.dataset)
+    augmentation = translate(pipeline, data.size, data.channels).to(device)
+    for epoch in count():
+        batches = [list(batch) for batch in loader.batch_sampler or ()]
+        rng = np.random.default_rng(epoch)
+        yield from epoch_batches(data, augmentation, batches, rng, 0, chunk_size)
+
+
+def build_model(cfg: Config, device: torch.device) -> tuple[BaseModel, OptimWrapper]:
+    """The recipe's network and optimiser."""
+    preprocessor = dict(type='ClsDataPreprocessor', **cfg.data_preprocessor)
+    model = MODELS.build(dict(cfg.model, data_preprocessor=preprocessor))
+    model = model.to(device).train()
+    return model, build_optim_wrapper(model, cfg.optim_wrapper)
+
+
+def wait_for(device: torch.device) -> None:
+    if device.type == 'cuda':
+        torch.cuda.synchronize()
+
+
+def images_per_second(
+    batches: Batches,
+    use: Callable[[dict], Any],
+    steps: int,
+    prefetched: int,
+    device: torch.device,
+) -> float:
+    """Speed of some steps, each of which uses a batch.
+
+    Batches that workers have loaded while it was another way's turn do not count.
+    """
+    for _ in islice(batches, prefetched):
+        pass
+    wait_for(device)
+    start = time.perf_counter()
+    images = 0
+    for batch in islice(batches, steps):
+        use(batch)
+        images += len(batch['inputs'])
+    wait_for(device)
+    return images / (time.perf_counter() - start)
+
+
+def measure(
+    ways: dict[str, Batches],
+    use: Callable[[dict], Any],
+    rounds: int,
+    steps: int,
+    prefetched: int,
+    device: torch.device,
+) -> dict[str, dict[str, float]]:
+    """Median speed of each way, and median ratio to the first in the same round.
+
+    The first round warms up: it starts workers and loads the images.
+    """
+    speeds: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, batches in ways.items():
+            speed = images_per_second(batches, use, steps, prefetched, device)
+            if number > 0:
+                speeds[name].append(speed)
+    first = next(iter(speeds.values()))
+    return {
+        name: dict(
+            images_per_second=round(median(own)),
+            ratio=round(median(o / f for o, f in zip(own, first, strict=True)), 2),
+        )
+        for name, own in speeds.items()
+    }
+
+
+def train_on(model: BaseModel, optimizer: OptimWrapper, batch: dict) -> None:
+    """One step; MMEngine's loop reads the loss of each."""
+    model.train_step(batch, optimizer)['loss'].item()
+
+
+def print_rows(results: dict[str, dict[str, dict[str, float]]]) -> None:
+    table = Table('', 'way', 'images/s', 'ratio')
+    for part, rows in results.items():
+        for name, row in rows.items():
+            speed = f'{row["images_per_second"]:,}'
+            table.add_row(part, name, speed, f'{row["ratio"]:.2f}')
+    CONSOLE.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    cuda = torch.cuda.is_available()
+    parser.add_argument('--images', type=int, default=10816)
+    parser.add_argument('--workers', type=int, nargs='+', default=[1, 4])
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument(
+        '--load-steps', type=int, default=169, help='batches a round without training'
+    )
+    parser.add_argument('--train-steps', type=int, default=169 if cuda else 10)
+    parser.add_argument('--out', type=Path, default=OUT)
+    args = parser.parse_args()
+    device = torch.device('cuda' if cuda else 'cpu')
+    init_default_scope('mmpretrain')
+    cfg = Config.fromfile(CONFIG)
+    with tempfile.TemporaryDirectory() as folder:
+        write_images(Path(folder), args.images)
+        results = run(cfg, Path(folder), args, device)
+    print_rows(results)
+    machine = describe_machine()
+    machine.update(
+        device=device.type,
+        threads=torch.get_num_threads(),
+        load_average=os.getloadavg(),  # of other processes, too
+    )
+    if cuda:
+        machine['gpu'] = torch.cuda.get_device_name()
+    settings = {k: v for k, v in vars(args).items() if k != 'out'}
+    content = dict(**results, settings=settings, machine=machine)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(content, indent=1) + '\n')
+
+
+def run(
+    cfg: Config, folder: Path, args: argparse.Namespace, device: torch.device
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Measure the pipeline alone, and then training steps with it."""
+    loaders = {n: build_loader(cfg, folder, n) for n in args.workers}
+    ways = {f'loader, {n} workers': endless(loader) for n, loader in loaders.items()}
+    plain = build_loader(cfg, folder, 0)
+    ways['on the device'] = endless_on_device(plain, device, args.load_steps)
+    prefetched = 2 * max(args.workers)  # PyTorch's default
+    loading = measure(ways, bool, args.rounds, args.load_steps, prefetched, device)
+    ways['on the device'] = endless_on_device(plain, device, args.train_steps)
+    ways['one batch again and again'] = repeat(next(ways['on the device']))
+    step = partial(train_on, *build_model(cfg, device))
+    training = measure(ways, step, args.rounds, args.train_steps, prefetched, device)
+    return dict(loading=loading, training=training)
+
+
+if __name__ == '__main__':
+    main()
