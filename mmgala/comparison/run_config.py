@@ -21,11 +21,11 @@ def run_config(
     """Exact config of a run: the method's, with its seed, folder and what it saves.
 
     Runs of one seed see the same batches in the same order: MMEngine's samplers draw
-    from a generator of their own. All heads of one shape start from the same weights;
-    ``CosineClsHead`` draws others than ``LinearClsHead``, and so does the backbone that
-    is initialised after it. Random augmentations are the same with ``num_workers`` of
-    1 or more. With 0 they share generators with the model, where losses with noise
-    (``gcl``) draw, too.
+    from a generator of their own. All heads of one shape start from the same weights,
+    but for a bias that a loss sets (``cb-focal``). ``CosineClsHead`` draws others than
+    ``LinearClsHead``, and so does the backbone that is initialised after it. Random
+    augmentations are the same with ``num_workers`` of 1 or more. With 0 they share
+    generators with the model, where losses with noise (``gcl-one-stage``) draw, too.
 
     Args:
         cfg: the user's.
