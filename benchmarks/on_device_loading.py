@@ -167,6 +167,23 @@ def print_rows(results: dict[str, dict[str, dict[str, float]]]) -> None:
     CONSOLE.print(table)
 
 
+def run(
+    cfg: Config, folder: Path, args: argparse.Namespace, device: torch.device
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Measure the pipeline alone, and then training steps with it."""
+    loaders = {n: build_loader(cfg, folder, n) for n in args.workers}
+    ways = {f'loader, {n} workers': endless(loader) for n, loader in loaders.items()}
+    plain = build_loader(cfg, folder, 0)
+    ways['on the device'] = endless_on_device(plain, device, args.load_steps)
+    prefetched = 2 * max(args.workers)  # PyTorch's default
+    loading = measure(ways, bool, args.rounds, args.load_steps, prefetched, device)
+    ways['on the device'] = endless_on_device(plain, device, args.train_steps)
+    ways['one batch again and again'] = repeat(next(ways['on the device']))
+    step = partial(train_on, *build_model(cfg, device))
+    training = measure(ways, step, args.rounds, args.train_steps, prefetched, device)
+    return dict(loading=loading, training=training)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     cuda = torch.cuda.is_available()
@@ -198,23 +215,6 @@ def main() -> None:
     content = dict(**results, settings=settings, machine=machine)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(content, indent=1) + '\n')
-
-
-def run(
-    cfg: Config, folder: Path, args: argparse.Namespace, device: torch.device
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Measure the pipeline alone, and then training steps with it."""
-    loaders = {n: build_loader(cfg, folder, n) for n in args.workers}
-    ways = {f'loader, {n} workers': endless(loader) for n, loader in loaders.items()}
-    plain = build_loader(cfg, folder, 0)
-    ways['on the device'] = endless_on_device(plain, device, args.load_steps)
-    prefetched = 2 * max(args.workers)  # PyTorch's default
-    loading = measure(ways, bool, args.rounds, args.load_steps, prefetched, device)
-    ways['on the device'] = endless_on_device(plain, device, args.train_steps)
-    ways['one batch again and again'] = repeat(next(ways['on the device']))
-    step = partial(train_on, *build_model(cfg, device))
-    training = measure(ways, step, args.rounds, args.train_steps, prefetched, device)
-    return dict(loading=loading, training=training)
 
 
 if __name__ == '__main__':
