@@ -136,13 +136,14 @@ def exact_config(
         cfg[f'{split}_dataloader'].num_workers = 0
         cfg[f'{split}_dataloader'].dataset.data_root = data_root
     cfg.train_dataloader.dataset.dataset.data_root = data_root
-    cfg.train_cfg.max_epochs = entry.epochs
-    cfg.train_cfg.val_interval = VAL_INTERVAL
+    cfg.train_cfg = dict(max_epochs=entry.epochs, val_interval=VAL_INTERVAL)
+    if on_device:
+        cfg.train_cfg.type = 'mmgala.OnDeviceTrainLoop'
+    else:
+        cfg.train_cfg.by_epoch = True
     cfg.param_scheduler[1].merge(dict(T_max=entry.epochs - 2, end=entry.epochs))
     if entry.chooses_tau:
         hold_images_out(cfg)
-    if on_device:
-        cfg.train_cfg.type = 'mmgala.OnDeviceTrainLoop'
     if precision == 'bfloat16':
         cfg.optim_wrapper.type = 'mmgala.BFloat16OptimWrapper'
         cfg.custom_hooks.append(dict(type='mmgala.ChannelsLastHook'))

@@ -8,6 +8,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmgala.comparison.configuring import short_name, with_method
 from mmgala.comparison.method import Method
+from mmgala.engine.stages import trains_by_epoch
 from mmgala.engine.validation_data import validates_on_test
 
 SELECTIONS = ('last', 'best')
@@ -51,7 +52,7 @@ def run_config(
 
 
 def _set_checkpoints(cfg: Config, selection: str) -> None:
-    by_epoch = cfg.train_cfg.get('by_epoch', True)
+    by_epoch = trains_by_epoch(cfg)
     hooks = cfg.setdefault('default_hooks', ConfigDict())
     old = hooks.get('checkpoint') or {}
     checkpoint = dict(
@@ -80,7 +81,7 @@ def _needs_validation(cfg: Config) -> bool:
 
 def training_length(cfg: Config) -> int:
     """Epochs, or iterations where those are counted."""
-    if cfg.train_cfg.get('by_epoch', True) and cfg.train_cfg.get('max_epochs'):
+    if trains_by_epoch(cfg):
         return cfg.train_cfg.max_epochs
     return cfg.train_cfg.max_iters
 

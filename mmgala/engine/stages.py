@@ -70,6 +70,11 @@ def plan_stages(cfg: Config) -> list[Stage]:
     return [first, second]
 
 
+def trains_by_epoch(cfg: Config) -> bool:
+    """Whether a training is counted in epochs, by whichever loop, and not in steps."""
+    return cfg.train_cfg.get('max_epochs') is not None
+
+
 def start_from(stage: Stage, previous: Stage) -> None:
     """Let a stage start from the last checkpoint of the previous one.
 
@@ -131,6 +136,6 @@ def _plan_resumed(first: Stage, second: Stage) -> list[Stage]:
 
 def _is_finished(checkpoint: dict, cfg: Config) -> bool:
     meta = checkpoint.get('meta', {})
-    if cfg.train_cfg.get('by_epoch', False):
+    if trains_by_epoch(cfg):
         return meta.get('epoch', 0) >= cfg.train_cfg.max_epochs
     return meta.get('iter', 0) >= cfg.train_cfg.get('max_iters', float('inf'))

@@ -87,7 +87,9 @@ def test_precision_and_place_of_the_images():
     assert plain.train_cfg.get('type') is None
     assert fast.optim_wrapper.type == 'mmgala.BFloat16OptimWrapper'
     assert any('ChannelsLast' in hook['type'] for hook in fast.custom_hooks)
-    assert fast.train_cfg.type == 'mmgala.OnDeviceTrainLoop'
+    assert fast.train_cfg == dict(
+        type='mmgala.OnDeviceTrainLoop', max_epochs=200, val_interval=20
+    )
 
 
 @pytest.fixture

@@ -55,6 +55,15 @@ def test_between_the_stages(work_dir, unit, more):
     assert facts(plan(work_dir, unit)) == [(2, path, False)]
 
 
+def test_between_the_stages_with_a_loop_that_is_named(work_dir, unit):
+    path = save(work_dir, 1, MAX, unit)
+    cfg = two_stages(work_dir, unit, resume=True)
+    cfg.train_cfg.pop('by_epoch')  # MMEngine takes it or `type`
+    cfg.train_cfg.type = 'mmgala.OnDeviceTrainLoop'
+
+    assert facts(plan_stages(cfg)) == [(2, path, False)]
+
+
 @pytest.mark.parametrize('step', [1, LAST])
 def test_within_stage_2(work_dir, unit, step):
     save(work_dir, 1, MAX, unit)

@@ -11,7 +11,7 @@ class Cutout:
 
     The centre is uniform over all pixels of the image, and the square is clipped at all
     four borders: the centre of an image is erased less often than with a square that
-    lies inside, and 19.2 % of an image of 32 x 32 pixels are erased on average by a
+    lies inside, and 19.1 % of an image of 32 x 32 pixels are erased on average by a
     square of 16. MMCV's ``Cutout`` draws the *upper left* corner instead, so that its
     square is clipped at the right and at the bottom only.
 

@@ -38,6 +38,7 @@ def test_numbers_of_the_published_code(holes):
     assert holes[:, 12, 12].mean() == pytest.approx(0.26, abs=0.02)
     assert holes[:, 16, 16].mean() == pytest.approx(0.26, abs=0.02)
     assert holes.mean() == pytest.approx(0.192, abs=0.003)
+    assert holes.mean() == pytest.approx(49 / 256, abs=0.003)  # (7 / 16) squared
 
 
 def test_the_hole_is_one_rectangle_cut_off_at_any_border(holes):
