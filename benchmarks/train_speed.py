@@ -3,11 +3,13 @@
 What ``tools/train.py --amp`` and ``--channels-last`` gain on this machine: forward,
 backward and SGD of configs/gala/resnet32_cifar100-lt-if100.py on random images, so
 that no data set is needed and none is waited for. The variants take turns in one run;
-speedups are medians of the ratios within each turn.
+speedups are medians of the ratios within each turn. `cores_used` tells whether the
+machine was idle: below the number of threads, other processes took part of the time.
 """
 
 import argparse
 import json
+import time
 import warnings
 from collections.abc import Callable
 from itertools import product
@@ -78,6 +80,21 @@ def training_step(
     return lambda: model.train_step(batch, optim_wrapper)
 
 
+def build_timers(device: str, batch_size: int) -> dict[tuple[str, str], Timer]:
+    """Timers of a step by precision and memory format, warmed up."""
+    cfg = Config.fromfile(CONFIG)
+    init_default_scope(cfg.default_scope)
+    batch = random_batch(batch_size, cfg.model.head.num_classes)
+    precisions = ('float32', 'bfloat16') + ('float16',) * (device == 'cuda')
+    timers = {}
+    for variant in product(precisions, FORMATS):
+        step = training_step(*build_training(cfg, device, *variant), batch)
+        timer = Timer('f()', globals={'f': step}, num_threads=torch.get_num_threads())
+        timer.timeit(2)
+        timers[variant] = timer
+    return timers
+
+
 def measure(device: str, batch_size: int, rounds: int, steps: int) -> list[dict]:
     """Speed of each variant on a device.
 
@@ -87,35 +104,30 @@ def measure(device: str, batch_size: int, rounds: int, steps: int) -> list[dict]
         rounds: turns of each variant.
         steps: how many each turn has.
     """
-    cfg = Config.fromfile(CONFIG)
-    init_default_scope(cfg.default_scope)
-    batch = random_batch(batch_size, cfg.model.head.num_classes)
-    precisions = ('float32', 'bfloat16') + ('float16',) * (device == 'cuda')
-    timers = {}
-    for variant in product(precisions, FORMATS):
-        step = training_step(*build_training(cfg, device, *variant), batch)
-        timer = Timer('f()', globals={'f': step}, num_threads=torch.get_num_threads())
-        timer.timeit(2)  # warm up
-        timers[variant] = timer
+    timers = build_timers(device, batch_size)
     seconds: dict[tuple[str, str], list[float]] = {variant: [] for variant in timers}
+    start = time.perf_counter(), time.process_time()
     for _ in track(range(rounds), f'Measuring on {device}', console=CONSOLE):
         for variant, timer in timers.items():
             seconds[variant].append(timer.timeit(steps).mean)
+    wall, busy = time.perf_counter() - start[0], time.process_time() - start[1]
     first = seconds['float32', 'contiguous']
-    return [
-        dict(
-            device=device,
-            precision=precision,
-            memory_format=memory_format,
-            batch=batch_size,
-            step_milliseconds=round(1e3 * median(own), 2),
-            images_per_second=round(batch_size / median(own), 1),
-            speedup=round(
-                median(base / mine for base, mine in zip(first, own, strict=True)), 3
-            ),
+    rows = []
+    for (precision, memory_format), own in seconds.items():
+        ratios = [base / mine for base, mine in zip(first, own, strict=True)]
+        rows.append(
+            dict(
+                device=device,
+                precision=precision,
+                memory_format=memory_format,
+                batch=batch_size,
+                step_milliseconds=round(1e3 * median(own), 2),
+                images_per_second=round(batch_size / median(own), 1),
+                speedup=round(median(ratios), 3),
+                cores_used=round(busy / wall, 2),
+            )
         )
-        for (precision, memory_format), own in seconds.items()
-    ]
+    return rows
 
 
 def print_rows(rows: list[dict]) -> None:
@@ -130,6 +142,7 @@ def print_rows(rows: list[dict]) -> None:
             f'{row["speedup"]:.2f}',
         )
     CONSOLE.print(table)
+    CONSOLE.print(f'Cores used on the CPU: {rows[0]["cores_used"]:.2f}.')
 
 
 def main() -> None:
