@@ -83,6 +83,8 @@ def _check_source(data_set: DataSet, source: Path | None) -> None:
         return
     if not source.exists():
         raise FileNotFoundError(f'--source {source} does not exist.')
+    if not source.is_file() and not source.is_dir():  # a pipe would be waited for
+        raise ValueError(f'--source {source} is neither a file nor a folder.')
     if source.is_file() and any(part.make is None for part in data_set.parts):
         raise ValueError(
             f'--source of {data_set.name} is the folder with the published files, but '

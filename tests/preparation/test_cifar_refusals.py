@@ -344,6 +344,12 @@ def test_a_wrong_official_archive_is_not_looked_into(tmp_path, root):
     refused('is not the published file .md5', images, source, root)
 
 
+def test_a_source_that_is_a_pipe(tmp_path, root):
+    os.mkfifo(tmp_path / 'pipe')
+    with pytest.raises(ValueError, match='pipe is neither a file nor a folder'):
+        make_plan(Images().entry(), root, tmp_path / 'pipe')
+
+
 def test_a_source_that_is_not_there(tmp_path, root):
     with pytest.raises(FileNotFoundError, match='--source .*nowhere does not exist'):
         make_plan(Images().entry(), root, tmp_path / 'nowhere')
