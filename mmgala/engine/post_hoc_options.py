@@ -1,17 +1,21 @@
 """Flags of the tools for post-hoc steps, and how they are chosen."""
 
 import argparse
+from collections.abc import Sequence
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import Runner
+from torch import Tensor
 
 from mmgala.engine.checkpoint import stored_class_counts
 from mmgala.engine.launch import read_class_vector
 from mmgala.evaluation.post_hoc import PostHocChoice, choose_post_hoc
 from mmgala.functional.post_hoc import PostHocSteps, check_temperature
-from mmgala.functional.rebalance import check_tau
+from mmgala.functional.rebalance import check_tau, class_shares
+
+TRAIN = 'train'  # of --target-prior: the class shares of the training set
 
 
 def add_post_hoc_arguments(parser: argparse.ArgumentParser, rebalance: str) -> None:
@@ -37,9 +41,10 @@ def add_post_hoc_arguments(parser: argparse.ArgumentParser, rebalance: str) -> N
     )
     parser.add_argument(
         '--target-prior',
-        metavar='FILE',
+        metavar='FILE|train',
         help='class shares of the data to predict, if they are not balanced, summing '
-        'to 1: a JSON list, .npy, or text with one number a line',
+        'to 1: a JSON list, .npy, or text with one number a line; train: those of the '
+        'training set',
     )
 
 
@@ -97,19 +102,22 @@ def to_choose(args: argparse.Namespace) -> list[str]:
 
 
 def class_counts_of(checkpoint: dict, args: argparse.Namespace) -> list[int] | None:
-    """Class counts of a checkpoint, where logit adjustment is asked for.
+    """Class counts of a checkpoint, where a flag needs them.
 
     Raises:
         ValueError: if the checkpoint has none.
     """
-    if args.logit_adjustment is None:
+    if args.logit_adjustment is None and args.target_prior != TRAIN:
         return None
     counts = stored_class_counts(checkpoint)
     if counts is None:
+        adjusts = args.logit_adjustment is not None
+        flag = '--logit-adjustment' if adjusts else f'--target-prior {TRAIN}'
+        other = 'use --rebalance, which needs none' if adjusts else 'give a FILE'
         raise ValueError(
-            '--logit-adjustment needs the class counts of the training, and the '
-            'checkpoint has none: train with mmgala.ClassCountsHook (it is in '
-            'configs/_base_/default_runtime.py), or use --rebalance, which needs none.'
+            f'{flag} needs the class counts of the training, and the checkpoint has '
+            'none: train with mmgala.ClassCountsHook (it is in '
+            f'configs/_base_/default_runtime.py), or {other}.'
         )
     return counts
 
@@ -127,14 +135,40 @@ def steps_of(args: argparse.Namespace, class_counts: list[int] | None) -> PostHo
     def value(given: float | str | None, neutral: float) -> float | None:
         return neutral if given == 'auto' else given  # type: ignore[return-value]
 
-    prior = args.target_prior
     return PostHocSteps(
         value(args.logit_adjustment, 0.0),
         value(1.0 if args.tau is None else args.tau, 0.0) if args.rebalance else None,
         value(args.temperature, 1.0),
-        class_counts=None if class_counts is None else torch.tensor(class_counts),
-        target_prior=None if prior is None else torch.tensor(read_class_vector(prior)),
+        class_counts=None
+        if class_counts is None or args.logit_adjustment is None
+        else torch.tensor(class_counts),
+        target_prior=read_target_prior(args.target_prior, class_counts),
     )
+
+
+def read_target_prior(
+    given: str | None, class_counts: Sequence[int] | None
+) -> Tensor | None:
+    """What ``--target-prior`` says, ``(C,)`` float64.
+
+    Args:
+        given: a file, ``'train'``, or ``None``.
+        class_counts: training samples of each class; needed for ``'train'``.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it holds anything but numbers, or the counts are unknown.
+    """
+    if given is None:
+        return None
+    if given != TRAIN:
+        return torch.tensor(read_class_vector(given), dtype=torch.float64)
+    if class_counts is None:
+        raise ValueError(
+            f'--target-prior {TRAIN} needs the training samples of each class, which '
+            'are unknown here.'
+        )
+    return class_shares(class_counts)
 
 
 def choose_on_validation_set(

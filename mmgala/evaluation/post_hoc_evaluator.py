@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from mmengine.dist import all_reduce, get_dist_info
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmgala.evaluation.scores import stack_scores
 from mmgala.functional.post_hoc import PostHocSteps
-from mmgala.functional.rebalance import check_enough_samples
+from mmgala.functional.rebalance import check_enough_samples, class_shares
 from mmgala.registry import EVALUATOR
 
 
@@ -38,15 +38,16 @@ class PostHocEvaluator(Evaluator):
             the checkpoint, which :class:`mmgala.engine.ClassCountsHook` hands on.
         class_mass: class mass fitted earlier, ``(C,)``. Defaults to that of the test
             set itself, which must then be whole and balanced.
-        target_prior: class shares of the test set, ``(C,)`` with sum 1. Defaults to
+        target_prior: class shares of the test set, ``(C,)`` with sum 1, or
+            ``'train'``: those of the training set, from ``class_counts``. Defaults to
             balanced.
 
     Attributes:
         steps (PostHocSteps): may be replaced before the first batch.
 
     Raises:
-        ValueError: on a wrong strength or vector, on unknown class counts, on
-            predictions without scores, or on fewer samples than classes.
+        ValueError: on a wrong strength or vector, on unknown class counts that are
+            needed, on predictions without scores, or on fewer samples than classes.
     """
 
     steps: PostHocSteps
@@ -59,9 +60,17 @@ class PostHocEvaluator(Evaluator):
         temperature: float | None = None,
         class_counts: Sequence[float] | None = None,
         class_mass: Sequence[float] | None = None,
-        target_prior: Sequence[float] | None = None,
+        target_prior: Sequence[float] | Literal['train'] | None = None,
     ) -> None:
         super().__init__(metrics)
+        self._prior_of_training = isinstance(target_prior, str)
+        if isinstance(target_prior, str):
+            if target_prior != 'train':
+                raise ValueError(
+                    "Expected `target_prior` to be 'train' or a number for each class, "
+                    f'but got {target_prior!r}.'
+                )
+            target_prior = None  # until the class counts are there
         self.steps = PostHocSteps(
             logit_adjustment,
             rebalancing,
@@ -97,10 +106,20 @@ class PostHocEvaluator(Evaluator):
         self._samples.append(samples)
 
     def _take_class_counts(self) -> None:
-        counts = (self.dataset_meta or {}).get('class_counts')
-        needed = self.steps.logit_adjustment is not None
-        if needed and self.steps.class_counts is None and counts is not None:
-            self.steps = replace(self.steps, class_counts=_vector(counts))
+        counts = self.steps.class_counts
+        if counts is None:
+            counts = _vector((self.dataset_meta or {}).get('class_counts'))
+        if self.steps.logit_adjustment is not None and counts is not None:
+            self.steps = replace(self.steps, class_counts=counts)
+        if not self._prior_of_training:
+            return
+        if counts is None:
+            raise ValueError(
+                "target_prior='train' needs the class counts of the training, and they "
+                'are unknown: train with mmgala.ClassCountsHook, or give '
+                '`class_counts`.'
+            )
+        self.steps = replace(self.steps, target_prior=class_shares(counts))
 
     def evaluate(self, size: int) -> dict:
         """Take the steps for all predictions and compute the metrics.

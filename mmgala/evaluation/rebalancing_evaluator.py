@@ -1,7 +1,7 @@
 """Evaluate re-balanced predictions with any metrics."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from mmengine.evaluator import BaseMetric
 
@@ -22,8 +22,8 @@ class RebalancingEvaluator(PostHocEvaluator):
             (``tools/test.py --tau auto``).
         class_mass: class mass fitted earlier, ``(C,)``. Defaults to that of the test
             set itself, which must then be whole and balanced.
-        target_prior: class shares of the test set, ``(C,)`` with sum 1. Defaults to
-            balanced.
+        target_prior: class shares of the test set, ``(C,)`` with sum 1, or
+            ``'train'``: those of the training set. Defaults to balanced.
         **steps: the other steps, ``logit_adjustment`` and ``temperature``; and
             ``class_counts``.
 
@@ -37,7 +37,7 @@ class RebalancingEvaluator(PostHocEvaluator):
         metrics: dict | BaseMetric | Sequence,
         tau: float = 1.0,
         class_mass: Sequence[float] | None = None,
-        target_prior: Sequence[float] | None = None,
+        target_prior: Sequence[float] | Literal['train'] | None = None,
         **steps: Any,
     ) -> None:
         super().__init__(

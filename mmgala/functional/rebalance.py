@@ -5,6 +5,7 @@ mass in total. Re-balancing divides each class's scores by a power of that mass.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -38,6 +39,27 @@ def check_target_prior(target_prior: Tensor, num_classes: int) -> None:
             f'Expected `target_prior` to sum to 1, but got {total:.6g}. Divide the '
             'class counts by their sum.'
         )
+
+
+def class_shares(class_counts: Sequence[float] | Tensor) -> Tensor:
+    """Class shares of a data set, as a ``target_prior``.
+
+    Args:
+        class_counts: its samples of each class, ``(C,)``.
+
+    Returns:
+        ``(C,)`` float64 with sum 1.
+
+    Raises:
+        ValueError: if a count is negative or not finite, or all are 0.
+
+    Examples:
+        >>> class_shares([6, 3, 1])
+        tensor([0.6000, 0.3000, 0.1000], dtype=torch.float64)
+    """
+    counts = torch.as_tensor(class_counts, dtype=torch.float64)
+    check_class_vector('class_counts', counts, counts.numel())
+    return counts / counts.sum()
 
 
 def log_prior_adjustment(

@@ -9,6 +9,7 @@ from mmgala.evaluation.post_hoc_evaluator import PostHocEvaluator
 from mmgala.registry import EVALUATOR
 from tests.evaluation.predictions import as_samples, biased_scores, evaluate
 from tests.reference.post_hoc_numpy import chain
+from tests.reference.rebalance_numpy import rebalance
 
 COUNTS = [500, 200, 90, 30, 10, 3]
 OTHERS = [9, 8, 7, 6, 5, 4]
@@ -106,3 +107,30 @@ def test_one_image_suffices_without_re_balancing():
     evaluate(PostHocEvaluator(dump, 0.7), scores, target, COUNTS)
 
     assert_allclose(dump.scores, chain(scores, COUNTS, 0.7, 0, None, 1), rtol=1e-4)
+
+
+@pytest.mark.parametrize('given', [None, OTHERS])
+@pytest.mark.parametrize('evaluator', [PostHocEvaluator, RebalancingEvaluator])
+def test_prior_of_the_training(predictions, evaluator, given):
+    """Counts that are given go before those of the checkpoint."""
+    dump = ScoreDump()
+    strength = 'tau' if evaluator is RebalancingEvaluator else 'rebalancing'
+    options = {strength: 0.8, 'class_counts': given, 'target_prior': 'train'}
+
+    evaluate(evaluator(dump, **options), *predictions, class_counts=COUNTS)
+
+    share = np.array(given or COUNTS) / sum(given or COUNTS)
+    expected = rebalance(predictions[0], 0.8, target_prior=share)
+    assert_allclose(dump.scores, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_prior_of_an_unknown_training_is_refused_at_the_first_batch():
+    evaluator = RebalancingEvaluator(LongTailedAccuracy(), target_prior='train')
+
+    with pytest.raises(ValueError, match="target_prior='train' needs the class counts"):
+        evaluator.process(as_samples(*biased_scores(2, 6)))
+
+
+def test_another_word_is_no_prior():
+    with pytest.raises(ValueError, match="to be 'train' or a number .* got 'test'"):
+        RebalancingEvaluator(LongTailedAccuracy(), target_prior='test')

@@ -181,6 +181,22 @@ def test_counts_and_prior_from_files(tmp_path, capsys):
     np.testing.assert_allclose(mass, expected.sum(axis=0) * 6 / kept.sum(), rtol=1e-5)
 
 
+def test_prior_of_the_training(pred, tmp_path):
+    assert call(pred, '--target-prior', 'train') is None
+
+    scores, _ = biased_scores(120, 6)
+    expected = rebalance(scores, 1.0, target_prior=COUNTS / COUNTS.sum())
+    run = read_json(tmp_path / 'ce_analysis')['runs'][0]
+    mass = run['predictions']['rebalanced']['class_mass']
+    np.testing.assert_allclose(mass, expected.sum(axis=0) * 6 / 120, rtol=1e-5)
+
+
+def test_prior_of_an_unknown_training(tmp_path):
+    bare = save(tmp_path / 'bare.npz', *biased_scores(120, 6))
+    end = call(bare, '--target-prior', 'train')
+    assert_one_line(end, '--target-prior train needs the training samples of each')
+
+
 def test_runs_of_one_file_name_are_named_by_their_folders(tmp_path, pred):
     arrays = dict(np.load(pred))
     paths = [tmp_path / run / 'scores.npz' for run in ('ce', 'gala')]

@@ -15,6 +15,7 @@ from mmgala.datasets import DigitsDataset
 from mmgala.engine.checkpoint import read_checkpoint
 from mmgala.evaluation.post_hoc import choose_post_hoc
 from tests.reference.post_hoc_numpy import chain
+from tests.reference.rebalance_numpy import rebalance
 from tests.tools.command_line import assert_one_line, call, options
 from tests.tools.conftest import PRIOR, load_scores
 
@@ -174,6 +175,31 @@ def test_mass_of_adjusted_scores_of_the_unlabelled_test_set(tmp_path, trained, r
         assert_allclose(prior.numpy(), PRIOR, rtol=1e-6)
 
 
+def test_prior_of_the_training(tmp_path, trained, raw):
+    flags = ['--rebalance', '--tau', '0.6', '--target-prior', 'train']
+
+    end = call('test', trained.config, trained.checkpoint, *flags,
+               '--out', 'x.npz', cwd=tmp_path)  # fmt: skip
+
+    assert end is None
+    share = raw.counts / raw.counts.sum()
+    expected = rebalance(raw.scores, 0.6, target_prior=share)
+    found = load_scores(tmp_path / 'x.npz')
+    assert_allclose(found.scores, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_fitted_prior_of_the_training(tmp_path, trained, raw):
+    flags = ['--tau', '1', '--split', 'test', '--target-prior', 'train']
+
+    end = call('fit_rebalancer', trained.config, trained.checkpoint, 'o.pth', *flags,
+               cwd=tmp_path)  # fmt: skip
+
+    assert end is None
+    state = read_checkpoint(tmp_path / 'o.pth')['state_dict']
+    prior = state['head.rebalancer.target_prior'].numpy()
+    assert_allclose(prior, raw.counts / raw.counts.sum(), rtol=1e-6)
+
+
 @pytest.mark.parametrize('tool', ['test', 'fit_rebalancer'])
 class TestBadInput:
     def end(self, tool, trained, checkpoint, folder, *flags):
@@ -208,6 +234,9 @@ class TestBadInput:
                        '--logit-adjustment', 'auto')  # fmt: skip
 
         assert_one_line(end, '--logit-adjustment needs the class counts .* has none')
+        end = self.end(tool, trained, 'from_elsewhere.pth', tmp_path,
+                       '--rebalance', '--target-prior', 'train')  # fmt: skip
+        assert_one_line(end, '--target-prior train needs the class counts .* give a FI')
 
     @pytest.mark.parametrize('flag', ['--logit-adjustment', '--temperature'])
     def test_auto_without_a_validation_set(self, tmp_path, trained, tool, flag):

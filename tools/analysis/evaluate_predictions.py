@@ -23,6 +23,7 @@ from mmgala.analysis import (
     write_predictions,
 )
 from mmgala.engine.launch import one_line_errors, read_class_vector
+from mmgala.engine.post_hoc_options import read_target_prior
 from mmgala.evaluation import search_tau
 from mmgala.functional import shot_groups
 from mmgala.functional.rebalance import check_target_prior, check_tau
@@ -65,9 +66,9 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--target-prior',
-        metavar='FILE',
-        help='class shares of a test set that is not balanced, summing to 1; a file '
-        'of the same kinds',
+        metavar='FILE|train',
+        help='class shares of a test set that is not balanced, summing to 1: a file '
+        'of the same kinds; train: those of the training set',
     )
     parser.add_argument(
         '--out', type=Path, help='folder; default: <PRED without .npz>_analysis'
@@ -129,9 +130,7 @@ def choose_tau(
 
 def analyse(args: argparse.Namespace) -> tuple[PredictionDump, dict[str, dict]]:
     """Predictions of every run; and the first dump, without its scores."""
-    prior = counts = first = None
-    if args.target_prior is not None:
-        prior = torch.tensor(read_class_vector(args.target_prior), dtype=torch.float64)
+    counts = first = None
     if args.class_counts is not None:
         counts = read_class_vector(args.class_counts)
     runs = {}
@@ -139,6 +138,10 @@ def analyse(args: argparse.Namespace) -> tuple[PredictionDump, dict[str, dict]]:
         dump = read_predictions(path)
         if counts is not None:
             dump = dump.with_counts(counts)
+        known = dump.class_counts
+        prior = read_target_prior(
+            args.target_prior, None if known is None else known.tolist()
+        )
         if prior is not None:
             check_target_prior(prior, dump.num_classes)
         if first is None:
@@ -161,8 +164,8 @@ def notes(args: argparse.Namespace, first: PredictionDump) -> Iterator[str]:
     if args.target_prior is None and support.max() > 2 * support.min():
         yield (
             f'The test set is not balanced ({support.min()} to {support.max()} samples '
-            'a class), as re-balancing takes it to be: --target-prior FILE tells the '
-            'shares.'
+            'a class), as re-balancing takes it to be: --target-prior FILE, or '
+            'train, tells the shares.'
         )
 
 
