@@ -11,6 +11,7 @@ import torch
 from mmgala.comparison.runs import SCORES, Run
 from mmgala.evaluation import LongTailedAccuracy
 from mmgala.evaluation.post_hoc import choose_post_hoc
+from mmgala.functional.rebalance import class_shares
 
 COLUMNS = {
     'top1': 'top-1',
@@ -117,7 +118,7 @@ def post_hoc_name(steps: str) -> str:
 
 
 def apply_post_hoc(
-    scores: Scores, steps: str, target_prior: np.ndarray | None = None
+    scores: Scores, steps: str, target_prior: np.ndarray | torch.Tensor | None = None
 ) -> tuple[np.ndarray, dict[str, float]]:
     """Test scores after steps whose strengths the validation set chooses.
 
@@ -223,7 +224,7 @@ def evaluate_runs(
             continue
         scores = read_scores(run.folder)
         targets = scores.test_targets
-        prior = scores.class_counts / scores.class_counts.sum()
+        prior = class_shares(scores.class_counts.tolist())
         for step in ('', *post_hoc):
             changed, chosen = scores.test, dict[str, float]()
             if step:
