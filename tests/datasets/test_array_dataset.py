@@ -51,7 +51,7 @@ def test_images_and_labels_are_those_of_the_files(tmp_path, part, colour):
 def test_packed_images_are_channels_first(tmp_path, colour):
     images = write(tmp_path, colour)
 
-    data = ArrayDataset(str(tmp_path), pipeline=[dict(type='PackInputs')])
+    data = ArrayDataset(str(tmp_path), pipeline=[dict(type='mmpretrain.PackInputs')])
 
     expected = images['train'][7]
     expected = expected.transpose(2, 0, 1) if colour else expected[None]
