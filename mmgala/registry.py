@@ -18,7 +18,13 @@ from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry as MMEngineRegistry
 
-DETECTION = ('GALABBoxLoss', 'GALASigmoidLoss', 'LVISDataset', 'LVISMetric')
+DETECTION = (
+    'Float32OperatorsHook',
+    'GALABBoxLoss',
+    'GALASigmoidLoss',
+    'LVISDataset',
+    'LVISMetric',
+)
 
 
 class Registry(MMEngineRegistry):

@@ -4,7 +4,6 @@ from mmgala.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
 from mmgala.engine.channels_last_hook import ChannelsLastHook
 from mmgala.engine.class_counts_hook import ClassCountsHook
 from mmgala.engine.deferred_reweighting_hook import DeferredReweightingHook
-from mmgala.engine.float32_operators_hook import Float32OperatorsHook
 from mmgala.engine.gradient_statistics_hook import GradientStatisticsHook
 from mmgala.engine.load_backbone_hook import LoadBackboneHook
 from mmgala.engine.on_device_train_loop import OnDeviceTrainLoop
@@ -16,7 +15,6 @@ __all__ = [
     'ChannelsLastHook',
     'ClassCountsHook',
     'DeferredReweightingHook',
-    'Float32OperatorsHook',
     'GradientStatisticsHook',
     'LoadBackboneHook',
     'OnDeviceTrainLoop',

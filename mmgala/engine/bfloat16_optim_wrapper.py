@@ -20,7 +20,7 @@ class BFloat16OptimWrapper(OptimWrapper):
     refuses to run without a GPU, and always scales the loss. ``tools/train.py --amp``
     takes this one on a CPU; on a GPU, set ``optim_wrapper.type`` to
     ``mmgala.BFloat16OptimWrapper``. A detector also needs
-    :class:`mmgala.engine.Float32OperatorsHook`.
+    :class:`mmgala.detection.Float32OperatorsHook`.
 
     Args:
         **kwargs: of :class:`mmengine.optim.OptimWrapper`: ``optimizer``,

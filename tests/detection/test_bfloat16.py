@@ -10,12 +10,13 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
-from mmgala.engine import Float32OperatorsHook
+from mmgala.detection import Float32OperatorsHook
 from mmgala.engine.speed_options import (
     use_channels_last,
     use_mixed_precision,
     use_mixed_precision_in_test,
 )
+from tests.detection import test_detection_configs
 from tests.detection.miniature_lvis import write_miniature_lvis
 from tests.detection.test_detection_configs import shrink, without_pretraining
 
@@ -37,6 +38,9 @@ def lvis(tmp_path_factory):
 def config(request, monkeypatch, lvis, tmp_path):
     """Small config after --amp and --channels-last; it is tested in bfloat16 too."""
     monkeypatch.setattr('mmengine.device.utils.DEVICE', 'cpu')
+    # PyTorch 2.11 leaves bfloat16 weight gradients of a strided convolution over a map
+    # of one pixel undefined on CPUs: the smallest map of the pyramid must have two.
+    monkeypatch.setattr(test_detection_configs, 'SIZE', 160)
     cfg = Config.fromfile(ROOT / f'{request.param}.py')
     cfg = shrink(without_pretraining(cfg), lvis, tmp_path)
     use_mixed_precision(cfg)

@@ -3,12 +3,19 @@
 from typing import Any
 
 import torch
+from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
+from mmdet.models.dense_heads.base_mask_head import BaseMaskHead
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
+from mmdet.models.roi_heads.mask_heads import FCNMaskHead
+from mmdet.models.roi_heads.roi_extractors import BaseRoIExtractor
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmengine.utils import apply_to
 from torch import Tensor, nn
 
 from mmgala.registry import HOOKS
+
+HEADS = (BaseDenseHead, BaseMaskHead, BBoxHead, FCNMaskHead)
 
 
 @HOOKS.register_module()
@@ -49,18 +56,10 @@ class Float32OperatorsHook(Hook):
     def _start(self, model: nn.Module) -> None:
         if self._handles:
             return
-        # Here, since this package works without MMDetection.
-        from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
-        from mmdet.models.dense_heads.base_mask_head import BaseMaskHead
-        from mmdet.models.roi_heads.bbox_heads import BBoxHead
-        from mmdet.models.roi_heads.mask_heads import FCNMaskHead
-        from mmdet.models.roi_heads.roi_extractors import BaseRoIExtractor
-
-        heads = (BaseDenseHead, BaseMaskHead, BBoxHead, FCNMaskHead)
         for module in model.modules():
             if isinstance(module, BaseRoIExtractor):
                 handle = module.register_forward_pre_hook(_convert_inputs)
-            elif isinstance(module, heads):
+            elif isinstance(module, HEADS):
                 handle = module.register_forward_hook(_convert_outputs)
             else:
                 continue
