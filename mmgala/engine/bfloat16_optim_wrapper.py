@@ -22,9 +22,9 @@ class BFloat16OptimWrapper(OptimWrapper):
     ``mmgala.BFloat16OptimWrapper``. A detector also needs
     :class:`mmgala.detection.Float32OperatorsHook`.
 
-    On CPUs, PyTorch 2.11 leaves the weight gradient of a convolution with stride 2 over a
-    map of one pixel undefined in bfloat16. Detectors with a feature pyramid meet this
-    where images are smaller than about 130 pixels; train these in float32.
+    On CPUs, PyTorch 2.11 leaves the bfloat16 weight gradient of a convolution with
+    stride 2 over a map of one pixel undefined. Detectors with a feature pyramid meet
+    this where images are smaller than about 130 pixels; train these in float32.
 
     Args:
         **kwargs: of :class:`mmengine.optim.OptimWrapper`: ``optimizer``,
