@@ -30,6 +30,22 @@ RUN = {
 }
 
 
+CIFAR100 = json.loads((ROOT / 'benchmarks/results/cifar100_lt.json').read_text())
+
+
+def cifar100_runs(name, method):
+    """Finished runs of a method on the data of a config, whole trainings only."""
+    return [
+        run
+        for run in CIFAR100['runs']
+        if name == f'resnet32_cifar100-lt-if{run["imbalance_factor"]}'
+        and (run['method'], run['epochs']) == (method, 200)
+    ]
+
+
+CIFAR100_RUN = {name for name in NAMES if cifar100_runs(name, 'gala')}
+
+
 @pytest.fixture(scope='module')
 def models():
     """Entries of the metafile by the stem of their config."""
@@ -65,10 +81,33 @@ def test_published_figures_are_the_papers(models, rows, name):
     assert rows[name][2:4] == ['-' if x is None else f'{x:.1f}' for x in expected]
 
 
-@pytest.mark.parametrize('name', sorted(set(NAMES) - set(RUN) - {'resnet14_digits-lt'}))
+@pytest.mark.parametrize(
+    'name', sorted(set(NAMES) - set(RUN) - CIFAR100_RUN - {'resnet14_digits-lt'})
+)
 def test_what_was_not_run_says_so(models, rows, name):
     assert 'Results' not in models[name]
     assert rows[name][-1] == 'not run'
+
+
+@pytest.mark.parametrize('name', sorted(CIFAR100_RUN))
+def test_numbers_of_cifar100_are_those_of_the_queue(models, rows, name):
+    gala, ce = cifar100_runs(name, 'gala'), cifar100_runs(name, 'ce')
+    raw, rebalanced = (
+        round(mean(run[key] for run in gala), 1) for key in ('top1', 'top1_rebalanced')
+    )
+    (result,) = models[name]['Results']
+
+    assert result['Metrics'] == {
+        'Top 1 Accuracy': raw,
+        'Top 1 Accuracy (re-balanced)': rebalanced,
+    }
+    seeds = f'{len(gala)} seed{"s" * (len(gala) > 1)}'
+    expected = f'GALA {raw:.1f}, re-balanced {rebalanced:.1f} ({seeds})'
+    if ce:
+        expected = f'CE {mean(run["top1"] for run in ce):.1f}, {expected}'
+    assert rows[name][-1] == expected
+    if weights := models[name].get('Weights'):
+        assert (ROOT / weights).is_file()
 
 
 def top1_means(results):
