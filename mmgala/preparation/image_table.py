@@ -46,8 +46,15 @@ class ImageTable:
             Label and name of each image.
 
         Raises:
-            ValueError: if a name repeats, or classes have other numbers of images.
+            ValueError: if there are no images, a name repeats, or classes have other
+                numbers of images.
         """
+        if not self._keys:
+            raise ValueError(
+                f'There are no {self.what}: expected a folder for each class, with the '
+                'published names of the classes (for CIFAR, below train and test), or '
+                'the official archive.'
+            )
         order = sorted(range(len(self._keys)), key=self._keys.__getitem__)
         keys = [self._keys[index] for index in order]
         for before, after in zip(keys, keys[1:], strict=False):
