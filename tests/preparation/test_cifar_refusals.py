@@ -182,7 +182,7 @@ BAD = {
     'empty': (extra(b''), '000901.png in .* is not a PNG image'),
     'other names': (
         lambda files: {k.replace('/train/', '/training/'): v for k, v in files.items()},
-        'no train images in .* for CIFAR, below train and test',
+        r'no train images in .* \(for CIFAR, below train and test\)',
     ),
 }
 
