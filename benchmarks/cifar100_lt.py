@@ -212,7 +212,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--on-device',
-        action='store_true',
+        action=argparse.BooleanOptionalAction,
         default=torch.cuda.is_available(),
         help='keep images and augmentation on the device (default with a GPU)',
     )

@@ -66,13 +66,14 @@ def record_run(entry: Any, folder: Path, commit: str) -> None:
         results['tau_runs'].append({**run, **chosen_tau(folder)})
     else:
         results['runs'].append({**run, **accuracies(folder)})
-    write_text(RESULTS, json.dumps(results, indent=1))
-    write_text(RESULTS.with_suffix('.md'), markdown(results) + '\n')
-    FOLDER.mkdir(exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / CONFIG, FOLDER / f'{entry.name}.py')
     write_text(FOLDER / f'{entry.name}.log', '\n'.join([*course(folder / LOG), '']))
     if entry.name in PUBLISHED:
         publish_weights(folder, FOLDER / f'{entry.name}.pth')
+    write_text(RESULTS.with_suffix('.md'), markdown(results) + '\n')
+    # Last: a run that is listed is never repeated, so all else must be there.
+    write_text(RESULTS, json.dumps(results, indent=1))
 
 
 def course(log: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Labels kept beside the samples, so that half a million are told at once."""
+"""Labels kept beside the samples, so that half a million are read at once."""
 
 import pickle
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from mmpretrain.datasets import BaseDataset
 class LabelledDataset(BaseDataset):
     """Single-label data set whose labels are one array; base class.
 
-    Labels are kept beside MMEngine's serialised samples: half a million labels are told
+    Labels are kept beside MMEngine's serialised samples: half a million labels are read
     without unpickling as many samples. They follow ``indices`` and ``get_subset``.
     """
 

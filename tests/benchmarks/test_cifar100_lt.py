@@ -218,6 +218,15 @@ def test_finished_runs_are_never_repeated(results, run_folder):
     assert not any(is_done(other, found) for other in others)
 
 
+def test_a_run_whose_files_could_not_be_kept_is_not_listed(results, run_folder):
+    (run_folder / 'train.log').unlink()
+
+    with pytest.raises(FileNotFoundError):
+        record_run(Entry('gala', 100), run_folder, '')
+
+    assert not is_done(Entry('gala', 100), read_results())
+
+
 def test_config_course_and_weights_are_kept(results, run_folder):
     record_run(Entry('gala', 100), run_folder, '')
     record_run(Entry('gala', 100, 1), run_folder, '')
