@@ -19,10 +19,11 @@ test: ## lint, type check and tests, with detection
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest
 
-lint: ## ruff and mypy (after `make test` has installed them)
+lint: ## ruff, mypy and import-linter (after `make test` has installed them)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 install: ## .venv with the classification half; no compiler needed
 	$(SETUP) classification

@@ -31,7 +31,7 @@ from cifar100_results import (  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 
 from mmgala.comparison.processes import Task, run_tasks  # noqa: E402
-from mmgala.comparison.progress import CONSOLE, RunProgress  # noqa: E402
+from mmgala.comparison.run_progress import CONSOLE, RunProgress  # noqa: E402
 from mmgala.comparison.runs import Run, check_folder  # noqa: E402
 from mmgala.comparison.worker import execute  # noqa: E402
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmgala.analysis.files import write_text
-from mmgala.comparison.machine import describe_machine
 from mmgala.comparison.results import evaluate
 from mmgala.comparison.runs import CONFIG, LOG, SCORES, read_record
 from mmgala.comparison.tables import markdown_table
-from mmgala.engine.checkpoint import read_checkpoint
 from mmgala.evaluation import search_tau
-from mmgala.evaluation.tau_search import TAU_GRID
+from mmgala.evaluation.strength_search import TAU_GRID
 from mmgala.functional import rebalance
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.environment import describe_machine
+from mmgala.utils.files import write_text
 
 FOLDER = Path(__file__).resolve().parent / 'results' / 'cifar100_lt'
 RESULTS = FOLDER.with_suffix('.json')

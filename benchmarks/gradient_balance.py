@@ -33,8 +33,8 @@ from mmgala.analysis import (  # noqa: E402
     read_gradient_run,
     write_class_vectors,
 )
-from mmgala.analysis.files import write_text  # noqa: E402
-from mmgala.engine.class_vectors import measure_class_vectors  # noqa: E402
+from mmgala.apis.class_vectors import measure_class_vectors  # noqa: E402
+from mmgala.utils.files import write_text  # noqa: E402
 from mmgala.visualization import (  # noqa: E402
     draw_gradient_course,
     draw_gradient_ratio,

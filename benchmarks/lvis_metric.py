@@ -23,7 +23,7 @@ import numpy as np
 from rich.table import Table
 from runs import CONSOLE, describe_machine
 
-MODULES = dict(mmgala='mmgala.detection.lvis_metric', lvis='lvis')
+MODULES = dict(mmgala='mmgala.detection.lvis.metric', lvis='lvis')
 OUT = Path(__file__).resolve().parent / 'results' / 'lvis_metric.json'
 IMAGES, CLASSES, PER_IMAGE, DETECTIONS = 5_000, 1_203, 12, 300
 HEIGHT, WIDTH = 480, 640
@@ -99,7 +99,7 @@ def run_ours(root: Path) -> dict[str, float]:
     """Figures of ``mmgala.LVISMetric``, predictions handed over image by image."""
     import torch
 
-    from mmgala.detection.lvis_metric import LVISMetric
+    from mmgala.detection.lvis.metric import LVISMetric
 
     arrays = np.load(root / 'detections.npz', allow_pickle=False)
     columns = [torch.from_numpy(arrays[k]) for k in ('corners', 'scores', 'labels')]

@@ -12,12 +12,12 @@ from rich.table import Table
 from runs import CONSOLE, Job
 
 from mmgala.analysis import merge_runs, read_run, write_class_vectors
-from mmgala.analysis.files import write_text
+from mmgala.apis.class_vectors import measure_class_vectors
 from mmgala.comparison.results import evaluate
 from mmgala.comparison.tables import cells, markdown_table
-from mmgala.engine.class_vectors import measure_class_vectors
 from mmgala.evaluation import search_tau
 from mmgala.functional import rebalance
+from mmgala.utils.files import write_text
 from mmgala.visualization import (
     plot_class_accuracy,
     plot_gradient_statistics,

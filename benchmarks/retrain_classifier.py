@@ -37,8 +37,8 @@ from mmgala.retraining import (
     search_norm_tau,
     train_classifier,
 )
-from mmgala.retraining.feature_file import FeatureFile, write_rows
-from mmgala.retraining.losses import build_loss
+from mmgala.retraining.feature_cache import FeatureFile, write_rows
+from mmgala.retraining.options import build_loss
 
 OUT = Path(__file__).resolve().parent / 'results' / 'retrain_classifier.json'
 SAMPLES, WIDTH, CLASSES, VALIDATION = 100_000, 2_048, 1_000, 20_000

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from mmgala.comparison.machine import describe_machine
 from mmgala.comparison.processes import Task, available_cores, run_tasks
-from mmgala.comparison.progress import CONSOLE, RunProgress
+from mmgala.comparison.run_progress import CONSOLE, RunProgress
 from mmgala.comparison.worker import ProgressHook, printing_to
+from mmgala.utils.environment import describe_machine
 
 __all__ = ['CONSOLE', 'describe_machine']  # for the other benchmarks
 

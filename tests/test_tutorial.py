@@ -103,7 +103,7 @@ def test_training_learns_and_reports_shot_groups(followed):
 def test_deployed_model_predicts_single_images(followed):
     from mmpretrain import ImageClassificationInferencer
 
-    from mmgala.engine.launch import load_config
+    from mmgala.apis.launch import load_config
 
     work_dir = followed.folder / 'work_dirs' / 'flowers'
     cfg = load_config(str(work_dir / 'deploy.py'))

@@ -18,30 +18,33 @@ warnings.simplefilter('ignore')  # of libraries, while they are imported
 from filelock import FileLock, Timeout  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 
-from mmgala.comparison.catalogue import CATALOGUE  # noqa: E402
-from mmgala.comparison.methods import find_methods, own_methods  # noqa: E402
-from mmgala.comparison.plan import check_runs, plan_runs  # noqa: E402
-from mmgala.comparison.processes import Task, default_workers, run_tasks  # noqa: E402
-from mmgala.comparison.progress import CONSOLE, RunProgress  # noqa: E402
-from mmgala.comparison.report import PICTURE, write_report  # noqa: E402
-from mmgala.comparison.results import COLUMNS, POST_HOC  # noqa: E402
-from mmgala.comparison.run_config import (  # noqa: E402
-    SELECTIONS,
-    shot_limits,
-    validation_problem,
+from mmgala.apis.config_options import (  # noqa: E402
+    use_channels_last,
+    use_mixed_precision,
 )
-from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
-from mmgala.comparison.worker import execute, remove_features  # noqa: E402
-from mmgala.engine.arguments import add_config_arguments  # noqa: E402
-from mmgala.engine.launch import (  # noqa: E402
+from mmgala.apis.launch import (  # noqa: E402
     load_config,
     one_line_errors,
     set_work_dir,
 )
-from mmgala.engine.speed_options import (  # noqa: E402
-    use_channels_last,
-    use_mixed_precision,
+from mmgala.cli.arguments import add_config_arguments  # noqa: E402
+from mmgala.comparison.config import (  # noqa: E402
+    SELECTIONS,
+    shot_limits,
+    validation_problem,
 )
+from mmgala.comparison.methods import (  # noqa: E402
+    CATALOGUE,
+    find_methods,
+    own_methods,
+)
+from mmgala.comparison.plan import check_runs, plan_runs  # noqa: E402
+from mmgala.comparison.processes import Task, default_workers, run_tasks  # noqa: E402
+from mmgala.comparison.report import PICTURE, write_report  # noqa: E402
+from mmgala.comparison.results import COLUMNS, POST_HOC  # noqa: E402
+from mmgala.comparison.run_progress import CONSOLE, RunProgress  # noqa: E402
+from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
+from mmgala.comparison.worker import execute, remove_features  # noqa: E402
 
 
 class ListMethods(argparse.Action):

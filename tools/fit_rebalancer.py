@@ -13,17 +13,17 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmgala.engine.arguments import add_config_arguments
-from mmgala.engine.checkpoint import check_fits, read_checkpoint
-from mmgala.engine.image_errors import name_unreadable_images
-from mmgala.engine.inference import split_dataloader
-from mmgala.engine.launch import (
+from mmgala.apis.image_errors import name_unreadable_images
+from mmgala.apis.inference import split_dataloader
+from mmgala.apis.launch import (
     load_config,
     one_line_errors,
     set_dataloader_defaults,
     set_work_dir,
 )
-from mmgala.engine.post_hoc_options import (
+from mmgala.apis.saved_model import check_out, write_model
+from mmgala.cli.arguments import add_config_arguments
+from mmgala.cli.post_hoc import (
     add_post_hoc_arguments,
     asked_for,
     check_post_hoc_arguments,
@@ -33,9 +33,9 @@ from mmgala.engine.post_hoc_options import (
     steps_of,
     to_choose,
 )
-from mmgala.engine.written_model import check_out, write_model
 from mmgala.functional.post_hoc import PostHocSteps
-from mmgala.models.post_hoc_chain import build_post_hoc, post_hoc_config
+from mmgala.models.post_hoc import build_post_hoc, post_hoc_config
+from mmgala.utils.checkpoint import check_fits, read_checkpoint
 
 PLAIN = ('LinearClsHead', 'mmpretrain.LinearClsHead')
 OURS = tuple(

@@ -11,7 +11,7 @@ settings give the same bytes.
 import argparse
 from pathlib import Path
 
-from mmgala.engine.launch import one_line_errors
+from mmgala.apis.launch import one_line_errors
 from mmgala.preparation.collage import make_collage_set
 from mmgala.preparation.collage_overview import summarise
 from mmgala.preparation.collage_plan import CollageSettings

@@ -18,7 +18,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmgala.engine.launch import one_line_errors
+from mmgala.apis.launch import one_line_errors
 from mmgala.preparation import (
     NAMES,
     carry_out,

@@ -11,9 +11,9 @@ from pathlib import Path
 from mmengine.config import DictAction
 from rich.console import Console
 
-from mmgala.engine.arguments import add_config_arguments
-from mmgala.engine.image_errors import name_unreadable_images
-from mmgala.engine.launch import load_config, one_line_errors
+from mmgala.apis.image_errors import name_unreadable_images
+from mmgala.apis.launch import load_config, one_line_errors
+from mmgala.cli.arguments import add_config_arguments
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
 
 

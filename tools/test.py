@@ -10,15 +10,14 @@ from mmengine.dist import is_main_process
 from mmengine.registry import METRICS, RUNNERS
 from mmengine.runner import Runner
 
-from mmgala.engine.arguments import add_config_arguments, parse_launched_args
-from mmgala.engine.checkpoint import check_fits, read_checkpoint, unwrap_model
-from mmgala.engine.detection_options import (
+from mmgala.apis.config_options import (
     is_detection,
     show_detections,
     use_detection_tta,
+    use_mixed_precision_in_test,
 )
-from mmgala.engine.image_errors import name_unreadable_images
-from mmgala.engine.launch import (
+from mmgala.apis.image_errors import name_unreadable_images
+from mmgala.apis.launch import (
     end_distributed,
     load_config,
     one_line_errors,
@@ -26,7 +25,9 @@ from mmgala.engine.launch import (
     set_launcher,
     set_work_dir,
 )
-from mmgala.engine.post_hoc_options import (
+from mmgala.apis.validation_data import SAME_SET, validates_on_test
+from mmgala.cli.arguments import add_config_arguments, parse_launched_args
+from mmgala.cli.post_hoc import (
     add_post_hoc_arguments,
     asked_for,
     check_post_hoc_arguments,
@@ -36,9 +37,8 @@ from mmgala.engine.post_hoc_options import (
     steps_of,
     to_choose,
 )
-from mmgala.engine.speed_options import use_mixed_precision_in_test
-from mmgala.engine.validation_data import SAME_SET, validates_on_test
 from mmgala.functional.post_hoc import PostHocSteps
+from mmgala.utils.checkpoint import check_fits, read_checkpoint, unwrap_model
 
 
 def parse_args() -> argparse.Namespace:

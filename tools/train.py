@@ -12,15 +12,14 @@ from mmengine.dist import barrier
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmgala.engine.arguments import add_config_arguments, parse_launched_args
-from mmgala.engine.checkpoint import (
-    check_fits,
-    read_checkpoint,
-    read_latest_checkpoint,
+from mmgala.apis.config_options import (
+    is_detection,
+    reduce_statistics,
+    use_channels_last,
+    use_mixed_precision,
 )
-from mmgala.engine.detection_options import is_detection, reduce_statistics
-from mmgala.engine.image_errors import name_unreadable_images
-from mmgala.engine.launch import (
+from mmgala.apis.image_errors import name_unreadable_images
+from mmgala.apis.launch import (
     end_distributed,
     load_config,
     one_line_errors,
@@ -28,9 +27,14 @@ from mmgala.engine.launch import (
     set_launcher,
     set_work_dir,
 )
-from mmgala.engine.pretrained import check_pretrained
-from mmgala.engine.speed_options import use_channels_last, use_mixed_precision
-from mmgala.engine.stages import Stage, holds_training, plan_stages, start_from
+from mmgala.apis.pretrained import check_pretrained
+from mmgala.apis.stages import Stage, holds_training, plan_stages, start_from
+from mmgala.cli.arguments import add_config_arguments, parse_launched_args
+from mmgala.utils.checkpoint import (
+    check_fits,
+    read_checkpoint,
+    read_latest_checkpoint,
+)
 
 
 def parse_args() -> argparse.Namespace:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmgala.analysis.prediction_summary import listed, named_groups, nan_mean
+from mmgala.analysis.predictions import listed, named_groups, nan_mean
 
 
 class FeatureSums:

@@ -14,10 +14,10 @@ from mmgala.analysis.gradient_files import (
     read_record,
     record_paths,
 )
-from mmgala.analysis.gradient_report import describe_gradients
+from mmgala.analysis.gradient_summary import describe_gradients
 from mmgala.analysis.prediction_files import read_predictions
 from mmgala.analysis.predictions import analyse_predictions
-from mmgala.analysis.vector_tables import check_vectors
+from mmgala.analysis.tables import check_vectors
 
 PREDICTIONS = 'predictions.npz'
 VECTORS = 'class_vectors.json'

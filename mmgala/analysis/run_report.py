@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mmgala.analysis.gradient_paths import is_loss_folder, record_paths
+from mmgala.analysis.gradient_files import is_loss_folder, record_paths
 from mmgala.analysis.predictions import describe_classes
 from mmgala.analysis.run_files import (
     HOOK,

@@ -1,4 +1,4 @@
-"""Find methods as a user names, sets and defines them."""
+"""The methods that can be compared, as a user names, sets and defines them."""
 
 import ast
 import re
@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mmgala.comparison.catalogue import CATALOGUE
-from mmgala.comparison.configuring import short_name, takes
+from mmgala.comparison.config import short_name, takes
+from mmgala.comparison.decoupled_methods import DECOUPLED
+from mmgala.comparison.joint_methods import JOINT
 from mmgala.comparison.method import Method
 from mmgala.retraining.options import TAKES
+
+CATALOGUE = {method.name: method for method in (*JOINT, *DECOUPLED)}
 
 
 def find_methods(

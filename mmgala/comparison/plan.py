@@ -10,11 +10,9 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DATASETS, HOOKS, MODELS, init_default_scope
 
-from mmgala.comparison.catalogue import CATALOGUE
-from mmgala.comparison.configuring import check_comparable
+from mmgala.comparison.config import check_comparable, run_config, validation_problem
 from mmgala.comparison.method import Method
-from mmgala.comparison.methods import retraining_options
-from mmgala.comparison.run_config import run_config, validation_problem
+from mmgala.comparison.methods import CATALOGUE, retraining_options
 from mmgala.comparison.runs import Run, check_folder
 from mmgala.datasets import count_classes
 from mmgala.retraining import RetrainOptions
@@ -34,7 +32,7 @@ def plan_runs(
         methods: to compare.
         seeds: of each.
         work_dir: each run gets ``<work_dir>/<method>/seed<k>``.
-        selection: see :func:`mmgala.comparison.run_config.run_config`.
+        selection: see :func:`mmgala.comparison.config.run_config`.
 
     Raises:
         ValueError: if methods cannot be put into the config, or nothing can be chosen

@@ -3,29 +3,172 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from mmgala.analysis.files import write_text
-from mmgala.comparison.machine import describe_machine
-from mmgala.comparison.notes import describe_data, notes
-from mmgala.comparison.record import recorded_failures, row_records, run_record
+import numpy as np
+
 from mmgala.comparison.results import (
     COLUMNS,
     DEFAULT_LIMITS,
     Row,
+    Scores,
     diverged,
     evaluate_runs,
+    is_balanced,
     leading_metric,
     post_hoc_name,
+    read_scores,
 )
-from mmgala.comparison.runs import CONFIG, LOG, Run
+from mmgala.comparison.runs import CONFIG, LOG, Run, read_record
 from mmgala.comparison.tables import cells, markdown_table
-from mmgala.comparison.verdict import (
-    Interval,
-    differences,
-    groups_of,
-    verdict,
-)
+from mmgala.comparison.verdict import Interval, caution, differences, groups_of, verdict
+from mmgala.utils.environment import describe_machine
+from mmgala.utils.files import write_text
 from mmgala.visualization.comparison_plots import MethodPoint, plot_head_vs_tail
+
+
+def row_records(
+    rows: Sequence[Row], over_first: Mapping[str, Interval | None], lead: str
+) -> list[dict[str, Any]]:
+    """Rows of the table with the numbers of each seed.
+
+    Args:
+        rows: of the table.
+        over_first: difference of the leading metric to the first row's, by name.
+        lead: the leading metric.
+    """
+    return [_row_record(row, over_first.get(row.name), lead) for row in rows]
+
+
+def _row_record(row: Row, interval: Interval | None, lead: str) -> dict[str, Any]:
+    record: dict[str, Any] = dict(
+        name=row.name, method=row.method, post_hoc=row.post_hoc
+    )
+    record['runs'] = [
+        dict(seed=seed, **{k: round(v, 4) for k, v in run.items()})
+        for seed, run in zip(row.seeds, row.runs, strict=True)
+    ]
+    if interval is not None:
+        difference = {k: round(v, 4) for k, v in vars(interval).items()}
+        record[f'{lead}_over_first'] = difference
+    return record
+
+
+def run_record(run: Run, work_dir: Path, failed: Mapping[str, str]) -> dict[str, Any]:
+    """How a run went, whether it is a row of the table or not."""
+    record = read_record(run.folder) or {}
+    folder = run.folder.relative_to(work_dir)
+    kept: dict[str, Any] = {
+        k: record[k] for k in ('seconds', 'resumed_at', 'versions') if k in record
+    }
+    result: dict[str, Any] = dict(
+        method=run.method, seed=run.seed, folder=str(folder), hash=run.hash
+    )
+    if run.name in failed:
+        log = str(folder / LOG)
+        return dict(**result, status='failed', error=failed[run.name], log=log, **kept)
+    if run.finished:
+        return dict(**result, status='finished', **kept)
+    return dict(**result, status='not finished')
+
+
+def recorded_failures(runs: Sequence[Run]) -> dict[str, str]:
+    """One line for each run that failed in an earlier call and was not repeated."""
+    records = {run.name: read_record(run.folder) or {} for run in runs}
+    return {
+        name: record.get('error', 'unknown')
+        for name, record in records.items()
+        if record.get('status') == 'failed'
+    }
+
+
+CHOICE = {
+    'last': 'The last epoch counts.',
+    'best': 'The epoch with the best per-class mean on the validation set counts.',
+}
+NEVER = 'Nothing was chosen on the test set.'
+UNBALANCED = (
+    'The test set is not balanced: the per-class mean is compared, as top-1 is mostly '
+    'that of the frequent classes.'
+)
+FOR_CLASS_MEAN = (
+    'Post-hoc steps aim at the per-class mean: re-balancing takes the class mass of '
+    'the validation scores, weighted as if that set were balanced.'
+)
+TRAINING_PRIOR = (
+    'Post-hoc steps aim at top-1 on data with the class shares of the training set.'
+)
+INTERVAL = (
+    'Intervals: 95 % of 10,000 draws of the test images within each class and, in '
+    'pairs, of the seeds.'
+)
+
+
+def describe_data(runs: Sequence[Run]) -> str:
+    """What was trained and tested on; the config's name where nothing has finished."""
+    cfg = runs[0].cfg
+    name = ' and '.join(dict.fromkeys(_data_names(cfg.test_dataloader.dataset)))
+    if cfg.filename:
+        name += f', config {Path(cfg.filename).stem}'
+    done = next((run for run in runs if run.finished), None)
+    return f'{name}{_sizes(read_scores(done.folder)) if done else ""}.'
+
+
+def _sizes(scores: Scores) -> str:
+    counts = scores.class_counts
+    return (
+        f': {len(counts):,} classes of {counts.max():,} to {counts.min():,} training '
+        f'images, {len(scores.test):,} test images'
+    )
+
+
+def _data_names(dataset: Any) -> list[str]:
+    """Types of what is in a data set's wrappers."""
+    if 'datasets' in dataset:
+        return [name for part in dataset['datasets'] for name in _data_names(part)]
+    if 'dataset' in dataset:
+        return _data_names(dataset['dataset'])
+    kind = dataset['type']
+    name = kind if isinstance(kind, str) else kind.__name__
+    return [name.rpartition('.')[2]]
+
+
+def notes(
+    runs: Sequence[Run],
+    selection: str,
+    post_hoc: Sequence[str],
+    limits: Mapping[str, int],
+    targets: np.ndarray,
+    training_prior: bool = False,
+) -> list[str]:
+    """What the numbers are, and how runs, epochs and intervals came about.
+
+    Args:
+        runs: of the plan.
+        selection: which epoch counts.
+        post_hoc: names of post-hoc steps.
+        limits: ``many`` and ``few``.
+        targets: labels of the test set, ``(N,)``.
+        training_prior: whether post-hoc steps aim at the training set's class shares.
+    """
+    seeds = len({run.seed for run in runs})
+    spread = f'mean ± standard deviation of {seeds} seeds' if seeds > 1 else 'one seed'
+    remarks = [
+        f'Percent on the test set, {spread}.',
+        f'many: classes of more than {limits["many"]} training images; few: of fewer '
+        f'than {limits["few"]}.',
+        CHOICE[selection],
+    ]
+    if not is_balanced(targets):
+        remarks.append(UNBALANCED)
+    if post_hoc:
+        remarks.append('What is done after training was chosen on the validation set.')
+        if training_prior:
+            remarks.append(TRAINING_PRIOR)
+        elif not is_balanced(targets):
+            remarks.append(FOR_CLASS_MEAN)
+    return [*remarks, NEVER, INTERVAL, *filter(None, [caution(seeds)])]
+
 
 PICTURE = 'head_vs_tail.png'
 

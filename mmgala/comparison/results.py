@@ -10,7 +10,7 @@ import torch
 
 from mmgala.comparison.runs import SCORES, Run
 from mmgala.evaluation import LongTailedAccuracy
-from mmgala.evaluation.post_hoc import choose_post_hoc
+from mmgala.evaluation.selection import choose_post_hoc
 from mmgala.functional.rebalance import class_shares
 
 COLUMNS = {

@@ -16,19 +16,19 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.console import Console
 
-from mmgala.comparison.machine import installed_versions
+from mmgala.apis.image_errors import name_unreadable_images
+from mmgala.apis.launch import set_dataloader_defaults
 from mmgala.comparison.processes import one_line
 from mmgala.comparison.runs import CONFIG, LOG, SCORES, Run, read_record, write_record
-from mmgala.engine.checkpoint import (
+from mmgala.evaluation import ScoreDump
+from mmgala.retraining import RetrainOptions, retrain_classifier
+from mmgala.utils.checkpoint import (
     check_fits,
     read_checkpoint,
     read_latest_checkpoint,
     unwrap_model,
 )
-from mmgala.engine.image_errors import name_unreadable_images
-from mmgala.engine.launch import set_dataloader_defaults
-from mmgala.evaluation import ScoreDump
-from mmgala.retraining import RetrainOptions, retrain_classifier
+from mmgala.utils.environment import installed_versions
 
 Report = Callable[[float], None]
 RETRAINED = 'retrained.pth'

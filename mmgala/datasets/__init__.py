@@ -1,7 +1,7 @@
 """Long-tailed data sets and what is counted on them."""
 
 from mmgala.datasets.array_dataset import ArrayDataset
-from mmgala.datasets.benchmark_sets import ImageNetLT, INaturalist2018, PlacesLT
+from mmgala.datasets.benchmarks import ImageNetLT, INaturalist2018, PlacesLT
 from mmgala.datasets.class_counts import official_class_counts
 from mmgala.datasets.csv_dataset import CSVDataset
 from mmgala.datasets.digits import DigitsDataset

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
-from mmgala.datasets.annotation_files import Annotations
-from mmgala.datasets.csv_table import Table, listed, read_table
 from mmgala.datasets.image_dataset import ImageDataset
+from mmgala.datasets.readers.annotations import Annotations
+from mmgala.datasets.readers.csv_table import Table, listed, read_table
 from mmgala.registry import DATASETS
 
 

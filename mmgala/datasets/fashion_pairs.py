@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from mmpretrain.datasets import BaseDataset, FashionMNIST
 
-from mmgala.datasets.fashion_mnist_files import read_fashion_mnist
+from mmgala.datasets.readers.fashion_mnist import read_fashion_mnist
 from mmgala.registry import DATASETS
 
 KINDS = FashionMNIST.METAINFO['classes']

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmgala.datasets.array_folder import ArrayFolder
+from mmgala.datasets.array_dataset import ArrayFolder
 from mmgala.datasets.hashed_split import hashed_split
 from mmgala.registry import DATASETS
 

@@ -1,17 +1,16 @@
 """Metrics for long tails, and what is done to scores after training."""
 
-from mmgala.evaluation.long_tailed_accuracy import LongTailedAccuracy
-from mmgala.evaluation.post_hoc import PostHocChoice, choose_post_hoc
-from mmgala.evaluation.post_hoc_evaluator import PostHocEvaluator
-from mmgala.evaluation.rebalancing_evaluator import RebalancingEvaluator
-from mmgala.evaluation.scores import ScoreDump
-from mmgala.evaluation.tau_search import (
+from mmgala.evaluation.evaluator import PostHocEvaluator, RebalancingEvaluator
+from mmgala.evaluation.metrics.long_tailed_accuracy import LongTailedAccuracy
+from mmgala.evaluation.score_dump import ScoreDump
+from mmgala.evaluation.selection import PostHocChoice, choose_post_hoc
+from mmgala.evaluation.strength_search import (
     TAU_GRID,
     TauSearch,
+    TemperatureSearch,
     search_logit_adjustment,
     search_tau,
 )
-from mmgala.evaluation.temperature_search import TemperatureSearch
 
 __all__ = [
     'TAU_GRID',

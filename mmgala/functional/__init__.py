@@ -1,13 +1,6 @@
 """Pure functions on tensors: usable in any PyTorch loop, no OpenMMLab needed."""
 
-from mmgala.functional.adjusted_losses import (
-    clouded_loss,
-    label_margin_loss,
-    logit_adjusted_loss,
-    smoothed_cross_entropy,
-    vector_scaling_loss,
-)
-from mmgala.functional.class_counts import (
+from mmgala.functional.class_priors import (
     cloud_sizes,
     effective_number_weights,
     ldam_margins,
@@ -15,7 +8,6 @@ from mmgala.functional.class_counts import (
     smoothing_factors,
     vector_scaling_factors,
 )
-from mmgala.functional.equalization import equalization_loss
 from mmgala.functional.gala import (
     gala_loss,
     gala_margin,
@@ -23,16 +15,26 @@ from mmgala.functional.gala import (
     logit_gradient_sums,
     margin_cross_entropy,
 )
-from mmgala.functional.gala_background import (
+from mmgala.functional.gala_detection import (
     add_foreground_margin,
+    add_sigmoid_margin,
     foreground_gradient_sum,
+    sigmoid_gradient_sums,
 )
-from mmgala.functional.gala_sigmoid import add_sigmoid_margin, sigmoid_gradient_sums
 from mmgala.functional.gradient_sums import GradientSums, frequency_bins
 from mmgala.functional.longtail import (
     largest_head_count,
     long_tailed_counts,
     shot_groups,
+)
+from mmgala.functional.losses import (
+    clouded_loss,
+    equalization_loss,
+    label_margin_loss,
+    logit_adjusted_loss,
+    seesaw_loss,
+    smoothed_cross_entropy,
+    vector_scaling_loss,
 )
 from mmgala.functional.post_hoc import (
     PostHocSteps,
@@ -41,7 +43,6 @@ from mmgala.functional.post_hoc import (
     temperature_scale,
 )
 from mmgala.functional.rebalance import log_prior_adjustment, rebalance
-from mmgala.functional.seesaw import seesaw_loss
 
 __all__ = [
     'GradientSums',

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from mmgala.functional.checks import check_class_vector
-from mmgala.functional.class_counts import fill_absent_classes
+from mmgala.functional.class_priors import fill_absent_classes
 from mmgala.functional.rebalance import (
     check_scores,
     check_target_prior,

@@ -3,7 +3,6 @@
 from mmgala.models.backbones import CIFARResNet, PlainConvNet
 from mmgala.models.classifiers import DecoupledClassifier
 from mmgala.models.heads import ClassMeanClsHead, CosineClsHead, GALAHead
-from mmgala.models.logit_adjuster import LogitAdjuster
 from mmgala.models.losses import (
     BalancedSoftmaxLoss,
     ClassBalancedFocalLoss,
@@ -17,9 +16,12 @@ from mmgala.models.losses import (
     SeesawLoss,
     VectorScalingLoss,
 )
-from mmgala.models.post_hoc_chain import PostHocChain
-from mmgala.models.rebalancer import PredictionRebalancer
-from mmgala.models.temperature_scaler import TemperatureScaler
+from mmgala.models.post_hoc import (
+    LogitAdjuster,
+    PostHocChain,
+    PredictionRebalancer,
+    TemperatureScaler,
+)
 
 __all__ = [
     'BalancedSoftmaxLoss',

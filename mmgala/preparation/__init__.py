@@ -3,10 +3,11 @@
 Imports neither PyTorch nor MMPretrain before it needs them.
 """
 
-from mmgala.preparation.catalogue import NAMES, data_set
 from mmgala.preparation.checking import Report, check
-from mmgala.preparation.preparing import (
+from mmgala.preparation.prepare import (
+    NAMES,
     carry_out,
+    data_set,
     delete_archives,
     describe,
     make_plan,

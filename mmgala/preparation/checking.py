@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmgala.preparation.checksums import RECORD
-from mmgala.preparation.parts import DataSet, Part, Split
+from mmgala.preparation.data_set import DataSet, Part, Split
 
 SHOWN = 5
 HEADER = ('split', 'expected', 'found', 'classes', 'min', 'max')
@@ -96,7 +96,7 @@ def _check_split(
     problems = [problem] if (problem := count_problem(counts, official)) else []
     missing = []
     if paths:
-        from mmgala.datasets.image_list import missing_images
+        from mmgala.datasets.readers.image_list import missing_images
 
         missing = missing_images(root, paths)
     if missing:
@@ -129,7 +129,7 @@ def require_class_counts(path: Path, class_counts: Callable[[], Sequence[int]]) 
     Raises:
         ValueError: if the list is not well-formed or has other numbers.
     """
-    from mmgala.datasets.image_list import read_image_list
+    from mmgala.datasets.readers.image_list import read_image_list
 
     official = class_counts()
     _, labels = read_image_list(path, len(official))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmgala.preparation.progress import progress_bar
+from mmgala.utils.progress import progress_bar
 
 CHUNK = 1 << 20
 RECORD = 'SHA256SUMS'  # as `sha256sum -c` reads it

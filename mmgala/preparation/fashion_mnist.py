@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mmgala.preparation.checksums import Checksum
-from mmgala.preparation.parts import DataSet, Part, Split, uniform_counts
+from mmgala.preparation.data_set import DataSet, Part, Split, uniform_counts
 
 URL = 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com'
 
@@ -107,6 +107,6 @@ def fashion_mnist() -> DataSet:
 
 def _read_labels(split: str, root: Path) -> tuple[Sequence[str], np.ndarray]:
     # Imported when it is needed: it takes seconds.
-    from mmgala.datasets.fashion_mnist_files import read_fashion_mnist
+    from mmgala.datasets.readers.fashion_mnist import read_fashion_mnist
 
     return (), read_fashion_mnist(root, split)[1]

@@ -1,7 +1,4 @@
-"""ImageNet-LT, Places-LT and iNaturalist 2018: lists, and images in folders.
-
-Sizes are about; they serve the plan and the look at the disk's free space.
-"""
+"""Which files of the published archives the lists of images name, and as what."""
 
 import functools
 from collections.abc import Sequence
@@ -9,10 +6,46 @@ from pathlib import Path
 
 import numpy as np
 
-from mmgala.preparation import members
 from mmgala.preparation.checking import require_class_counts
 from mmgala.preparation.checksums import Checksum
-from mmgala.preparation.parts import DataSet, Part, Split
+from mmgala.preparation.data_set import DataSet, Part, Split
+
+
+def by_name(root: Path, lists: Sequence[str], folder: str = '') -> dict[str, str]:
+    """Images that lie in one folder of the archive and in class folders of the lists.
+
+    Args:
+        root: folder of the lists.
+        lists: names of the lists.
+        folder: of the images in the archive, with a slash at the end.
+
+    Returns:
+        Name in the archive -> path below the root.
+    """
+    return {folder + path.rpartition('/')[2]: path for path in _listed(root, lists)}
+
+
+def places_train(root: Path) -> dict[str, str]:
+    """Training images of Places365, which are sorted by the first letter there.
+
+    ``data_256/a/arena/hockey/00000001.jpg`` is ``train/arena/hockey/00000001.jpg``.
+
+    Returns:
+        Name in the archive -> path below the root.
+    """
+    listed = _listed(root, ['Places_LT_train.txt', 'Places_LT_val.txt'])
+    below = [path.removeprefix('train/') for path in listed]
+    return {
+        f'data_256/{name[0]}/{name}': path
+        for name, path in zip(below, listed, strict=True)
+    }
+
+
+def _listed(root: Path, lists: Sequence[str]) -> list[str]:
+    from mmgala.datasets.readers.image_list import read_image_list
+
+    return [path for name in lists for path in read_image_list(root / name)[0]]
+
 
 MB, GB = 10**6, 10**9
 
@@ -102,7 +135,7 @@ def imagenet_lt() -> DataSet:
             packing='tar of tars' if target == 'train' else 'tar',
             unpacked_size=unpacked_size,
             members=functools.partial(
-                members.by_name, lists=[IMAGENET_LISTS[split][0] for split in lists]
+                by_name, lists=[IMAGENET_LISTS[split][0] for split in lists]
             ),
         )
         parts.append(part)
@@ -125,9 +158,9 @@ def places_lt() -> DataSet:
         files = {name: Checksum('sha256', sha256)}
         parts.append(Part(name, name, f'{LISTS}/Places_LT/{name}', size, files=files))
     test_list = PLACES_LISTS['test'][0]
-    val = functools.partial(members.by_name, lists=[test_list], folder='val_256/')
+    val = functools.partial(by_name, lists=[test_list], folder='val_256/')
     for target, (source, md5), size, unpacked_size, wanted in (
-        ('train', PLACES_TRAIN, 24 * GB, 1 * GB, members.places_train),
+        ('train', PLACES_TRAIN, 24 * GB, 1 * GB, places_train),
         ('val', PLACES_VAL, 501 * MB, 501 * MB, val),
     ):
         part = Part(
@@ -188,8 +221,8 @@ def _split(name: str, split: str, annotations: str, per_class: int | None) -> Sp
         return official if per_class is None else [per_class] * len(official)
 
     def read(root: Path) -> tuple[Sequence[str], np.ndarray]:
-        from mmgala.datasets.coco_labels import read_coco_labels
-        from mmgala.datasets.image_list import read_image_list
+        from mmgala.datasets.readers.coco_labels import read_coco_labels
+        from mmgala.datasets.readers.image_list import read_image_list
 
         if annotations.endswith('.json'):
             images = read_coco_labels(root / annotations, len(class_counts()))

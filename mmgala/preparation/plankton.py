@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mmgala.preparation.archives import read_files
 from mmgala.preparation.checksums import published
-from mmgala.preparation.decoding import as_square, decode
-from mmgala.preparation.image_table import ImageTable
-from mmgala.preparation.parts import DataSet, Part, Split
-from mmgala.preparation.source_files import read_files
+from mmgala.preparation.data_set import DataSet, Part, Split
+from mmgala.preparation.images import ImageTable, as_square, decode
 
 SIZE = 64  # pixels of a side of the images that are made
 MAX_SIDE = 1024  # pixels; the largest image has 428

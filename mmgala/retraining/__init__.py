@@ -1,6 +1,6 @@
 """Classifiers that are adjusted or trained again on the features of a trained model."""
 
-from mmgala.retraining.methods import (
+from mmgala.retraining.closed_form import (
     ClassMeans,
     nearest_class_mean,
     search_norm_tau,

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,109 @@ from rich.progress import track
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from mmgala.apis.class_vectors import inputs_of
 from mmgala.datasets import count_classes, dataset_labels
-from mmgala.engine.class_layer import inputs_of
-from mmgala.evaluation.scores import stack_scores, stack_targets
-from mmgala.retraining.feature_file import FeatureFile, write_rows
+from mmgala.evaluation.score_dump import stack_scores, stack_targets
+
+DTYPE = np.dtype('<f4')
+
+
+class FeatureFile:
+    """Rows of a two-dimensional float32 ``.npy`` file, read when they are asked for.
+
+    They are read, not mapped. Every page of a mapped file that was ever touched counts
+    as memory of the process, and around a random row the system maps up to 2 MB: one
+    batch of rows, and most of the file is there.
+
+    Args:
+        path: ``.npy`` file.
+
+    Raises:
+        ValueError: if it holds anything else.
+
+    Attributes:
+        shape: ``(N, D)``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, 'rb', buffering=0)  # noqa: SIM115  # for many reads
+        if np.lib.format.read_magic(self._file) != (1, 0):
+            raise ValueError(f'{path} is no .npy file of version 1.0.')
+        header = np.lib.format.read_array_header_1_0(self._file)
+        self.shape, fortran_order, dtype = header
+        if len(self.shape) != 2 or fortran_order or dtype != DTYPE:
+            raise ValueError(f'{path} holds no float32 rows, but {header}.')
+        self._start = self._file.tell()
+        self._row_bytes = self.shape[1] * DTYPE.itemsize
+        size = self._start + self.shape[0] * self._row_bytes
+        if path.stat().st_size != size:
+            raise ValueError(f'{path} is cut off: delete it.')
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
+        """Rows ``(n, D)`` float32, by a slice without a step or ``(n,)`` indices."""
+        if isinstance(index, slice):
+            start, stop, _ = index.indices(len(self))
+            rows = np.empty((stop - start, self.shape[1]), DTYPE)
+            self._read(rows, start)
+            return rows
+        rows = np.empty((len(index), self.shape[1]), DTYPE)
+        for row, place in zip(rows, index.tolist(), strict=True):
+            self._read(row, place)
+        return rows
+
+    def _read(self, rows: np.ndarray, first: int) -> None:
+        """Fill an array with what follows the beginning of a row."""
+        self._file.seek(self._start + first * self._row_bytes)
+        view = rows.reshape(-1).view(np.uint8).data
+        while view:
+            done = self._file.readinto(view)
+            if not done:
+                raise ValueError(f'{self._file.name} is cut off: delete it.')
+            view = view[done:]
+
+    def __del__(self) -> None:
+        if hasattr(self, '_file'):
+            self._file.close()
+
+
+Features = FeatureFile | Tensor
+
+
+def write_rows(
+    path: Path, shape: tuple[int, int], batches: Iterable[np.ndarray]
+) -> None:
+    """Write a float32 ``.npy`` file batch by batch.
+
+    It is written, not mapped: on a full disk that is an error, where a write to a
+    mapped page would end the process.
+
+    Args:
+        path: of the file.
+        shape: ``(N, D)`` of all batches together.
+        batches: ``(n, D)`` each.
+
+    Raises:
+        OSError: if the disk is full.
+        ValueError: if the batches do not add up to N rows of D values.
+    """
+    header = dict(descr=DTYPE.str, fortran_order=False, shape=shape)
+    written = 0
+    with open(path, 'wb') as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for batch in batches:
+            if batch.ndim != 2 or batch.shape[1] != shape[1]:
+                raise ValueError(
+                    f'Expected one feature of {shape[1]} values per sample, but got '
+                    f'shape {batch.shape}: name another layer with --layer.'
+                )
+            file.write(np.ascontiguousarray(batch, DTYPE).data)
+            written += len(batch)
+    if written != shape[0]:
+        raise ValueError(f'Expected {shape[0]} samples, but got {written}.')
+
 
 CHUNK = 1 << 20
 ABANDONED_AFTER = 3600.0  # seconds without a write
@@ -83,7 +182,7 @@ def cached_features(
     Args:
         source: what to run.
         split: ``'train'`` or ``'val'``.
-        loader: of the split, from :func:`mmgala.engine.inference.build_whole_split`.
+        loader: of the split, from :func:`mmgala.apis.inference.build_whole_split`.
         folder: of the cache; a folder ``<split>-<digits>`` is made in it.
         console: to show progress on, and whether the cache is used.
 

@@ -1,199 +1,298 @@
-r"""Classifiers that follow from features or weights, without training.
+"""The methods of re-training, applied to the features of a model."""
 
-Symbols: :math:`w_j` vector of class j, a row of the weight ``(C, D)``; :math:`b_j` its
-bias; x a feature. All methods are of Kang et al., *Decoupling Representation and
-Classifier for Long-Tailed Recognition*, ICLR 2020 (arXiv 1910.09217), section 4.
-"""
+import copy
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
-
-import numpy as np
 import torch
-from torch import Tensor
+from mmengine.device import get_device
+from mmpretrain.models.heads import LinearClsHead
+from rich.console import Console
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import normalize
+from torch.utils.data import DataLoader
 
-from mmgala.evaluation.tau_search import TauSearch, choose_tau
-from mmgala.functional.rebalance import check_tau
-from mmgala.models.heads.cosine_head import unit
-from mmgala.retraining.feature_file import Features
-
-DISTANCES = ('cl2n', 'euclidean', 'cosine')
-NORM_TAUS = tuple(step / 10 for step in range(21))  # those that the authors try
-# Bias of a class that is never to be predicted. Unlike -inf, 0 times it is no NaN.
-NEVER = torch.finfo(torch.float32).min
-CHUNK = 2**22  # values at once, 16 MB
-
-
-def check_distance(distance: str) -> None:
-    """Check the name of a distance."""
-    if distance not in DISTANCES:
-        raise ValueError(
-            f'Expected `distance` to be one of {DISTANCES}, but got {distance!r}.'
-        )
-
-
-def chunks(features: Features, width: int) -> Iterator[tuple[slice, Tensor]]:
-    """Features in order, a part at a time.
-
-    Args:
-        features: ``(N, D)``.
-        width: values that are needed for one sample.
-
-    Yields:
-        Place of the part, and its features.
-    """
-    rows = max(1, CHUNK // max(width, features.shape[1]))
-    for start in range(0, len(features), rows):
-        part = slice(start, start + rows)
-        yield part, torch.as_tensor(features[part])
+from mmgala.apis.inference import build_whole_split
+from mmgala.models.heads.class_mean_head import ClassMeanLinear
+from mmgala.models.heads.cosine_head import CosineLinear
+from mmgala.models.heads.gala_head import GALAHead
+from mmgala.retraining.closed_form import (
+    nearest_class_mean,
+    search_norm_tau,
+    tau_normalize,
+)
+from mmgala.retraining.feature_cache import Source, Split, cached_features
+from mmgala.retraining.options import RetrainOptions, build_loss, corrects_for_counts
+from mmgala.retraining.training import (
+    Schedule,
+    initial_classifier,
+    learn_weight_scale,
+    train_classifier,
+)
 
 
-class ClassMeans(NamedTuple):
-    """A nearest-class-mean classifier; logits are ``F.linear(x, weight, bias)``.
+@dataclass
+class Classifier:
+    """A class layer, and what there is to tell of it.
 
     Attributes:
         weight: ``(C, D)``.
-        bias: ``(C,)``.
-        center: mean of the training features, ``(D,)``, where features are centred by
-            it and scaled to length 1 before; ``None`` where they are taken as they are.
+        bias: ``(C,)``, or ``None`` where the layer has none.
+        chosen: what was used, plain data.
+        loss: that it was trained with, if any.
+        loss_cfg: its config.
+        layer: of another kind or setting than the trained model's, to be used with
+            weight and bias; ``None`` where it is the trained model's.
+        head: what this changes in the config of the head.
     """
 
     weight: Tensor
-    bias: Tensor
-    center: Tensor | None
+    bias: Tensor | None
+    chosen: dict[str, Any]
+    loss: nn.Module | None = None
+    loss_cfg: dict[str, Any] | None = None
+    layer: nn.Linear | None = None
+    head: dict[str, Any] = field(default_factory=dict)
 
 
-def nearest_class_mean(
-    features: Features,
-    labels: np.ndarray | Tensor,
-    num_classes: int,
-    distance: str = 'cl2n',
-) -> ClassMeans:
-    r"""Nearest class mean (NCM).
-
-    * ``'cl2n'`` is what the authors' command does (``--knn``, in their code's terms
-      ``feat_type='cl2n'`` and ``dist_type='l2'``): features are centred by the mean of
-      all training samples and scaled to length 1, class means :math:`m_j` are means of
-      these :math:`x'`, and the smallest Euclidean distance counts. The class with the
-      smallest has the largest :math:`2 m_j \cdot x' - |m_j|^2`; see
-      :class:`mmgala.models.ClassMeanClsHead`, which computes it.
-    * ``'euclidean'``: the smallest Euclidean distance of features as they are, that is
-      the largest :math:`2 m_j \cdot x - |m_j|^2`, a linear layer.
-    * ``'cosine'``: the largest cosine of features as they are, that is the largest
-      :math:`(m_j / |m_j|) \cdot x`, a linear layer.
-
-    Logits are right in their order, but their softmax is no estimate of a probability.
-
-    A class without samples has no mean. It is never predicted: its vector is 0 and its
-    bias the lowest float32, so that its score is 0 and nothing is NaN.
+def logits_of(layer: nn.Linear) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+    """Logits that a layer would give with another weight and bias.
 
     Args:
-        features: of the training set, ``(N, D)``.
-        labels: ``(N,)``.
-        num_classes: C.
-        distance: one of the above.
+        layer: used, but not changed.
 
     Returns:
-        Weight, bias and center, float32.
+        A function of rows ``(N, D)``, weight ``(C, D)`` and bias ``(C,)`` or ``None``.
+    """
+
+    def logits(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        parameters = {'weight': weight} | ({} if bias is None else {'bias': bias})
+        return functional_call(layer, parameters, (rows,))
+
+    return logits
+
+
+@dataclass
+class Job:
+    """One re-training.
+
+    Attributes:
+        source: model and data.
+        options: of the user.
+        folder: of the cached features.
+        console: for progress.
+        counts: training samples of each class, where known.
+    """
+
+    source: Source
+    options: RetrainOptions
+    folder: Path
+    console: Console
+    counts: list[int] | None = None
+    _loaders: dict[str, DataLoader] = field(default_factory=dict)
+    _splits: dict[str, Split] = field(default_factory=dict)
+
+    def loader(self, split: str) -> DataLoader:
+        """Loader of a whole split, built once."""
+        if split not in self._loaders:
+            self._loaders[split] = build_whole_split(self.source.cfg, split)
+        return self._loaders[split]
+
+    def split(self, split: str) -> Split:
+        """Features and labels of a split, computed once."""
+        if split not in self._splits:
+            self._splits[split] = cached_features(
+                self.source, split, self.loader(split), self.folder, self.console
+            )
+        return self._splits[split]
+
+    @property
+    def num_classes(self) -> int:
+        """C."""
+        return self.source.layer.out_features
+
+    @property
+    def is_cosine(self) -> bool:
+        """Whether the class layer gives cosines, so that lengths do not count."""
+        return isinstance(self.source.layer, CosineLinear)
+
+    @property
+    def weight(self) -> Tensor:
+        """Weight of the trained classifier, ``(C, D)``."""
+        return self.source.layer.weight.detach().cpu().float()
+
+    @property
+    def bias(self) -> Tensor | None:
+        """Its bias, ``(C,)``, or ``None``."""
+        bias = self.source.layer.bias
+        return None if bias is None else bias.detach().cpu().float()
+
+
+TWICE = (
+    'WARNING: class-balanced sampling, and a loss that makes up for the training '
+    "set's class counts: the tail is favoured twice. Use --sampling instance with {}."
+)
+
+
+def crt(job: Job) -> Classifier:
+    """Classifier re-training: a new layer of the old one's kind, or the old one."""
+    split, loss, loss_cfg, schedule = _prepare(job, 'crt')
+    layer, head = _layer_for(job, loss)
+    start_bias = getattr(loss, 'initial_bias', None)
+    weight, bias = train_classifier(
+        split.features,
+        split.labels,
+        _start(job, schedule.seed, start_bias),
+        loss,
+        schedule,
+        device=get_device(),
+        console=job.console,
+        logits_of=logits_of(layer or job.source.layer),
+        decay_bias=start_bias is None,
+    )
+    chosen = dict(init=job.options.init or 'new', **_record(loss_cfg, schedule))
+    return Classifier(weight, bias, chosen, loss, loss_cfg, layer, head)
+
+
+def _start(
+    job: Job, seed: int, start_bias: float | None
+) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias that a training of the classifier begins with."""
+    if job.options.init == 'trained':
+        return job.weight, job.bias
+    width = job.weight.shape[1]
+    weight, bias = initial_classifier(
+        job.num_classes, width, seed, job.bias is not None
+    )
+    if job.is_cosine:  # steps turn short vectors by much, and longer ones by little
+        weight = normalize(weight)
+    if bias is not None and start_bias is not None:
+        bias = torch.full_like(bias, start_bias)
+    return weight, bias
+
+
+def _layer_for(job: Job, loss: nn.Module) -> tuple[nn.Linear | None, dict[str, Any]]:
+    """A cosine layer with the scale of the loss, and what that changes in the head.
+
+    Margins in units of the cosine need one scale. Nothing where it is so already.
+    """
+    old, scale = job.source.layer, getattr(loss, 'scale', None)
+    if not isinstance(old, CosineLinear) or scale in (None, old.scale):
+        return None, {}
+    job.console.print(f'The scale of the cosines becomes that of the loss, {scale:g}.')
+    layer = copy.deepcopy(old)
+    layer.scale = scale
+    return layer, dict(scale=scale)
+
+
+def lws(job: Job) -> Classifier:
+    """Learnable weight scaling; the scale goes into the layer."""
+    split, loss, loss_cfg, schedule = _prepare(job, 'lws')
+    scale = learn_weight_scale(
+        split.features,
+        split.labels,
+        job.weight,
+        job.bias,
+        loss,
+        schedule,
+        device=get_device(),
+        console=job.console,
+    )
+    chosen = _record(loss_cfg, schedule)
+    chosen['smallest_scale'], chosen['largest_scale'] = map(float, scale.aminmax())
+    bias = None if job.bias is None else scale * job.bias
+    return Classifier(scale[:, None] * job.weight, bias, chosen, loss, loss_cfg)
+
+
+def tau_norm(job: Job) -> Classifier:
+    """Tau-normalisation, with the strength that was given or is best on validation."""
+    tau = job.options.tau
+    if tau is None:
+        split = job.split('val')
+        search = search_norm_tau(split.features, split.labels, job.weight)
+        job.console.print(f'Strength, on the validation set:\n{search}')
+        tau = search.tau
+    bias = None if job.bias is None else torch.zeros_like(job.bias)
+    return Classifier(tau_normalize(job.weight, tau), bias, dict(tau=float(tau)))
+
+
+def ncm(job: Job) -> Classifier:
+    """Nearest class mean."""
+    distance = job.options.distance or 'cl2n'
+    head = _head_of_means(job) if distance == 'cl2n' else {}
+    if job.bias is None:
+        raise ValueError(
+            f'ncm needs a class layer with a bias, but {job.source.layer_name} has '
+            'none.'
+        )
+    split = job.split('train')
+    weight, bias, center = nearest_class_mean(
+        split.features, split.labels, job.num_classes, distance
+    )
+    empty = [c for c, count in enumerate(job.counts or []) if count == 0]
+    if empty:
+        job.console.print(
+            f'{len(empty)} classes have no training samples, class {empty[0]} first: '
+            'they are never predicted.'
+        )
+    layer = None
+    if center is not None:
+        layer = ClassMeanLinear(len(center), job.num_classes)
+        layer.center.copy_(center)
+    return Classifier(weight, bias, dict(distance=distance), layer=layer, head=head)
+
+
+def _head_of_means(job: Job) -> dict[str, Any]:
+    """What turns the config of a linear head into that of a head of class means.
 
     Raises:
-        ValueError: on an unknown distance.
+        ValueError: if the head is of another kind.
     """
-    check_distance(distance)
-    labels = torch.as_tensor(labels)
-    counts = labels.bincount(minlength=num_classes)
-    sums = _class_sums(features, labels, num_classes)
-    center = None
-    if distance == 'cl2n':
-        center = sums.sum(dim=0) / len(labels)
-        sums = _class_sums(features, labels, num_classes, center)
-    means = sums / counts.clamp(min=1)[:, None]
-    if distance == 'cosine':
-        weight = torch.nn.functional.normalize(means)
-        bias = torch.zeros(num_classes, dtype=torch.float64)
-    else:
-        weight, bias = 2 * means, -means.square().sum(dim=1)
-    bias = bias.float().masked_fill_(counts == 0, NEVER)
-    return ClassMeans(weight.float(), bias, None if center is None else center.float())
+    head: Any = getattr(job.source.model, 'head', None)
+    linear = type(head) in (LinearClsHead, GALAHead)
+    if not linear or job.source.layer is not head.fc:
+        raise ValueError(
+            'ncm on centred and normalised features needs a head of its own in place '
+            f'of a LinearClsHead or GALAHead, but this is {job.source.layer_name} in a '
+            f'{type(head).__name__}: choose --distance euclidean or cosine.'
+        )
+    changes: dict[str, Any] = dict(type='mmgala.ClassMeanClsHead')
+    if type(head) is GALAHead and 'loss' not in job.source.cfg.model.head:
+        changes['loss'] = dict(type='mmgala.GALALoss')  # its default
+    return changes
 
 
-def _class_sums(
-    features: Features, labels: Tensor, num_classes: int, center: Tensor | None = None
-) -> Tensor:
-    """Sum of each class's features, ``(C, D)`` float64.
-
-    Args:
-        features: ``(N, D)``.
-        labels: ``(N,)``.
-        num_classes: C.
-        center: ``(D,)``, to centre features by and scale them to length 1 before.
-    """
-    sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64)
-    for part, rows in chunks(features, features.shape[1]):
-        values = rows.double()
-        if center is not None:
-            values = unit(values - center)
-        sums.index_add_(0, labels[part], values)
-    return sums
+FIT: dict[str, Callable[[Job], Classifier]] = {
+    'crt': crt,
+    'lws': lws,
+    'tau-norm': tau_norm,
+    'ncm': ncm,
+}
 
 
-def tau_normalize(weight: Tensor, tau: float) -> Tensor:
-    r""":math:`\tau`-normalised class vectors, :math:`w_j / |w_j|^\tau`.
-
-    There is no bias: the paper drops it. So :math:`\tau = 0` is the old
-    classifier but for its bias, and with :math:`\tau = 1` the direction alone counts.
-
-    Args:
-        weight: ``(C, D)``.
-        tau: :math:`\tau`, 0 or more.
-
-    Returns:
-        ``(C, D)``; a vector of norm 0 stays 0.
-
-    Raises:
-        ValueError: if ``tau`` is negative or not finite.
-
-    Examples:
-        >>> tau_normalize(torch.tensor([[3.0, 4.0], [0.0, 2.0]]), tau=1.0)
-        tensor([[0.6000, 0.8000],
-                [0.0000, 1.0000]])
-    """
-    return weight / _norms(weight, tau)[:, None]
+def _prepare(
+    job: Job, method: str
+) -> tuple[Split, nn.Module, dict[str, Any], Schedule]:
+    """Features, loss with its config, and schedule of a training."""
+    if not hasattr(getattr(job.source.model, 'head', None), 'loss_module'):
+        raise ValueError(
+            f'{method} stores its loss in the head, but that of this model has none of '
+            'its own (`loss_module`): use tau-norm or ncm.'
+        )
+    loss, loss_cfg = build_loss(job.options.loss, job.num_classes, job.counts or [])
+    corrects = corrects_for_counts(loss)
+    if corrects and job.options.sampling == 'class':
+        job.console.print(TWICE.format(type(loss).__name__))
+    split = job.split('train')
+    schedule = job.options.schedule(
+        method, len(split.labels), 'instance' if corrects else 'class'
+    )
+    return split, loss, loss_cfg, schedule
 
 
-def _norms(weight: Tensor, tau: float) -> Tensor:
-    r""":math:`|w_j|^\tau`, ``(C,)``; 1 for a vector of norm 0."""
-    check_tau(tau)
-    norms = weight.norm(dim=1)
-    return torch.where(norms > 0, norms, torch.ones_like(norms)) ** tau
-
-
-def search_norm_tau(
-    features: Features,
-    labels: np.ndarray | Tensor,
-    weight: Tensor,
-    taus: Sequence[float] = NORM_TAUS,
-) -> TauSearch:
-    r"""Choose :math:`\tau` by the mean accuracy of the classes on validation data.
-
-    Args:
-        features: of the validation set, ``(N, D)``.
-        labels: ``(N,)``.
-        weight: of the trained classifier, ``(C, D)``.
-        taus: strengths to try.
-
-    Returns:
-        The best strength, of equals the smallest, and the whole curve. Classes without
-        validation samples do not count.
-    """
-    labels = torch.as_tensor(labels)
-    support = labels.bincount(minlength=len(weight))
-    share = 1 / support.clamp(min=1).double()[labels] / int((support > 0).sum())
-    norms = [_norms(weight, tau) for tau in taus]
-    hits = torch.zeros(len(taus), dtype=torch.float64)
-    for part, rows in chunks(features, len(weight)):
-        products = rows @ weight.T
-        for index, norm in enumerate(norms):
-            predicted = (products / norm).argmax(dim=1)
-            hits[index] += share[part] @ (predicted == labels[part]).double()
-    return choose_tau(taus, (100 * hits).tolist())
+def _record(loss_cfg: dict[str, Any], schedule: Schedule) -> dict[str, Any]:
+    """What was used, as plain data."""
+    return dict(loss={**loss_cfg, 'type': str(loss_cfg['type'])}, **asdict(schedule))

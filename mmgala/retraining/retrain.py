@@ -1,24 +1,129 @@
 """Adjust or re-train only the classifier of a finished training."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+import torch.nn.functional as F
 from mmengine.config import Config
 from rich.console import Console
+from rich.table import Table
+from torch import Tensor
 
+from mmgala.apis.class_vectors import find_class_layer
+from mmgala.apis.inference import load_model, split_dataloader
+from mmgala.apis.saved_model import check_out, write_model
+from mmgala.apis.validation_data import SAME_SET, validates_on_test
 from mmgala.datasets import count_classes
-from mmgala.engine.checkpoint import read_checkpoint, stored_class_counts
-from mmgala.engine.class_layer import find_class_layer
-from mmgala.engine.inference import load_model, split_dataloader
-from mmgala.engine.validation_data import SAME_SET, validates_on_test
-from mmgala.engine.written_model import check_out, write_model
+from mmgala.evaluation import LongTailedAccuracy
 from mmgala.models.heads.class_mean_head import ClassMeanLinear
-from mmgala.retraining.feature_cache import Source, file_digest
-from mmgala.retraining.fitting import FIT
-from mmgala.retraining.job import Classifier, Job, logits_of
+from mmgala.registry import METRICS
+from mmgala.retraining.closed_form import chunks
+from mmgala.retraining.feature_cache import Source, Split, file_digest
+from mmgala.retraining.methods import FIT, Classifier, Job, logits_of
 from mmgala.retraining.options import RetrainOptions
-from mmgala.retraining.saving import replace_layer, replace_loss
-from mmgala.retraining.validation import figures_table, validation_figures
+from mmgala.utils.checkpoint import read_checkpoint, stored_class_counts
+
+SHOWN = dict(
+    top1='top-1',
+    many='many',
+    medium='medium',
+    few='few',
+    class_mean='class mean',
+    worst_class='worst class',
+)
+
+
+def validation_figures(
+    cfg: Config,
+    split: Split,
+    weight: Tensor,
+    bias: Tensor | None,
+    class_counts: Sequence[int] | None,
+    logits_of: Callable[[Tensor, Tensor, Tensor | None], Tensor] = F.linear,
+) -> dict[str, float]:
+    """What :class:`LongTailedAccuracy` says of a classifier, in percent.
+
+    The limits between many, medium and few are those of the config's own metric.
+
+    Args:
+        cfg: with ``val_evaluator``.
+        split: the validation set.
+        weight: ``(C, D)``.
+        bias: ``(C,)``, or ``None``.
+        class_counts: of the training set, where known.
+        logits_of: logits from features, weight and bias. Defaults to those of a linear
+            layer.
+    """
+    metric = _metric(cfg)
+    metric.dataset_meta = (
+        {} if class_counts is None else dict(class_counts=class_counts)
+    )
+    labels = torch.from_numpy(split.labels)
+    for part, rows in chunks(split.features, len(weight)):
+        scores = logits_of(rows, weight, bias).softmax(dim=1)
+        metric.process(
+            None,
+            [
+                dict(pred_score=score, gt_label=label)
+                for score, label in zip(scores, labels[part], strict=True)
+            ],
+        )
+    return metric.compute_metrics(metric.results)
+
+
+def _metric(cfg: Config) -> LongTailedAccuracy:
+    """The config's own metric, or else a new one."""
+    evaluator = cfg.get('val_evaluator') or {}
+    if isinstance(evaluator, dict):
+        evaluator = evaluator.get('metrics', evaluator)
+    metrics = [evaluator] if isinstance(evaluator, dict) else list(evaluator)
+    for metric in metrics:
+        kind = metric.get('type')
+        if kind is LongTailedAccuracy or str(kind).endswith('LongTailedAccuracy'):
+            return METRICS.build(
+                {**metric, 'type': LongTailedAccuracy, 'collect_device': 'cpu'}
+            )
+    return LongTailedAccuracy()
+
+
+def figures_table(before: dict[str, float], after: dict[str, float]) -> Table:
+    """Figures before and after, in percent."""
+    names = [name for name in SHOWN if name in after]
+    table = Table('validation, %', *(SHOWN[name] for name in names))
+    for title, figures in (('before', before), ('after', after)):
+        table.add_row(title, *(f'{figures[name]:.2f}' for name in names))
+    return table
+
+
+def replace_layer(
+    state: dict[str, Tensor], layer_name: str, values: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """A state dict with another class layer, and all else as it was.
+
+    Args:
+        state: of a checkpoint; the names may begin with ``module.``.
+        layer_name: of the class layer.
+        values: of the layer, ``weight`` ``(C, D)`` among them.
+    """
+    state = {name.removeprefix('module.'): value for name, value in state.items()}
+    dtype = state[f'{layer_name}.weight'].dtype
+    return {**state, **{f'{layer_name}.{k}': v.to(dtype) for k, v in values.items()}}
+
+
+def replace_loss(
+    state: dict[str, Tensor], loss_name: str, loss_state: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """A state dict with the statistics of another loss.
+
+    Args:
+        state: of a model.
+        loss_name: of the loss in the model.
+        loss_state: its state dict.
+    """
+    prefix = f'{loss_name}.'
+    kept = {k: v for k, v in state.items() if not k.startswith(prefix)}
+    return {**kept, **{prefix + k: v.cpu() for k, v in loss_state.items()}}
 
 
 def retrain_classifier(

@@ -3,6 +3,7 @@
 from mmgala.visualization.axes import save_figure
 from mmgala.visualization.class_plots import (
     plot_class_accuracy,
+    plot_class_vectors,
     plot_gradient_statistics,
 )
 from mmgala.visualization.comparison_plots import (
@@ -26,7 +27,6 @@ from mmgala.visualization.prediction_plots import (
     plot_shot_confusion,
     plot_tau_curve,
 )
-from mmgala.visualization.vector_plots import plot_class_vectors
 
 __all__ = [
     'MethodPoint',

@@ -9,8 +9,11 @@ import torch
 from sklearn.metrics import confusion_matrix, recall_score
 
 from mmgala.analysis.prediction_files import PredictionDump
-from mmgala.analysis.prediction_summary import reliability
-from mmgala.analysis.predictions import analyse_predictions, describe_classes
+from mmgala.analysis.predictions import (
+    analyse_predictions,
+    describe_classes,
+    reliability,
+)
 from tests.evaluation.predictions import biased_scores
 from tests.evaluation.references import expected_metrics
 from tests.reference.rebalance_numpy import rebalance

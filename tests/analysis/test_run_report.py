@@ -7,7 +7,7 @@ import pytest
 
 from mmgala.analysis import ClassGradients, GradientRecord, write_record
 from mmgala.analysis.gradient_files import read_gradient_run
-from mmgala.analysis.gradient_report import describe_gradients
+from mmgala.analysis.gradient_summary import describe_gradients
 from mmgala.analysis.prediction_files import read_predictions
 from mmgala.analysis.predictions import analyse_predictions
 from mmgala.analysis.run_report import merge_runs, read_run

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from mmgala.analysis.class_vectors import describe_class_vectors
 from mmgala.analysis.predictions import describe_classes
-from mmgala.analysis.vector_tables import vectors_table, write_class_vectors
+from mmgala.analysis.tables import vectors_table, write_class_vectors
 from tests.analysis.test_class_vectors import COUNTS, data, summed
 
 

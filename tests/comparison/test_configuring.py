@@ -7,8 +7,8 @@ import torch
 from mmengine.registry import HOOKS, MODELS, init_default_scope
 
 from mmgala.comparison import CATALOGUE, find_methods, plan_runs
+from mmgala.comparison.config import run_config, training_length
 from mmgala.comparison.methods import own_methods, parse_settings
-from mmgala.comparison.run_config import run_config, training_length
 from mmgala.comparison.runs import flatten
 from tests.comparison.small import small_config
 

@@ -8,7 +8,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner, set_random_seed
 
 from mmgala.comparison import CATALOGUE, find_methods
-from mmgala.comparison.run_config import run_config
+from mmgala.comparison.config import run_config
 from tests.comparison.small import small_config
 
 TRAINED = [name for name, method in CATALOGUE.items() if method.start is None]

@@ -12,11 +12,11 @@ from mmengine.runner import set_random_seed
 from numpy.testing import assert_allclose
 
 from mmgala.comparison import CATALOGUE, find_methods
+from mmgala.comparison.config import run_config
 from mmgala.comparison.methods import retraining_options
-from mmgala.comparison.run_config import run_config
 from mmgala.retraining import RetrainOptions
-from mmgala.retraining.losses import build_loss
-from mmgala.retraining.methods import NORM_TAUS
+from mmgala.retraining.closed_form import NORM_TAUS
+from mmgala.retraining.options import build_loss
 from tests.batches import one_hot, random_logits, random_target
 from tests.comparison.small import small_config
 from tests.reference import long_tailed_losses_numpy as reference

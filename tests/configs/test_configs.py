@@ -12,8 +12,8 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmpretrain.structures import DataSample
 
+from mmgala.apis.stages import plan_stages
 from mmgala.datasets import ArrayDataset
-from mmgala.engine.stages import plan_stages
 from mmgala.functional import shot_groups
 from mmgala.models import GALAHead, GALALoss
 from mmgala.registry import DATASETS, MODELS

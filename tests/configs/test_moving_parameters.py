@@ -2,7 +2,7 @@
 
 import torch
 
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.configs.inspection import moved_by_training, running_statistics
 
 # Of the representation, MiSLAS's recipe trains all, for Places-LT but for the layers

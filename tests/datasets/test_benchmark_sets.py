@@ -22,7 +22,7 @@ from tests.datasets.benchmark_miniatures import (
     write_lists,
 )
 
-LOG = 'mmgala.datasets.benchmark_dataset.print_log'
+LOG = 'mmgala.datasets.benchmarks.print_log'
 
 
 @pytest.mark.parametrize('kind', KINDS)

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from mmgala.datasets.coco_labels import read_coco_labels
+from mmgala.datasets.readers.coco_labels import read_coco_labels
 
 
 def content():

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mmgala.datasets.image_list import missing_images, read_image_list
+from mmgala.datasets.readers.image_list import missing_images, read_image_list
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 
 from mmgala.datasets import count_classes
-from mmgala.datasets.instance_counts import holds_instances
+from mmgala.datasets.labels import holds_instances
 
 
 class Scenes:

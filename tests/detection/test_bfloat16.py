@@ -10,12 +10,12 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
-from mmgala.detection import Float32OperatorsHook
-from mmgala.engine.speed_options import (
+from mmgala.apis.config_options import (
     use_channels_last,
     use_mixed_precision,
     use_mixed_precision_in_test,
 )
+from mmgala.detection import Float32OperatorsHook
 from tests.detection import test_detection_configs
 from tests.detection.miniature_lvis import write_miniature_lvis
 from tests.detection.test_detection_configs import shrink, without_pretraining

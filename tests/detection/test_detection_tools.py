@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.detection.gradient_training import cascade, data_set, write_coco
 from tests.tools.command_line import assert_one_line, call, run
 

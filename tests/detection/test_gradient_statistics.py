@@ -10,10 +10,10 @@ from mmdet.registry import DATASETS
 from mmengine.registry import DefaultScope
 
 from mmgala.analysis import read_gradient_run
-from mmgala.analysis.gradient_paths import loss_folders
+from mmgala.analysis.gradient_files import loss_folders
 from mmgala.datasets import count_classes
 from mmgala.engine import ClassCountsHook, GradientStatisticsHook
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.detection.gradient_training import (
     CLASSES,
     LIMITS,

@@ -11,7 +11,7 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 
-from mmgala.detection.lvis_dataset import LVISDataset
+from mmgala.detection.lvis.dataset import LVISDataset
 from mmgala.registry import DATASETS
 from tests.detection.lvis_files import HEIGHT, WIDTH, random_lvis, write_lvis
 
@@ -66,7 +66,7 @@ def messages(monkeypatch):
     """What the data set logs."""
     found = []
     monkeypatch.setattr(
-        'mmgala.detection.lvis_dataset.print_log', lambda m, **_: found.append(m)
+        'mmgala.detection.lvis.dataset.print_log', lambda m, **_: found.append(m)
     )
     return found
 

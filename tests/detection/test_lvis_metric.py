@@ -12,7 +12,7 @@ from lvis import LVIS, LVISEval, LVISResults
 from mmdet.evaluation.metrics.lvis_metric import LVISFixedAPMetric
 from mmdet.evaluation.metrics.lvis_metric import LVISMetric as MMDetLVISMetric
 
-from mmgala.detection.lvis_metric import LVISMetric
+from mmgala.detection.lvis.metric import LVISMetric
 from mmgala.registry import METRICS
 from tests.detection.lvis_files import (
     as_json,
@@ -354,7 +354,7 @@ def test_masks_that_the_file_does_not_have(case):
 def test_predictions_that_do_not_fit_the_file(case, monkeypatch):
     messages = []
     monkeypatch.setattr(
-        'mmgala.detection.lvis_metric.print_log', lambda m, **_: messages.append(m)
+        'mmgala.detection.lvis.metric.print_log', lambda m, **_: messages.append(m)
     )
     path, _, samples = case(14, masks=False)
 
@@ -372,7 +372,7 @@ def test_predictions_that_do_not_fit_the_file(case, monkeypatch):
 def test_scores_of_a_diverged_model_are_left_out(case, monkeypatch):
     messages = []
     monkeypatch.setattr(
-        'mmgala.detection.lvis_metric.print_log', lambda m, **_: messages.append(m)
+        'mmgala.detection.lvis.metric.print_log', lambda m, **_: messages.append(m)
     )
     path, _, samples = case(15, masks=False)
     for sample in samples:

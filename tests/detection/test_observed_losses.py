@@ -17,7 +17,7 @@ from mmdet.models.losses import (
 from torch.testing import assert_close
 
 from mmgala.detection import GALABBoxLoss, GALASigmoidLoss
-from mmgala.engine.loss_observer import LossObserver
+from mmgala.engine.gradient_recording.loss_observer import LossObserver
 from tests.reference.gala_detection_numpy import Exclude, Objectness, Sigmoid
 
 C = 4

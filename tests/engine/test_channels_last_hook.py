@@ -11,7 +11,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from mmgala.engine import ChannelsLastHook
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine import convolution_training
 from tests.engine.convolution_training import (
     BFLOAT16,
@@ -187,7 +187,7 @@ def test_a_wrapper_that_stores_weights_itself_is_refused(tmp_path, monkeypatch):
             self.module = module
 
     monkeypatch.setattr(
-        'mmgala.engine.channels_last_hook.is_model_wrapper',
+        'mmgala.engine.hooks.channels_last_hook.is_model_wrapper',
         lambda model: isinstance(model, Flattening),
     )
     runner = SimpleNamespace(model=Flattening(Convolutions()))

@@ -12,13 +12,13 @@ from mmengine.model import BaseTTAModel
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmgala.engine.checkpoint import (
+from mmgala.registry import MODELS
+from mmgala.utils.checkpoint import (
     check_fits,
     read_checkpoint,
     read_latest_checkpoint,
     unwrap_model,
 )
-from mmgala.registry import MODELS
 from tests.engine.small_training import small_config, train
 
 

@@ -12,7 +12,7 @@ from sklearn.metrics import recall_score
 
 from mmgala.datasets import DigitsDataset, LongTailedDataset
 from mmgala.engine import ClassCountsHook
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine.small_training import small_config, train
 
 

@@ -5,8 +5,8 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.testing import assert_close
 
-from mmgala.engine.checkpoint import read_checkpoint
 from mmgala.models import BalancedSoftmaxLoss, LDAMLoss
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine.small_training import small_config, train
 
 LOSS = dict(type='mmgala.BalancedSoftmaxLoss')

@@ -5,7 +5,7 @@ import torch
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmgala.engine.class_layer import find_class_layer, inputs_of
+from mmgala.apis.class_vectors import find_class_layer, inputs_of
 from mmgala.registry import MODELS
 
 LINEAR = dict(num_classes=7, in_channels=6)
@@ -67,7 +67,7 @@ class Wrapper(nn.Module):
 
 def test_a_wrapped_model_is_unwrapped(monkeypatch):
     monkeypatch.setattr(
-        'mmgala.engine.checkpoint.is_model_wrapper', lambda m: isinstance(m, Wrapper)
+        'mmgala.utils.checkpoint.is_model_wrapper', lambda m: isinstance(m, Wrapper)
     )
 
     name, _ = find_class_layer(Wrapper(with_head(type='LinearClsHead', **LINEAR)))

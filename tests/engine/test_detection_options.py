@@ -4,12 +4,12 @@ import pytest
 from mmengine.config import Config
 from mmengine.hooks import EMAHook
 
-from mmgala.engine import ReduceStatisticsHook
-from mmgala.engine.detection_options import (
+from mmgala.apis.config_options import (
     is_detection,
     reduce_statistics,
     use_detection_tta,
 )
+from mmgala.engine import ReduceStatisticsHook
 
 ADDED = dict(type='mmgala.ReduceStatisticsHook')
 NMS = dict(type='soft_nms', iou_threshold=0.4)

@@ -233,7 +233,7 @@ def test_what_cannot_be_written_costs_a_warning(tmp_path, monkeypatch, what, fun
     def full(*args):
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr(f'mmgala.engine.gradient_output.{function}', full)
+    monkeypatch.setattr(f'mmgala.engine.gradient_recording.output.{function}', full)
     with_hook, _ = observed(tmp_path, statistics=dict(draw_interval=1))
     without, _ = train(tmp_path / 'without', model=Classifier())
     assert weights(with_hook) == weights(without)

@@ -5,7 +5,7 @@ import pytest
 
 from mmgala.analysis import read_gradient_run
 from mmgala.engine import ResumeWithinEpochHook
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine import gradient_training
 from tests.engine.gradient_training import (
     Classifier,

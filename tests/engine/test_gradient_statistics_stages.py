@@ -5,9 +5,9 @@ import json
 import pytest
 
 from mmgala.analysis import read_gradient_run, record_paths
-from mmgala.analysis.gradient_paths import loss_folders
+from mmgala.analysis.gradient_files import loss_folders
 from mmgala.engine import ClassCountsHook
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine import stage_training
 from tests.engine.gradient_training import assert_sums, text_of_log
 from tests.engine.index_training import weights
@@ -144,7 +144,7 @@ def test_what_cannot_be_written_names_the_loss(tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, 'No space left on device')
 
-    monkeypatch.setattr('mmgala.engine.gradient_output.write_record', full)
+    monkeypatch.setattr('mmgala.engine.gradient_recording.output.write_record', full)
     train(tmp_path, max_epochs=1)
     assert f'epoch 1 could not be written ({STAGES[1]}), and' in text_of_log(tmp_path)
 

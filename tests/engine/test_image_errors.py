@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mmcv.transforms import LoadImageFromFile
 
-from mmgala.engine.image_errors import name_unreadable_images
+from mmgala.apis.image_errors import name_unreadable_images
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmgala.engine.checkpoint import read_checkpoint
-from mmgala.engine.inference import build_whole_split, load_model, split_dataloader
+from mmgala.apis.inference import build_whole_split, load_model, split_dataloader
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine.small_training import small_config, train
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmgala.engine.launch import (
+from mmgala.apis.launch import (
     check_work_dir,
     end_distributed,
     load_config,
@@ -173,7 +173,7 @@ def test_no_launcher_starts_nothing():
 
 
 def test_mpi_needs_gpus(monkeypatch):
-    monkeypatch.setattr('mmgala.engine.launch.get_device', lambda: 'cpu')
+    monkeypatch.setattr('mmgala.apis.launch.get_device', lambda: 'cpu')
 
     with pytest.raises(
         ValueError, match='launcher=mpi needs GPUs; .* pytorch or slurm'

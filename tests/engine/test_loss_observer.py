@@ -19,7 +19,7 @@ from mmpretrain.structures import DataSample
 from torch import nn
 from torch.testing import assert_close
 
-from mmgala.engine.loss_observer import LossObserver
+from mmgala.engine.gradient_recording.loss_observer import LossObserver
 from mmgala.models import EqualizationLoss, GALALoss
 from tests.batches import one_hot, random_logits, random_target
 

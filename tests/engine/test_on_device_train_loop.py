@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmpretrain.engine import SwitchRecipeHook
 from scipy.stats import ttest_ind
 
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.datasets.on_device.sets import PACK, cifar_pipeline
 from tests.engine.on_device_ranks import train_on_rank
 from tests.engine.on_device_training import COUNT, train, weights

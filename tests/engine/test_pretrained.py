@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmgala.engine.pretrained import check_pretrained
+from mmgala.apis.pretrained import check_pretrained
 from mmgala.models import CIFARResNet
 from tests.engine.file_server import serve
 from tests.engine.test_checkpoint import Calls
@@ -118,7 +118,7 @@ def test_file_that_is_there_is_not_asked_for(server, folder):
 
 
 def test_other_ranks_leave_the_download_to_the_first(server, folder, monkeypatch):
-    monkeypatch.setattr('mmgala.engine.pretrained.is_main_process', lambda: False)
+    monkeypatch.setattr('mmgala.apis.pretrained.is_main_process', lambda: False)
     check_pretrained(config(f'{server.url}/models/{server.publish(weights())}'))
     assert server.requests == []
 

@@ -5,8 +5,8 @@ import functools
 import pytest
 from torch.utils.data import BatchSampler
 
-from mmgala.engine.checkpoint import read_checkpoint
 from mmgala.registry import DATA_SAMPLERS
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine.index_training import train, weights
 from tests.engine.resumed_ranks import train_and_resume_on_rank
 

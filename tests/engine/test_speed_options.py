@@ -6,8 +6,8 @@ from mmengine.config import Config
 from mmengine.hooks import EMAHook
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
+from mmgala.apis.config_options import use_channels_last, use_mixed_precision
 from mmgala.engine import BFloat16OptimWrapper, ChannelsLastHook
-from mmgala.engine.speed_options import use_channels_last, use_mixed_precision
 
 SGD = dict(type='SGD', lr=0.1)
 BFLOAT16 = dict(type='mmgala.BFloat16OptimWrapper', optimizer=SGD)

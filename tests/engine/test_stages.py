@@ -6,7 +6,7 @@ import os
 import pytest
 from mmengine.config import Config
 
-from mmgala.engine.stages import plan_stages, start_from
+from mmgala.apis.stages import plan_stages, start_from
 from tests.engine.two_stages import LAST, MAX, facts, save, two_stages
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mmgala.engine.checkpoint import read_checkpoint
-from mmgala.engine.stages import plan_stages
+from mmgala.apis.stages import plan_stages
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine.tiny_runner import tiny_runner
 from tests.engine.two_stages import LAST, MAX, facts, save, two_stages
 

@@ -9,10 +9,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch.testing import assert_close
 
-from mmgala.engine.checkpoint import read_checkpoint
-from mmgala.engine.inference import load_model
-from mmgala.engine.written_model import check_out, write_model
+from mmgala.apis.inference import load_model
+from mmgala.apis.saved_model import check_out, write_model
 from mmgala.registry import MODELS
+from mmgala.utils.checkpoint import read_checkpoint
 
 
 @pytest.fixture

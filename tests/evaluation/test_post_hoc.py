@@ -9,9 +9,8 @@ from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 
 from mmgala.evaluation import TAU_GRID
-from mmgala.evaluation.post_hoc import choose_post_hoc
-from mmgala.evaluation.tau_search import WeightedScores
-from mmgala.evaluation.temperature_search import LIMITS, search_temperature
+from mmgala.evaluation.selection import choose_post_hoc
+from mmgala.evaluation.strength_search import LIMITS, WeightedScores, search_temperature
 from tests.evaluation.predictions import biased_scores
 from tests.reference.post_hoc_numpy import chain
 
@@ -161,7 +160,7 @@ def test_tensors_will_do_as_arrays_do():
 def test_a_large_set_is_gone_through_in_parts(monkeypatch):
     scores, target = imbalanced()
     whole = choose_post_hoc(scores, target, COUNTS, *['auto'] * 3).steps
-    monkeypatch.setattr('mmgala.evaluation.tau_search.CHUNK', 5 * 7)
+    monkeypatch.setattr('mmgala.evaluation.strength_search.CHUNK', 5 * 7)
     parts = choose_post_hoc(scores, target, COUNTS, *['auto'] * 3).steps
     for name in ALL:
         assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-3)

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mmgala.evaluation import LongTailedAccuracy, RebalancingEvaluator, ScoreDump
-from mmgala.evaluation.post_hoc_evaluator import PostHocEvaluator
+from mmgala.evaluation.evaluator import PostHocEvaluator
 from mmgala.registry import EVALUATOR
 from tests.evaluation.predictions import as_samples, biased_scores, evaluate
 from tests.reference.post_hoc_numpy import chain

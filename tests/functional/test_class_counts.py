@@ -15,7 +15,7 @@ from mmgala.functional import (
     smoothing_factors,
     vector_scaling_factors,
 )
-from mmgala.functional.class_counts import fill_absent_classes
+from mmgala.functional.class_priors import fill_absent_classes
 from tests.reference import long_tailed_losses_numpy as reference
 
 COUNTS = dict(

@@ -9,9 +9,13 @@ from torch.testing import assert_close
 
 from mmgala.functional.post_hoc import PostHocSteps
 from mmgala.models import GALAHead, PredictionRebalancer
-from mmgala.models.logit_adjuster import LogitAdjuster
-from mmgala.models.post_hoc_chain import PostHocChain, build_post_hoc, post_hoc_config
-from mmgala.models.temperature_scaler import TemperatureScaler
+from mmgala.models.post_hoc import (
+    LogitAdjuster,
+    PostHocChain,
+    TemperatureScaler,
+    build_post_hoc,
+    post_hoc_config,
+)
 from mmgala.registry import MODELS
 from tests.batches import random_logits
 from tests.reference import post_hoc_numpy as reference

@@ -1,7 +1,7 @@
 """The catalogue's data sets with a few generated images, in the published layouts.
 
-:func:`publish` puts what is published on a :class:`FileServer` and makes the catalogue
-take it from there.
+:func:`publish` puts what is published on a :class:`FileServer` and makes the
+catalogue take it from there.
 """
 
 import gzip
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmgala.preparation import catalogue, data_set
+from mmgala.preparation import data_set, prepare
 from tests.miniature_plankton import COUNTS, jpeg_files
 from tests.preparation import small_image_sets
 from tests.preparation.archives import checksum
@@ -29,7 +29,7 @@ def publish(name, server, monkeypatch):
         'inaturalist2018': small_image_sets.inaturalist,
     }
     small = makers[name](name, server, monkeypatch)
-    monkeypatch.setitem(catalogue.BUILDERS, name, lambda: small)
+    monkeypatch.setitem(prepare.BUILDERS, name, lambda: small)
     return small
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmgala.preparation.image_table import ImageTable
+from mmgala.preparation.images import ImageTable
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from mmgala.preparation.obtaining import SCRATCH
-from mmgala.preparation.preparing import LOCK
+from mmgala.preparation.make_part import SCRATCH
+from mmgala.preparation.prepare import LOCK
 from tests.preparation.archives import tree
 from tests.preparation.tiny_set import LIST, assert_complete, prepare
 
@@ -19,7 +19,7 @@ import json, sys, tarfile, time
 from pathlib import Path
 from mmgala.preparation import carry_out, make_plan
 from mmgala.preparation.checksums import Checksum
-from mmgala.preparation.parts import DataSet, Part
+from mmgala.preparation.data_set import DataSet, Part
 
 root, parts, stop_after = json.loads(sys.argv[1])
 for part in parts:

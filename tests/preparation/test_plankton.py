@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmgala.datasets import PlanktonSet
 from mmgala.preparation import check, data_set, make_plan
-from mmgala.preparation.decoding import as_square
+from mmgala.preparation.images import as_square
 from mmgala.preparation.plankton import SHA256
 from tests.miniature_plankton import COUNTS, jpeg_files
 from tests.preparation.archives import checksum, tar, tree

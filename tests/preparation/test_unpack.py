@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from mmgala.preparation.unpack import gunzip, untar
+from mmgala.preparation.archives import gunzip, untar
 from tests.preparation.archives import special, tar, tree
 
 FILES = {

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mmgala.preparation import carry_out, make_plan
-from mmgala.preparation.parts import DataSet, Part
+from mmgala.preparation.data_set import DataSet, Part
 from tests.preparation.archives import checksum, tar, tree
 
 IMAGES = {

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import torch
 from mmengine.config import Config
 
-from mmgala.engine.checkpoint import read_checkpoint
-from mmgala.engine.class_layer import find_class_layer
-from mmgala.engine.inference import load_model
+from mmgala.apis.class_vectors import find_class_layer
+from mmgala.apis.inference import load_model
 from mmgala.registry import MODELS
 from mmgala.retraining.feature_cache import Source, file_digest
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.tools.command_line import SMALL_CONFIG
 
 

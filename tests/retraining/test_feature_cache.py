@@ -12,11 +12,10 @@ from mmengine.registry import init_default_scope
 from numpy.testing import assert_allclose, assert_array_equal
 from rich.console import Console
 
-from mmgala.engine.inference import build_whole_split
-from mmgala.evaluation.scores import stack_scores
+from mmgala.apis.inference import build_whole_split
+from mmgala.evaluation.score_dump import stack_scores
 from mmgala.retraining import feature_cache
-from mmgala.retraining.feature_cache import cached_features
-from mmgala.retraining.feature_file import FeatureFile, write_rows
+from mmgala.retraining.feature_cache import FeatureFile, cached_features, write_rows
 from tests.retraining.small_source import open_source, write_source
 
 

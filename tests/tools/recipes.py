@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.small_recipes import data_options, in_process
 from tests.tools.command_line import ROOT, call, options
 from tests.tools.plain_config_text import plain_config_text

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mmgala.datasets import DigitsDataset
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.tools.command_line import assert_one_line, call, options, run
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from mmpretrain.models import ResNet
 
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.miniatures import COUNTS
 from tests.small_recipes import (
     NARROW,

@@ -12,8 +12,8 @@ from mmengine.registry import init_default_scope
 from numpy.testing import assert_allclose
 
 from mmgala.datasets import DigitsDataset, LongTailedDataset
-from mmgala.engine.checkpoint import read_checkpoint
 from mmgala.registry import MODELS
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.tools.command_line import call, run
 
 TOOL = 'analysis/class_vectors'

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.tools.command_line import assert_one_line, call, options
 from tests.tools.test_class_vectors import TOOL, without_counts
 

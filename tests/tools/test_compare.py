@@ -13,7 +13,7 @@ from mmengine.config import Config
 
 from mmgala.comparison import find_methods, plan_runs
 from mmgala.comparison.processes import Task, run_tasks
-from mmgala.comparison.progress import CONSOLE, RunProgress
+from mmgala.comparison.run_progress import CONSOLE, RunProgress
 from mmgala.comparison.runs import read_record
 from tests.comparison import tasks
 from tests.comparison.small import small_config

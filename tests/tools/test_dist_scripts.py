@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.evaluation.references import expected_metrics
 from tests.reference.rebalance_numpy import rebalance
 from tests.tools.command_line import ROOT, command, options, run

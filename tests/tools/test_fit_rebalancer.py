@@ -11,7 +11,7 @@ from mmpretrain import ImageClassificationInferencer
 from numpy.testing import assert_allclose
 
 from mmgala.datasets import DigitsDataset
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.reference.rebalance_numpy import rebalance
 from tests.tools.command_line import assert_one_line, call, run
 from tests.tools.conftest import PRIOR, load_scores

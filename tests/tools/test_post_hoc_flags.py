@@ -12,8 +12,8 @@ from mmpretrain import ImageClassificationInferencer
 from numpy.testing import assert_allclose
 
 from mmgala.datasets import DigitsDataset
-from mmgala.engine.checkpoint import read_checkpoint
-from mmgala.evaluation.post_hoc import choose_post_hoc
+from mmgala.evaluation.selection import choose_post_hoc
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.reference.post_hoc_numpy import chain
 from tests.reference.rebalance_numpy import rebalance
 from tests.tools.command_line import assert_one_line, call, options

@@ -5,7 +5,7 @@ import signal
 import pytest
 import torch
 
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.tools.command_line import run
 from tests.tools.killing import kill_after
 

@@ -14,9 +14,9 @@ from numpy.testing import assert_allclose
 from sklearn.neighbors import NearestCentroid
 
 from mmgala.datasets import DigitsDataset
-from mmgala.engine.checkpoint import read_checkpoint
 from mmgala.registry import MODELS
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.tools.command_line import assert_one_line, call, options
 
 TOOL = 'retrain_classifier'

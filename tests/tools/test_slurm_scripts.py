@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.tools.command_line import ROOT, command, environment, options
 
 RECORDER = """#!{python}

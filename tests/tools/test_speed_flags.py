@@ -5,7 +5,7 @@ import torch
 from mmengine.config import Config
 from torch.testing import assert_close
 
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.small_recipes import ONE_RESIDUAL_STAGE, epochs, small_images
 from tests.tools.command_line import assert_one_line, call, options
 from tests.tools.recipes import changes_for, shipped

@@ -13,8 +13,8 @@ from mmengine.registry import init_default_scope
 from numpy.testing import assert_allclose
 
 from mmgala.datasets import DigitsDataset, LongTailedDataset
-from mmgala.engine.checkpoint import read_checkpoint
 from mmgala.registry import MODELS
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.evaluation.references import expected_metrics
 from tests.reference.rebalance_numpy import rebalance
 from tests.tools.command_line import call

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.tools.command_line import call, options
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mmgala.analysis import read_gradient_run
-from mmgala.engine.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint import read_checkpoint
 from tests.miniatures import COUNTS
 from tests.small_recipes import ONE_RESIDUAL_STAGE, epochs, small_images
 from tests.tools.command_line import assert_one_line, options, run

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmgala.visualization.vector_plots import plot_class_vectors
+from mmgala.visualization.class_plots import plot_class_vectors
 
 COUNTS = [5, 500, 50]  # the head is class 1
 HEAD_FIRST = [1, 2, 0]

@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 from mmgala.analysis import vectors_table, write_class_vectors
-from mmgala.engine.arguments import add_config_arguments
-from mmgala.engine.class_vectors import measure_class_vectors
-from mmgala.engine.image_errors import name_unreadable_images
-from mmgala.engine.launch import load_config, one_line_errors
+from mmgala.apis.class_vectors import measure_class_vectors
+from mmgala.apis.image_errors import name_unreadable_images
+from mmgala.apis.launch import load_config, one_line_errors
+from mmgala.cli.arguments import add_config_arguments
 from mmgala.functional import shot_groups
 from mmgala.visualization import plot_class_vectors
 

@@ -22,8 +22,8 @@ from mmgala.analysis import (
     write_class_table,
     write_predictions,
 )
-from mmgala.engine.launch import one_line_errors, read_class_vector
-from mmgala.engine.post_hoc_options import read_target_prior
+from mmgala.apis.launch import one_line_errors, read_class_vector
+from mmgala.cli.post_hoc import read_target_prior
 from mmgala.evaluation import search_tau
 from mmgala.functional import shot_groups
 from mmgala.functional.rebalance import check_target_prior, check_tau

@@ -23,8 +23,8 @@ from mmgala.analysis import (
     write_gradient_classes,
     write_gradients,
 )
-from mmgala.analysis.gradient_paths import runs_by_name
-from mmgala.engine.launch import one_line_errors
+from mmgala.analysis.gradient_files import runs_by_name
+from mmgala.apis.launch import one_line_errors
 from mmgala.visualization import (
     draw_gradient_course,
     draw_gradient_ratio,

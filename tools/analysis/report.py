@@ -14,12 +14,12 @@ from pathlib import Path
 from rich.console import Console
 
 from mmgala.analysis import merge_runs, read_run
-from mmgala.analysis.files import write_text
-from mmgala.analysis.gradient_paths import runs_by_name
+from mmgala.analysis.gradient_files import runs_by_name
 from mmgala.analysis.run_files import PREDICTIONS, VECTORS, stored_limits
-from mmgala.engine.launch import one_line_errors
+from mmgala.apis.launch import one_line_errors
 from mmgala.functional import shot_groups
 from mmgala.functional.rebalance import check_tau
+from mmgala.utils.files import write_text
 from mmgala.visualization import write_html_report
 
 

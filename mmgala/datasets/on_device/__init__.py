@@ -4,10 +4,8 @@ For the same random choices, every transform gives the same pixels as the one of
 ordinary pipeline that it stands for.
 """
 
-from mmgala.datasets.on_device.batches import epoch_batches
-from mmgala.datasets.on_device.images import DeviceImages
-from mmgala.datasets.on_device.pipeline import find_pipeline
-from mmgala.datasets.on_device.translation import Augmentation, translate
+from mmgala.datasets.on_device.images import DeviceImages, epoch_batches
+from mmgala.datasets.on_device.translation import Augmentation, find_pipeline, translate
 
 __all__ = [
     'Augmentation',

@@ -2,8 +2,10 @@
 
 from mmgala.datasets.transforms.cifar_auto_augment import CIFARAutoAugment
 from mmgala.datasets.transforms.cutout import Cutout
-from mmgala.datasets.transforms.floored_posterize import FlooredPosterize
-from mmgala.datasets.transforms.floored_solarize import FlooredSolarize
+from mmgala.datasets.transforms.floored_magnitudes import (
+    FlooredPosterize,
+    FlooredSolarize,
+)
 from mmgala.datasets.transforms.random_interpolation import RandomInterpolation
 from mmgala.datasets.transforms.torchvision_auto_augment import TorchvisionAutoAugment
 

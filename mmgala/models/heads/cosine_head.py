@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmgala.functional.gala import _upcast
 from mmgala.models.heads.gala_head import GALAHead
-from mmgala.models.losses.checks import check_scale
+from mmgala.models.losses.base import check_scale
 from mmgala.registry import MODELS
 
 

@@ -7,7 +7,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmgala.models.losses import ClassificationLoss, GALALoss
-from mmgala.models.post_hoc_chain import PostHocChain, PostHocStep
+from mmgala.models.post_hoc import PostHocChain, PostHocStep
 from mmgala.registry import MODELS
 
 

@@ -1,22 +1,21 @@
 """Losses."""
 
-from mmgala.models.losses.class_balanced_loss import (
+from mmgala.models.losses.base import ClassCountsLoss, ClassificationLoss
+from mmgala.models.losses.class_balanced import (
     ClassBalancedFocalLoss,
     ClassBalancedLoss,
 )
-from mmgala.models.losses.class_counts_loss import ClassCountsLoss
-from mmgala.models.losses.classification_loss import ClassificationLoss
-from mmgala.models.losses.equalization_loss import EqualizationLoss
-from mmgala.models.losses.gala_loss import GALALoss
-from mmgala.models.losses.gcl_loss import GCLLoss
-from mmgala.models.losses.label_aware_smoothing_loss import LabelAwareSmoothingLoss
-from mmgala.models.losses.ldam_loss import LDAMLoss
-from mmgala.models.losses.prior_losses import (
+from mmgala.models.losses.equalization import EqualizationLoss
+from mmgala.models.losses.gala import GALALoss
+from mmgala.models.losses.gcl import GCLLoss
+from mmgala.models.losses.label_aware_smoothing import LabelAwareSmoothingLoss
+from mmgala.models.losses.ldam import LDAMLoss
+from mmgala.models.losses.logit_adjustment import (
     BalancedSoftmaxLoss,
     LogitAdjustmentLoss,
     VectorScalingLoss,
 )
-from mmgala.models.losses.seesaw_loss import SeesawLoss
+from mmgala.models.losses.seesaw import SeesawLoss
 
 __all__ = [
     'BalancedSoftmaxLoss',

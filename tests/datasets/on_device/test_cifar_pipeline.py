@@ -7,8 +7,7 @@ from PIL import Image
 from scipy.stats import ks_2samp
 
 from mmgala.datasets.on_device import find_pipeline, translate
-from mmgala.datasets.on_device.auto_augment import VARIANTS
-from mmgala.datasets.on_device.operations import NOTHING
+from mmgala.datasets.on_device.auto_augment import NOTHING, VARIANTS
 from tests.datasets.on_device.pictures import from_batch, photograph, pictures, to_batch
 from tests.datasets.on_device.pil_operations import by_pil
 from tests.datasets.on_device.sets import Pictures, cifar_pipeline

@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 from scipy.stats import binom, chisquare
 
-from mmgala.datasets.on_device.auto_augment import VARIANTS, BatchedCIFARAutoAugment
-from mmgala.datasets.on_device.crop import BatchedRandomCrop
-from mmgala.datasets.on_device.cutout import BatchedCutout
-from mmgala.datasets.on_device.flip import BatchedHorizontalFlip
-from mmgala.datasets.on_device.operations import NOTHING
+from mmgala.datasets.on_device.auto_augment import (
+    NOTHING,
+    VARIANTS,
+    BatchedCIFARAutoAugment,
+)
+from mmgala.datasets.on_device.transforms import (
+    BatchedCutout,
+    BatchedHorizontalFlip,
+    BatchedRandomCrop,
+)
 from mmgala.datasets.transforms.cifar_auto_augment import POLICY, SIGNED, strength
 from tests.datasets.on_device.pictures import to_batch
 

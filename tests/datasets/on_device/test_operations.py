@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmgala.datasets.on_device.operations import NOTHING, BatchedOperations
+from mmgala.datasets.on_device.auto_augment import NOTHING, BatchedOperations
 from mmgala.datasets.transforms.cifar_auto_augment import POLICY
 from tests.datasets.on_device.pictures import from_batch, pictures, to_batch
 from tests.datasets.on_device.pil_operations import OPERATIONS, all_variants, by_pil

@@ -1,0 +1,1 @@
+"""What a program calls: configs, models, checkpoints and stages of a training."""

@@ -1,0 +1,183 @@
+"""Find the class vectors of a model, and measure them against its features."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from mmgala.analysis import FeatureSums, describe_class_vectors, describe_classes
+from mmgala.apis.inference import build_whole_split, load_model
+from mmgala.evaluation.score_dump import stack_targets
+from mmgala.utils.checkpoint import read_checkpoint, stored_class_counts, unwrap_model
+
+HOW = 'name the layer with --layer'
+
+
+def find_class_layer(
+    model: nn.Module, name: str | None = None
+) -> tuple[str, nn.Linear]:
+    """The linear layer whose weight has one row per class.
+
+    Args:
+        model: a classifier, wrapped or not.
+        name: of the layer, as in ``named_modules``. Defaults to the linear layer in
+            ``model.head`` that has as many outputs as the head has classes.
+
+    Returns:
+        Its name, and the layer.
+
+    Raises:
+        ValueError: if there is no such layer, it is not linear, it has several vectors
+            per class, or several layers could be meant.
+    """
+    model = unwrap_model(model)
+    linear = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear)}
+    if name is None:
+        name = _only_candidate(model, linear)
+    elif name not in linear:
+        what = (
+            'is not linear' if name in dict(model.named_modules()) else 'is not there'
+        )
+        raise ValueError(f'Layer {name} {what}; {_listed(linear)}.')
+    layer = linear[name]
+    if len(layer.weight) != layer.out_features:  # ArcFaceClsHead with sub-centers
+        raise ValueError(
+            f'Layer {name} has {len(layer.weight)} vectors for {layer.out_features} '
+            'classes; expected one per class (num_subcenters=1).'
+        )
+    return name, layer
+
+
+def _only_candidate(model: nn.Module, linear: dict[str, nn.Linear]) -> str:
+    num_classes = getattr(getattr(model, 'head', None), 'num_classes', None)
+    fitting = {
+        name: layer
+        for name, layer in linear.items()
+        if name.startswith('head.') and layer.out_features == num_classes
+    }
+    if not fitting:
+        raise ValueError(
+            'Expected a model with a head whose last layer is linear and has an output '
+            f'per class, but found none: {HOW}; {_listed(linear)}.'
+        )
+    if len(fitting) > 1:
+        raise ValueError(
+            f'Expected one linear layer with {num_classes} outputs in the head, but '
+            f'there are {len(fitting)}, {", ".join(fitting)}: {HOW}.'
+        )
+    return next(iter(fitting))
+
+
+def _listed(linear: dict[str, nn.Linear]) -> str:
+    """The last linear layers, which are those nearest to the classes."""
+    found = [f'{n} ({m.out_features} outputs)' for n, m in list(linear.items())[-5:]]
+    return f'linear layers are {", ".join(found)}' if found else 'no layer is linear'
+
+
+@contextlib.contextmanager
+def inputs_of(layer: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect what goes into a layer, one tensor per call, within a ``with`` block."""
+    collected: list[Tensor] = []
+
+    def collect(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        collected.append(inputs[0].detach())
+
+    handle = layer.register_forward_pre_hook(collect)
+    try:
+        yield collected
+    finally:
+        handle.remove()
+
+
+def measure_class_vectors(
+    cfg: Config,
+    checkpoint_path: Path,
+    split: str = 'test',
+    layer_name: str | None = None,
+    limits: tuple[int, int] = (100, 20),
+    console: Console | None = None,
+) -> dict:
+    """Run a model over a split of its data and measure its class vectors.
+
+    Args:
+        cfg: that the checkpoint was trained with.
+        checkpoint_path: of the model.
+        split: ``'train'``, ``'val'`` or ``'test'``; training images are prepared as
+            test images are.
+        layer_name: of the linear layer that holds the class vectors. Defaults to the
+            one in ``model.head`` with an output per class.
+        limits: ``(many, few)``, between the shot groups.
+        console: to show the progress on. Defaults to none.
+
+    Returns:
+        What :func:`mmgala.analysis.describe_class_vectors` gives, with ``split``,
+        ``layer``, ``classes`` and ``limits``.
+
+    Raises:
+        FileNotFoundError: if there is no such checkpoint.
+        ValueError: if checkpoint, layer, labels or training counts are missing or do
+            not fit.
+    """
+    checkpoint = read_checkpoint(checkpoint_path)
+    loader = build_whole_split(cfg, split)
+    model = load_model(cfg, checkpoint, checkpoint_path)
+    name, layer = find_class_layer(model, layer_name)
+    counts = _training_counts(checkpoint, loader, layer.out_features, checkpoint_path)
+    names = (getattr(loader.dataset, 'metainfo', None) or {}).get('classes') or ()
+    sums = _sum_features(model, layer, loader, console or Console(quiet=True))
+    many, few = limits
+    return {
+        'split': split,
+        'layer': name,
+        **describe_class_vectors(sums, layer.weight, layer.bias, counts, many, few),
+        'classes': describe_classes(
+            counts, names if len(names) == len(counts) else None, many, few
+        ),
+        'limits': {'many': many, 'few': few},
+    }
+
+
+def _training_counts(
+    checkpoint: dict, loader: DataLoader, num_classes: int, path: Path
+) -> Sequence[int]:
+    """Training samples of each class, from the checkpoint or else the data set."""
+    metainfo = getattr(loader.dataset, 'metainfo', None) or {}
+    counts = stored_class_counts(checkpoint) or metainfo.get('class_counts')
+    if counts is None:
+        raise ValueError(
+            f'The training counts of the classes are not in {path}: train with '
+            "custom_hooks=[dict(type='mmgala.ClassCountsHook')], or wrap the training "
+            'set with mmgala.LongTailedDataset.'
+        )
+    if len(counts) != num_classes:
+        raise ValueError(
+            f'The training set counts {len(counts)} classes, but the layer has '
+            f'{num_classes} class vectors: name another with --layer.'
+        )
+    return list(counts)
+
+
+@torch.no_grad()
+def _sum_features(
+    model: BaseModel, layer: nn.Linear, loader: DataLoader, console: Console
+) -> FeatureSums:
+    """Let the model predict the whole data set, and sum what goes into the layer."""
+    sums = FeatureSums(layer.out_features)
+    with inputs_of(layer) as features:
+        for data in track(loader, 'Features', total=len(loader), console=console):
+            samples = model.test_step(data)
+            labels = stack_targets([sample.to_dict() for sample in samples])
+            if len(features) != 1:
+                raise ValueError(
+                    f'Expected the layer to be used once for a batch, but it was '
+                    f'used {len(features)} times: name another with --layer.'
+                )
+            sums.add(features.pop(), labels)
+    return sums

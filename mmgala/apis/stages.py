@@ -1,0 +1,141 @@
+"""Trainings in two stages, from one config.
+
+A config with ``stage1 = dict(...)`` describes its last stage; stage 1 is the same
+config with the changes in ``stage1``, and runs before. Each stage is an ordinary
+training of MMEngine's, with logs and checkpoints of its own: stage 1 in
+``<work_dir>/stage1``, the last stage in ``<work_dir>``.
+"""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmgala.apis.launch import check_work_dir
+from mmgala.utils.checkpoint import read_latest_checkpoint
+
+KEY = 'stage1'
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training.
+
+    Attributes:
+        cfg: its config.
+        title: what to tell the user; empty where there is but one stage.
+        prefix: what its settings begin with on the command line.
+    """
+
+    cfg: Config
+    title: str = ''
+    prefix: str = ''
+
+
+def holds_training(work_dir: str) -> bool:
+    """Whether either stage has left checkpoints there to resume from."""
+    return any(list(Path(work_dir, name).glob('*.pth')) for name in ('', KEY))
+
+
+def plan_stages(cfg: Config) -> list[Stage]:
+    """Stages that are left to run, in order.
+
+    * a fresh start runs both;
+    * ``load_from`` names a representation: stage 1 is skipped;
+    * ``resume`` continues where the work dir stopped, or in the stage that the
+      given checkpoint belongs to.
+
+    Args:
+        cfg: with ``work_dir``, ``resume`` and ``load_from`` as the command line has
+            them.
+
+    Raises:
+        FileExistsError: if a fresh start, or stage 2 after a resumed stage 1, would
+            run into an old training.
+        TypeError: if ``stage1`` is no dict.
+        ValueError: if there are checkpoints to resume from and none can be read.
+    """
+    if cfg.get(KEY) is None:
+        if not cfg.get('resume'):
+            check_work_dir(cfg.work_dir)
+        return [Stage(cfg)]
+    first, second = _split(cfg)
+    if cfg.get('resume'):
+        return _plan_resumed(first, second)
+    check_work_dir(cfg.work_dir)
+    if cfg.get('load_from'):
+        return [second]
+    check_work_dir(first.cfg.work_dir)
+    return [first, second]
+
+
+def trains_by_epoch(cfg: Config) -> bool:
+    """Whether a training is counted in epochs, by whichever loop, and not in steps."""
+    return cfg.train_cfg.get('max_epochs') is not None
+
+
+def start_from(stage: Stage, previous: Stage) -> None:
+    """Let a stage start from the last checkpoint of the previous one.
+
+    Raises:
+        FileNotFoundError: if the previous stage left no checkpoint.
+    """
+    latest = read_latest_checkpoint(previous.cfg.work_dir)
+    if latest is None:
+        raise FileNotFoundError(
+            f'{previous.cfg.work_dir} holds no checkpoint for the next stage to start '
+            'from: let default_hooks.checkpoint save one.'
+        )
+    stage.cfg.load_from = latest[0]
+    stage.cfg.resume = False
+
+
+def _split(cfg: Config) -> tuple[Stage, Stage]:
+    if not isinstance(cfg[KEY], dict):
+        raise TypeError(
+            f'Expected {KEY} to be a dict of changes to the config, but got '
+            f'{type(cfg[KEY]).__name__}.'
+        )
+    # Deep: merging takes each _delete_ out of the changes.
+    second, first = copy.deepcopy(cfg), copy.deepcopy(cfg)
+    second.pop(KEY)
+    changes = first.pop(KEY)
+    first.merge_from_dict(changes)
+    first.work_dir = str(Path(cfg.work_dir) / KEY)
+    if cfg.get('experiment_name'):
+        first.experiment_name = f'{cfg.experiment_name}_{KEY}'
+    return (
+        Stage(first, f'Stage 1 of 2, representation, in {first.work_dir}', f'{KEY}.'),
+        Stage(second, f'Stage 2 of 2, classifier, in {second.work_dir}'),
+    )
+
+
+def _plan_resumed(first: Stage, second: Stage) -> list[Stage]:
+    checkpoint = second.cfg.get('load_from')
+    if checkpoint:
+        folder = Path(checkpoint).resolve().parent
+        if folder != Path(first.cfg.work_dir).resolve():
+            return [second]
+        check_work_dir(second.cfg.work_dir)
+        first.cfg.load_from = checkpoint
+        return [first, second]
+    if read_latest_checkpoint(second.cfg.work_dir) is not None:
+        return [second]
+    latest = read_latest_checkpoint(first.cfg.work_dir)
+    if latest is None:  # anew, from the weights that stage 1 may name
+        first.cfg.resume = False
+    elif _is_finished(latest[1], first.cfg):
+        second.cfg.resume = False
+        second.cfg.load_from = latest[0]
+        return [second]
+    else:
+        first.cfg.load_from = None
+    return [first, second]
+
+
+def _is_finished(checkpoint: dict, cfg: Config) -> bool:
+    meta = checkpoint.get('meta', {})
+    if trains_by_epoch(cfg):
+        return meta.get('epoch', 0) >= cfg.train_cfg.max_epochs
+    return meta.get('iter', 0) >= cfg.train_cfg.get('max_iters', float('inf'))

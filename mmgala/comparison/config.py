@@ -1,0 +1,259 @@
+"""The config of a run: the method in a user's config, and nothing else changed."""
+
+import copy
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import HOOKS, MODELS, init_default_scope
+
+from mmgala.apis.stages import trains_by_epoch
+from mmgala.apis.validation_data import validates_on_test
+from mmgala.comparison.method import Method
+
+LINEAR_HEADS = ('LinearClsHead', 'GALAHead', 'CosineClsHead', 'ClassMeanClsHead')
+
+
+def check_comparable(cfg: Config) -> None:
+    """Check that a config is one whose method can be exchanged.
+
+    Raises:
+        ValueError: if it is not of a classifier with one label per image.
+    """
+    if cfg.get('default_scope') == 'mmdet':
+        raise ValueError('Methods of classification are compared, not of detection.')
+    if cfg.get('stage1') is not None:
+        raise ValueError(
+            'The config trains in two stages, of which the methods would change but '
+            'one: compare on a config of one stage; crt and lws re-train classifiers.'
+        )
+    head = cfg.get('model', {}).get('head')
+    if not isinstance(head, Mapping) or 'type' not in head:
+        raise ValueError('The config has no model.head whose loss could be exchanged.')
+    kind = short_name(head['type'])
+    if 'MultiLabel' in kind or 'MultiTask' in kind or kind == 'CSRAClsHead':
+        raise ValueError(
+            f'{kind} gives several labels an image: that is not supported.'
+        )
+    for part in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'test_dataloader'):
+        if cfg.get(part) is None:
+            raise ValueError(f'The config has no {part}: it takes one that trains.')
+
+
+def short_name(kind: Any) -> str:
+    """Name of a type without its scope or module."""
+    name = kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
+    return name.rpartition('.')[2]
+
+
+def with_method(cfg: Config, method: Method) -> Config:
+    """A copy of a config with a method's head, loss and hooks.
+
+    Linear heads become the method's head, or ``LinearClsHead``. Others keep their type
+    and get the loss. ``ClassCountsHook`` is added where it is missing. Weight decay is
+    switched off for the parameters that the method names.
+
+    Raises:
+        ValueError: if the head takes no loss, the method's own head would have to
+            replace one that is not linear, or nothing takes one of its settings.
+    """
+    cfg = copy.deepcopy(cfg)
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    parts = _parts(cfg, method)
+    _apply_settings(method, parts)
+    cfg.model.head = parts.pop(0)
+    hooks = [*(cfg.get('custom_hooks') or []), *(p for p in parts if p is not None)]
+    if not any(short_name(hook['type']) == 'ClassCountsHook' for hook in hooks):
+        hooks.append(dict(type='mmgala.ClassCountsHook'))
+    cfg.custom_hooks = hooks
+    if method.no_weight_decay:
+        _switch_off_decay(cfg, method.no_weight_decay)
+    return cfg
+
+
+def _switch_off_decay(cfg: Config, parameters: Sequence[str]) -> None:
+    """Let weight decay not act on some parameters, whatever else is set of them."""
+    paramwise = cfg.optim_wrapper.get('paramwise_cfg') or ConfigDict()
+    keys = paramwise.get('custom_keys') or ConfigDict()
+    for name in parameters:
+        # MMEngine takes the longest key that is part of a name, and that one alone.
+        longest = max((key for key in keys if key in name), key=len, default=None)
+        keys[name] = {**keys.get(longest, {}), 'decay_mult': 0.0}
+    cfg.optim_wrapper.paramwise_cfg = {**paramwise, 'custom_keys': keys}
+
+
+def _parts(cfg: Config, method: Method) -> list[Any]:
+    """The head with its loss, and the method's hooks."""
+    head = cfg.model.head
+    if short_name(head.type) in LINEAR_HEADS:
+        head = _linear_head(head, method.head)
+    elif (needed := _head_it_needs(method)) is not None:
+        raise ValueError(
+            f'{method.name} needs {needed}, but the config '
+            f'has {short_name(head.type)}, which is no linear head to exchange.'
+        )
+    if method.loss is not None:
+        if not takes(head.type, 'loss'):
+            raise ValueError(f'{short_name(head.type)} takes no loss to exchange.')
+        head.loss = _complete_loss(method.loss, cfg)
+    return [head, *(ConfigDict(copy.deepcopy(dict(h))) for h in method.custom_hooks)]
+
+
+def _head_it_needs(method: Method) -> str | None:
+    """Name of the head that the method cannot do without.
+
+    GALA can: it does not need what makes ``GALAHead`` more than a linear head.
+    """
+    kind = None if method.head is None else short_name(method.head['type'])
+    return None if kind == 'GALAHead' and not method.no_weight_decay else kind
+
+
+def _apply_settings(method: Method, parts: Sequence[ConfigDict]) -> None:
+    """Give each setting to all that take it: a scale to loss and head."""
+    targets = [*parts, *filter(None, [parts[0].get('loss')])]
+    for name, value in method.settings.items():
+        takers = [part for part in targets if takes(part.type, name)]
+        if not takers:
+            kinds = ', '.join(short_name(part.type) for part in reversed(targets))
+            raise ValueError(f'{method.name}: {kinds} take no {name!r}.')
+        for part in takers:
+            part[name] = value
+
+
+def _linear_head(head: ConfigDict, new: Mapping[str, Any] | None) -> ConfigDict:
+    """What is common to linear heads, and the new type and arguments."""
+    common = ('num_classes', 'in_channels', 'topk', 'cal_acc', 'init_cfg', 'loss')
+    kept = {key: copy.deepcopy(head[key]) for key in common if key in head}
+    return ConfigDict(**{**kept, 'type': 'LinearClsHead', **(new or {})})
+
+
+def _complete_loss(loss: Mapping[str, Any], cfg: Config) -> ConfigDict:
+    """Fill in what follows from the config."""
+    complete = ConfigDict(copy.deepcopy(dict(loss)))
+    classes = cfg.model.head.get('num_classes')
+    if classes is not None and takes(complete.type, 'num_classes'):
+        complete.setdefault('num_classes', classes)
+    mixes = (cfg.model.get('train_cfg') or {}).get('augments')
+    if mixes and short_name(complete.type) == 'CrossEntropyLoss':
+        complete.setdefault('use_soft', True)  # mixed images have mixed labels
+    return complete
+
+
+def takes(kind: Any, argument: str) -> bool:
+    """Whether a type of the registry, or one of its bases, has an argument."""
+    found = kind if inspect.isclass(kind) else None
+    for root in (MODELS, HOOKS):
+        # In the scope of the config, as the runner will look it up.
+        with root.switch_scope_and_registry(None) as registry:
+            found = found or registry.get(kind)
+    if found is None:
+        raise ValueError(f'{kind} is not known: import it by custom_imports.')
+    return any(
+        argument in inspect.signature(vars(base)['__init__']).parameters
+        for base in inspect.getmro(found)
+        if '__init__' in vars(base) and base is not object
+    )
+
+
+SELECTIONS = ('last', 'best')
+LIMITS = ('many', 'few')
+METRIC = 'LongTailedAccuracy'
+
+
+def run_config(
+    cfg: Config, method: Method, seed: int, folder: Path, selection: str
+) -> Config:
+    """Exact config of a run: the method's, with its seed, folder and what it saves.
+
+    Runs of one seed see the same batches in the same order: MMEngine's samplers draw
+    from a generator of their own. All heads of one shape start from the same weights,
+    but for a bias that a loss sets (``cb-focal``). ``CosineClsHead`` draws others than
+    ``LinearClsHead``, and so does the backbone that is initialised after it. Random
+    augmentations are the same with ``num_workers`` of 1 or more. With 0 they share
+    generators with the model, where losses with noise (``gcl-one-stage``) draw, too.
+
+    Args:
+        cfg: the user's.
+        method: to put in.
+        seed: of initialisation, sampling and augmentation.
+        folder: of the run.
+        selection: ``'last'``: the last epoch counts, and there is no validation
+            before; ``'best'``: the best epoch on the validation set counts.
+    """
+    cfg = with_method(cfg, method)
+    cfg.work_dir = str(folder)
+    cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
+    cfg.resume = False
+    cfg.launcher = 'none'
+    cfg.visualizer = None
+    limits = shot_limits(cfg)
+    for split in ('val', 'test'):
+        if cfg.get(f'{split}_dataloader') is not None:
+            cfg[f'{split}_evaluator'] = dict(type=f'mmgala.{METRIC}', **limits)
+            cfg[f'{split}_cfg'] = cfg.get(f'{split}_cfg') or dict()
+    _set_checkpoints(cfg, selection)
+    return cfg
+
+
+def _set_checkpoints(cfg: Config, selection: str) -> None:
+    by_epoch = trains_by_epoch(cfg)
+    hooks = cfg.setdefault('default_hooks', ConfigDict())
+    old = hooks.get('checkpoint') or {}
+    checkpoint = dict(
+        type='CheckpointHook',
+        by_epoch=by_epoch,
+        # Where it goes on after an interruption.
+        interval=1 if by_epoch else old.get('interval', 1000),
+        max_keep_ckpts=1,
+        save_last=True,
+    )
+    if selection == 'best':
+        checkpoint |= dict(save_best='accuracy/class_mean', rule='greater')
+    elif not _needs_validation(cfg):
+        cfg.train_cfg.val_begin = training_length(cfg) + 1
+    hooks.checkpoint = checkpoint
+
+
+def _needs_validation(cfg: Config) -> bool:
+    """Whether validation steers the training itself."""
+    schedulers = cfg.get('param_scheduler') or []
+    schedulers = schedulers if isinstance(schedulers, list) else [schedulers]
+    parts = [*schedulers, *(cfg.get('custom_hooks') or [])]
+    names = [short_name(part['type']) for part in parts]
+    return any('Plateau' in name or 'EarlyStopping' in name for name in names)
+
+
+def training_length(cfg: Config) -> int:
+    """Epochs, or iterations where those are counted."""
+    if trains_by_epoch(cfg):
+        return cfg.train_cfg.max_epochs
+    return cfg.train_cfg.max_iters
+
+
+def shot_limits(cfg: Config) -> dict[str, int]:
+    """Limits of the shot groups that the config's own test metric has."""
+    for name in ('test_evaluator', 'val_evaluator'):
+        for metric in _metrics(cfg.get(name)):
+            if short_name(metric.get('type', '')) == METRIC:
+                return {key: metric[key] for key in LIMITS if key in metric}
+    return {}
+
+
+def _metrics(evaluator: Any) -> Sequence[Mapping]:
+    if isinstance(evaluator, Mapping):
+        if 'metrics' not in evaluator:
+            return [evaluator]
+        evaluator = evaluator['metrics']
+        return [evaluator] if isinstance(evaluator, Mapping) else evaluator
+    return evaluator or []
+
+
+def validation_problem(cfg: Config) -> str | None:
+    """Why nothing can be chosen on the validation set; None where it can."""
+    if cfg.get('val_dataloader') is None:
+        return 'the config has no val_dataloader'
+    if validates_on_test(cfg):
+        return 'the validation set of the config is its test set'
+    return None

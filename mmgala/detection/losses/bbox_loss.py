@@ -1,0 +1,287 @@
+"""GALA loss for the classification branch of two-stage detectors."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.losses import accuracy
+from mmpretrain.models.losses.utils import weight_reduce_loss
+from torch import Tensor
+
+from mmgala.detection.losses.checks import check_region_labels
+from mmgala.functional import add_foreground_margin, foreground_gradient_sum
+from mmgala.models import GALALoss
+from mmgala.models.losses.base import check_reduction
+from mmgala.registry import MODELS
+
+BACKGROUNDS = ('objectness', 'exclude')
+
+
+@MODELS.register_module()
+class GALABBoxLoss(GALALoss):
+    r"""GALA loss of any MMDetection ``BBoxHead``; only ``loss_cls`` changes.
+
+    GALA (arXiv 2403.09036) is about classes; what is to become of background is this
+    project's choice. It is no class with a frequency to be made up for: it has most
+    of the regions, because a sampler takes them. So it gets no margin, gives none, and
+    is no part of the statistics, in either of two forms:
+
+    * ``background='objectness'``: C logits of classes and two of foreground and
+      background, as Seesaw loss has it (Wang et al., CVPR 2021, arXiv 2008.10032). The
+      classes get :class:`mmgala.models.GALALoss`, of foreground regions alone;
+      foreground against background is cross-entropy of all regions. A score is the
+      product of both.
+    * ``background='exclude'``: one softmax over C + 1 logits, where foreground regions
+      have GALA's margins between the C classes. What they add to the statistics is the
+      gradient that the classes exchange with each other. See
+      :mod:`mmgala.functional.gala_detection` for the formulas.
+
+    The first is the default because it was the better one on the validation part of
+    ``benchmarks/collage_lvis.py``; docs/detection.md has the figures.
+
+    In both :math:`\theta = \phi`, as in classification, and where the statistics of all
+    classes are equal, and the two :math:`\lambda` too, the loss is cross-entropy.
+
+    For bbox heads alone: MMDetection's dense softmax heads would predict background as
+    a class. What reads ``losses['loss_cls']``, such as ``ScoreHLRSampler``, OHEM and
+    SoftTeacher, needs ``'exclude'``. A call with ``reduction_override='none'``, by
+    which PISA ranks regions, does not count for the statistics.
+
+    Statistics are sums over all ranks. With several, use
+    :class:`mmgala.engine.ReduceStatisticsHook`, which ``tools/train.py`` adds by
+    itself. Without it they are reduced in the forward pass, and MMDetection leaves that
+    out on a rank that has no region at all.
+
+    Args:
+        num_classes: C, without background.
+        background: ``'objectness'`` or ``'exclude'``.
+        lambda_pos: :math:`\lambda_+`, weight of :math:`\log\theta`.
+        lambda_neg: :math:`\lambda_-`, weight of :math:`\log\phi`.
+        eps: :math:`\epsilon`.
+        use_sigmoid: only ``False``: it stays from a config whose ``type`` alone was
+            changed. :class:`GALASigmoidLoss` is the sigmoid form.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss; the statistics do not depend on it.
+
+    Shape:
+        - ``cls_score``: ``(N, C + 2)`` logits, foreground and background last; with
+          ``'exclude'`` ``(N, C + 1)``, background last.
+        - ``label``: ``(N,)`` int64 between 0 and C, which is background.
+        - ``weight``: ``(N,)``; a region counts that often, in the loss and in the
+          statistics, so 0 leaves them untouched.
+        - Output: a dict of two losses, ``loss_cls_objectness`` and
+          ``loss_cls_classes``; with ``'exclude'`` one loss. Each is a scalar, or
+          ``(N,)`` with reduction ``'none'``.
+
+    Attributes:
+        pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
+        neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
+
+    Raises:
+        ValueError: on arguments out of range, a head with another number of classes,
+            logits of another width or (on the CPU) labels out of range.
+
+    Examples:
+        >>> loss = GALABBoxLoss(num_classes=2, background='exclude')
+        >>> logits = torch.zeros(3, 3, requires_grad=True)
+        >>> loss(logits, torch.tensor([0, 0, 2]))  # the last is background
+        tensor(1.0986, grad_fn=<MeanBackward0>)
+        >>> loss.pos_grad
+        tensor([0.6667, 0.0000])
+    """
+
+    # What BBoxHead asks for before it calls the three methods below.
+    custom_cls_channels = True
+    custom_activation = True
+    custom_accuracy = True
+
+    def __init__(
+        self,
+        num_classes: int,
+        background: str = 'objectness',
+        lambda_pos: float = 1.0,
+        lambda_neg: float = 1.0,
+        eps: float = 1e-3,
+        use_sigmoid: bool = False,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(
+            num_classes,
+            lambda_pos,
+            lambda_neg,
+            eps=eps,
+            reduction=reduction,
+            loss_weight=loss_weight,
+        )
+        if background not in BACKGROUNDS:
+            raise ValueError(
+                f'Expected `background` to be one of {BACKGROUNDS}, but got '
+                f'{background!r}.'
+            )
+        if use_sigmoid:
+            raise ValueError(
+                'GALABBoxLoss is a softmax loss: set use_sigmoid=False, or use '
+                'mmgala.GALASigmoidLoss in a one-stage or query head.'
+            )
+        self.background = background
+        self.use_sigmoid = False
+        self._asked_for_channels = False  # as a bbox head does
+
+    def get_cls_channels(self, num_classes: int) -> int:
+        """Logits that the head needs.
+
+        Args:
+            num_classes: of the head, without background.
+
+        Raises:
+            ValueError: if the loss was built for another number.
+        """
+        if num_classes != self.num_classes:
+            raise ValueError(
+                f'The bbox head has num_classes={num_classes}, its loss_cls '
+                f'{type(self).__name__} num_classes={self.num_classes}: set both to '
+                'the number of classes of the data set, without background.'
+            )
+        self._asked_for_channels = True
+        return self._width
+
+    @property
+    def _width(self) -> int:
+        return self.num_classes + (1 if self.background == 'exclude' else 2)
+
+    def get_activation(self, cls_score: Tensor) -> Tensor:
+        """Scores ``(N, C + 1)``, background last; rows sum to 1.
+
+        Raises:
+            ValueError: if the loss is not that of a bbox head.
+        """
+        if not self._asked_for_channels:
+            raise ValueError(
+                'GALABBoxLoss is for bbox heads: a one-stage head would predict '
+                'background as a class. Use mmgala.GALASigmoidLoss there.'
+            )
+        self._check_width(cls_score)
+        if self.background == 'exclude':
+            return cls_score.softmax(dim=-1)
+        classes, objectness = self._split(cls_score)
+        foreground, background = objectness.softmax(dim=-1).split(1, dim=-1)
+        return torch.cat((classes.softmax(dim=-1) * foreground, background), dim=-1)
+
+    def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Percent of regions that are right, for the log; the same keys always."""
+        if self.background == 'exclude':
+            return dict(acc=accuracy(cls_score, labels))
+        classes, objectness = self._split(cls_score)
+        is_background = labels == self.num_classes
+        return dict(
+            acc_objectness=accuracy(objectness, is_background.long()),
+            acc_classes=accuracy(classes[~is_background], labels[~is_background]),
+        )
+
+    def forward(  # type: ignore[override]
+        self,
+        cls_score: Tensor,
+        label: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | None = None,
+        reduction_override: str | None = None,
+    ) -> Tensor | dict[str, Tensor]:
+        """Compute the loss and, in training, update the statistics.
+
+        Args:
+            cls_score: logits, ``(N, C + 2)`` or ``(N, C + 1)``.
+            label: class indices ``(N,)``, C for background.
+            weight: weight of each region, ``(N,)``.
+            avg_factor: divisor of the mean instead of N.
+            reduction_override: used instead of ``reduction``.
+
+        Returns:
+            A dict of two losses, or one; 0 for no regions and ``'mean'`` or ``'sum'``.
+        """
+        check_reduction(reduction_override or self.reduction)
+        reduce = (avg_factor, reduction_override)
+        if self.background == 'exclude':
+            return super().forward(cls_score, label, weight, *reduce)
+        self._check_width(cls_score)
+        check_region_labels(label, len(cls_score), self.num_classes)
+        classes, objectness = self._split(cls_score)
+        foreground = label < self.num_classes
+        # Background stays in the batch with weight 0: the mean is over the same number
+        # for both losses, and no device waits for a count.
+        counted = foreground.float() if weight is None else foreground * weight.float()
+        target = torch.where(foreground, label, 0)
+        background = (~foreground).long()
+        return dict(
+            loss_cls_objectness=self._objectness_loss(
+                objectness, background, weight, *reduce
+            ),
+            loss_cls_classes=super().forward(classes, target, counted, *reduce),
+        )
+
+    def _objectness_loss(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        weight: Tensor | None,
+        avg_factor: float | None,
+        reduction_override: str | None,
+    ) -> Tensor:
+        reduction = reduction_override or self.reduction
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        loss = F.cross_entropy(logits, target, reduction='none')
+        if reduction == 'mean' and len(loss) == 0:
+            reduction, avg_factor = 'sum', None
+        weight = None if weight is None else weight.float()
+        return self.loss_weight * weight_reduce_loss(
+            loss, weight, reduction, avg_factor
+        )
+
+    def _counts(self, reduction_override: str | None) -> bool:
+        return super()._counts(reduction_override) and reduction_override != 'none'
+
+    def _loss(
+        self, cls_score: Tensor, label: Tensor
+    ) -> tuple[Tensor, Callable[[Tensor | None], tuple[Tensor, Tensor]]]:
+        if self.background == 'objectness':
+            return super()._loss(cls_score, label)
+        adjusted = add_foreground_margin(
+            cls_score,
+            label,
+            self.pos_grad,
+            self.neg_grad,
+            self.lambda_pos,
+            self.lambda_neg,
+            self.eps,
+        )
+        loss = F.cross_entropy(adjusted, label, reduction='none')
+
+        def sums(weight: Tensor | None) -> tuple[Tensor, Tensor]:
+            pos = foreground_gradient_sum(adjusted, label, weight)
+            return pos, pos  # theta == phi
+
+        return loss, sums
+
+    def _check(self, cls_score: Tensor, label: Tensor) -> None:
+        if self.background == 'objectness':
+            return super()._check(cls_score, label)
+        self._check_width(cls_score)
+        check_region_labels(label, len(cls_score), self.num_classes)
+
+    def _check_width(self, cls_score: Tensor) -> None:
+        if cls_score.shape[-1] != self._width:
+            raise ValueError(
+                f'GALABBoxLoss(num_classes={self.num_classes}, '
+                f'background={self.background!r}) needs logits (N, {self._width}), but '
+                f'the head gives {tuple(cls_score.shape)}. Set num_classes of head and '
+                "loss to the data set's; a head that ignores get_cls_channels, as "
+                "DoubleConvFCBBoxHead does, needs background='exclude'."
+            )
+
+    @staticmethod
+    def _split(cls_score: Tensor) -> tuple[Tensor, Tensor]:
+        return cls_score[..., :-2], cls_score[..., -2:]
+
+    def extra_repr(self) -> str:
+        """Arguments, for ``print(model)``."""
+        return f'background={self.background!r}, {super().extra_repr()}'

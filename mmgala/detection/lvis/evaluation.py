@@ -1,0 +1,329 @@
+"""Average precision with federated annotation, a class at a time.
+
+Matching and accumulation are those of ``faster-coco-eval``. It, like the original
+``lvis``, keeps something for every pair of image and class, 24 million on LVIS's
+validation set; given one class, and only the images that have to do with it, its memory
+is that of the class.
+"""
+
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from faster_coco_eval import COCO, COCOeval_faster
+from faster_coco_eval import mask as mask_utils
+from rich.console import Console
+from rich.progress import track
+
+from mmgala.detection.lvis.dataset import FREQUENCIES
+
+
+@dataclass(frozen=True)
+class Detections:
+    """N detections.
+
+    Attributes:
+        image: ``(N,)`` int64, index of the image.
+        category: ``(N,)`` int64, label.
+        score: ``(N,)``.
+        area: ``(N,)`` float64, in square pixels, of the box or of the mask.
+        box: ``(N, 4)`` float64, left, top, width and height in pixels; or None.
+        mask: ``(N,)`` objects, compressed run-length encodings; or None.
+    """
+
+    image: np.ndarray
+    category: np.ndarray
+    score: np.ndarray
+    area: np.ndarray
+    box: np.ndarray | None = None
+    mask: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def take(self, index: np.ndarray) -> 'Detections':
+        """Those at an index or where a mask is true."""
+        columns = vars(self).items()
+        return replace(self, **{name: c[index] for name, c in columns if c is not None})
+
+
+def gather_detections(
+    results: Sequence[dict], image_index: dict[int, int], iou_type: str
+) -> Detections:
+    """Put what was predicted for each image into one table.
+
+    Args:
+        results: per image ``img_id``, ``bboxes`` ``(n, 4)`` as corners, ``scores``,
+            ``labels``, and for masks ``masks``; ``mask_scores`` go before ``scores``
+            for masks.
+        image_index: from an image's id to its index.
+        iou_type: ``'bbox'`` or ``'segm'``.
+
+    Raises:
+        ValueError: if an image is not known, or there are no masks.
+    """
+    for result in results:
+        if result['img_id'] not in image_index:
+            raise ValueError(
+                f'There are predictions for the image with id {result["img_id"]}, '
+                'which is not in `ann_file`: give the metric the file of the test set.'
+            )
+    number = [len(result['labels']) for result in results]
+    image = np.repeat([image_index[r['img_id']] for r in results], number)
+    category = _concatenate([r['labels'] for r in results], np.int64)
+    if iou_type == 'bbox':
+        score = _concatenate([r['scores'] for r in results])
+        box = _concatenate([r['bboxes'].reshape(-1, 4) for r in results])
+        # Before the difference, as where MMDetection writes boxes to JSON.
+        box = box.reshape(-1, 4).astype(np.float64)
+        box[:, 2:] -= box[:, :2]
+        return Detections(image, category, score, box[:, 2] * box[:, 3], box)
+    if any('masks' not in result for result in results):
+        raise ValueError(
+            "metric='segm' needs masks, but the model predicts none: use "
+            "metric='bbox', or a model with a mask head."
+        )
+    score = _concatenate([r.get('mask_scores', r['scores']) for r in results])
+    mask = np.empty(len(image), dtype=object)
+    mask[:] = [mask for result in results for mask in result['masks']]
+    # Not pycocotools, whose version 2.0.11 counts up to 255 masks.
+    area = np.asarray(mask_utils.area(mask.tolist()), dtype=np.float64)
+    return Detections(image, category, score, area, mask=mask)
+
+
+def _concatenate(arrays: Sequence[np.ndarray], dtype: type = np.float32) -> np.ndarray:
+    arrays = [array for array in arrays if len(array)]
+    return np.concatenate(arrays) if arrays else np.zeros(0, dtype)
+
+
+def best_of_each(group: np.ndarray, score: np.ndarray, limit: int) -> np.ndarray:
+    """The ``limit`` highest scores of each group; of equal ones, the first.
+
+    Args:
+        group: ``(N,)`` integers.
+        score: ``(N,)``.
+        limit: how many to keep at most.
+
+    Returns:
+        Their indices, ascending.
+
+    Example:
+        >>> best_of_each(np.array([0, 0, 1, 0]), np.array([.2, .5, .1, .5]), 2).tolist()
+        [1, 2, 3]
+    """
+    order = np.lexsort((-score, group))
+    position = np.arange(len(order))
+    ordered = group[order]
+    starts = np.ones(len(order), dtype=bool)
+    starts[1:] = ordered[1:] != ordered[:-1]
+    start = np.maximum.accumulate(np.where(starts, position, 0))
+    return np.sort(order[position - start < limit])
+
+
+AREAS = ('', 's', 'm', 'l')
+
+
+class LVISGroundTruth:
+    """What an annotation file says, in order of the ids of images and categories.
+
+    Args:
+        content: see :func:`mmgala.detection.lvis.dataset.read_lvis`.
+    """
+
+    def __init__(self, content: dict[str, list[dict]]) -> None:
+        self.categories = sorted(content['categories'], key=lambda item: item['id'])
+        self.images = sorted(content['images'], key=lambda item: item['id'])
+        self.image_index = {image['id']: i for i, image in enumerate(self.images)}
+        self.label = {item['id']: c for c, item in enumerate(self.categories)}
+        self.of_class: dict[int, list[dict]] = defaultdict(list)
+        for annotation in content['annotations']:
+            # As in the original, what has no area is not there.
+            if annotation['area'] > 0:
+                label = self.label[annotation['category_id']]
+                self.of_class[label].append(annotation)
+        self._judged = self._judged_pairs()
+
+    def groups(self) -> dict[str, np.ndarray]:
+        """Labels of the rare (``'r'``), common and frequent classes."""
+        frequency = np.array([category['frequency'] for category in self.categories])
+        return {name: np.flatnonzero(frequency == name) for name in FREQUENCIES}
+
+    def is_judged(self, detections: Detections) -> np.ndarray:
+        """Whether it is known of each detection's class if the image has it.
+
+        Returns:
+            ``(N,)`` bool. What is false counts neither for nor against the detector.
+        """
+        pair = detections.image * len(self.categories) + detections.category
+        return np.isin(pair, self._judged)
+
+    def _judged_pairs(self) -> np.ndarray:
+        pairs = {
+            (self.image_index[annotation['image_id']], label)
+            for label, annotations in self.of_class.items()
+            for annotation in annotations
+        }
+        pairs |= {
+            (i, self.label[category])
+            for i, image in enumerate(self.images)
+            for category in image['neg_category_ids']
+            if category in self.label
+        }
+        flat = [i * len(self.categories) + label for i, label in pairs]
+        return np.array(flat, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Precision and recall of T thresholds, R recalls, C classes and 4 ranges of area.
+
+    Attributes:
+        iou_thrs: ``(T,)``.
+        precision: ``(T, R, C, 4)``, -1 where a class has no instance in the range.
+        recall: ``(T, C, 4)``, likewise.
+    """
+
+    iou_thrs: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+
+    def summary(self, groups: dict[str, np.ndarray]) -> dict[str, float]:
+        """The figures that the original prints; -1 where there are no instances.
+
+        Args:
+            groups: labels of the classes of each frequency group.
+
+        Returns:
+            ``AP``, ``AP50``, ``AP75``, ``APs``, ``APm``, ``APl``, ``APr``, ``APc``,
+            ``APf``, ``AR``, ``ARs``, ``ARm`` and ``ARl``, of 1.
+        """
+        result = {'AP': _mean(self.precision[..., 0])}
+        for percent in (50, 75):
+            at = np.isclose(self.iou_thrs, percent / 100)
+            result[f'AP{percent}'] = _mean(self.precision[at][..., 0])
+        for i, area in enumerate(AREAS[1:], start=1):
+            result[f'AP{area}'] = _mean(self.precision[..., i])
+        for name, labels in groups.items():
+            result[f'AP{name}'] = _mean(self.precision[:, :, labels, 0])
+        for i, area in enumerate(AREAS):
+            result[f'AR{area}'] = _mean(self.recall[..., i])
+        return result
+
+    def class_precisions(self) -> list[float]:
+        """AP of each class, -1 for those without instances."""
+        number = self.precision.shape[2]
+        return [_mean(self.precision[:, :, c, 0]) for c in range(number)]
+
+
+def _mean(values: np.ndarray) -> float:
+    values = values[values > -1]
+    return float(values.mean()) if values.size else -1.0
+
+
+def evaluate_lvis(
+    truth: LVISGroundTruth,
+    detections: Detections,
+    iou_type: str,
+    iou_thrs: Sequence[float] | np.ndarray,
+) -> Curves:
+    """Match detections to ground truth, per class, and form the curves.
+
+    Args:
+        truth: the annotations.
+        detections: what was detected, already limited in number.
+        iou_type: ``'bbox'`` or ``'segm'``.
+        iou_thrs: thresholds of the intersection over union, ascending.
+    """
+    kept = (detections.area > 0) & truth.is_judged(detections)
+    detections = detections.take(kept)
+    order = np.argsort(detections.category, kind='stable')
+    bounds = np.searchsorted(
+        detections.category[order], np.arange(len(truth.categories) + 1)
+    )
+    thresholds = np.asarray(iou_thrs, dtype=np.float64)
+    shape = (len(thresholds), len(truth.categories), len(AREAS))
+    precision = np.full((shape[0], 101, *shape[1:]), -1.0)
+    recall = np.full(shape, -1.0)
+    classes = sorted(label for label, found in truth.of_class.items() if found)
+    # Standard output may be piped; without a terminal there is one line at the end.
+    console = Console(file=sys.stderr)
+    for label in track(classes, f'LVIS {iou_type}, classes', console=console):
+        index = order[bounds[label] : bounds[label + 1]]
+        curves = _evaluate_class(
+            truth, label, detections.take(index), iou_type, thresholds
+        )
+        precision[:, :, label] = curves['precision'][:, :, 0, :, 0]
+        recall[:, label] = curves['recall'][:, 0, :, 0]
+    return Curves(thresholds, precision, recall)
+
+
+def _evaluate_class(
+    truth: LVISGroundTruth,
+    label: int,
+    detections: Detections,
+    iou_type: str,
+    iou_thrs: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Precision ``(T, R, 1, 4, 1)`` and recall ``(T, 1, 4, 1)`` of one class."""
+    shape_of = 'bbox' if iou_type == 'bbox' else 'segmentation'
+    found = _as_annotations(truth, label, detections, shape_of)
+    wanted = _as_ground_truth(truth.of_class[label], shape_of)
+    ids = sorted({item['image_id'] for item in [*wanted, *found]})
+    images = [truth.images[truth.image_index[i]] for i in ids]
+    category = [truth.categories[label]]
+    ground_truth = COCO(dict(images=images, annotations=wanted, categories=category))
+    detected = COCO(dict(images=images, annotations=found, categories=category))
+    evaluation = COCOeval_faster(
+        ground_truth, detected, iou_type, lvis_style=True, print_function=_say_nothing
+    )
+    evaluation.params.iouThrs = iou_thrs
+    # They were limited before, over all classes: here nothing is cut off.
+    evaluation.params.maxDets = [max(1, len(found))]
+    evaluation.evaluate()
+    evaluation.accumulate()
+    return evaluation.eval
+
+
+def _say_nothing(*_: Any) -> None:
+    pass
+
+
+def _as_ground_truth(annotations: Sequence[dict], shape_of: str) -> list[dict]:
+    # Numbered anew: to the evaluation the id 0 means "not matched". The original knows
+    # no crowds, and ignores what is marked with `ignore`: as outside of every range of
+    # areas is.
+    return [
+        dict(
+            id=number,
+            image_id=annotation['image_id'],
+            category_id=annotation['category_id'],
+            area=-1 if annotation.get('ignore') else annotation['area'],
+            **{shape_of: annotation[shape_of]},
+        )
+        for number, annotation in enumerate(annotations, start=1)
+    ]
+
+
+def _as_annotations(
+    truth: LVISGroundTruth, label: int, detections: Detections, shape_of: str
+) -> list[dict]:
+    shapes = detections.mask if detections.box is None else detections.box
+    assert shapes is not None
+    columns = (detections.image, detections.score, detections.area, shapes)
+    category = truth.categories[label]['id']
+    return [
+        {
+            'id': number,
+            'image_id': truth.images[image]['id'],
+            'category_id': category,
+            'score': score,
+            'area': area,
+            shape_of: shape,
+        }
+        for number, (image, score, area, shape) in enumerate(
+            zip(*(column.tolist() for column in columns), strict=True), start=1
+        )
+    ]

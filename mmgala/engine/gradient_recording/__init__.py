@@ -1,0 +1,1 @@
+"""Record the gradients that losses send back to their logits."""

@@ -1,0 +1,19 @@
+"""Hooks."""
+
+from mmgala.engine.hooks.channels_last_hook import ChannelsLastHook
+from mmgala.engine.hooks.class_counts_hook import ClassCountsHook
+from mmgala.engine.hooks.deferred_reweighting_hook import DeferredReweightingHook
+from mmgala.engine.hooks.gradient_statistics_hook import GradientStatisticsHook
+from mmgala.engine.hooks.load_backbone_hook import LoadBackboneHook
+from mmgala.engine.hooks.reduce_statistics_hook import ReduceStatisticsHook
+from mmgala.engine.hooks.resume_within_epoch_hook import ResumeWithinEpochHook
+
+__all__ = [
+    'ChannelsLastHook',
+    'ClassCountsHook',
+    'DeferredReweightingHook',
+    'GradientStatisticsHook',
+    'LoadBackboneHook',
+    'ReduceStatisticsHook',
+    'ResumeWithinEpochHook',
+]

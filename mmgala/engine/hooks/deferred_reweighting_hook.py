@@ -1,0 +1,49 @@
+"""Switch on class weights in the last part of a training."""
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmgala.registry import HOOKS
+from mmgala.utils.checkpoint import unwrap_model
+
+
+@HOOKS.register_module()
+class DeferredReweightingHook(Hook):
+    """Deferred re-weighting (DRW) of Cao et al. (NeurIPS 2019, arXiv 1906.07413).
+
+    Losses with a ``reweighting`` switch, as :class:`mmgala.models.LDAMLoss` has it, are
+    unweighted at first and weighted from ``begin`` on.
+
+    Args:
+        begin: share of all iterations after which weights count. The authors' 160 of
+            200 epochs are 0.8.
+
+    Raises:
+        ValueError: if ``begin`` is not between 0 and 1, or no loss has the switch.
+    """
+
+    def __init__(self, begin: float = 0.8) -> None:
+        if not 0 <= begin <= 1:
+            raise ValueError(
+                f'Expected `begin` to be between 0 and 1, but got {begin}.'
+            )
+        self.begin = begin
+
+    def before_train(self, runner: Runner) -> None:
+        """Find the losses."""
+        modules = unwrap_model(runner.model).modules()
+        self._losses = [m for m in modules if hasattr(m, 'reweighting')]
+        if not self._losses:
+            raise ValueError(
+                'DeferredReweightingHook found no loss that can be re-weighted: use '
+                'mmgala.LDAMLoss, or take the hook out of the config.'
+            )
+
+    def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        """Set the switch; at every step, so that a resumed training has it right."""
+        # A quotient: 0.55 * 100 is above 55.
+        reweighting = runner.iter / runner.max_iters >= self.begin
+        for loss in self._losses:
+            loss.reweighting = reweighting

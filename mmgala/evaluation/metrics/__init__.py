@@ -1,0 +1,5 @@
+"""Metrics."""
+
+from mmgala.evaluation.metrics.long_tailed_accuracy import LongTailedAccuracy
+
+__all__ = ['LongTailedAccuracy']

@@ -1,0 +1,250 @@
+"""Choose the strength of one post-hoc step on validation data."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from scipy.optimize import minimize_scalar
+from torch import Tensor
+
+from mmgala.functional import rebalance
+from mmgala.functional.checks import check_logits_and_target
+from mmgala.functional.post_hoc import logit_adjustment
+from mmgala.functional.rebalance import check_enough_samples, check_target_prior
+
+TAU_GRID = tuple(step / 10 for step in range(31))
+# Values re-balanced at once, 16 MB: the scores of a large set fill the memory already.
+CHUNK = 2**22
+
+
+@dataclass(frozen=True)
+class TauSearch:
+    """Result of :func:`search_tau` and :func:`search_logit_adjustment`.
+
+    Attributes:
+        tau: the chosen strength.
+        taus: all strengths tried.
+        accuracies: accuracy of each, in percent.
+    """
+
+    tau: float
+    taus: tuple[float, ...]
+    accuracies: tuple[float, ...]
+
+    def __str__(self) -> str:
+        lines = ['tau   accuracy on validation data (%)']
+        low, high = min(self.accuracies), max(self.accuracies)
+        for tau, accuracy in zip(self.taus, self.accuracies, strict=True):
+            bar = '#' * round(30 * (accuracy - low) / max(high - low, 1e-9))
+            mark = '  <- chosen' if tau == self.tau else ''
+            lines.append(f'{tau:4.2f}  {accuracy:6.2f}  {bar}{mark}')
+        return '\n'.join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedScores:
+    r"""Validation scores, weighted to stand for the test set's classes.
+
+    Sample i of class k counts :math:`\pi_k / n_k`, in the class mass and in every
+    figure. With a balanced prior an accuracy is then the mean accuracy of the classes,
+    also where the validation set itself is not balanced.
+
+    Args:
+        scores: softmax scores of the validation set, ``(N, C)``.
+        target: its labels, ``(N,)``.
+        target_prior: :math:`\pi`, class shares of the test set, ``(C,)`` with sum 1.
+            Defaults to balanced.
+        step: what is done to the scores first, a few rows at a time: a large set is
+            never held twice.
+
+    Raises:
+        ValueError: if there are fewer samples than classes, or labels or prior do
+            not fit the scores.
+    """
+
+    scores: Tensor
+    target: Tensor
+    target_prior: Tensor | None = None
+    step: Callable[[Tensor], Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        num_samples, num_classes = self.scores.shape
+        check_enough_samples(num_samples, num_classes)
+        check_logits_and_target(self.scores, self.target)
+        if self.target_prior is not None:
+            check_target_prior(self.target_prior, num_classes)
+            if not bool(self.target_prior[self.target].any()):
+                raise ValueError(
+                    'Nothing can be chosen: `target_prior` is 0 for every class that '
+                    'the validation set has.'
+                )
+
+    @property
+    def weight(self) -> Tensor:
+        """Weight of each sample, ``(N,)`` float64."""
+        num_classes = self.scores.shape[1]
+        if self.target_prior is None:
+            share = torch.full((num_classes,), 1 / num_classes, dtype=torch.float64)
+        else:
+            share = self.target_prior.double()
+        support = self.target.bincount(minlength=num_classes)
+        return (share / support.clamp(min=1))[self.target]
+
+    def parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Scores, labels and weights, a few rows at a time."""
+        rows = max(1, CHUNK // self.scores.shape[1])
+        every = (self.scores, self.target, self.weight)
+        for part, labels, weight in zip(*(x.split(rows) for x in every), strict=True):
+            yield part if self.step is None else self.step(part), labels, weight
+
+    def class_mass(self) -> Tensor:
+        """Weighted sum of each class's scores, ``(C,)`` float64."""
+        mass = torch.zeros(self.scores.shape[1], dtype=torch.float64)
+        for part, _, weight in self.parts():
+            mass += weight @ part.double()
+        return mass
+
+
+def search_tau(
+    scores: Tensor,
+    target: Tensor,
+    taus: Sequence[float] = TAU_GRID,
+    target_prior: Tensor | None = None,
+) -> TauSearch:
+    """Choose the strength of re-balancing by accuracy on labelled validation data.
+
+    Samples are weighted to stand for the test set's classes, see
+    :class:`WeightedScores`.
+
+    Args:
+        scores: softmax scores of the validation set, ``(N, C)``.
+        target: its labels, ``(N,)``.
+        taus: strengths to try.
+        target_prior: class shares of the test set, ``(C,)`` with sum 1. Defaults to
+            balanced.
+
+    Returns:
+        The best strength, of equals the smallest, and the whole curve.
+
+    Raises:
+        ValueError: if there are fewer samples than classes, or labels or prior do
+            not fit the scores.
+    """
+    return search_rebalancing(WeightedScores(scores, target, target_prior), taus)
+
+
+def search_rebalancing(
+    data: WeightedScores, taus: Sequence[float] = TAU_GRID
+) -> TauSearch:
+    """Choose the strength of re-balancing; see :func:`search_tau`."""
+    mass, prior = data.class_mass(), data.target_prior
+    return _search(data, taus, lambda part, tau: rebalance(part, tau, mass, prior))
+
+
+def search_logit_adjustment(
+    data: WeightedScores, class_counts: Tensor, taus: Sequence[float] = TAU_GRID
+) -> TauSearch:
+    """Choose the strength of post-hoc logit adjustment, as re-balancing's is.
+
+    Args:
+        data: scores and labels of the validation set.
+        class_counts: training samples of each class, ``(C,)``.
+        taus: strengths to try.
+
+    Raises:
+        ValueError: if the counts do not fit the scores.
+    """
+    prior = data.target_prior
+    return _search(
+        data, taus, lambda part, tau: logit_adjustment(part, class_counts, tau, prior)
+    )
+
+
+def _search(
+    data: WeightedScores, taus: Sequence[float], step: Callable[[Tensor, float], Tensor]
+) -> TauSearch:
+    hits = torch.zeros(len(taus), dtype=torch.float64)
+    total = 0.0
+    for part, labels, weight in data.parts():
+        total += float(weight.sum())
+        for index, tau in enumerate(taus):
+            predicted = step(part, tau).argmax(dim=1)
+            hits[index] += weight @ (predicted == labels).double()
+    return choose_tau(taus, (100 * hits / total).tolist())
+
+
+def choose_tau(taus: Sequence[float], accuracies: Sequence[float]) -> TauSearch:
+    """The strength with the best accuracy, of equals the smallest.
+
+    Args:
+        taus: strengths that were tried, at least one.
+        accuracies: of each, in percent.
+    """
+    best = max(accuracies) - 1e-9  # equals may differ by the rounding of their sums
+    tau = min(t for t, a in zip(taus, accuracies, strict=True) if a >= best)
+    return TauSearch(tau, tuple(taus), tuple(accuracies))
+
+
+# Where every sample is classified rightly the best temperature is 0, and where none is
+# it is infinite: no temperature outside of these is chosen.
+LIMITS = (0.05, 20.0)
+
+
+@dataclass(frozen=True)
+class TemperatureSearch:
+    """Result of :func:`search_temperature`.
+
+    Attributes:
+        temperature: the chosen one, rounded to four decimals.
+        loss_before: negative log-likelihood at temperature 1, in nats a sample.
+        loss_after: that at the chosen temperature.
+    """
+
+    temperature: float
+    loss_before: float
+    loss_after: float
+
+    def __str__(self) -> str:
+        text = (
+            f'{self.temperature:.4g}: negative log-likelihood on validation data '
+            f'{self.loss_before:.4f} -> {self.loss_after:.4f}'
+        )
+        if not LIMITS[0] * 1.01 < self.temperature < LIMITS[1] / 1.01:
+            text += f' (at the limit of {LIMITS[0]:g} to {LIMITS[1]:g})'
+        return text
+
+
+def search_temperature(data: WeightedScores) -> TemperatureSearch:
+    """Choose the temperature by negative log-likelihood on labelled validation data.
+
+    The loss is convex in 1/T, so it has one minimum, which a bounded search finds in
+    log T. Source: Guo et al., ICML 2017, arXiv 1706.04599, section 4.2.
+
+    Args:
+        data: scores and labels of the validation set.
+    """
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(data, math.exp(log_temperature))
+
+    low, high = map(math.log, LIMITS)
+    found = minimize_scalar(
+        loss, bounds=(low, high), method='bounded', options={'xatol': 1e-4}
+    )
+    temperature = round(math.exp(float(found.x)), 4)
+    return TemperatureSearch(temperature, loss(0.0), loss(math.log(temperature)))
+
+
+def negative_log_likelihood(data: WeightedScores, temperature: float = 1.0) -> float:
+    """Weighted mean of ``-log p`` of the labels, in nats, at a temperature."""
+    total = weights = 0.0
+    # A score that has underflowed to 0 would make the mean infinite, whatever T.
+    least = torch.finfo(torch.float32).tiny
+    for part, labels, weight in data.parts():
+        logits = part.clamp(min=least).log() / temperature
+        own = logits.gather(1, labels[:, None]).squeeze(1)
+        losses = logits.logsumexp(dim=1) - own
+        total += float(weight @ losses.double())
+        weights += float(weight.sum())
+    return total / weights

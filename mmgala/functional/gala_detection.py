@@ -1,0 +1,202 @@
+r"""GALA beside a background class, as in two-stage detectors.
+
+This project's extension of arXiv 2403.09036, which is about classification. Background
+gets no margin, gives none, and is no part of the statistics.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmgala.functional.gala import gala_margin
+
+
+def add_foreground_margin(
+    logits: Tensor,
+    target: Tensor,
+    pos_grad: Tensor,
+    neg_grad: Tensor,
+    lambda_pos: float = 1.0,
+    lambda_neg: float = 1.0,
+    eps: float = 1e-3,
+) -> Tensor:
+    r"""Logits of C classes and background, with GALA's margins between the classes.
+
+    .. math::
+        \hat z_{ij} = z_{ij} + \lambda_+ \log(\theta_j + \epsilon)
+            - \lambda_- \log(\phi_k + \epsilon)
+            \qquad (k = y_i < C,\; j \ne k,\; j < C)
+
+    and :math:`\hat z_{ij} = z_{ij}` else: at the label, for background's logit and in
+    each row of background. The term of :math:`\phi_k` is nothing that softmax could
+    ignore here, since background's logit does not have it.
+
+    Args:
+        logits: ``(N, C + 1)``, background last.
+        target: class indices ``(N,)``, C for background.
+        pos_grad: :math:`\theta`, ``(C,)``.
+        neg_grad: :math:`\phi`, ``(C,)``.
+        lambda_pos: :math:`\lambda_+`.
+        lambda_neg: :math:`\lambda_-`.
+        eps: :math:`\epsilon`.
+
+    Returns:
+        :math:`\hat z`, ``(N, C + 1)``, float32 or wider.
+
+    Examples:
+        >>> theta = phi = torch.tensor([9.999, 0.999])
+        >>> add_foreground_margin(torch.zeros(2, 3), torch.tensor([1, 2]), theta, phi)
+        tensor([[2.3026, 0.0000, 0.0000],
+                [0.0000, 0.0000, 0.0000]])
+    """
+    foreground = target < len(pos_grad)
+    label = torch.where(foreground, target, 0)
+    margin = gala_margin(pos_grad, neg_grad, label, lambda_pos, lambda_neg, eps)
+    return logits + F.pad(torch.where(foreground[:, None], margin, 0.0), (0, 1))
+
+
+@torch.no_grad()
+def foreground_gradient_sum(
+    adjusted_logits: Tensor, target: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    r"""Gradient that classes exchange with each other, summed over foreground.
+
+    .. math::
+        \theta_k \mathrel{+}= \sum_{i: y_i = k} \; \sum_{j \ne k,\, j < C} p_{ij}
+
+    with :math:`p_i` the softmax of a row, background included. What background takes
+    of a row is left out, so the sum is :math:`\theta` and :math:`\phi` alike.
+
+    Args:
+        adjusted_logits: logits with the margin added, ``(N, C + 1)``, background last.
+        target: class indices ``(N,)``, C for background.
+        weight: a sample counts this often, ``(N,)``. Defaults to 1 for each.
+
+    Returns:
+        ``(C,)`` float32. Samples with non-finite probabilities add nothing.
+
+    Examples:
+        >>> foreground_gradient_sum(torch.zeros(2, 4), torch.tensor([1, 3]))
+        tensor([0.0000, 0.5000, 0.0000])
+    """
+    num_classes = adjusted_logits.shape[1] - 1
+    foreground = target < num_classes
+    label = torch.where(foreground, target, 0)
+    probs = adjusted_logits.float().softmax(dim=1)[:, :-1]
+    grad = probs.scatter(1, label[:, None], 0.0).sum(dim=1)
+    grad = torch.where(foreground & grad.isfinite(), grad, 0.0)
+    if weight is not None:
+        grad = grad * weight
+    return grad.new_zeros(num_classes).index_add_(0, label, grad)
+
+
+BACKGROUNDS = ('exclude', 'theta')
+
+
+def add_sigmoid_margin(
+    logits: Tensor,
+    target: Tensor,
+    pos_grad: Tensor,
+    neg_grad: Tensor,
+    lambda_pos: float = 1.0,
+    lambda_neg: float = 1.0,
+    eps: float = 1e-3,
+    background: str = 'exclude',
+) -> Tensor:
+    r"""Logits with GALA's margins on the negatives of foreground samples.
+
+    .. math::
+        \hat z_{ij} = z_{ij} + \lambda_+ \log(\theta_j + \epsilon)
+            - \lambda_- \log(\phi_k + \epsilon) \qquad (k = y_i < C,\; j \ne k)
+
+    A sample whose class has given nothing yet, :math:`\phi_k = 0`, has no margin
+    either. In a softmax its gradient would be bounded; of C sigmoids all could saturate
+    at once, and this one sample would be most of :math:`\phi_k` from then on.
+
+    Samples of background have no :math:`\phi`. With ``background='exclude'`` they have
+    no margin at all. With ``'theta'`` they have the part of :math:`\theta`, about its
+    mean over the classes, since a sigmoid does not ignore what all logits have in
+    common:
+
+    .. math::
+        \hat z_{ij} = z_{ij} + \lambda_+ \Bigl(\log(\theta_j + \epsilon)
+            - \frac{1}{C} \sum_c \log(\theta_c + \epsilon)\Bigr) \qquad (y_i = C)
+
+    Only rows of foreground are touched with ``'exclude'``: of all anchors they are few.
+
+    Args:
+        logits: ``(N, C)``.
+        target: class indices ``(N,)``, C for background.
+        pos_grad: :math:`\theta`, ``(C,)``.
+        neg_grad: :math:`\phi`, ``(C,)``.
+        lambda_pos: :math:`\lambda_+`.
+        lambda_neg: :math:`\lambda_-`.
+        eps: :math:`\epsilon`.
+        background: ``'exclude'`` or ``'theta'``.
+
+    Returns:
+        :math:`\hat z`, ``(N, C)``, float32 or wider.
+
+    Examples:
+        >>> theta, phi = torch.tensor([9.999, 0.999]), torch.tensor([0.999, 0.999])
+        >>> add_sigmoid_margin(torch.zeros(2, 2), torch.tensor([1, 2]), theta, phi)
+        tensor([[2.3026, 0.0000],
+                [0.0000, 0.0000]])
+    """
+    log_pos = lambda_pos * torch.log(pos_grad + eps)
+    log_neg = lambda_neg * torch.log(neg_grad + eps)
+    rows, label = _foreground(target, logits.shape[1])
+    margin = (log_pos - log_neg[label][:, None]).scatter(1, label[:, None], 0.0)
+    margin = torch.where((neg_grad[label] > 0)[:, None], margin, 0.0)
+    dtype = torch.promote_types(logits.dtype, margin.dtype)
+    adjusted = logits.to(dtype)
+    if background == 'theta':
+        shared = (log_pos - log_pos.mean()).to(dtype)
+        adjusted = adjusted + shared
+        margin = margin - shared
+    return adjusted.index_add(0, rows, margin.to(dtype))
+
+
+@torch.no_grad()
+def sigmoid_gradient_sums(
+    adjusted_logits: Tensor, target: Tensor, weight: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    r"""Magnitude of the logit gradients of foreground samples, summed per class.
+
+    .. math::
+        \theta_k \mathrel{+}= \sum_{i: y_i = k} w_{ik} (1 - \sigma(\hat z_{ik})), \qquad
+        \phi_k \mathrel{+}= \sum_{i: y_i = k} \sum_{j \ne k}
+            w_{ij} \sigma(\hat z_{ij})
+
+    Args:
+        adjusted_logits: logits with the margin added, ``(N, C)``.
+        target: class indices ``(N,)``, C for background.
+        weight: a sample counts this often, ``(N,)``, or each of its logits does,
+            ``(N, C)``. Defaults to 1.
+
+    Returns:
+        ``(pos, neg)``, each ``(C,)`` float32. Samples with logits that are not numbers
+        add nothing.
+
+    Examples:
+        >>> sigmoid_gradient_sums(torch.zeros(2, 3), torch.tensor([1, 3]))
+        (tensor([0.0000, 0.5000, 0.0000]), tensor([0., 1., 0.]))
+    """
+    num_classes = adjusted_logits.shape[1]
+    rows, label = _foreground(target, num_classes)
+    probs = adjusted_logits[rows].float().sigmoid()
+    own = torch.zeros_like(probs).scatter_(1, label[:, None], 1.0)
+    grad = (probs - own).abs()
+    grad = torch.where(grad.isfinite().all(dim=1, keepdim=True), grad, 0.0)
+    if weight is not None:
+        grad = grad * (weight if weight.ndim == 2 else weight[:, None])[rows]
+    zeros = grad.new_zeros(num_classes)
+    pos = zeros.index_add(0, label, (grad * own).sum(dim=1))
+    neg = zeros.index_add(0, label, (grad * (1 - own)).sum(dim=1))
+    return pos, neg
+
+
+def _foreground(target: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Rows of foreground, and their class indices."""
+    rows = (target < num_classes).nonzero().squeeze(1)
+    return rows, target[rows]

@@ -1,0 +1,164 @@
+"""Class-balanced cross-entropy and focal loss."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.ops import sigmoid_focal_loss
+
+from mmgala.functional.checks import check_logits_and_target, check_not_negative
+from mmgala.functional.class_priors import effective_number_weights
+from mmgala.functional.losses import cross_entropy
+from mmgala.models.losses.base import ClassCountsLoss, at_target
+from mmgala.registry import MODELS
+
+
+@MODELS.register_module()
+class ClassBalancedLoss(ClassCountsLoss):
+    r"""Class-balanced softmax cross-entropy (Cui et al., CVPR 2019, arXiv 1901.05555).
+
+    Each sample is weighted by :math:`(1 - \beta) / (1 - \beta^{n_y})`, scaled to a mean
+    of 1 over the classes that have samples; see
+    :func:`mmgala.functional.effective_number_weights`. The mean is taken over the
+    samples of a batch, so that ranks may hold any of them.
+
+    The default :math:`\beta` is that of the authors' script, and of their paper (table
+    2) for CIFAR10-LT. For CIFAR100-LT with imbalance factor 100 the paper has 0.9 (in
+    its best loss, the focal one): more classes need a smaller one.
+
+    Args:
+        num_classes: C.
+        beta: :math:`\beta`, 0 or more and below 1; 0 is cross-entropy.
+        class_counts: training samples of each class, for use without
+            :class:`mmgala.engine.ClassCountsHook`.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss.
+
+    Shape:
+        - ``cls_score``: ``(N, C)`` logits.
+        - ``label``: ``(N,)`` class indices or ``(N, C)`` soft labels.
+        - ``weight``: ``(N,)``.
+        - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
+
+    Raises:
+        ValueError: on arguments out of range, shapes that do not fit, or class counts
+            that are not known.
+
+    Examples:
+        >>> import torch
+        >>> loss = ClassBalancedLoss(2, beta=0.5, class_counts=[3, 1])
+        >>> loss(torch.zeros(1, 2), torch.tensor([1]))  # 1.2727 log(2)
+        tensor(0.8822)
+    """
+
+    VECTORS = ('class_weights',)
+
+    class_weights: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        beta: float = 0.9999,
+        class_counts: Sequence[int] | None = None,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(num_classes, reduction, loss_weight)
+        self.beta = beta
+        self._vectors(self.class_counts + 1)  # arguments out of range show now
+        if class_counts is not None:
+            self.set_class_counts(class_counts)
+
+    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        return dict(class_weights=effective_number_weights(class_counts, self.beta))
+
+    def _unreduced(
+        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        self._check_counted()
+        check_logits_and_target(cls_score, label)
+        if cls_score.element_size() < 4:  # half precision
+            cls_score = cls_score.float()
+        return self._plain(cls_score, label) * at_target(self.class_weights, label)
+
+    def _plain(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The loss that is weighted, ``(N,)``."""
+        return cross_entropy(logits, target)
+
+    def _settings(self) -> dict[str, object]:
+        return dict(beta=self.beta)
+
+
+@MODELS.register_module()
+class ClassBalancedFocalLoss(ClassBalancedLoss):
+    r"""Class-balanced focal loss (Cui et al., CVPR 2019, arXiv 1901.05555).
+
+    The sigmoid focal loss of Lin et al. (ICCV 2017, arXiv 1708.02002) as torchvision
+    has it, without its :math:`\alpha`, summed over the classes and weighted as in
+    :class:`ClassBalancedLoss`. A head predicts by the softmax of these logits all the
+    same: the ranking is that of the sigmoids, but the scores are not calibrated. It
+    costs several times what cross-entropy does: two exponentials and a logarithm of
+    each logit, where softmax takes one exponential.
+
+    The authors start the bias of the classifier at :math:`-\log(C - 1)`, so that each
+    sigmoid begins with a probability of 1 / C, and let no weight decay act on it.
+    :class:`mmgala.models.GALAHead` reads that start off :attr:`initial_bias`; the
+    optimizer has to be told, as in ``configs/class_balanced_focal``::
+
+        model = dict(head=dict(type='mmgala.GALAHead', loss=dict(
+            _delete_=True, type='mmgala.ClassBalancedFocalLoss')))
+        optim_wrapper = dict(paramwise_cfg=dict(
+            custom_keys={'head.fc.bias': dict(decay_mult=0.0)}))
+
+    The defaults are those of the authors' script, and of their paper (table 2) for
+    CIFAR10-LT with imbalance factor 100; for CIFAR100-LT with that factor,
+    :math:`\beta` is 0.9 there.
+
+    Args:
+        num_classes: C.
+        beta: :math:`\beta`, 0 or more and below 1; 0 is focal loss.
+        gamma: :math:`\gamma`, focusing parameter; 0 is sigmoid cross-entropy.
+        class_counts: training samples of each class, for use without
+            :class:`mmgala.engine.ClassCountsHook`.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss.
+
+    Shape and errors are those of :class:`ClassBalancedLoss`.
+
+    Attributes:
+        initial_bias (float): :math:`-\log(C - 1)`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        beta: float = 0.9999,
+        gamma: float = 1.0,
+        class_counts: Sequence[int] | None = None,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        check_not_negative('gamma', gamma)
+        super().__init__(num_classes, beta, class_counts, reduction, loss_weight)
+        self.gamma = gamma
+
+    @property
+    def initial_bias(self) -> float:
+        """What the classifier's bias should start from."""
+        return -math.log(self.num_classes - 1)
+
+    def _plain(self, logits: Tensor, target: Tensor) -> Tensor:
+        if target.is_floating_point():
+            target = target.to(logits.dtype)
+            loss = sigmoid_focal_loss(logits, target, alpha=-1, gamma=self.gamma)
+            return loss.sum(dim=1)
+        # With the sign of the label's logit turned, every class has the loss of a class
+        # that is not the label: half the passes of torchvision's function.
+        index = target.long()[:, None]
+        logits = logits.scatter(1, index, -logits.gather(1, index))
+        log_rest = F.softplus(logits)  # -log(1 - p)
+        return (log_rest * (self.gamma * (logits - log_rest)).exp()).sum(dim=1)
+
+    def _settings(self) -> dict[str, object]:
+        return dict(beta=self.beta, gamma=self.gamma)

@@ -1,0 +1,110 @@
+"""Softmax equalization loss, which the GALA paper compares with."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from mmgala.functional import equalization_loss
+from mmgala.models.losses.base import ClassCountsLoss
+from mmgala.registry import MODELS
+
+
+@MODELS.register_module()
+class EqualizationLoss(ClassCountsLoss):
+    r"""Softmax equalization loss (SEQL) of Tan et al. (CVPR 2020, arXiv 2003.05176).
+
+    Cross-entropy that mostly leaves rare classes out of the softmax of other classes'
+    samples, so that those do not push the rare class vectors away. It stands here for
+    the equalization loss that the GALA paper compares with. See
+    :func:`mmgala.functional.equalization_loss` for the formula.
+
+    :math:`\beta` is drawn anew in each forward, for each sample and class, as the
+    authors do (issue 9 of their repository ``tztztztztz/eql.detectron2``), from
+    PyTorch's default generator. It is drawn in training mode only: in eval mode no
+    class is ignored, and the loss is cross-entropy. To draw a number for each logit
+    takes longer than cross-entropy does.
+
+    Unlike :class:`GALALoss` it needs to know how often each class occurs in training.
+    :class:`mmgala.engine.ClassCountsHook` counts the training set and hands the counts
+    to it before the first step, so no config holds them.
+
+    Args:
+        num_classes: C.
+        ignore_prob: :math:`\gamma`, the probability of :math:`\beta = 1`.
+        tail_threshold: :math:`\lambda`. A class with a smaller share of the training
+            samples is tail; one without any is, too. A threshold fits one data set:
+            the default is what public implementations take for CIFAR-100-LT, where
+            it makes 52 of 100 classes tail (imbalance factor 100).
+        class_counts: training samples of each class, for use without the hook.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss.
+
+    Shape:
+        - ``cls_score``: ``(N, C)`` logits.
+        - ``label``: ``(N,)`` class indices or ``(N, C)`` soft labels.
+        - ``weight``: ``(N,)``.
+        - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
+
+    Attributes:
+        class_counts (Tensor): ``(C,)`` int64 buffer, part of the checkpoint; zeros
+            before they are known.
+        tail (Tensor): ``(C,)`` boolean buffer, :math:`T_\lambda(f)`.
+
+    Raises:
+        ValueError: on arguments out of range, shapes that do not fit, or training
+            without class counts.
+
+    Examples:
+        >>> loss = EqualizationLoss(3, 1.0, 0.1, class_counts=[90, 9, 1])
+        >>> loss(torch.zeros(2, 3), torch.tensor([0, 2]))  # log(1) and log(2)
+        tensor(0.3466)
+    """
+
+    tail: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        ignore_prob: float = 0.9,
+        tail_threshold: float = 5e-3,
+        class_counts: Sequence[int] | None = None,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(num_classes, reduction, loss_weight)
+        for name, value in (
+            ('ignore_prob', ignore_prob),
+            ('tail_threshold', tail_threshold),
+        ):
+            if not 0 <= value <= 1:
+                raise ValueError(
+                    f'Expected `{name}` to be between 0 and 1, but got {value}.'
+                )
+        self.ignore_prob = ignore_prob
+        self.tail_threshold = tail_threshold
+        self.register_buffer('tail', torch.zeros(num_classes).bool(), persistent=False)
+        if class_counts is not None:
+            self.set_class_counts(class_counts)
+
+    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        counts = class_counts.double()  # exact
+        return dict(tail=counts / counts.sum() < self.tail_threshold)
+
+    def _unreduced(
+        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        return equalization_loss(cls_score, label, self._draw_ignored(cls_score))
+
+    def _draw_ignored(self, cls_score: Tensor) -> Tensor:
+        """Which classes to ignore for which samples of other classes, ``(N, C)``."""
+        if not self.training:
+            return torch.zeros_like(cls_score, dtype=torch.bool)
+        self._check_counted()
+        draws = torch.rand(
+            cls_score.shape, dtype=torch.float32, device=cls_score.device
+        )
+        return draws < self.ignore_prob * self.tail
+
+    def _settings(self) -> dict[str, object]:
+        return dict(ignore_prob=self.ignore_prob, tail_threshold=self.tail_threshold)

@@ -1,0 +1,127 @@
+"""Gaussian clouded logits."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from mmgala.functional.checks import check_not_negative
+from mmgala.functional.class_priors import cloud_sizes
+from mmgala.functional.losses import clouded_loss
+from mmgala.models.losses.base import ClassCountsLoss, check_scale
+from mmgala.registry import MODELS
+
+
+@MODELS.register_module()
+class GCLLoss(ClassCountsLoss):
+    r"""Gaussian clouded logit adjustment (Li et al., CVPR 2022, arXiv 2305.11733).
+
+    Each logit is lowered by :math:`s \, \alpha \, \delta_j |\varepsilon_{ij}|` with
+    :math:`\varepsilon` normal of standard deviation 1/3, cut off at 1, and
+    :math:`\delta_j` from 0 for the largest class to 1 for the smallest. Made for
+    logits that are :math:`s` times a cosine, as those of
+    :class:`mmgala.models.CosineClsHead` with the same ``scale``.
+
+    The defaults are those of the first of the authors' two stages. In the second they
+    train the classifier further on the frozen backbone, with class-balanced sampling
+    and other settings; on a checkpoint of the first that is::
+
+        python tools/retrain_classifier.py CONFIG CHECKPOINT OUT.pth --method crt \
+            --init trained --loss mmgala.GCLLoss \
+            --loss-options margin=0.1 scale=20 gamma=1 \
+            --epochs 30 --lr 0.004 --batch-size 64 --weight-decay 2e-4
+
+    The authors mix images in both stages (mixup with :math:`\alpha = 1`, the default of
+    their scripts). In the first, this does so::
+
+        model = dict(train_cfg=dict(augments=dict(type='Mixup', alpha=1.0)))
+
+    The second works on cached features: images are neither mixed nor augmented there.
+
+    :math:`\varepsilon` is drawn anew in each forward from PyTorch's default generator,
+    in training mode only: in eval mode the loss is cross-entropy with the margin. To
+    draw a number for each logit takes longer than cross-entropy does.
+
+    Args:
+        num_classes: C.
+        noise_scale: :math:`\alpha`, size of the rarest class's cloud in units of the
+            cosine.
+        margin: margin of every label, in the same units.
+        scale: :math:`s`, that of the head.
+        class_counts: training samples of each class, for use without
+            :class:`mmgala.engine.ClassCountsHook`.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss.
+        gamma: focusing parameter, 0 or more: the loss of a sample is multiplied by
+            :math:`(1 - p)^\gamma`, p being the softmax that the loss is the logarithm
+            of. No gradient goes through this factor. 0 is no factor. Class indices
+            only.
+
+    Shape:
+        - ``cls_score``: ``(N, C)`` logits.
+        - ``label``: ``(N,)`` class indices; with ``gamma=0`` also ``(N, C)`` soft
+          labels.
+        - ``weight``: ``(N,)``.
+        - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
+
+    Raises:
+        ValueError: on arguments out of range, shapes that do not fit, training
+            without class counts, or soft labels with a ``gamma`` above 0.
+    """
+
+    VECTORS = ('cloud_sizes',)
+
+    cloud_sizes: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        noise_scale: float = 0.5,
+        margin: float = 0.0,
+        scale: float = 30.0,
+        class_counts: Sequence[int] | None = None,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        gamma: float = 0.0,
+    ) -> None:
+        super().__init__(num_classes, reduction, loss_weight)
+        check_not_negative('noise_scale', noise_scale)
+        check_not_negative('margin', margin)
+        check_scale(scale)
+        check_not_negative('gamma', gamma)
+        self.noise_scale = noise_scale
+        self.margin = margin
+        self.scale = scale
+        self.gamma = gamma
+        if class_counts is not None:
+            self.set_class_counts(class_counts)
+
+    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        return dict(cloud_sizes=cloud_sizes(class_counts))
+
+    def _unreduced(
+        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        cloud = torch.zeros_like(cls_score, dtype=torch.float32)
+        if self.training:
+            self._check_counted()
+            cloud.normal_(std=1 / 3).abs_().clamp_(max=1)
+            cloud *= self.scale * self.noise_scale * self.cloud_sizes
+        loss = clouded_loss(cls_score, label, cloud, self.scale * self.margin)
+        if self.gamma == 0:
+            return loss
+        if label.is_floating_point():
+            raise ValueError(
+                f'GCLLoss with gamma={self.gamma:g} needs class indices, not soft '
+                'labels. Take mixup and CutMix out, or set gamma=0.'
+            )
+        rest = -torch.expm1(-loss.detach())  # 1 - p
+        return rest.clamp(min=0) ** self.gamma * loss
+
+    def _settings(self) -> dict[str, object]:
+        return dict(
+            noise_scale=self.noise_scale,
+            margin=self.margin,
+            scale=self.scale,
+            gamma=self.gamma,
+        )

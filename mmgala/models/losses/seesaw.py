@@ -1,0 +1,96 @@
+"""Seesaw loss with counts over all ranks."""
+
+import torch
+from mmengine.dist import all_reduce
+from torch import Tensor
+
+from mmgala.functional.checks import check_logits_and_target, check_not_negative
+from mmgala.functional.losses import seesaw_loss
+from mmgala.models.losses.base import ClassificationLoss, check_eps
+from mmgala.registry import MODELS
+
+
+@MODELS.register_module()
+class SeesawLoss(ClassificationLoss):
+    r"""Seesaw loss (Wang et al., CVPR 2021, arXiv 2008.10032) for classification.
+
+    Rare classes are spared from most of the negative gradient that frequent classes'
+    samples put on them, unless they are confused with these; see
+    :func:`mmgala.functional.seesaw_loss`. Like GALA it needs no class counts: it
+    counts the samples of each class while it trains, this batch included.
+
+    It gives the values of MMPretrain's ``SeesawLoss`` on one process, and differs
+    where that one goes wrong: counts are summed over all ranks, validation adds
+    nothing to them, and samples of weight 0 do not count. It costs more than twice what
+    cross-entropy does: what is confused shows in a softmax of the plain logits, a
+    second one beside that of the loss.
+
+    Args:
+        num_classes: C.
+        p: exponent of the mitigation factor, 0 or more.
+        q: exponent of the compensation factor, 0 or more.
+        eps: least probability of the label that is divided by.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss.
+
+    Shape:
+        - ``cls_score``: ``(N, C)`` logits.
+        - ``label``: ``(N,)`` class indices; soft labels are refused.
+        - ``weight``: ``(N,)``.
+        - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
+
+    Attributes:
+        seen (Tensor): :math:`N`, samples of each class so far, ``(C,)`` int64 buffer,
+            part of the checkpoint.
+
+    Raises:
+        ValueError: on arguments out of range, shapes that do not fit, soft labels or
+            (on the CPU) labels out of range.
+
+    Examples:
+        >>> loss = SeesawLoss(2, p=1.0, q=0.0)
+        >>> logits = torch.zeros(4, 2)
+        >>> loss(logits, torch.tensor([0, 0, 0, 1]), reduction_override='none')
+        tensor([0.2877, 0.2877, 0.2877, 0.6931])
+    """
+
+    seen: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        p: float = 0.8,
+        q: float = 2.0,
+        eps: float = 1e-2,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(num_classes, reduction, loss_weight)
+        check_eps(eps)
+        check_not_negative('p', p)
+        check_not_negative('q', q)
+        self.p = p
+        self.q = q
+        self.eps = eps
+        self.register_buffer('seen', torch.zeros(num_classes).long())
+
+    def _unreduced(
+        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        if self.training and torch.is_grad_enabled():
+            check_logits_and_target(cls_score, label)  # before labels are counted
+            self._count(label, weight)
+        return seesaw_loss(cls_score, label, self.seen, self.p, self.q, self.eps)
+
+    @torch.no_grad()
+    def _count(self, label: Tensor, weight: Tensor | None) -> None:
+        if label.is_floating_point():
+            return  # refused by the loss
+        counted = torch.ones_like(label) if weight is None else weight.ne(0)
+        batch = torch.zeros_like(self.seen)
+        batch.index_add_(0, label.long(), counted.to(batch.dtype))
+        all_reduce(batch)
+        self.seen += batch
+
+    def _settings(self) -> dict[str, object]:
+        return dict(p=self.p, q=self.q, eps=self.eps)

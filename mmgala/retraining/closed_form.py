@@ -1,0 +1,199 @@
+r"""Classifiers that follow from features or weights, without training.
+
+Symbols: :math:`w_j` vector of class j, a row of the weight ``(C, D)``; :math:`b_j` its
+bias; x a feature. All methods are of Kang et al., *Decoupling Representation and
+Classifier for Long-Tailed Recognition*, ICLR 2020 (arXiv 1910.09217), section 4.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmgala.evaluation.strength_search import TauSearch, choose_tau
+from mmgala.functional.rebalance import check_tau
+from mmgala.models.heads.cosine_head import unit
+from mmgala.retraining.feature_cache import Features
+
+DISTANCES = ('cl2n', 'euclidean', 'cosine')
+NORM_TAUS = tuple(step / 10 for step in range(21))  # those that the authors try
+# Bias of a class that is never to be predicted. Unlike -inf, 0 times it is no NaN.
+NEVER = torch.finfo(torch.float32).min
+CHUNK = 2**22  # values at once, 16 MB
+
+
+def check_distance(distance: str) -> None:
+    """Check the name of a distance."""
+    if distance not in DISTANCES:
+        raise ValueError(
+            f'Expected `distance` to be one of {DISTANCES}, but got {distance!r}.'
+        )
+
+
+def chunks(features: Features, width: int) -> Iterator[tuple[slice, Tensor]]:
+    """Features in order, a part at a time.
+
+    Args:
+        features: ``(N, D)``.
+        width: values that are needed for one sample.
+
+    Yields:
+        Place of the part, and its features.
+    """
+    rows = max(1, CHUNK // max(width, features.shape[1]))
+    for start in range(0, len(features), rows):
+        part = slice(start, start + rows)
+        yield part, torch.as_tensor(features[part])
+
+
+class ClassMeans(NamedTuple):
+    """A nearest-class-mean classifier; logits are ``F.linear(x, weight, bias)``.
+
+    Attributes:
+        weight: ``(C, D)``.
+        bias: ``(C,)``.
+        center: mean of the training features, ``(D,)``, where features are centred by
+            it and scaled to length 1 before; ``None`` where they are taken as they are.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    center: Tensor | None
+
+
+def nearest_class_mean(
+    features: Features,
+    labels: np.ndarray | Tensor,
+    num_classes: int,
+    distance: str = 'cl2n',
+) -> ClassMeans:
+    r"""Nearest class mean (NCM).
+
+    * ``'cl2n'`` is what the authors' command does (``--knn``, in their code's terms
+      ``feat_type='cl2n'`` and ``dist_type='l2'``): features are centred by the mean of
+      all training samples and scaled to length 1, class means :math:`m_j` are means of
+      these :math:`x'`, and the smallest Euclidean distance counts. The class with the
+      smallest has the largest :math:`2 m_j \cdot x' - |m_j|^2`; see
+      :class:`mmgala.models.ClassMeanClsHead`, which computes it.
+    * ``'euclidean'``: the smallest Euclidean distance of features as they are, that is
+      the largest :math:`2 m_j \cdot x - |m_j|^2`, a linear layer.
+    * ``'cosine'``: the largest cosine of features as they are, that is the largest
+      :math:`(m_j / |m_j|) \cdot x`, a linear layer.
+
+    Logits are right in their order, but their softmax is no estimate of a probability.
+
+    A class without samples has no mean. It is never predicted: its vector is 0 and its
+    bias the lowest float32, so that its score is 0 and nothing is NaN.
+
+    Args:
+        features: of the training set, ``(N, D)``.
+        labels: ``(N,)``.
+        num_classes: C.
+        distance: one of the above.
+
+    Returns:
+        Weight, bias and center, float32.
+
+    Raises:
+        ValueError: on an unknown distance.
+    """
+    check_distance(distance)
+    labels = torch.as_tensor(labels)
+    counts = labels.bincount(minlength=num_classes)
+    sums = _class_sums(features, labels, num_classes)
+    center = None
+    if distance == 'cl2n':
+        center = sums.sum(dim=0) / len(labels)
+        sums = _class_sums(features, labels, num_classes, center)
+    means = sums / counts.clamp(min=1)[:, None]
+    if distance == 'cosine':
+        weight = torch.nn.functional.normalize(means)
+        bias = torch.zeros(num_classes, dtype=torch.float64)
+    else:
+        weight, bias = 2 * means, -means.square().sum(dim=1)
+    bias = bias.float().masked_fill_(counts == 0, NEVER)
+    return ClassMeans(weight.float(), bias, None if center is None else center.float())
+
+
+def _class_sums(
+    features: Features, labels: Tensor, num_classes: int, center: Tensor | None = None
+) -> Tensor:
+    """Sum of each class's features, ``(C, D)`` float64.
+
+    Args:
+        features: ``(N, D)``.
+        labels: ``(N,)``.
+        num_classes: C.
+        center: ``(D,)``, to centre features by and scale them to length 1 before.
+    """
+    sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64)
+    for part, rows in chunks(features, features.shape[1]):
+        values = rows.double()
+        if center is not None:
+            values = unit(values - center)
+        sums.index_add_(0, labels[part], values)
+    return sums
+
+
+def tau_normalize(weight: Tensor, tau: float) -> Tensor:
+    r""":math:`\tau`-normalised class vectors, :math:`w_j / |w_j|^\tau`.
+
+    There is no bias: the paper drops it. So :math:`\tau = 0` is the old
+    classifier but for its bias, and with :math:`\tau = 1` the direction alone counts.
+
+    Args:
+        weight: ``(C, D)``.
+        tau: :math:`\tau`, 0 or more.
+
+    Returns:
+        ``(C, D)``; a vector of norm 0 stays 0.
+
+    Raises:
+        ValueError: if ``tau`` is negative or not finite.
+
+    Examples:
+        >>> tau_normalize(torch.tensor([[3.0, 4.0], [0.0, 2.0]]), tau=1.0)
+        tensor([[0.6000, 0.8000],
+                [0.0000, 1.0000]])
+    """
+    return weight / _norms(weight, tau)[:, None]
+
+
+def _norms(weight: Tensor, tau: float) -> Tensor:
+    r""":math:`|w_j|^\tau`, ``(C,)``; 1 for a vector of norm 0."""
+    check_tau(tau)
+    norms = weight.norm(dim=1)
+    return torch.where(norms > 0, norms, torch.ones_like(norms)) ** tau
+
+
+def search_norm_tau(
+    features: Features,
+    labels: np.ndarray | Tensor,
+    weight: Tensor,
+    taus: Sequence[float] = NORM_TAUS,
+) -> TauSearch:
+    r"""Choose :math:`\tau` by the mean accuracy of the classes on validation data.
+
+    Args:
+        features: of the validation set, ``(N, D)``.
+        labels: ``(N,)``.
+        weight: of the trained classifier, ``(C, D)``.
+        taus: strengths to try.
+
+    Returns:
+        The best strength, of equals the smallest, and the whole curve. Classes without
+        validation samples do not count.
+    """
+    labels = torch.as_tensor(labels)
+    support = labels.bincount(minlength=len(weight))
+    share = 1 / support.clamp(min=1).double()[labels] / int((support > 0).sum())
+    norms = [_norms(weight, tau) for tau in taus]
+    hits = torch.zeros(len(taus), dtype=torch.float64)
+    for part, rows in chunks(features, len(weight)):
+        products = rows @ weight.T
+        for index, norm in enumerate(norms):
+            predicted = (products / norm).argmax(dim=1)
+            hits[index] += share[part] @ (predicted == labels[part]).double()
+    return choose_tau(taus, (100 * hits).tolist())

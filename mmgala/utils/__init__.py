@@ -1,0 +1,1 @@
+"""Files, checkpoints, progress and the environment: each in one place."""
