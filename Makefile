@@ -5,8 +5,12 @@ export PYTHON
 BIN := .venv/bin
 SETUP := @tools/setup_env.sh
 
+# Test processes. Each gets one thread: more threads than cores are ten times slower.
+JOBS ?= 2
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadgroup
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test install install-detection lint clean
+.PHONY: help demo test test-fast install install-detection lint clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -17,7 +21,12 @@ demo: install ## train and compare on real digits, from nothing in minutes
 test: ## lint, type check and tests, with detection
 	$(SETUP) tests
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest
+	$(PYTEST)
+
+test-fast: ## lint, type check and the unit tests, in two minutes
+	$(SETUP) tests
+	@$(MAKE) --no-print-directory lint
+	$(PYTEST) -m 'not slow'
 
 lint: ## ruff, mypy and import-linter (after `make test` has installed them)
 	$(BIN)/ruff check .

@@ -15,10 +15,43 @@ import torch
 from tests.distributed.pool import RankPool
 from tests.miniature_cifar import write_cifar
 from tests.miniatures import write_imagenet_lt, write_inaturalist, write_places_lt
+from tests.timings import FolderTimes
 
 torch.set_num_threads(1)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Fixtures that train, start processes or open a browser, once for all tests.
+COSTLY = ('rank_pool', 'browser', 'trained', 'decoupled')
+# Folders whose tests run whole programs and recipes.
+SLOW = {('tests', name) for name in ('benchmarks', 'browser', 'configs', 'tools')}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--folder-times``."""
+    parser.addoption(
+        '--folder-times',
+        action='store_true',
+        help='print the CPU seconds of each test folder',
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure where asked."""
+    if config.getoption('--folder-times'):
+        config.pluginmanager.register(FolderTimes())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow folders, and keep together in one process what shares a fixture."""
+    for item in items:
+        fixtures = getattr(item, 'fixturenames', ())
+        costly = next((name for name in COSTLY if name in fixtures), None)
+        parts = item.path.relative_to(REPOSITORY).parts
+        if costly or parts[:2] in SLOW:
+            item.add_marker(pytest.mark.slow)
+        item.add_marker(pytest.mark.xdist_group(costly or '/'.join(parts)))
 
 
 @pytest.fixture(autouse=True)
