@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from mmgala.comparison.results import evaluate
-from mmgala.comparison.runs import CONFIG, LOG, SCORES, read_record
+from mmgala.comparison.runs import CONFIG, LOG, SCORES, read_run_state
 from mmgala.comparison.tables import markdown_table
 from mmgala.evaluation import search_tau
 from mmgala.evaluation.strength_search import TAU_GRID
 from mmgala.functional import rebalance
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.utils.environment import describe_machine
-from mmgala.utils.files import write_text
+from mmgala.utils.files import write_json, write_text
 
 FOLDER = Path(__file__).resolve().parent / 'results' / 'cifar100_lt'
 RESULTS = FOLDER.with_suffix('.json')
@@ -56,7 +56,7 @@ def is_done(entry: Any, results: dict[str, Any]) -> bool:
 
 def record_run(entry: Any, folder: Path, commit: str) -> None:
     """Add a finished run to the results; keep its config, log and weights."""
-    record = read_record(folder) or {}
+    record = read_run_state(folder) or {}
     run = {**identity(entry), 'commit': commit, 'machine': describe_machine()}
     for key in ('seconds', 'resumed_at'):
         if key in record:
@@ -73,7 +73,7 @@ def record_run(entry: Any, folder: Path, commit: str) -> None:
         publish_weights(folder, FOLDER / f'{entry.name}.pth')
     write_text(RESULTS.with_suffix('.md'), markdown(results) + '\n')
     # Last: a run that is listed is never repeated, so all else must be there.
-    write_text(RESULTS, json.dumps(results, indent=1))
+    write_json(RESULTS, results)
 
 
 def course(log: Path) -> Iterator[str]:
@@ -85,7 +85,7 @@ def course(log: Path) -> Iterator[str]:
 
 def publish_weights(folder: Path, out: Path) -> None:
     """Keep a checkpoint without what only training needs."""
-    record = read_record(folder) or {}
+    record = read_run_state(folder) or {}
     name = next(name for name in record['files'] if name.endswith('.pth'))
     checkpoint = read_checkpoint(folder / name)
     meta = checkpoint.get('meta', {})

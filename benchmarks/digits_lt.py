@@ -13,7 +13,9 @@ from pathlib import Path
 warnings.simplefilter('ignore')  # of libraries, while they are imported
 
 from report import draw, evaluate_runs, markdown, table, write_page  # noqa: E402
-from runs import CONSOLE, Job, describe_machine, train_all  # noqa: E402
+from runs import CONSOLE, Training, train_all  # noqa: E402
+
+from mmgala.utils.environment import describe_machine  # noqa: E402
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
 METHODS = {'CE': 'cross_entropy', 'GALA': 'gala'}
@@ -25,16 +27,18 @@ def main() -> None:
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
     parser.add_argument('--seeds', type=int, default=3)
     args = parser.parse_args()
-    jobs = [
-        Job(method, str(CONFIGS / folder / 'resnet14_digits-lt.py'), seed, MANY, FEW)
+    trainings = [
+        Training(
+            method, str(CONFIGS / folder / 'resnet14_digits-lt.py'), seed, MANY, FEW
+        )
         for seed in range(args.seeds)
         for method, folder in METHODS.items()
     ]
     CONSOLE.print(f'Training {" and ".join(METHODS)} on {args.seeds} seeds each ...')
-    results = train_all(jobs, args.work_dir)
+    results = train_all(trainings, args.work_dir)
     rows, accuracies = evaluate_runs(results, MANY, FEW)
 
-    arrays = results[jobs[0]]
+    arrays = results[trainings[0]]
     counts = arrays['class_counts']
     title = (
         f'Digits-LT, {counts.max()} to {counts.min()} training images per class, '

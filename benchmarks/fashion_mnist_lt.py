@@ -7,7 +7,6 @@ images.
 """
 
 import argparse
-import json
 import warnings
 from pathlib import Path
 from statistics import mean
@@ -16,7 +15,10 @@ warnings.simplefilter('ignore')  # of libraries, while they are imported
 
 from mmengine.config import Config  # noqa: E402
 from report import draw, evaluate, evaluate_runs, markdown, rebalanced, table  # noqa: E402
-from runs import CONSOLE, Job, describe_machine, train_all  # noqa: E402
+from runs import CONSOLE, Training, train_all  # noqa: E402
+
+from mmgala.utils.environment import describe_machine  # noqa: E402
+from mmgala.utils.files import write_json  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = 'configs/{}/{}.py'
@@ -28,14 +30,14 @@ METHODS = {'ce': 'cross_entropy', 'gala': 'gala'}
 RESULTS = ROOT / 'benchmarks' / 'results'
 
 
-def summary(job: Job, arrays: dict) -> dict:
+def summary(training: Training, arrays: dict) -> dict:
     """All figures of one run, in percent."""
     targets, counts = arrays['test_targets'], arrays['class_counts']
     chosen, tau = rebalanced(arrays, tau=None)
     run = dict(
-        method=job.method,
-        seed=job.seed,
-        config=str(Path(job.config).relative_to(ROOT)),
+        method=training.method,
+        seed=training.seed,
+        config=str(Path(training.config).relative_to(ROOT)),
         seconds=round(float(arrays['seconds']), 1),
         tau=tau,
     )
@@ -49,14 +51,14 @@ def summary(job: Job, arrays: dict) -> dict:
     return run
 
 
-def keep_record(jobs: list[Job], work_dir: Path, out: Path) -> None:
+def keep_record(trainings: list[Training], work_dir: Path, out: Path) -> None:
     """Put each run's recipe and the course of its training beside the figures."""
-    for job in jobs:
-        log = (work_dir / job.name / 'train.log').read_text().splitlines()
+    for training in trainings:
+        log = (work_dir / training.name / 'train.log').read_text().splitlines()
         course = [line for line in log if ' - Epoch(' in line]
-        base = out.with_name(f'{out.stem}_{job.name}')
+        base = out.with_name(f'{out.stem}_{training.name}')
         base.with_suffix('.log').write_text('\n'.join([*course, '']))
-        base.with_suffix('.py').write_text(Config.fromfile(job.config).pretty_text)
+        base.with_suffix('.py').write_text(Config.fromfile(training.config).pretty_text)
 
 
 def main() -> None:
@@ -70,16 +72,16 @@ def main() -> None:
     name = f'fashion_mnist_lt{suffix}'
     args.work_dir = args.work_dir or Path('work_dirs') / name
     args.out = args.out or RESULTS / f'{name}.json'
-    jobs = [
-        Job(method, str(ROOT / CONFIG.format(folder, NETWORKS[args.network])), seed)
+    trainings = [
+        Training(
+            method, str(ROOT / CONFIG.format(folder, NETWORKS[args.network])), seed
+        )
         for seed in range(args.seeds)
         for method, folder in METHODS.items()
     ]
-    results = train_all(jobs, args.work_dir)
-    runs = [summary(job, arrays) for job, arrays in results.items()]
-    args.out.write_text(
-        json.dumps(dict(runs=runs, machine=describe_machine()), indent=1)
-    )
+    results = train_all(trainings, args.work_dir)
+    runs = [summary(training, arrays) for training, arrays in results.items()]
+    write_json(args.out, dict(runs=runs, machine=describe_machine()))
 
     rows, accuracies = evaluate_runs(results)
     seeds = f'{args.seeds} seed{"s" * (args.seeds > 1)}'
@@ -89,7 +91,7 @@ def main() -> None:
     )
     CONSOLE.print(table(rows, title))
     if args.network == 'resnet32':
-        keep_record(jobs, args.work_dir, args.out)
+        keep_record(trainings, args.work_dir, args.out)
     args.out.with_suffix('.md').write_text(f'{title}\n\n{markdown(rows)}\n')
     draw(args.work_dir, f'Fashion-MNIST-LT, {args.network}', results, accuracies)
     top1 = {

@@ -7,7 +7,6 @@ what the hook adds to the loss over what the step takes.
 """
 
 import argparse
-import json
 import warnings
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -20,7 +19,7 @@ import torch  # noqa: E402
 from mmpretrain.models.losses import CrossEntropyLoss  # noqa: E402
 from rich.progress import track  # noqa: E402
 from rich.table import Table  # noqa: E402
-from runs import CONSOLE, describe_machine  # noqa: E402
+from runs import CONSOLE  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.utils.benchmark import Timer  # noqa: E402
 from torchvision.models import resnet50  # noqa: E402
@@ -29,6 +28,8 @@ from mmgala.engine.gradient_recording.loss_observer import LossObserver  # noqa:
 from mmgala.engine.gradient_recording.watched_loss import GradientAccumulator  # noqa: E402
 from mmgala.functional import long_tailed_counts  # noqa: E402
 from mmgala.models import CIFARResNet  # noqa: E402
+from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
+from mmgala.utils.files import write_json  # noqa: E402
 
 CLASSES = (100, 1000, 8142)
 MAX_BINS = {'off': None, 'on': 0, 'matrix': 200}  # as in the hook
@@ -191,12 +192,8 @@ def main() -> None:
         for case in track(cases, 'Measuring', console=CONSOLE)
     ]
     print_rows(rows)
-    machine = describe_machine()
-    machine['threads'] = torch.get_num_threads()
-    if torch.cuda.is_available():
-        machine['gpu'] = torch.cuda.get_device_name()
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(dict(rows=rows, machine=machine), indent=1))
+    machine = describe_machine() | describe_devices()
+    write_json(args.out, dict(rows=rows, machine=machine))
 
 
 if __name__ == '__main__':

@@ -23,11 +23,13 @@ from statistics import median
 from typing import Any
 
 from rich.table import Table
-from runs import CONSOLE, describe_machine
+from runs import CONSOLE
 from torch import Generator
 from torch.utils.data import DataLoader
 
 from mmgala.datasets import INaturalist2018, official_class_counts
+from mmgala.utils.environment import describe_machine
+from mmgala.utils.files import write_json
 
 OUT = Path(__file__).resolve().parent / 'results' / 'list_loading.json'
 ANN_FILES = {'list': 'iNaturalist18_train.txt', 'JSON': 'train2018.json'}
@@ -196,9 +198,8 @@ def main() -> None:
                 ]
                 rows[f'{form}, {kept}'] = summary(runs)
     CONSOLE.print(table(rows))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     result = dict(images=437_513, rows=rows, machine=describe_machine())
-    args.out.write_text(json.dumps(result, indent=1) + '\n')
+    write_json(args.out, result)
 
 
 if __name__ == '__main__':

@@ -7,7 +7,6 @@ training step.
 """
 
 import argparse
-import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ warnings.simplefilter('ignore')  # of libraries, while they are imported
 import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 from rich.table import Table  # noqa: E402
-from runs import CONSOLE, describe_machine  # noqa: E402
+from runs import CONSOLE  # noqa: E402
 from torch.utils.benchmark import Timer  # noqa: E402
 from torchvision.models import resnet50  # noqa: E402
 
@@ -28,6 +27,8 @@ from mmgala.functional import (  # noqa: E402
     long_tailed_counts,
 )
 from mmgala.models import GALALoss, losses  # noqa: E402
+from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
+from mmgala.utils.files import write_json  # noqa: E402
 
 SHAPES = ((64, 100), (256, 1000), (256, 2000), (256, 4000), (256, 8142))
 COUNTED = dict(
@@ -170,14 +171,8 @@ def main() -> None:
             f'{share["extra_microseconds"]:.0f} us to a step of '
             f'{share["step_milliseconds"]:.0f} ms, {share["percent"]:.3f} %.'
         )
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    machine = describe_machine()
-    machine['threads'] = torch.get_num_threads()
-    if torch.cuda.is_available():
-        machine['gpu'] = torch.cuda.get_device_name()
-    args.out.write_text(
-        json.dumps(dict(losses=rows, resnet50=shares, machine=machine), indent=1)
-    )
+    machine = describe_machine() | describe_devices()
+    write_json(args.out, dict(losses=rows, resnet50=shares, machine=machine))
 
 
 if __name__ == '__main__':

@@ -21,7 +21,10 @@ from pathlib import Path
 
 import numpy as np
 from rich.table import Table
-from runs import CONSOLE, describe_machine
+from runs import CONSOLE
+
+from mmgala.utils.environment import describe_machine
+from mmgala.utils.files import write_json
 
 MODULES = dict(mmgala='mmgala.detection.lvis.metric', lvis='lvis')
 OUT = Path(__file__).resolve().parent / 'results' / 'lvis_metric.json'
@@ -210,8 +213,7 @@ def main() -> None:
             abs(value - rows['lvis']['figures'][name])
             for name, value in rows['mmgala']['figures'].items()
         )
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + '\n')
+    write_json(args.out, result)
 
 
 if __name__ == '__main__':

@@ -164,12 +164,11 @@ def compare(name: str, work_dir: Path) -> int:
         *plan.flags,
     ]  # fmt: skip
     if plan.study:
-        command += ['--methods-file', 'benchmarks/gala_methods.py']
+        command += ['--methods-file', 'projects/gala_study/methods.py']
     if plan.options:
         command += ['--cfg-options', *plan.options]
-    path = os.pathsep.join(
-        [str(ROOT / 'benchmarks'), *filter(None, [os.environ.get('PYTHONPATH')])]
-    )
+    # For projects/gala_study/variants.py, which the study's methods import.
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])])
     code = subprocess.run(
         command, cwd=ROOT, env={**os.environ, 'PYTHONPATH': path}
     ).returncode

@@ -6,7 +6,6 @@ GPU if there is one. As in MMEngine's loop, every step waits for its loss.
 """
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -28,7 +27,7 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper  # noqa: E402
 from mmengine.registry import MODELS, init_default_scope  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 from rich.table import Table  # noqa: E402
-from runs import CONSOLE, describe_machine  # noqa: E402
+from runs import CONSOLE  # noqa: E402
 from torch.utils.data import DataLoader  # noqa: E402
 
 from mmgala.datasets.on_device import (  # noqa: E402
@@ -37,6 +36,8 @@ from mmgala.datasets.on_device import (  # noqa: E402
     find_pipeline,
     translate,
 )
+from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
+from mmgala.utils.files import write_json  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs' / 'gala' / 'resnet32_cifar100-lt-if100.py'
@@ -203,18 +204,11 @@ def main() -> None:
         write_images(Path(folder), args.images)
         results = run(cfg, Path(folder), args, device)
     print_rows(results)
-    machine = describe_machine()
-    machine.update(
-        device=device.type,
-        threads=torch.get_num_threads(),
-        load_average=os.getloadavg(),  # of other processes, too
-    )
-    if cuda:
-        machine['gpu'] = torch.cuda.get_device_name()
+    machine = describe_machine() | describe_devices()
+    machine |= dict(device=device.type, load_average=os.getloadavg())
     settings = {k: v for k, v in vars(args).items() if k != 'out'}
     content = dict(**results, settings=settings, machine=machine)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(content, indent=1) + '\n')
+    write_json(args.out, content)
 
 
 if __name__ == '__main__':

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from rich.progress import track
 from rich.table import Table
-from runs import CONSOLE, Job
+from runs import CONSOLE, Training
 
 from mmgala.analysis import merge_runs, read_run, write_class_vectors
 from mmgala.apis.class_vectors import measure_class_vectors
@@ -55,7 +55,7 @@ def class_accuracy(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def evaluate_runs(
-    results: Mapping[Job, Mapping[str, np.ndarray]], many: int = 100, few: int = 20
+    results: Mapping[Training, Mapping[str, np.ndarray]], many: int = 100, few: int = 20
 ) -> tuple[dict[str, list[dict]], dict[str, np.ndarray]]:
     """Metrics of each run, raw and re-balanced with tau from its validation set.
 
@@ -65,16 +65,16 @@ def evaluate_runs(
     """
     rows: dict[str, list[dict]] = {}
     accuracies: dict[str, list[np.ndarray]] = {}
-    for job, arrays in sorted(results.items(), key=lambda item: item[0].method):
+    for training, arrays in sorted(results.items(), key=lambda item: item[0].method):
         targets = arrays['test_targets']
         new_scores, tau = rebalanced(arrays, tau=None)
         for row, scores, strength in (
-            (job.method, arrays['test_scores'], 0.0),
-            (f'{job.method} + re-balancing', new_scores, tau),
+            (training.method, arrays['test_scores'], 0.0),
+            (f'{training.method} + re-balancing', new_scores, tau),
         ):
             metrics = evaluate(scores, targets, arrays['class_counts'], many, few)
             rows.setdefault(row, []).append(
-                dict(seed=job.seed, tau=strength, **metrics)
+                dict(seed=training.seed, tau=strength, **metrics)
             )
             accuracies.setdefault(row, []).append(class_accuracy(scores, targets))
     return rows, {row: np.stack(runs) for row, runs in accuracies.items()}
@@ -83,16 +83,16 @@ def evaluate_runs(
 def draw(
     folder: Path,
     name: str,
-    results: Mapping[Job, Mapping[str, np.ndarray]],
+    results: Mapping[Training, Mapping[str, np.ndarray]],
     accuracies: Mapping[str, np.ndarray],
 ) -> list[Path]:
     """Draw class accuracies and gradient statistics; the pictures' paths."""
     theta: dict[str, list] = {}
     ratio: dict[str, list] = {}
-    for job, arrays in sorted(results.items(), key=lambda item: item[0].method):
+    for training, arrays in sorted(results.items(), key=lambda item: item[0].method):
         positive, negative = arrays['positive_gradient'], arrays['negative_gradient']
-        theta.setdefault(job.method, []).append(positive)
-        ratio.setdefault(job.method, []).append(positive / negative)
+        theta.setdefault(training.method, []).append(positive)
+        ratio.setdefault(training.method, []).append(positive / negative)
         counts = arrays['class_counts']
     paths = [folder / 'class_accuracy.png', folder / 'gradient_statistics.png']
     plot_class_accuracy(
@@ -114,7 +114,7 @@ def draw(
 def write_page(
     path: Path,
     title: str,
-    results: Mapping[Job, Mapping[str, np.ndarray]],
+    results: Mapping[Training, Mapping[str, np.ndarray]],
     work_dir: Path,
 ) -> None:
     """Write all runs' report as a page, re-balanced with each run's own tau.
@@ -122,18 +122,20 @@ def write_page(
     The class vectors of each run are measured on the test images first.
     """
     runs = []
-    for job, arrays in track(
+    for training, arrays in track(
         sorted(results.items(), key=lambda item: item[0].method),
         'Class vectors',
         console=CONSOLE,
     ):
-        folder, limits = work_dir / job.name, (job.many, job.few)
-        cfg = Config.fromfile(job.config)
+        folder, limits = work_dir / training.name, (training.many, training.few)
+        cfg = Config.fromfile(training.config)
         checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
         vectors = measure_class_vectors(cfg, checkpoint, limits=limits)
         write_class_vectors(folder / 'class_vectors.json', vectors)
         tau = rebalanced(arrays, tau=None)[1]
-        runs.append(read_run(folder, f'{job.method}, seed {job.seed}', limits, tau))
+        runs.append(
+            read_run(folder, f'{training.method}, seed {training.seed}', limits, tau)
+        )
     report = merge_runs(runs, title, limits)
     write_html_report(report, path)
     write_text(path.with_suffix('.json'), json.dumps(report, allow_nan=False))

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from mmengine.registry import init_default_scope
 from rich.table import Table
-from runs import CONSOLE, describe_machine
+from runs import CONSOLE
 from torch import nn
 
 from mmgala.functional import long_tailed_counts
@@ -37,8 +37,10 @@ from mmgala.retraining import (
     search_norm_tau,
     train_classifier,
 )
-from mmgala.retraining.feature_cache import FeatureFile, write_rows
+from mmgala.retraining.feature_file import FeatureFile, write_rows
 from mmgala.retraining.options import build_loss
+from mmgala.utils.environment import describe_machine
+from mmgala.utils.files import write_json
 
 OUT = Path(__file__).resolve().parent / 'results' / 'retrain_classifier.json'
 SAMPLES, WIDTH, CLASSES, VALIDATION = 100_000, 2_048, 1_000, 20_000
@@ -198,8 +200,7 @@ def main() -> None:
         rows=rows,
         machine=describe_machine(),
     )
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(result, indent=1) + '\n')
+    write_json(args.out, result)
 
 
 if __name__ == '__main__':

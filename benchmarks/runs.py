@@ -1,27 +1,28 @@
-"""Train configs over several seeds side by side, and keep what they predict."""
+"""Train configs over several seeds in parallel, and keep what they predict."""
 
 import contextlib
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from mmgala.comparison.processes import Task, available_cores, run_tasks
 from mmgala.comparison.run_progress import CONSOLE, RunProgress
 from mmgala.comparison.worker import ProgressHook, printing_to
-from mmgala.utils.environment import describe_machine
+from mmgala.utils.files import replacing
 
-__all__ = ['CONSOLE', 'describe_machine']  # for the other benchmarks
+__all__ = ['CONSOLE']  # for the other benchmarks
+
+Result = TypeVar('Result')
 
 
 @dataclass(frozen=True)
-class Job:
-    """One training.
+class Training:
+    """A config with a seed.
 
     Attributes:
         method: name in tables, like ``gala``.
@@ -42,106 +43,103 @@ class Job:
         return f'{self.method}_seed{self.seed}'
 
 
-def train_all(jobs: Sequence[Job], work_dir: Path) -> dict[Job, dict[str, np.ndarray]]:
-    """Train all jobs, one process a core, with progress.
-
-    A job that was finished before with the same config is not repeated.
+def train_all(
+    trainings: Sequence[Training], work_dir: Path
+) -> dict[Training, dict[str, np.ndarray]]:
+    """Train classifiers, one process a core.
 
     Args:
-        jobs: what to train.
-        work_dir: each job gets a folder of its name here, with what the tools of
+        trainings: what to train.
+        work_dir: each training gets a folder of its name here, with what the tools of
             ``tools/analysis`` read: ``gradient_statistics/``, ``predictions.npz`` of
             the test set and a checkpoint of the last epoch.
 
     Returns:
-        Arrays of each job; see :func:`_train`.
+        Arrays of each training; see :func:`_train`.
 
     Raises:
-        RuntimeError: if jobs failed; the others are finished and kept.
+        RuntimeError: if trainings failed; the others are finished and kept.
     """
-    results = {job: _finished(job, work_dir) for job in jobs}
-    todo = [job for job, arrays in results.items() if arrays is None]
-    if len(todo) < len(jobs):
-        CONSOLE.print(f'{len(jobs) - len(todo)} of {len(jobs)} trainings are done.')
-    failed = train_side_by_side(todo, work_dir, _train)
-    if failed:
-        raise RuntimeError(describe_failures(failed, len(jobs), work_dir))
-    return {job: _finished(job, work_dir) for job in jobs}  # type: ignore[misc]
+    return train_unfinished(trainings, work_dir, _train, _finished)
 
 
-def describe_failures(failed: Sequence[str], num_jobs: int, work_dir: Path) -> str:
-    """What to tell of trainings that failed."""
-    return (
-        f'{len(failed)} of {num_jobs} trainings failed: {", ".join(failed)}. Their '
-        f'logs are in {work_dir}; run the command again to repeat these only.'
-    )
-
-
-def train_side_by_side(
-    todo: Sequence[Job],
+def train_unfinished(
+    trainings: Sequence[Training],
     work_dir: Path,
-    train: Callable[[Job, Path, Callable[[float], None]], None],
-) -> list[str]:
-    """Train jobs, one process a core, one thread each, with progress.
+    train: Callable[[Training, Path, Callable[[float], None]], None],
+    finished: Callable[[Training, Path], Result | None],
+) -> dict[Training, Result]:
+    """Run what has no result yet, one process a core and one thread each.
 
     Args:
-        todo: what to train.
-        work_dir: each job gets a folder of its name here.
-        train: a function of a module, called with job, ``work_dir`` and a function
-            that takes the share of the work that is done.
+        trainings: what to train.
+        work_dir: each training gets a folder of its name here.
+        train: a function of a module, called with a training, ``work_dir`` and a
+            function that takes the share of the work that is done, 0 to 1.
+        finished: gives the stored result of a training with the same config; None
+            where there is none.
 
     Returns:
-        Names of the jobs that failed.
+        Result of each training.
+
+    Raises:
+        RuntimeError: if trainings failed; the others are finished and kept.
     """
-    if not todo:
-        return []
-    tasks = [Task(job.name, train, (job, work_dir)) for job in todo]
-    with RunProgress(len(todo)) as progress:
-        return list(run_tasks(tasks, available_cores(), progress, threads=1))
+    todo = [one for one in trainings if finished(one, work_dir) is None]
+    if len(todo) < len(trainings):
+        done = len(trainings) - len(todo)
+        CONSOLE.print(f'{done} of {len(trainings)} trainings are done.')
+    if todo:
+        tasks = [Task(one.name, train, (one, work_dir)) for one in todo]
+        with RunProgress(len(todo)) as progress:
+            failed = run_tasks(tasks, available_cores(), progress, threads=1)
+        if failed:
+            raise RuntimeError(
+                f'{len(failed)} of {len(trainings)} trainings failed: '
+                f'{", ".join(failed)}. Their logs are in {work_dir}; run the command '
+                'again to repeat these only.'
+            )
+    return {one: finished(one, work_dir) for one in trainings}  # type: ignore[misc]
 
 
-def config_hash(job: Job) -> str:
+def config_hash(training: Training) -> str:
     from mmengine.config import Config
 
-    text = f'{Config.fromfile(job.config).pretty_text}\n{job.seed, job.many, job.few}'
+    config = Config.fromfile(training.config).pretty_text
+    text = f'{config}\n{training.seed, training.many, training.few}'
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _finished(job: Job, work_dir: Path) -> dict[str, np.ndarray] | None:
-    path = work_dir / job.name / 'result.npz'
+def _finished(training: Training, work_dir: Path) -> dict[str, np.ndarray] | None:
+    path = work_dir / training.name / 'result.npz'
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
-    same = str(arrays['config_hash']) == config_hash(job)
+    same = str(arrays['config_hash']) == config_hash(training)
     return arrays if same else None
 
 
-def _train(job: Job, work_dir: Path, report: Callable[[float], None]) -> None:
-    """Train one job and save its ``result.npz``.
+def _train(training: Training, work_dir: Path, report: Callable[[float], None]) -> None:
+    """Train a classifier and save its ``result.npz``.
 
     The file holds softmax scores and labels of validation and test set, the class
     counts, and the positive and negative gradient of each class vector.
     """
-    folder = work_dir / job.name
+    folder = work_dir / training.name
     with logged_and_timed(folder) as clock:
-        arrays = _train_arrays(job, folder, report)
-    partial = folder / 'partial.npz'
-    np.savez_compressed(
-        partial,
-        config_hash=config_hash(job),
-        seconds=clock['seconds'],
-        **arrays,
-    )
-    os.replace(partial, folder / 'result.npz')
+        arrays = _train_arrays(training, folder, report)
+    arrays |= dict(config_hash=config_hash(training), seconds=clock['seconds'])
+    with replacing(folder / 'result.npz') as unfinished:
+        np.savez_compressed(unfinished, **arrays)
 
 
 @contextlib.contextmanager
 def logged_and_timed(folder: Path) -> Iterator[dict[str, float]]:
-    """Make a folder with a ``train.log`` of what is printed, errors too.
+    """Make a folder with a ``train.log`` of what is printed, including errors.
 
     Yields:
-        A dictionary that holds ``seconds`` once it is left.
+        A dictionary that holds ``seconds`` when the block has ended.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / 'train.log'
@@ -154,7 +152,7 @@ def logged_and_timed(folder: Path) -> Iterator[dict[str, float]]:
 
 
 def _train_arrays(
-    job: Job, folder: Path, report: Callable[[float], None]
+    training: Training, folder: Path, report: Callable[[float], None]
 ) -> dict[str, Any]:
     from mmengine.config import Config
     from mmengine.runner import Runner
@@ -162,9 +160,9 @@ def _train_arrays(
     from mmgala.analysis import read_gradient_run
     from mmgala.engine import GradientStatisticsHook
 
-    cfg = Config.fromfile(job.config)
+    cfg = Config.fromfile(training.config)
     cfg.work_dir = str(folder)
-    cfg.randomness = dict(seed=job.seed)
+    cfg.randomness = dict(seed=training.seed)
     cfg.default_hooks.checkpoint = dict(
         type='CheckpointHook', interval=cfg.train_cfg.max_epochs, save_optimizer=False
     )
@@ -176,7 +174,7 @@ def _train_arrays(
     )
     runner = Runner.from_cfg(cfg)
     statistics = GradientStatisticsHook(
-        matrix=True, draw_interval=0, many=job.many, few=job.few
+        matrix=True, draw_interval=0, many=training.many, few=training.few
     )
     runner.register_custom_hooks([statistics, ProgressHook(report)])
     runner.train()

@@ -7,7 +7,6 @@ data set, one record after the other, is told apart.
 """
 
 import argparse
-import json
 import time
 import warnings
 from collections.abc import Callable
@@ -22,7 +21,7 @@ import torch  # noqa: E402
 from mmengine.dataset import DefaultSampler  # noqa: E402
 from mmpretrain.datasets import BaseDataset  # noqa: E402
 from rich.table import Table  # noqa: E402
-from runs import CONSOLE, describe_machine  # noqa: E402
+from runs import CONSOLE  # noqa: E402
 from torch.utils.data import WeightedRandomSampler  # noqa: E402
 
 from mmgala.datasets import (  # noqa: E402
@@ -31,6 +30,8 @@ from mmgala.datasets import (  # noqa: E402
     dataset_labels,
     official_class_counts,
 )
+from mmgala.utils.environment import describe_machine  # noqa: E402
+from mmgala.utils.files import write_json  # noqa: E402
 
 OUT = Path(__file__).resolve().parent / 'results' / 'samplers.json'
 
@@ -150,7 +151,6 @@ def main() -> None:
         f'Reading {len(labels):,} labels of a plain MMPretrain data set takes '
         f'{seconds:.1f} s, once.'
     )
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     result = dict(
         samples=len(labels),
         classes=len(counts),
@@ -159,7 +159,7 @@ def main() -> None:
         plain_label_reading_s=seconds,
         machine=describe_machine(),
     )
-    args.out.write_text(json.dumps(result, indent=1))
+    write_json(args.out, result)
 
 
 if __name__ == '__main__':

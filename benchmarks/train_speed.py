@@ -8,7 +8,6 @@ machine was idle: below the number of threads, other processes took part of the 
 """
 
 import argparse
-import json
 import time
 import warnings
 from collections.abc import Callable
@@ -30,10 +29,12 @@ from mmpretrain.registry import MODELS  # noqa: E402
 from mmpretrain.structures import DataSample  # noqa: E402
 from rich.progress import track  # noqa: E402
 from rich.table import Table  # noqa: E402
-from runs import CONSOLE, describe_machine  # noqa: E402
+from runs import CONSOLE  # noqa: E402
 from torch.utils.benchmark import Timer  # noqa: E402
 
 from mmgala.engine import ChannelsLastHook  # noqa: E402
+from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
+from mmgala.utils.files import write_json  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs' / 'gala' / 'resnet32_cifar100-lt-if100.py'
@@ -162,13 +163,9 @@ def main() -> None:
         for row in measure(device, args.batch, args.rounds, args.steps)
     ]
     print_rows(rows)
-    machine = describe_machine()
-    machine['threads'] = torch.get_num_threads()
+    machine = describe_machine() | describe_devices()
     machine['cpu_capability'] = torch.backends.cpu.get_cpu_capability()
-    if torch.cuda.is_available():
-        machine['gpu'] = torch.cuda.get_device_name()
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(dict(rows=rows, machine=machine), indent=1))
+    write_json(args.out, dict(rows=rows, machine=machine))
 
 
 if __name__ == '__main__':

@@ -76,7 +76,12 @@ ANALYSIS = (ROOT / 'docs' / 'analysis.md').read_text()
 @pytest.mark.parametrize(
     'path',
     sorted(
-        set(re.findall(r'\b(?:configs|tools|benchmarks)/[\w./-]+\w', README + ANALYSIS))
+        set(
+            re.findall(
+                r'(?<![\w/])(?:configs|tools|benchmarks|projects)/[\w./-]+\w',
+                README + ANALYSIS,
+            )
+        )
     ),
 )
 def test_files_that_the_texts_name_exist(path):

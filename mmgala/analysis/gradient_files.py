@@ -13,7 +13,6 @@ where several losses were watched,
   them.
 """
 
-import os
 import re
 import zipfile
 import zlib
@@ -24,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from mmgala.utils.files import run_names
+from mmgala.utils.files import replacing, run_names
 
 FOLDER = 'gradient_statistics'
 UNITS = ('epoch', 'iter')
@@ -153,13 +152,8 @@ def write_record(record: GradientRecord, folder: Path) -> Path:
         for name in SUMS:
             arrays[prefix + name] = getattr(sums, name).astype(np.float32)
     path = folder / record.file_name
-    partial = path.with_suffix('.partial')
-    try:
-        with open(partial, 'wb') as file:
-            np.savez_compressed(file, **arrays)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        np.savez_compressed(unfinished, **arrays)
     return path
 
 

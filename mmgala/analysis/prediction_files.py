@@ -12,11 +12,10 @@ import torch
 
 from mmgala.functional.checks import check_logits_and_target
 from mmgala.functional.rebalance import check_scores
+from mmgala.utils.chunks import row_slices
 
 HOW = 'python tools/test.py CONFIG CHECKPOINT --out x.npz'
 NEEDED = ('gt_label', 'pred_score')
-# float32 values looked at at once, 16 MB: scores of large sets fill the memory already.
-CHUNK = 2**22
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class PredictionDump:
                 f'{tuple(scores.shape)}.'
             )
         check_logits_and_target(scores, torch.from_numpy(self.targets))
-        for rows in chunks(self.scores):
+        for rows in row_slices(*self.scores.shape):
             check_scores(scores[rows])
         if self.class_names is not None:
             self._check_length('class_names', self.class_names)
@@ -89,12 +88,6 @@ class PredictionDump:
                 f'Expected `{name}` to hold {self.num_classes} values, one per class '
                 f'of the scores, but got shape {np.shape(vector)}.'
             )
-
-
-def chunks(scores: np.ndarray) -> list[slice]:
-    """Rows of scores ``(N, C)`` in parts of some 16 MB."""
-    rows = max(1, CHUNK // scores.shape[1])
-    return [slice(i, i + rows) for i in range(0, len(scores), rows)]
 
 
 def read_predictions(path: str | Path) -> PredictionDump:

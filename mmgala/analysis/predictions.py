@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmgala.analysis.prediction_files import PredictionDump, chunks
+from mmgala.analysis.prediction_files import PredictionDump
 from mmgala.evaluation import TAU_GRID, LongTailedAccuracy
 from mmgala.functional import log_prior_adjustment, rebalance, shot_groups
 from mmgala.functional.rebalance import check_enough_samples
+from mmgala.utils.chunks import row_slices
 
 
 def summarise(
@@ -186,7 +187,9 @@ def analyse_predictions(
         )
     check_enough_samples(len(dump.targets), dump.num_classes)
     scores, targets = torch.from_numpy(dump.scores), torch.from_numpy(dump.targets)
-    parts = [(scores[rows], targets[rows]) for rows in chunks(dump.scores)]  # views
+    parts = [
+        (scores[rows], targets[rows]) for rows in row_slices(*dump.scores.shape)
+    ]  # views
     mass = torch.zeros(dump.num_classes, dtype=torch.float64)
     for part, _ in parts:
         mass += part.sum(dim=0, dtype=torch.float64)
@@ -209,7 +212,7 @@ def _accuracies(
     """``top1``, ``class_mean`` and the groups' accuracies after each adjustment."""
     correct = np.empty((len(adjustments), len(dump.targets)), dtype=bool)
     vectors = [adjustment.float().numpy() for adjustment in adjustments]
-    for rows in chunks(dump.scores):
+    for rows in row_slices(*dump.scores.shape):
         log_scores = torch.from_numpy(dump.scores[rows]).log().clamp(min=-1e5).numpy()
         adjusted = np.empty_like(log_scores)
         for hits, vector in zip(correct, vectors, strict=True):

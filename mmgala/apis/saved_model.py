@@ -1,8 +1,5 @@
 """Write a checkpoint with the config that uses it."""
 
-import contextlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ from torch import Tensor
 
 from mmgala.apis.inference import load_model
 from mmgala.utils.checkpoint import check_fits
+from mmgala.utils.files import replacing, write_text
 
 
 def check_out(out: Path, *taken: str | Path | None) -> None:
@@ -19,11 +17,11 @@ def check_out(out: Path, *taken: str | Path | None) -> None:
 
     Args:
         out: to write.
-        taken: files that must stay; ``None`` for none.
+        taken: files that must not be replaced; ``None`` is ignored.
 
     Raises:
         ValueError: if it does not end in ``.pth``, is a folder, would replace one of
-            them, or cannot be where it should.
+            ``taken``, or lies below something that is not a folder.
     """
     if out.suffix != '.pth':
         raise ValueError(f'OUT must end in .pth, but is {out}.')
@@ -36,15 +34,15 @@ def check_out(out: Path, *taken: str | Path | None) -> None:
             raise ValueError(f'OUT names the folder {path}: choose another name.')
     folder = next(path for path in out.absolute().parents if path.exists())
     if not folder.is_dir():
-        raise ValueError(f'OUT cannot be written: {folder} is no folder.')
+        raise ValueError(f'OUT cannot be written: {folder} is not a folder.')
 
 
 def write_model(
     cfg: Config, state: dict[str, Tensor], meta: dict[str, Any], out: Path
 ) -> None:
-    """Write ``OUT.pth`` and its config ``OUT.py``, each whole or not at all.
+    """Write ``OUT.pth`` and its config ``OUT.py``, each complete or not at all.
 
-    The model is built and loaded once before, so that what is written can be used.
+    The model is built and loaded first, to be sure that the two fit together.
 
     Args:
         cfg: of the model.
@@ -58,21 +56,9 @@ def write_model(
     """
     content = {'meta': {**meta, 'cfg': cfg.pretty_text}, 'state_dict': state}
     check_fits(content, load_model(cfg, content, out), out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(out) as partial:
-        torch.save(content, partial)
-    with _replacing(out.with_suffix('.py')) as partial:
-        partial.write_text(cfg.pretty_text)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A file to write, that becomes ``path`` or else is removed."""
-    partial = path.with_suffix(f'{path.suffix}.partial')
     try:
-        yield partial
-        os.replace(partial, path)
+        with replacing(out) as unfinished:
+            torch.save(content, unfinished)
     except RuntimeError as error:  # PyTorch's writer, on a full disk
-        raise OSError(f'{path} cannot be written: {error}') from error
-    finally:
-        partial.unlink(missing_ok=True)
+        raise OSError(f'{out} cannot be written: {error}') from error
+    write_text(out.with_suffix('.py'), cfg.pretty_text)

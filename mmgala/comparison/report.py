@@ -19,7 +19,7 @@ from mmgala.comparison.results import (
     post_hoc_name,
     read_scores,
 )
-from mmgala.comparison.runs import CONFIG, LOG, Run, read_record
+from mmgala.comparison.runs import CONFIG, LOG, Run, read_run_state
 from mmgala.comparison.tables import cells, markdown_table
 from mmgala.comparison.verdict import Interval, caution, differences, groups_of, verdict
 from mmgala.utils.environment import describe_machine
@@ -56,7 +56,7 @@ def _row_record(row: Row, interval: Interval | None, lead: str) -> dict[str, Any
 
 def run_record(run: Run, work_dir: Path, failed: Mapping[str, str]) -> dict[str, Any]:
     """How a run went, whether it is a row of the table or not."""
-    record = read_record(run.folder) or {}
+    record = read_run_state(run.folder) or {}
     folder = run.folder.relative_to(work_dir)
     kept: dict[str, Any] = {
         k: record[k] for k in ('seconds', 'resumed_at', 'versions') if k in record
@@ -74,7 +74,7 @@ def run_record(run: Run, work_dir: Path, failed: Mapping[str, str]) -> dict[str,
 
 def recorded_failures(runs: Sequence[Run]) -> dict[str, str]:
     """One line for each run that failed in an earlier call and was not repeated."""
-    records = {run.name: read_record(run.folder) or {} for run in runs}
+    records = {run.name: read_run_state(run.folder) or {} for run in runs}
     return {
         name: record.get('error', 'unknown')
         for name, record in records.items()

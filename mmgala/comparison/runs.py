@@ -1,8 +1,7 @@
-"""One run of a comparison, its folder and what is known of it."""
+"""One run of a comparison: its config, its folder and its state on disk."""
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,11 +10,13 @@ from typing import Any
 
 from mmengine.config import Config
 
-RECORD = 'run.json'
+from mmgala.utils.files import UNFINISHED, write_json
+
+STATE = 'run.json'
 CONFIG = 'config.py'
 LOG = 'train.log'
 SCORES = {'val': 'val.npz', 'test': 'test.npz'}
-# What says where a run is, or how far it got, and not what it does.
+# Settings that say where a run is or how far it got, and do not change its results.
 PLACES = ('work_dir', 'resume', 'experiment_name')
 
 
@@ -26,12 +27,12 @@ class Run:
     Attributes:
         method: name of the method in tables.
         seed: of initialisation, sampling and augmentation.
-        folder: of this run alone.
-        cfg: exact config.
-        start: run that it starts from; it must be finished before.
-        retraining: settings of how the classifier of ``start`` is re-trained; None
-            for a training of its own.
-        asked: whether it is a row of the table, and not just a start for others.
+        folder: where its files go; no other run uses it.
+        cfg: its exact config.
+        start: run whose model it starts from, which must have finished before.
+        retraining: options for re-training the classifier of ``start``; None if the
+            run trains a whole model.
+        asked: whether it is a row of the table, and not only a start for others.
     """
 
     method: str
@@ -66,13 +67,13 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it was done before with the very same settings."""
-        record = read_record(self.folder)
+        """Whether it has finished with exactly these settings."""
+        state = read_run_state(self.folder)
         return (
-            record is not None
-            and record.get('status') == 'finished'
-            and record.get('hash') == self.hash
-            and all((self.folder / name).is_file() for name in record['files'])
+            state is not None
+            and state.get('status') == 'finished'
+            and state.get('hash') == self.hash
+            and all((self.folder / name).is_file() for name in state['files'])
         )
 
 
@@ -98,23 +99,18 @@ def flatten(value: Any, name: str = '') -> dict[str, str]:
     return found
 
 
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """What a run's folder says of itself; None where there is nothing to read."""
+def write_run_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """Store how far a run is: status, config hash, settings, files."""
+    write_json(folder / STATE, state)
+
+
+def read_run_state(folder: Path) -> dict[str, Any] | None:
+    """What :func:`write_run_state` stored; None if there is no readable file."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding='utf-8'))
+        state = json.loads((folder / STATE).read_text(encoding='utf-8'))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
-    return record if isinstance(record, dict) else None
-
-
-def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write it whole or not at all."""
-    partial = folder / f'{RECORD}.partial'
-    try:
-        partial.write_text(json.dumps(record, indent=1), encoding='utf-8')
-        os.replace(partial, folder / RECORD)
-    finally:
-        partial.unlink(missing_ok=True)
+    return state if isinstance(state, dict) else None
 
 
 def check_folder(run: Run) -> None:
@@ -123,18 +119,18 @@ def check_folder(run: Run) -> None:
     Raises:
         FileExistsError: if it is of another config, or of something else.
     """
-    record = read_record(run.folder)
-    if record is None:
-        found = sorted(p.name for p in _entries(run.folder) if p.suffix != '.partial')
-        if found and not (run.folder / RECORD).is_file():
+    state = read_run_state(run.folder)
+    if state is None:
+        found = sorted(p.name for p in _entries(run.folder) if p.suffix != UNFINISHED)
+        if found and not (run.folder / STATE).is_file():
             raise FileExistsError(
                 f'{run.folder} holds files of something else ({found[0]}): choose '
                 'another --work-dir.'
             )
         return
-    if record.get('hash') != run.hash:
+    if state.get('hash') != run.hash:
         raise FileExistsError(
-            f'{run.folder} is of another config ({_difference(record, run)}): choose '
+            f'{run.folder} is of another config ({_difference(state, run)}): choose '
             'another --work-dir, or remove that folder to run it again.'
         )
 
@@ -143,12 +139,12 @@ def _entries(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 
 
-def _difference(record: Mapping[str, Any], run: Run) -> str:
+def _difference(state: Mapping[str, Any], run: Run) -> str:
     """The first setting that differs, and how many others do."""
-    old, new = record.get('settings') or {}, run.settings
+    old, new = state.get('settings') or {}, run.settings
     names = [n for n in {**new, **old} if old.get(n) != new.get(n)]
     if not names:
-        return 'its record cannot be read'
+        return f'its {STATE} lists no settings'
     first = names[0]
     text = (
         f'{first} is {old.get(first, "not set")} there, {new.get(first, "not set")} now'

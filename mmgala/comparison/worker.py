@@ -19,7 +19,14 @@ from rich.console import Console
 from mmgala.apis.image_errors import name_unreadable_images
 from mmgala.apis.launch import set_dataloader_defaults
 from mmgala.comparison.processes import one_line
-from mmgala.comparison.runs import CONFIG, LOG, SCORES, Run, read_record, write_record
+from mmgala.comparison.runs import (
+    CONFIG,
+    LOG,
+    SCORES,
+    Run,
+    read_run_state,
+    write_run_state,
+)
 from mmgala.evaluation import ScoreDump
 from mmgala.retraining import RetrainOptions, retrain_classifier
 from mmgala.utils.checkpoint import (
@@ -29,6 +36,7 @@ from mmgala.utils.checkpoint import (
     unwrap_model,
 )
 from mmgala.utils.environment import installed_versions
+from mmgala.utils.files import replacing
 
 Report = Callable[[float], None]
 RETRAINED = 'retrained.pth'
@@ -37,7 +45,7 @@ EVALUATION = 0.03  # share of a run's work, about
 
 
 class ProgressHook(Hook):
-    """Tells how much of a training is done, at most once a second.
+    """Reports the progress of a training, at most once a second.
 
     Args:
         report: called with the share, 0 to 1.
@@ -50,24 +58,24 @@ class ProgressHook(Hook):
         self._next = 0.0
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Tell it."""
+        """Report the share of iterations that are done."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + 1
             self._report((runner.iter + 1) / runner.max_iters)
 
 
 def execute(run: Run, report: Report) -> None:
-    """Train, test and record one run in its folder.
+    """Train and test one run, and store its state in its folder.
 
-    A training that was interrupted goes on from the end of its last whole epoch.
+    An interrupted training continues from its last complete checkpoint.
 
     Args:
-        run: to do.
+        run: what to train.
         report: called with the share of the work that is done.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
-    before = read_record(run.folder) or {}
-    record = dict(
+    before = read_run_state(run.folder) or {}
+    state = dict(
         status='running',
         method=run.method,
         seed=run.seed,
@@ -78,21 +86,21 @@ def execute(run: Run, report: Report) -> None:
         files=[],
         settings=run.settings,
     )
-    write_record(run.folder, record)
+    write_run_state(run.folder, state)
     start = time.perf_counter()
     earlier = before.get('seconds', 0.0)
     try:
         with printing_to(run.folder / LOG):
-            files = _retrain(run) if run.start else _train(run, record, report)
+            files = _retrain(run) if run.start else _train(run, state, report)
     except Exception as error:
-        record |= dict(status='failed', error=one_line(error))
-        record['seconds'] = round(earlier + time.perf_counter() - start, 1)
-        with suppress(OSError):  # a full disk takes no record of it either
-            write_record(run.folder, record)
+        state |= dict(status='failed', error=one_line(error))
+        state['seconds'] = round(earlier + time.perf_counter() - start, 1)
+        with suppress(OSError):  # there is no room on a full disk
+            write_run_state(run.folder, state)
         raise
-    record |= dict(status='finished', files=[*files, CONFIG, LOG])
-    record['seconds'] = round(earlier + time.perf_counter() - start, 1)
-    write_record(run.folder, record)
+    state |= dict(status='finished', files=[*files, CONFIG, LOG])
+    state['seconds'] = round(earlier + time.perf_counter() - start, 1)
+    write_run_state(run.folder, state)
 
 
 @contextmanager
@@ -119,7 +127,7 @@ def printing_to(path: Path) -> Iterator[None]:
                 os.close(copy)
 
 
-def _train(run: Run, record: dict[str, Any], report: Report) -> list[str]:
+def _train(run: Run, state: dict[str, Any], report: Report) -> list[str]:
     name_unreadable_images()
     run.cfg.dump(run.folder / CONFIG)
     exact = Config.fromfile(str(run.folder / CONFIG))
@@ -129,7 +137,7 @@ def _train(run: Run, record: dict[str, Any], report: Report) -> list[str]:
     if latest is not None:
         cfg.load_from, cfg.resume = latest[0], True
         meta = latest[1].get('meta', {})
-        record['resumed_at'].append({key: meta.get(key) for key in ('epoch', 'iter')})
+        state['resumed_at'].append({key: meta.get(key) for key in ('epoch', 'iter')})
     runner = _build_runner(cfg, exact, run.folder)
     if latest is not None:
         check_fits(latest[1], runner.model, latest[0])
@@ -137,8 +145,8 @@ def _train(run: Run, record: dict[str, Any], report: Report) -> list[str]:
     runner.train()
     checkpoint = _selected_checkpoint(run.folder)
     if checkpoint.name.startswith('best_'):
-        state = read_checkpoint(checkpoint)['state_dict']
-        unwrap_model(runner.model).load_state_dict(state)
+        weights = read_checkpoint(checkpoint)['state_dict']
+        unwrap_model(runner.model).load_state_dict(weights)
     files = save_scores(runner, run.folder)
     for path in run.folder.glob('*.pth'):
         if path.name != checkpoint.name:  # MMEngine's paths are absolute
@@ -147,7 +155,7 @@ def _train(run: Run, record: dict[str, Any], report: Report) -> list[str]:
 
 
 def _build_runner(cfg: Config, exact: Config, folder: Path) -> Runner:
-    """Build a runner that saves ``exact``, and not where this process began."""
+    """Build a runner that saves ``exact``, without the settings of this process."""
     runner = Runner.from_cfg(cfg)
     runner.cfg = exact
     for path in folder.glob('*.py'):  # that the runner has written
@@ -157,7 +165,7 @@ def _build_runner(cfg: Config, exact: Config, folder: Path) -> Runner:
 
 
 def _last_whole_checkpoint(folder: Path) -> tuple[str, dict] | None:
-    """What to go on from; nothing where the very first one was cut off."""
+    """Where to resume; None if there is no complete checkpoint."""
     try:
         return read_latest_checkpoint(folder)
     except ValueError:
@@ -178,9 +186,10 @@ def _selected_checkpoint(folder: Path) -> Path:
 
 
 def save_scores(runner: Runner, folder: Path) -> list[str]:
-    """Save the scores of validation and test set; names of the files.
+    """Save the scores of the validation and the test set, each complete or not at all.
 
-    Each file is there whole or not at all.
+    Returns:
+        Names of the files.
     """
     files = []
     for split, name in SCORES.items():
@@ -188,15 +197,11 @@ def save_scores(runner: Runner, folder: Path) -> list[str]:
             continue
         getattr(runner, f'{split}_loop')  # builds the evaluator
         evaluator = getattr(runner, f'{split}_evaluator')
-        partial = folder / f'partial_{name}'
-        dump = ScoreDump(str(partial))
-        dump.dataset_meta = evaluator.dataset_meta
-        evaluator.metrics.append(dump)
-        try:
+        with replacing(folder / name) as unfinished:
+            dump = ScoreDump(str(unfinished))
+            dump.dataset_meta = evaluator.dataset_meta
+            evaluator.metrics.append(dump)
             getattr(runner, split)()
-            os.replace(partial, folder / name)
-        finally:
-            partial.unlink(missing_ok=True)
         files.append(name)
     return files
 
@@ -206,7 +211,7 @@ def _retrain(run: Run) -> list[str]:
     assert run.start is not None
     assert run.retraining is not None
     source = run.start.folder
-    files = (read_record(source) or {})['files']
+    files = (read_run_state(source) or {})['files']
     checkpoint = next(name for name in files if name.endswith('.pth'))
     options = dict(run.retraining)
     out = retrain_classifier(
@@ -231,7 +236,7 @@ def _retrain(run: Run) -> list[str]:
 
 
 def remove_features(runs: Sequence[Run]) -> None:
-    """Remove cached features that no run of a plan needs any more."""
+    """Remove cached features that no run still needs."""
     derived = [run for run in runs if run.start is not None]
     needed = {run.start.folder for run in derived if run.start and not run.finished}
     for folder in {run.start.folder for run in derived if run.start} - needed:

@@ -1,4 +1,4 @@
-r"""Classifiers that follow from features or weights, without training.
+r"""Classifiers computed from features or weights, without training.
 
 Symbols: :math:`w_j` vector of class j, a row of the weight ``(C, D)``; :math:`b_j` its
 bias; x a feature. All methods are of Kang et al., *Decoupling Representation and
@@ -15,13 +15,13 @@ from torch import Tensor
 from mmgala.evaluation.strength_search import TauSearch, choose_tau
 from mmgala.functional.rebalance import check_tau
 from mmgala.models.heads.cosine_head import unit
-from mmgala.retraining.feature_cache import Features
+from mmgala.retraining.feature_file import Features
+from mmgala.utils.chunks import row_slices
 
 DISTANCES = ('cl2n', 'euclidean', 'cosine')
 NORM_TAUS = tuple(step / 10 for step in range(21))  # those that the authors try
 # Bias of a class that is never to be predicted. Unlike -inf, 0 times it is no NaN.
 NEVER = torch.finfo(torch.float32).min
-CHUNK = 2**22  # values at once, 16 MB
 
 
 def check_distance(distance: str) -> None:
@@ -33,19 +33,17 @@ def check_distance(distance: str) -> None:
 
 
 def chunks(features: Features, width: int) -> Iterator[tuple[slice, Tensor]]:
-    """Features in order, a part at a time.
+    """Features in order, some rows at a time.
 
     Args:
         features: ``(N, D)``.
-        width: values that are needed for one sample.
+        width: values that are computed for one sample.
 
     Yields:
-        Place of the part, and its features.
+        Slice of the rows, and their features ``(n, D)``.
     """
-    rows = max(1, CHUNK // max(width, features.shape[1]))
-    for start in range(0, len(features), rows):
-        part = slice(start, start + rows)
-        yield part, torch.as_tensor(features[part])
+    for rows in row_slices(len(features), max(width, features.shape[1])):
+        yield rows, torch.as_tensor(features[rows])
 
 
 class ClassMeans(NamedTuple):

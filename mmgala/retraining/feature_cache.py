@@ -1,13 +1,9 @@
-"""Features of a whole split: computed once, kept on disk, found again."""
+"""Features of a whole split: computed once, kept on disk, and reused."""
 
 import contextlib
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,113 +19,12 @@ from torch.utils.data import DataLoader
 from mmgala.apis.class_vectors import inputs_of
 from mmgala.datasets import count_classes, dataset_labels
 from mmgala.evaluation.score_dump import stack_scores, stack_targets
-
-DTYPE = np.dtype('<f4')
-
-
-class FeatureFile:
-    """Rows of a two-dimensional float32 ``.npy`` file, read when they are asked for.
-
-    They are read, not mapped. Every page of a mapped file that was ever touched counts
-    as memory of the process, and around a random row the system maps up to 2 MB: one
-    batch of rows, and most of the file is there.
-
-    Args:
-        path: ``.npy`` file.
-
-    Raises:
-        ValueError: if it holds anything else.
-
-    Attributes:
-        shape: ``(N, D)``.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file = open(path, 'rb', buffering=0)  # noqa: SIM115  # for many reads
-        if np.lib.format.read_magic(self._file) != (1, 0):
-            raise ValueError(f'{path} is no .npy file of version 1.0.')
-        header = np.lib.format.read_array_header_1_0(self._file)
-        self.shape, fortran_order, dtype = header
-        if len(self.shape) != 2 or fortran_order or dtype != DTYPE:
-            raise ValueError(f'{path} holds no float32 rows, but {header}.')
-        self._start = self._file.tell()
-        self._row_bytes = self.shape[1] * DTYPE.itemsize
-        size = self._start + self.shape[0] * self._row_bytes
-        if path.stat().st_size != size:
-            raise ValueError(f'{path} is cut off: delete it.')
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
-        """Rows ``(n, D)`` float32, by a slice without a step or ``(n,)`` indices."""
-        if isinstance(index, slice):
-            start, stop, _ = index.indices(len(self))
-            rows = np.empty((stop - start, self.shape[1]), DTYPE)
-            self._read(rows, start)
-            return rows
-        rows = np.empty((len(index), self.shape[1]), DTYPE)
-        for row, place in zip(rows, index.tolist(), strict=True):
-            self._read(row, place)
-        return rows
-
-    def _read(self, rows: np.ndarray, first: int) -> None:
-        """Fill an array with what follows the beginning of a row."""
-        self._file.seek(self._start + first * self._row_bytes)
-        view = rows.reshape(-1).view(np.uint8).data
-        while view:
-            done = self._file.readinto(view)
-            if not done:
-                raise ValueError(f'{self._file.name} is cut off: delete it.')
-            view = view[done:]
-
-    def __del__(self) -> None:
-        if hasattr(self, '_file'):
-            self._file.close()
-
-
-Features = FeatureFile | Tensor
-
-
-def write_rows(
-    path: Path, shape: tuple[int, int], batches: Iterable[np.ndarray]
-) -> None:
-    """Write a float32 ``.npy`` file batch by batch.
-
-    It is written, not mapped: on a full disk that is an error, where a write to a
-    mapped page would end the process.
-
-    Args:
-        path: of the file.
-        shape: ``(N, D)`` of all batches together.
-        batches: ``(n, D)`` each.
-
-    Raises:
-        OSError: if the disk is full.
-        ValueError: if the batches do not add up to N rows of D values.
-    """
-    header = dict(descr=DTYPE.str, fortran_order=False, shape=shape)
-    written = 0
-    with open(path, 'wb') as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for batch in batches:
-            if batch.ndim != 2 or batch.shape[1] != shape[1]:
-                raise ValueError(
-                    f'Expected one feature of {shape[1]} values per sample, but got '
-                    f'shape {batch.shape}: name another layer with --layer.'
-                )
-            file.write(np.ascontiguousarray(batch, DTYPE).data)
-            written += len(batch)
-    if written != shape[0]:
-        raise ValueError(f'Expected {shape[0]} samples, but got {written}.')
-
-
-CHUNK = 1 << 20
-ABANDONED_AFTER = 3600.0  # seconds without a write
+from mmgala.retraining.feature_file import FeatureFile, write_rows
+from mmgala.utils.files import locked, remove_unfinished, replacing
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitFeatures:
     """Features and labels of one split.
 
     Attributes:
@@ -142,15 +37,15 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Source:
-    """What features come from.
+class FeatureSource:
+    """A trained model that features are computed with.
 
     Attributes:
-        cfg: of the training or test.
-        model: built and loaded, in eval mode.
-        layer_name: of the class layer.
+        cfg: config of the training or the test.
+        model: with its weights, in eval mode.
+        layer_name: name of the class layer in the model.
         layer: the class layer.
-        checkpoint_digest: of the checkpoint file; see :func:`file_digest`.
+        checkpoint_digest: see :func:`mmgala.utils.files.file_digest`.
     """
 
     cfg: Config
@@ -160,58 +55,60 @@ class Source:
     checkpoint_digest: str
 
 
-def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def cached_features(
-    source: Source, split: str, loader: DataLoader, folder: Path, console: Console
-) -> Split:
+    source: FeatureSource,
+    split: str,
+    loader: DataLoader,
+    folder: Path,
+    console: Console,
+) -> SplitFeatures:
     """Features of a split, from the cache or else from a run of the model.
 
-    They are found again for the same checkpoint, model, layer, data set, pipeline and
-    labels. **Image files that were changed in place are not noticed**: delete the
-    folder. The run is as a test is: every sample once, training images prepared as
-    test images are, so without augmentation.
+    Cached features are used for the same checkpoint, model, layer, data set, pipeline
+    and labels. **Image files that were changed in place are not noticed**: delete the
+    folder. Features are computed as in a test: every sample once, and training images
+    prepared like test images, without augmentation. If another process is computing
+    the same features, they are waited for.
 
     Args:
-        source: what to run.
+        source: model to run.
         split: ``'train'`` or ``'val'``.
         loader: of the split, from :func:`mmgala.apis.inference.build_whole_split`.
-        folder: of the cache; a folder ``<split>-<digits>`` is made in it.
-        console: to show progress on, and whether the cache is used.
+        folder: of the cache, in which ``<split>-<digits>`` is created.
+        console: for progress, and for whether the cache is used.
 
     Raises:
-        OSError: if they cannot be written; nothing is left then.
+        OSError: if they cannot be written.
         ValueError: if a sample has no label, several, or one out of range, or the
             model's scores are not the softmax of the layer's outputs.
-        TypeError: if the data set does not tell its labels.
+        TypeError: if the labels of the data set are unknown.
     """
     count_classes(loader.dataset, source.layer.out_features)  # checks the labels
     labels = dataset_labels(loader.dataset)
     about = _describe(source, split, labels)
     digest = hashlib.sha256(about.encode()).hexdigest()
     path = folder / f'{split}-{digest[:16]}'
-    if path.is_dir():
-        console.print(f'Features of {split} are taken from {path}.')
-    else:
-        with _whole_or_nothing(path, (len(labels), source.layer.in_features)) as part:
-            _compute(source, loader, len(labels), split, part, console)
-            (part / 'about.json').write_text(about)
-        console.print(f'Features of {split} are in {path}.')
+    size = 4 * len(labels) * source.layer.in_features
+    found = path.is_dir()
+    if not found:
+        lock = folder / f'.{path.name}.lock'
+        with _explained_disk_errors(folder, size), locked(lock):
+            found = path.is_dir()  # where another process was waited for
+            if not found:
+                remove_unfinished(path)
+                with replacing(path) as unfinished:
+                    unfinished.mkdir()
+                    _compute(source, loader, len(labels), split, unfinished, console)
+                    (unfinished / 'about.json').write_text(about)
+    console.print(f'Features of {split} are {"taken from" if found else "in"} {path}.')
     stored = np.load(path / 'labels.npy', allow_pickle=False)
-    return Split(FeatureFile(path / 'features.npy'), stored)
+    return SplitFeatures(FeatureFile(path / 'features.npy'), stored)
 
 
-def _describe(source: Source, split: str, labels: np.ndarray) -> str:
-    """All that features follow from, as text."""
+def _describe(source: FeatureSource, split: str, labels: np.ndarray) -> str:
+    """Everything that the features depend on, as text."""
     cfg = source.cfg
-    # Training images go through the pipeline of the test set, or else validation set.
+    # Training images are prepared by the pipeline of the test or validation set.
     splits = {split, 'test', 'val'} if split == 'train' else {split}
     about = dict(
         checkpoint=source.checkpoint_digest,
@@ -226,47 +123,26 @@ def _describe(source: Source, split: str, labels: np.ndarray) -> str:
 
 
 @contextlib.contextmanager
-def _whole_or_nothing(path: Path, shape: tuple[int, int]) -> Iterator[Path]:
-    """A folder to write to, that becomes ``path`` or else is removed."""
-    part: Path | None = None
+def _explained_disk_errors(folder: Path, size: int) -> Iterator[None]:
+    """Say how much room the features need where they cannot be written."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
-        part = Path(tempfile.mkdtemp(prefix=f'{path.name}.partial-', dir=path.parent))
-        yield part
-        try:
-            os.replace(part, path)
-        except OSError:
-            if not path.is_dir():  # else another process has just made it
-                raise
+        yield
     except OSError as error:
         raise OSError(
-            f'The features, {4 * shape[0] * shape[1] / 1e6:.0f} MB, were not written '
-            f'to {path.parent} ({error}): make room, or name another folder with '
-            '--features.'
+            f'The features, {size / 1e6:.0f} MB, were not written to {folder} '
+            f'({error}): make room, or name another folder with --features.'
         ) from error
-    finally:
-        if part is not None:
-            shutil.rmtree(part, ignore_errors=True)
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Remove what a killed run left of the same features."""
-    for part in path.parent.glob(f'{path.name}.partial-*'):
-        changed = max(p.stat().st_mtime for p in (part, *part.iterdir()))
-        if time.time() - changed > ABANDONED_AFTER:
-            shutil.rmtree(part, ignore_errors=True)
 
 
 def _compute(
-    source: Source,
+    source: FeatureSource,
     loader: DataLoader,
     num_samples: int,
     split: str,
     folder: Path,
     console: Console,
 ) -> None:
-    """Run the model; features go to the disk batch by batch."""
+    """Run the model and write its features batch by batch."""
     labels: list[np.ndarray] = []
 
     def batches() -> Iterator[np.ndarray]:
@@ -292,8 +168,8 @@ def _compute(
     np.save(folder / 'labels.npy', np.concatenate(labels), allow_pickle=False)
 
 
-def _check_scores(source: Source, features: Tensor, scores: Tensor) -> None:
-    """Check that scores are the softmax of what the layer gives, and of nothing more.
+def _check_scores(source: FeatureSource, features: Tensor, scores: Tensor) -> None:
+    """Check that scores are the softmax of the layer's outputs and nothing more.
 
     Raises:
         ValueError: if they are not, as with a sigmoid or a re-balancer.

@@ -1,4 +1,4 @@
-"""The methods of re-training, applied to the features of a model."""
+"""The methods of re-training, on the features of a trained model."""
 
 import copy
 from collections.abc import Callable
@@ -24,7 +24,11 @@ from mmgala.retraining.closed_form import (
     search_norm_tau,
     tau_normalize,
 )
-from mmgala.retraining.feature_cache import Source, Split, cached_features
+from mmgala.retraining.feature_cache import (
+    FeatureSource,
+    SplitFeatures,
+    cached_features,
+)
 from mmgala.retraining.options import RetrainOptions, build_loss, corrects_for_counts
 from mmgala.retraining.training import (
     Schedule,
@@ -36,17 +40,17 @@ from mmgala.retraining.training import (
 
 @dataclass
 class Classifier:
-    """A class layer, and what there is to tell of it.
+    """A new class layer.
 
     Attributes:
         weight: ``(C, D)``.
-        bias: ``(C,)``, or ``None`` where the layer has none.
-        chosen: what was used, plain data.
-        loss: that it was trained with, if any.
-        loss_cfg: its config.
-        layer: of another kind or setting than the trained model's, to be used with
-            weight and bias; ``None`` where it is the trained model's.
-        head: what this changes in the config of the head.
+        bias: ``(C,)``, or ``None`` if the layer has none.
+        chosen: settings that were used, as plain data.
+        loss: loss that it was trained with, if any.
+        loss_cfg: config of this loss.
+        layer: layer to be used with weight and bias where it differs from the trained
+            model's in kind or settings; otherwise ``None``.
+        head: changes of the head's config that this needs.
     """
 
     weight: Tensor
@@ -59,10 +63,10 @@ class Classifier:
 
 
 def logits_of(layer: nn.Linear) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
-    """Logits that a layer would give with another weight and bias.
+    """Logits of a layer with another weight and bias.
 
     Args:
-        layer: used, but not changed.
+        layer: to use; it is not changed.
 
     Returns:
         A function of rows ``(N, D)``, weight ``(C, D)`` and bias ``(C,)`` or ``None``.
@@ -76,24 +80,24 @@ def logits_of(layer: nn.Linear) -> Callable[[Tensor, Tensor, Tensor | None], Ten
 
 
 @dataclass
-class Job:
-    """One re-training.
+class RetrainingContext:
+    """What a method of re-training works with.
 
     Attributes:
         source: model and data.
-        options: of the user.
+        options: chosen by the user.
         folder: of the cached features.
         console: for progress.
-        counts: training samples of each class, where known.
+        counts: training samples of each class, if known.
     """
 
-    source: Source
+    source: FeatureSource
     options: RetrainOptions
     folder: Path
     console: Console
     counts: list[int] | None = None
     _loaders: dict[str, DataLoader] = field(default_factory=dict)
-    _splits: dict[str, Split] = field(default_factory=dict)
+    _splits: dict[str, SplitFeatures] = field(default_factory=dict)
 
     def loader(self, split: str) -> DataLoader:
         """Loader of a whole split, built once."""
@@ -101,7 +105,7 @@ class Job:
             self._loaders[split] = build_whole_split(self.source.cfg, split)
         return self._loaders[split]
 
-    def split(self, split: str) -> Split:
+    def split(self, split: str) -> SplitFeatures:
         """Features and labels of a split, computed once."""
         if split not in self._splits:
             self._splits[split] = cached_features(
@@ -111,12 +115,12 @@ class Job:
 
     @property
     def num_classes(self) -> int:
-        """C."""
+        """Number of classes, C."""
         return self.source.layer.out_features
 
     @property
     def is_cosine(self) -> bool:
-        """Whether the class layer gives cosines, so that lengths do not count."""
+        """Whether the class layer computes cosines, so that norms have no effect."""
         return isinstance(self.source.layer, CosineLinear)
 
     @property
@@ -132,140 +136,146 @@ class Job:
 
 
 TWICE = (
-    'WARNING: class-balanced sampling, and a loss that makes up for the training '
-    "set's class counts: the tail is favoured twice. Use --sampling instance with {}."
+    'WARNING: class-balanced sampling together with a loss that corrects for the class '
+    'counts favours the tail twice. Use --sampling instance with {}.'
 )
 
 
-def crt(job: Job) -> Classifier:
+def crt(context: RetrainingContext) -> Classifier:
     """Classifier re-training: a new layer of the old one's kind, or the old one."""
-    split, loss, loss_cfg, schedule = _prepare(job, 'crt')
-    layer, head = _layer_for(job, loss)
+    split, loss, loss_cfg, schedule = _prepare(context, 'crt')
+    layer, head = _layer_for(context, loss)
     start_bias = getattr(loss, 'initial_bias', None)
     weight, bias = train_classifier(
         split.features,
         split.labels,
-        _start(job, schedule.seed, start_bias),
+        _start(context, schedule.seed, start_bias),
         loss,
         schedule,
         device=get_device(),
-        console=job.console,
-        logits_of=logits_of(layer or job.source.layer),
+        console=context.console,
+        logits_of=logits_of(layer or context.source.layer),
         decay_bias=start_bias is None,
     )
-    chosen = dict(init=job.options.init or 'new', **_record(loss_cfg, schedule))
+    chosen = dict(
+        init=context.options.init or 'new', **_as_plain_data(loss_cfg, schedule)
+    )
     return Classifier(weight, bias, chosen, loss, loss_cfg, layer, head)
 
 
 def _start(
-    job: Job, seed: int, start_bias: float | None
+    context: RetrainingContext, seed: int, start_bias: float | None
 ) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias that a training of the classifier begins with."""
-    if job.options.init == 'trained':
-        return job.weight, job.bias
-    width = job.weight.shape[1]
+    """Initial weight and bias of the classifier."""
+    if context.options.init == 'trained':
+        return context.weight, context.bias
+    width = context.weight.shape[1]
     weight, bias = initial_classifier(
-        job.num_classes, width, seed, job.bias is not None
+        context.num_classes, width, seed, context.bias is not None
     )
-    if job.is_cosine:  # steps turn short vectors by much, and longer ones by little
+    if context.is_cosine:  # a step turns a short vector further than a long one
         weight = normalize(weight)
     if bias is not None and start_bias is not None:
         bias = torch.full_like(bias, start_bias)
     return weight, bias
 
 
-def _layer_for(job: Job, loss: nn.Module) -> tuple[nn.Linear | None, dict[str, Any]]:
-    """A cosine layer with the scale of the loss, and what that changes in the head.
+def _layer_for(
+    context: RetrainingContext, loss: nn.Module
+) -> tuple[nn.Linear | None, dict[str, Any]]:
+    """A cosine layer with the scale of the loss, and the changes of the head's config.
 
-    Margins in units of the cosine need one scale. Nothing where it is so already.
+    Margins in units of the cosine need layer and loss to have one scale.
     """
-    old, scale = job.source.layer, getattr(loss, 'scale', None)
+    old, scale = context.source.layer, getattr(loss, 'scale', None)
     if not isinstance(old, CosineLinear) or scale in (None, old.scale):
         return None, {}
-    job.console.print(f'The scale of the cosines becomes that of the loss, {scale:g}.')
+    context.console.print(
+        f'The scale of the cosine layer is set to that of the loss, {scale:g}.'
+    )
     layer = copy.deepcopy(old)
     layer.scale = scale
     return layer, dict(scale=scale)
 
 
-def lws(job: Job) -> Classifier:
-    """Learnable weight scaling; the scale goes into the layer."""
-    split, loss, loss_cfg, schedule = _prepare(job, 'lws')
+def lws(context: RetrainingContext) -> Classifier:
+    """Learnable weight scaling; the factors are multiplied into the layer."""
+    split, loss, loss_cfg, schedule = _prepare(context, 'lws')
     scale = learn_weight_scale(
         split.features,
         split.labels,
-        job.weight,
-        job.bias,
+        context.weight,
+        context.bias,
         loss,
         schedule,
         device=get_device(),
-        console=job.console,
+        console=context.console,
     )
-    chosen = _record(loss_cfg, schedule)
+    chosen = _as_plain_data(loss_cfg, schedule)
     chosen['smallest_scale'], chosen['largest_scale'] = map(float, scale.aminmax())
-    bias = None if job.bias is None else scale * job.bias
-    return Classifier(scale[:, None] * job.weight, bias, chosen, loss, loss_cfg)
+    bias = None if context.bias is None else scale * context.bias
+    return Classifier(scale[:, None] * context.weight, bias, chosen, loss, loss_cfg)
 
 
-def tau_norm(job: Job) -> Classifier:
-    """Tau-normalisation, with the strength that was given or is best on validation."""
-    tau = job.options.tau
+def tau_norm(context: RetrainingContext) -> Classifier:
+    """Tau-normalisation with the given tau, or the best one on the validation set."""
+    tau = context.options.tau
     if tau is None:
-        split = job.split('val')
-        search = search_norm_tau(split.features, split.labels, job.weight)
-        job.console.print(f'Strength, on the validation set:\n{search}')
+        split = context.split('val')
+        search = search_norm_tau(split.features, split.labels, context.weight)
+        context.console.print(f'Strength, on the validation set:\n{search}')
         tau = search.tau
-    bias = None if job.bias is None else torch.zeros_like(job.bias)
-    return Classifier(tau_normalize(job.weight, tau), bias, dict(tau=float(tau)))
+    bias = None if context.bias is None else torch.zeros_like(context.bias)
+    return Classifier(tau_normalize(context.weight, tau), bias, dict(tau=float(tau)))
 
 
-def ncm(job: Job) -> Classifier:
+def ncm(context: RetrainingContext) -> Classifier:
     """Nearest class mean."""
-    distance = job.options.distance or 'cl2n'
-    head = _head_of_means(job) if distance == 'cl2n' else {}
-    if job.bias is None:
+    distance = context.options.distance or 'cl2n'
+    head = _head_of_means(context) if distance == 'cl2n' else {}
+    if context.bias is None:
         raise ValueError(
-            f'ncm needs a class layer with a bias, but {job.source.layer_name} has '
+            f'ncm needs a class layer with a bias, but {context.source.layer_name} has '
             'none.'
         )
-    split = job.split('train')
+    split = context.split('train')
     weight, bias, center = nearest_class_mean(
-        split.features, split.labels, job.num_classes, distance
+        split.features, split.labels, context.num_classes, distance
     )
-    empty = [c for c, count in enumerate(job.counts or []) if count == 0]
+    empty = [c for c, count in enumerate(context.counts or []) if count == 0]
     if empty:
-        job.console.print(
+        context.console.print(
             f'{len(empty)} classes have no training samples, class {empty[0]} first: '
             'they are never predicted.'
         )
     layer = None
     if center is not None:
-        layer = ClassMeanLinear(len(center), job.num_classes)
+        layer = ClassMeanLinear(len(center), context.num_classes)
         layer.center.copy_(center)
     return Classifier(weight, bias, dict(distance=distance), layer=layer, head=head)
 
 
-def _head_of_means(job: Job) -> dict[str, Any]:
-    """What turns the config of a linear head into that of a head of class means.
+def _head_of_means(context: RetrainingContext) -> dict[str, Any]:
+    """Changes that turn the config of a linear head into that of a class-mean head.
 
     Raises:
         ValueError: if the head is of another kind.
     """
-    head: Any = getattr(job.source.model, 'head', None)
+    head: Any = getattr(context.source.model, 'head', None)
     linear = type(head) in (LinearClsHead, GALAHead)
-    if not linear or job.source.layer is not head.fc:
+    if not linear or context.source.layer is not head.fc:
         raise ValueError(
             'ncm on centred and normalised features needs a head of its own in place '
-            f'of a LinearClsHead or GALAHead, but this is {job.source.layer_name} in a '
-            f'{type(head).__name__}: choose --distance euclidean or cosine.'
+            f'of a LinearClsHead or GALAHead, but this is {context.source.layer_name} '
+            f'in a {type(head).__name__}: choose --distance euclidean or cosine.'
         )
     changes: dict[str, Any] = dict(type='mmgala.ClassMeanClsHead')
-    if type(head) is GALAHead and 'loss' not in job.source.cfg.model.head:
+    if type(head) is GALAHead and 'loss' not in context.source.cfg.model.head:
         changes['loss'] = dict(type='mmgala.GALALoss')  # its default
     return changes
 
 
-FIT: dict[str, Callable[[Job], Classifier]] = {
+FUNCTIONS: dict[str, Callable[[RetrainingContext], Classifier]] = {
     'crt': crt,
     'lws': lws,
     'tau-norm': tau_norm,
@@ -274,25 +284,27 @@ FIT: dict[str, Callable[[Job], Classifier]] = {
 
 
 def _prepare(
-    job: Job, method: str
-) -> tuple[Split, nn.Module, dict[str, Any], Schedule]:
+    context: RetrainingContext, method: str
+) -> tuple[SplitFeatures, nn.Module, dict[str, Any], Schedule]:
     """Features, loss with its config, and schedule of a training."""
-    if not hasattr(getattr(job.source.model, 'head', None), 'loss_module'):
+    if not hasattr(getattr(context.source.model, 'head', None), 'loss_module'):
         raise ValueError(
-            f'{method} stores its loss in the head, but that of this model has none of '
-            'its own (`loss_module`): use tau-norm or ncm.'
+            f'{method} stores its loss in the head, but the head of this model has no '
+            '`loss_module`: use tau-norm or ncm.'
         )
-    loss, loss_cfg = build_loss(job.options.loss, job.num_classes, job.counts or [])
+    loss, loss_cfg = build_loss(
+        context.options.loss, context.num_classes, context.counts or []
+    )
     corrects = corrects_for_counts(loss)
-    if corrects and job.options.sampling == 'class':
-        job.console.print(TWICE.format(type(loss).__name__))
-    split = job.split('train')
-    schedule = job.options.schedule(
+    if corrects and context.options.sampling == 'class':
+        context.console.print(TWICE.format(type(loss).__name__))
+    split = context.split('train')
+    schedule = context.options.schedule(
         method, len(split.labels), 'instance' if corrects else 'class'
     )
     return split, loss, loss_cfg, schedule
 
 
-def _record(loss_cfg: dict[str, Any], schedule: Schedule) -> dict[str, Any]:
-    """What was used, as plain data."""
+def _as_plain_data(loss_cfg: dict[str, Any], schedule: Schedule) -> dict[str, Any]:
+    """Settings of the training as plain data."""
     return dict(loss={**loss_cfg, 'type': str(loss_cfg['type'])}, **asdict(schedule))

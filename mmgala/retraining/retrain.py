@@ -19,10 +19,16 @@ from mmgala.evaluation import LongTailedAccuracy
 from mmgala.models.heads.class_mean_head import ClassMeanLinear
 from mmgala.registry import METRICS
 from mmgala.retraining.closed_form import chunks
-from mmgala.retraining.feature_cache import Source, Split, file_digest
-from mmgala.retraining.methods import FIT, Classifier, Job, logits_of
+from mmgala.retraining.feature_cache import FeatureSource, SplitFeatures
+from mmgala.retraining.methods import (
+    FUNCTIONS,
+    Classifier,
+    RetrainingContext,
+    logits_of,
+)
 from mmgala.retraining.options import RetrainOptions
 from mmgala.utils.checkpoint import read_checkpoint, stored_class_counts
+from mmgala.utils.files import file_digest
 
 SHOWN = dict(
     top1='top-1',
@@ -36,7 +42,7 @@ SHOWN = dict(
 
 def validation_figures(
     cfg: Config,
-    split: Split,
+    split: SplitFeatures,
     weight: Tensor,
     bias: Tensor | None,
     class_counts: Sequence[int] | None,
@@ -185,29 +191,29 @@ def retrain_classifier(
     checkpoint = read_checkpoint(checkpoint_path)
     model = load_model(cfg, checkpoint, checkpoint_path)
     name, linear = find_class_layer(model, layer)
-    source = Source(cfg, model, name, linear, file_digest(checkpoint_path))
+    source = FeatureSource(cfg, model, name, linear, file_digest(checkpoint_path))
     folder = Path(features) if features is not None else out.parent / 'features'
-    job = Job(source, options, folder, console)
-    _check_layer(job, method)
-    job.counts = _class_counts(job, stored_class_counts(checkpoint), method)
-    new = FIT[method](job)
+    context = RetrainingContext(source, options, folder, console)
+    _check_layer(context, method)
+    context.counts = _class_counts(context, stored_class_counts(checkpoint), method)
+    new = FUNCTIONS[method](context)
     record = dict(method=method, **new.chosen)
-    figures = _compare(job, new)
+    figures = _compare(context, new)
     if figures is not None:
         record['validation'] = figures
-    _write(job, checkpoint, new, record, out)
+    _write(context, checkpoint, new, record, out)
     return out
 
 
-def _check_layer(job: Job, method: str) -> None:
+def _check_layer(context: RetrainingContext, method: str) -> None:
     """Check that the method is one for the kind of layer that the model has."""
-    name = job.source.layer_name
-    if isinstance(job.source.layer, ClassMeanLinear):
+    name = context.source.layer_name
+    if isinstance(context.source.layer, ClassMeanLinear):
         raise ValueError(
             f'{name} holds the class means of an earlier ncm: give the config and '
             'checkpoint from before it.'
         )
-    if job.is_cosine and method != 'crt':
+    if context.is_cosine and method != 'crt':
         raise ValueError(
             f'{method} changes lengths, factors or biases of class vectors, and {name} '
             'gives cosines, for which these do not count: only crt re-trains it.'
@@ -215,57 +221,63 @@ def _check_layer(job: Job, method: str) -> None:
 
 
 def _class_counts(
-    job: Job, stored: Sequence[int] | None, method: str
+    context: RetrainingContext, stored: Sequence[int] | None, method: str
 ) -> list[int] | None:
     """Counts of the training set; where it is of no use, those in the checkpoint."""
     if method == 'tau-norm':
         return None if stored is None else list(stored)
-    counts = count_classes(job.loader('train').dataset, job.num_classes)
+    counts = count_classes(context.loader('train').dataset, context.num_classes)
     if stored is not None and list(stored) != counts:
-        job.console.print(
+        context.console.print(
             'The training set has other class counts now than when the checkpoint was '
             'trained: those of now are used.'
         )
     return counts
 
 
-def _compare(job: Job, new: Classifier) -> dict[str, dict[str, float]] | None:
+def _compare(
+    context: RetrainingContext, new: Classifier
+) -> dict[str, dict[str, float]] | None:
     """Validation figures before and after; ``None`` without a validation set."""
-    cfg = job.source.cfg
+    cfg = context.source.cfg
     if cfg.get('val_dataloader') is None:
-        job.console.print('No figures: the config has no val_dataloader.')
+        context.console.print('No figures: the config has no val_dataloader.')
         return None
     if validates_on_test(cfg):
-        job.console.print(SAME_SET)
-    split = job.split('val')
-    counts: Sequence[int] | None = job.counts
-    old = Classifier(job.weight, job.bias, {})
+        context.console.print(SAME_SET)
+    split = context.split('val')
+    counts: Sequence[int] | None = context.counts
+    old = Classifier(context.weight, context.bias, {})
     before, after = (
         validation_figures(
             cfg, split, each.weight, each.bias, counts,
-            logits_of(each.layer or job.source.layer),
+            logits_of(each.layer or context.source.layer),
         )
         for each in (old, new)
     )  # fmt: skip
-    job.console.print(figures_table(before, after))
+    context.console.print(figures_table(before, after))
     return dict(before=before, after=after)
 
 
 def _write(
-    job: Job, checkpoint: dict, new: Classifier, record: dict, out: Path
+    context: RetrainingContext,
+    checkpoint: dict,
+    new: Classifier,
+    record: dict,
+    out: Path,
 ) -> None:
     """Write the model with the new classifier."""
-    cfg = job.source.cfg.copy()
+    cfg = context.source.cfg.copy()
     cfg.model.head.update(new.head)
     values = dict(new.layer.named_buffers()) if new.layer is not None else {}
     values['weight'] = new.weight
     if new.bias is not None:
         values['bias'] = new.bias
-    state = replace_layer(checkpoint['state_dict'], job.source.layer_name, values)
+    state = replace_layer(checkpoint['state_dict'], context.source.layer_name, values)
     if new.loss is not None:
         cfg.model.head.loss = new.loss_cfg
         state = replace_loss(state, 'head.loss_module', new.loss.state_dict())
     meta = {**(checkpoint.get('meta') or {}), 'retrained': record}
-    if job.counts is not None:
-        meta['class_counts'] = job.counts
+    if context.counts is not None:
+        meta['class_counts'] = context.counts
     write_model(cfg, state, meta, out)

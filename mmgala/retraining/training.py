@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mmgala.datasets.samplers.class_balanced import share_out
 from mmgala.datasets.samplers.samples_by_class import SamplesByClass
-from mmgala.retraining.feature_cache import Features
+from mmgala.retraining.feature_file import Features
 
 SAMPLINGS = ('class', 'instance')
 MOMENTUM = 0.9

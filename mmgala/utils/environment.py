@@ -7,29 +7,45 @@ import platform
 from pathlib import Path
 from typing import Any
 
+import torch
+
 VERSIONED = ('torch', 'torchvision', 'numpy', 'onedl-mmengine', 'onedl-mmpretrain')
 
 
-def describe_machine() -> dict[str, Any]:
-    """Processor, cores and versions, for the record."""
-    model = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        for line in Path('/proc/cpuinfo').read_text().splitlines():
-            if line.startswith('model name'):
-                model = line.split(':')[1].strip()
-                break
+def describe_machine(*packages: str) -> dict[str, Any]:
+    """CPU, cores and library versions, to be stored with a result.
+
+    Args:
+        packages: further distributions whose versions matter.
+    """
     return dict(
-        cpu=model,
+        cpu=_cpu_model(),
         cores=os.cpu_count(),
         python=platform.python_version(),
-        versions=installed_versions(),
+        versions=installed_versions(*packages),
     )
 
 
-def installed_versions() -> dict[str, str]:
-    """Versions of the libraries that a training depends on."""
+def describe_devices() -> dict[str, Any]:
+    """CPU threads that PyTorch uses in this process, and the GPU if there is one."""
+    found: dict[str, Any] = dict(threads=torch.get_num_threads())
+    if torch.cuda.is_available():
+        found['gpu'] = torch.cuda.get_device_name()
+    return found
+
+
+def installed_versions(*packages: str) -> dict[str, str]:
+    """Versions of the libraries that a training depends on, and of ``packages``."""
     versions = {}
-    for name in VERSIONED:
+    for name in (*VERSIONED, *packages):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
     return versions
+
+
+def _cpu_model() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path('/proc/cpuinfo').read_text().splitlines():
+            if line.startswith('model name'):
+                return line.split(':')[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,22 +1,117 @@
-"""Write text files whole or not at all, and name runs by theirs."""
+"""Files and folders that appear complete or not at all, and locks."""
 
 import csv
+import glob
+import hashlib
 import io
+import json
 import os
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
+
+CHUNK = 1 << 20  # bytes
+UNFINISHED = '.partial'  # ending of the private folders of `replacing`
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Write a file or a folder that takes its final name only when it is complete.
+
+    What is being written lies in a new private folder beside ``path``, so that the
+    final rename stays within one file system and no link that someone put there is
+    followed. If the block raises, nothing is left and an earlier ``path`` is untouched.
+
+    Args:
+        path: final name. Missing parent folders are created. An existing file is
+            replaced; an existing folder must be empty.
+
+    Yields:
+        Where to write: a path with the same file name, which does not exist yet.
+
+    Raises:
+        OSError: if nothing can be written there.
+
+    Examples:
+        >>> import numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with replacing(f'{folder}/scores.npz') as unfinished:
+        ...         np.savez(unfinished, scores=np.zeros(3))
+        ...     print(os.listdir(folder))
+        ['scores.npz']
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f'.{path.name}.', suffix=UNFINISHED, dir=path.parent
+    ) as folder:
+        unfinished = Path(folder) / path.name
+        yield unfinished
+        os.replace(unfinished, path)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 file whole or not at all; folders are made."""
+    """Write a UTF-8 file, complete or not at all; parent folders are created."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding='utf-8')
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write an indented JSON file, complete or not at all."""
+    write_text(path, json.dumps(content, indent=1) + '\n')
+
+
+def remove_unfinished(path: str | Path) -> None:
+    """Remove what killed processes left of ``path``; only while holding its lock."""
     path = Path(path)
+    for folder in path.parent.glob(f'.{glob.escape(path.name)}.*{UNFINISHED}'):
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def locked(path: Path, busy: str | None = None) -> Iterator[None]:
+    """Keep other processes out while the block runs.
+
+    The lock ends with the process that holds it, also when that is killed.
+
+    Args:
+        path: of the lock file, which is removed afterwards. Missing parent folders
+            are created.
+        busy: message of the error. By default, wait for the other process.
+
+    Raises:
+        BlockingIOError: if another process holds the lock and ``busy`` is given.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.partial')
     try:
-        partial.write_text(text, encoding='utf-8')
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        lock = FileLock(path, blocking=busy is None).acquire()
+    except Timeout:
+        raise BlockingIOError(busy) from None
+    with lock:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def read_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """The rest of a binary file, a megabyte at a time."""
+    while chunk := file.read(CHUNK):
+        yield chunk
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        for chunk in read_chunks(file):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def write_csv(

@@ -1,6 +1,5 @@
 """What the pictures share: colours, the order of classes, scales and files."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from matplotlib.ticker import (
     NullLocator,
     ScalarFormatter,
 )
+
+from mmgala.utils.files import replacing
 
 # Okabe and Ito's colours: told apart with every kind of colour vision.
 COLOURS = ('#0072B2', '#56B4E9', '#D55E00', '#E69F00', '#009E73', '#CC79A7')
@@ -88,16 +89,10 @@ def label_classes(axes: Axes, order: np.ndarray) -> None:
 
 
 def save_figure(figure: Figure, path: str | Path, title: str = '') -> None:
-    """Write a picture whole or not at all; its ending tells the format."""
+    """Write a figure, complete or not at all; the file extension sets the format."""
     figure.suptitle(title)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.partial')
-    try:
-        figure.savefig(partial, dpi=150, format=path.suffix[1:] or 'png')
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished, dpi=150, format=unfinished.suffix[1:] or 'png')
 
 
 def panels(

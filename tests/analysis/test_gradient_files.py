@@ -85,7 +85,7 @@ def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
     old = write_record(make_record(1), tmp_path).read_bytes()
 
     def full(file, **arrays):
-        file.write(b'half')
+        file.write_bytes(b'half')
         raise OSError(errno.ENOSPC, 'No space left on device')
 
     monkeypatch.setattr(np, 'savez_compressed', full)

@@ -169,7 +169,7 @@ def test_arrays_that_do_not_fit(tmp_path, arrays, key, change, message):
 
 
 def test_scores_are_checked_to_the_last_row(tmp_path, arrays, monkeypatch):
-    monkeypatch.setattr('mmgala.analysis.prediction_files.CHUNK', 20)  # five rows
+    monkeypatch.setattr('mmgala.utils.chunks.VALUES', 20)  # five rows
     arrays['pred_score'][-1] = 0
     assert 'softmax probabilities' in error_of(written(tmp_path / 'x.npz', arrays))
 

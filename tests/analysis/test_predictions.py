@@ -146,7 +146,7 @@ def test_target_prior_is_used_everywhere(dump):
 
 
 def test_small_parts_give_the_same(dump, result, monkeypatch):
-    monkeypatch.setattr('mmgala.analysis.prediction_files.CHUNK', 44)  # seven rows
+    monkeypatch.setattr('mmgala.utils.chunks.VALUES', 44)  # seven rows
     parts = analyse_predictions(dump, TAU, **LIMITS)
     for kind in ('raw', 'rebalanced'):
         assert parts[kind].pop('class_mass') == pytest.approx(

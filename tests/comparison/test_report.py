@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmgala.comparison import find_methods, plan_runs, write_report
-from mmgala.comparison.runs import CONFIG, LOG, write_record
+from mmgala.comparison.runs import CONFIG, LOG, write_run_state
 from mmgala.comparison.verdict import COVERAGE, caution
 from tests.comparison.small import small_config
 
@@ -37,7 +37,7 @@ def finish(run, scores):
     for name in (CONFIG, LOG):
         (run.folder / name).write_text('')
     files = ['test.npz', CONFIG, LOG]
-    write_record(run.folder, dict(status='finished', hash=run.hash, files=files))
+    write_run_state(run.folder, dict(status='finished', hash=run.hash, files=files))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def reported(tmp_path):
     for run in runs:
         if (run.method, run.seed) == ('ldam', 2):
             run.folder.mkdir(parents=True)
-            write_record(run.folder, dict(status='failed', error='no reason'))
+            write_run_state(run.folder, dict(status='failed', error='no reason'))
             continue
         scores = scores_with(HITS[run.method], run.seed)
         if (run.method, run.seed) == ('gala', 1):

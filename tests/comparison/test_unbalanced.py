@@ -12,7 +12,7 @@ from mmgala.comparison.results import (
     is_balanced,
     leading_metric,
 )
-from mmgala.comparison.runs import CONFIG, LOG, write_record
+from mmgala.comparison.runs import CONFIG, LOG, write_run_state
 from tests.comparison.small import small_config
 
 COUNTS = np.array([400, 80, 20])
@@ -109,7 +109,7 @@ def finished(tmp_path):
         for name in (CONFIG, LOG):
             (run.folder / name).write_text('')
         files = ['val.npz', 'test.npz', CONFIG, LOG]
-        write_record(run.folder, dict(status='finished', hash=run.hash, files=files))
+        write_run_state(run.folder, dict(status='finished', hash=run.hash, files=files))
     return runs
 
 

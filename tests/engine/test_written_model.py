@@ -73,7 +73,7 @@ def test_names_that_cannot_be_written(tmp_path):
         ('out.pt', r'OUT must end in \.pth, but is .*out\.pt'),
         ('kept.pth', 'must be new files'),
         ('folder.pth', r'OUT names the folder .*folder\.py'),
-        ('file/deep/out.pth', 'OUT cannot be written: .*file is no folder'),
+        ('file/deep/out.pth', 'OUT cannot be written: .*file is not a folder'),
     ):
         with pytest.raises(ValueError, match=message):
             check_out(tmp_path / name, tmp_path / 'kept.py', None)

@@ -9,8 +9,9 @@ from mmengine.config import Config
 from mmgala.apis.class_vectors import find_class_layer
 from mmgala.apis.inference import load_model
 from mmgala.registry import MODELS
-from mmgala.retraining.feature_cache import Source, file_digest
+from mmgala.retraining.feature_cache import FeatureSource
 from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.files import file_digest
 from tests.tools.command_line import SMALL_CONFIG
 
 
@@ -47,4 +48,4 @@ def _open(files, layer, changes):
     cfg.merge_from_dict({k.replace('__', '.'): v for k, v in changes.items()})
     model = load_model(cfg, read_checkpoint(files.checkpoint), files.checkpoint)
     name, linear = find_class_layer(model, layer)
-    return Source(cfg, model, name, linear, file_digest(files.checkpoint))
+    return FeatureSource(cfg, model, name, linear, file_digest(files.checkpoint))

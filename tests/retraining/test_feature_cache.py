@@ -1,13 +1,14 @@
 """Cached features are the model's, found again, and never half written."""
 
 import io
-import os
 import resource
-import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Timeout
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from mmengine.registry import init_default_scope
 from numpy.testing import assert_allclose, assert_array_equal
 from rich.console import Console
@@ -15,7 +16,7 @@ from rich.console import Console
 from mmgala.apis.inference import build_whole_split
 from mmgala.evaluation.score_dump import stack_scores
 from mmgala.retraining import feature_cache
-from mmgala.retraining.feature_cache import FeatureFile, cached_features, write_rows
+from mmgala.retraining.feature_cache import cached_features
 from tests.retraining.small_source import open_source, write_source
 
 
@@ -141,21 +142,36 @@ def test_a_run_that_fails_leaves_nothing(files, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_run_left_is_never_used_and_removed_later(files, tmp_path):
+def test_what_a_killed_run_left_is_removed(files, tmp_path):
     found, _ = compute(open_source(files), 'val', tmp_path)
     (whole,) = tmp_path.iterdir()
-    abandoned, recent = (tmp_path / f'{whole.name}.partial-{n}' for n in ('a', 'b'))
+    abandoned = tmp_path / f'.{whole.name}.abc.partial' / whole.name
+    abandoned.parent.mkdir()
     whole.rename(abandoned)
-    recent.mkdir()
-    past = time.time() - 2 * feature_cache.ABANDONED_AFTER
-    for path in (*abandoned.iterdir(), abandoned):
-        os.utime(path, (past, past))
 
     again, text = compute(open_source(files), 'val', tmp_path)
 
     assert 'are in' in text
-    assert set(tmp_path.iterdir()) == {whole, recent}  # another run may write it
+    assert list(tmp_path.iterdir()) == [whole]
     assert_array_equal(again.features[slice(None)], found.features[slice(None)])
+
+
+def test_another_process_with_the_same_features_is_waited_for(files, tmp_path):
+    computed, _ = compute(open_source(files), 'val', tmp_path / 'first')
+    (whole,) = (tmp_path / 'first').iterdir()
+    (tmp_path / 'second').mkdir()
+    lock = FileLock(tmp_path / 'second' / f'.{whole.name}.lock', thread_local=False)
+    lock.acquire()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(compute, open_source(files), 'val', tmp_path / 'second')
+        with pytest.raises(Timeout):
+            waiting.result(timeout=1)
+        whole.rename(tmp_path / 'second' / whole.name)
+        lock.release()
+        found, text = waiting.result(timeout=60)
+
+    assert 'are taken from' in text
+    assert_array_equal(found.features[slice(None)], computed.features[slice(None)])
 
 
 def test_a_full_disk_is_told_and_nothing_left(files, tmp_path):
@@ -214,46 +230,3 @@ def test_labels_out_of_range_are_refused_before_the_model_runs(
 
     with pytest.raises(ValueError, match='labels between 0 and 8'):
         compute(source, 'val', tmp_path)
-
-
-def test_rows_of_a_file_are_those_of_numpy(tmp_path):
-    array = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
-    write_rows(tmp_path / 'f.npy', array.shape, iter(np.array_split(array, 7)))
-    file = FeatureFile(tmp_path / 'f.npy')
-
-    assert_array_equal(np.load(tmp_path / 'f.npy', allow_pickle=False), array)
-    assert_array_equal(file[slice(10, 20)], array[10:20])
-    indices = np.array([40, 3, 3, 0])
-    rows = file[indices]
-    rows += 1  # a copy
-    assert_array_equal(file[indices], array[indices])
-    assert (len(file), file.shape) == (50, (50, 3))
-
-
-@pytest.mark.parametrize(
-    ('array', 'message'),
-    [(np.zeros((2, 3)), 'no float32 rows'), (np.zeros(3, np.float32), 'no float32')],
-)
-def test_files_of_anything_else(tmp_path, array, message):
-    np.save(tmp_path / 'f.npy', array)
-    with pytest.raises(ValueError, match=message):
-        FeatureFile(tmp_path / 'f.npy')
-
-
-def test_a_file_that_was_cut_off(tmp_path):
-    path = tmp_path / 'f.npy'
-    np.save(path, np.zeros((20, 3), np.float32))
-    path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(ValueError, match='cut off'):
-        FeatureFile(path)
-
-
-@pytest.mark.parametrize('rows', [4, 6])
-def test_batches_that_do_not_add_up(tmp_path, rows):
-    with pytest.raises(ValueError, match=f'Expected 5 samples, but got {rows}'):
-        write_rows(tmp_path / 'f.npy', (5, 2), [np.zeros((rows, 2))])
-
-
-def test_features_of_another_shape(tmp_path):
-    with pytest.raises(ValueError, match=r'one feature of 2 values .* \(5, 7, 2\)'):
-        write_rows(tmp_path / 'f.npy', (5, 2), [np.zeros((5, 7, 2))])

@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestCentroid
 from mmgala.models.heads.class_mean_head import ClassMeanLinear
 from mmgala.retraining import nearest_class_mean, search_norm_tau, tau_normalize
 from mmgala.retraining.closed_form import NORM_TAUS
-from mmgala.retraining.feature_cache import FeatureFile, write_rows
+from mmgala.retraining.feature_file import FeatureFile, write_rows
 
 CLASSES, WIDTH = 7, 5
 
@@ -25,7 +25,7 @@ def samples(request, tmp_path, monkeypatch):
     if request.param == 'tensor':
         return torch.from_numpy(array), array, labels
     if request.param == 'small chunks':
-        monkeypatch.setattr('mmgala.retraining.closed_form.CHUNK', 100)
+        monkeypatch.setattr('mmgala.utils.chunks.VALUES', 100)
     write_rows(tmp_path / 'f.npy', array.shape, np.split(array, [3, 50]))
     return FeatureFile(tmp_path / 'f.npy'), array, labels
 

@@ -36,8 +36,8 @@ class GALABBoxLoss(GALALoss):
       gradient that the classes exchange with each other. See
       :mod:`mmgala.functional.gala_detection` for the formulas.
 
-    The first is the default because it was the better one on the validation part of
-    ``benchmarks/collage_lvis.py``; docs/detection.md has the figures.
+    The first is the default because it was the better one on validation data; see
+    docs/detection.md for the results.
 
     In both :math:`\theta = \phi`, as in classification, and where the statistics of all
     classes are equal, and the two :math:`\lambda` too, the loss is cross-entropy.

@@ -19,8 +19,8 @@ class GALASigmoidLoss(GradientStatistics):
     r"""GALA loss with one sigmoid a class, in place of MMDetection's ``FocalLoss``.
 
     **This project's extension, not the paper's** (arXiv 2403.09036 is about softmax),
-    **and for experiments**: in benchmarks/collage_lvis.py it was worse than focal loss,
-    most of all in rare classes; docs/detection.md has the figures.
+    **and for experiments**: it was measured worse than focal loss, most of all in rare
+    classes; see docs/detection.md for the results.
     Where :math:`\theta` and :math:`\phi` come from, why they differ here, and what the
     margins do is derived in :mod:`mmgala.functional.gala_detection`.
 

@@ -3,11 +3,11 @@
 import html
 import json
 import math
-import os
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from mmgala.utils.files import write_text
 from mmgala.visualization.class_plots import COLOURS
 from mmgala.visualization.html_report.sentences import describe_run
 
@@ -147,14 +147,7 @@ def write_html_report(report: dict[str, Any], path: str | Path) -> None:
         data=_embedded({**report, 'runs': runs}),
         script='\n'.join(_read(f'js/{name}.js') for name in SCRIPTS),
     )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'{path.name}.partial')
-    try:
-        partial.write_text(page, encoding='utf-8')
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(path, page)
 
 
 def _read(name: str) -> str:

@@ -1,14 +1,9 @@
 """Tables of the detection benchmark, from runs with known figures."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
-
-from collage_runs import METRICS
-from collage_tables import best_background, markdown
+from projects.collage_lvis.detector_runs import METRICS
+from projects.collage_lvis.result_tables import best_background, markdown
 
 # Method -> AP of seeds 0 and 1 on validation and on test part.
 VALUES = {

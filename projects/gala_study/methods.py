@@ -1,6 +1,8 @@
-# Variants of GALA for `tools/compare.py --methods-file`, all of them in
-# benchmarks/gala_variants.py, which must be on the path (PYTHONPATH=benchmarks).
-custom_imports = dict(imports=['gala_variants'], allow_failed_imports=False)
+# Variants of GALA for `tools/compare.py --methods-file`. The losses are in variants.py;
+# run with PYTHONPATH set to the root of the repository.
+custom_imports = dict(
+    imports=['projects.gala_study.variants'], allow_failed_imports=False
+)
 
 
 def _variant(**settings):

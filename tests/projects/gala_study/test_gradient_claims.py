@@ -1,16 +1,10 @@
 """The table of the paper's claims counts the seeds that it says it does."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
-
-from gradient_balance import mean_vectors, pooled
-from gradient_claims import CLAIMS, claim_numbers, claims_markdown
-
 from mmgala.analysis import SUMS, summarise_gradients
+from projects.gala_study.gradient_balance import mean_vectors, pooled
+from projects.gala_study.gradient_claims import CLAIMS, claim_numbers, claims_markdown
 from tests.analysis.gradient_records import make_record
 
 VALUES = {  # of three seeds each

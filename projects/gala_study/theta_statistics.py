@@ -1,7 +1,7 @@
 """What GALA's theta measures: frequency, difficulty, and how early it is settled.
 
-Trains GALA once on Fashion-MNIST-LT and once on the pairs, with theta noted after every
-epoch, and sets it beside each class's training images and error. The errors are those
+Trains GALA once on Fashion-MNIST-LT and once on the pairs, stores theta after every
+epoch, and relates it to each class's training images and error. The errors are those
 of balanced softmax on validation images (benchmarks/method_comparison.py): a method
 that treats classes by their number alone. The test set is not touched.
 """
@@ -22,9 +22,10 @@ from mmengine.hooks import Hook  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 from mmpretrain.datasets import FashionMNIST  # noqa: E402
 
+from mmgala.utils.files import write_json  # noqa: E402
 from mmgala.visualization.axes import COLOURS, save_figure, set_plain_ticks  # noqa: E402
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / 'benchmarks' / 'results'
 SETS = {
     'fashion-mnist-lt': 'fashion-mnist-lt_if100',
@@ -177,7 +178,7 @@ def main() -> None:
             theta=[round(float(v), 2) for v in course[-1]],
             validation_error=[round(float(v), 2) for v in errors],
         )
-    (RESULTS / 'gala_statistics.json').write_text(json.dumps(figures, indent=1))
+    write_json(RESULTS / 'gala_statistics.json', figures)
     draw(results, RESULTS / 'gala_statistics.png')
     for name, entry in figures.items():
         print(name, json.dumps(entry['explained']))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
-from collage_runs import METRICS
+from projects.collage_lvis.detector_runs import METRICS
 
 PARTS = {'test': 'Test part', 'val': 'Validation part'}
 

@@ -1,20 +1,20 @@
 """Make a small long-tailed set in LVIS's format: collages of Fashion-MNIST's items.
 
     python tools/prepare_data.py fashion-mnist
-    python tools/make_collage_lvis.py
+    python -m projects.collage_lvis.make_set
 
-30 classes (10 kinds of item in 3 tints) with exact boxes and masks; rare, common and
-frequent ones in the training part, all alike in the validation and test part. The same
-settings give the same bytes.
+30 classes (10 kinds of item in 3 tints) with exact boxes and masks: rare, common and
+frequent ones in the training part, equally many images of each in the validation and
+test part. The same settings give the same bytes.
 """
 
 import argparse
 from pathlib import Path
 
 from mmgala.apis.launch import one_line_errors
-from mmgala.preparation.collage import make_collage_set
-from mmgala.preparation.collage_overview import summarise
-from mmgala.preparation.collage_plan import CollageSettings
+from projects.collage_lvis.collage_set import make_collage_set
+from projects.collage_lvis.overview import summarise
+from projects.collage_lvis.planning import CollageSettings
 
 
 def parse_args() -> argparse.Namespace:
@@ -58,7 +58,7 @@ def main() -> None:
             args.seed, args.max_images, args.min_images, args.per_class
         )
         made = make_collage_set(args.fashion_mnist, args.out, settings)
-        print(f'{args.out} is {"made" if made else "there already"}')
+        print(f'{args.out} {"is complete" if made else "exists already"}')
         print(summarise(args.out))
         print(f'{args.out / "overview.png"} shows some of it')
 

@@ -1,14 +1,10 @@
 """Where detections of rare classes lie, counted by hand."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
-
-from collage_confusions import confusions, markdown
+from projects.collage_lvis.confusions import confusions, markdown
 
 CATEGORIES = [(1, 'r'), (2, 'r'), (3, 'f'), (4, 'c')]
 # Image, category and box of what is annotated.

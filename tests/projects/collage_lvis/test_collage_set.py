@@ -1,25 +1,24 @@
 """Collages: exact masks and boxes, exact frequencies, nothing used twice."""
 
-import fcntl
 import hashlib
 import json
-import os
 from collections import Counter
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 from pycocotools import mask as mask_utils
 
-from mmgala.preparation import collage, collage_painting
-from mmgala.preparation.collage import make_collage_set
-from mmgala.preparation.collage_items import KINDS, read_stock
-from mmgala.preparation.collage_painting import MIN_VISIBLE, SILHOUETTE, paint
-from mmgala.preparation.collage_plan import (
+from projects.collage_lvis import collage_set, painting
+from projects.collage_lvis.collage_set import make_collage_set
+from projects.collage_lvis.items import KINDS, read_stock
+from projects.collage_lvis.painting import MIN_VISIBLE, SILHOUETTE, paint
+from projects.collage_lvis.planning import (
     NAMES,
     CollageSettings,
     categories,
-    share_out,
+    draw_plan,
     training_counts,
 )
 from tests.preparation.tiny_fashion_mnist import tiny_fashion_mnist, write_idx
@@ -78,8 +77,8 @@ def painted(monkeypatch):
         return keeping
 
     for name, results in (('scale', scaled), ('colour', tinted)):
-        function = getattr(collage_painting, name)
-        monkeypatch.setattr(collage_painting, name, keep(function, results))
+        function = getattr(painting, name)
+        monkeypatch.setattr(painting, name, keep(function, results))
     rng = np.random.default_rng(5)
     items = []
     for tint in (0, 1, 2, 0, 1, 2):
@@ -145,7 +144,7 @@ def test_training_counts_are_exponential_in_random_order(seed):
 
 def test_the_defaults_have_all_groups_of_lvis():
     settings = CollageSettings()
-    training = share_out(training_counts(settings), np.random.default_rng(0), 0.2)
+    training = draw_plan(training_counts(settings), np.random.default_rng(0), 0.2)
     made = categories(training)
     for category, count in zip(made, training_counts(settings), strict=True):
         group = 'f' if count > 100 else 'c' if count > 10 else 'r'
@@ -160,7 +159,7 @@ def test_the_defaults_have_all_groups_of_lvis():
     ids=['balanced', 'one', 'long-tailed', 'one class'],
 )
 def test_every_class_is_in_exactly_its_number_of_collages(counts):
-    shared = share_out(np.asarray(counts), np.random.default_rng(1))
+    shared = draw_plan(np.asarray(counts), np.random.default_rng(1))
     assert all(1 <= len(classes) <= 6 for classes in shared)
     assert all(len(set(classes)) == len(classes) for classes in shared)
     assert np.array_equal(np.bincount(np.concatenate(shared)), counts)
@@ -168,7 +167,7 @@ def test_every_class_is_in_exactly_its_number_of_collages(counts):
 
 def test_some_collages_show_a_class_twice():
     counts = np.full(30, 40)
-    shared = share_out(counts, np.random.default_rng(1), repeat=0.5)
+    shared = draw_plan(counts, np.random.default_rng(1), repeat=0.5)
     assert all(1 <= len(classes) <= 6 for classes in shared)
     images = np.bincount(np.concatenate([np.unique(some) for some in shared]))
     assert np.array_equal(images, counts)
@@ -301,30 +300,27 @@ def test_a_failed_run_leaves_nothing(fashion_mnist, tmp_path, monkeypatch):
     def fail(*args):
         raise OSError('disk full')
 
-    monkeypatch.setattr(collage, 'draw_overview', fail)
+    monkeypatch.setattr(collage_set, 'draw_overview', fail)
     with pytest.raises(OSError, match='disk full'):
         make_collage_set(fashion_mnist, tmp_path / 'set', SMALL)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_run_left_is_not_used(fashion_mnist, root, tmp_path):
-    left = tmp_path / 'set.unfinished' / 'train'
+def test_what_a_killed_run_left_is_removed(fashion_mnist, root, tmp_path):
+    left = tmp_path / '.set.abc.partial' / 'set' / 'train'
     left.mkdir(parents=True)
     (left / '999999.png').write_text('half')
     make_collage_set(fashion_mnist, tmp_path / 'set', SMALL)
     assert contents(tmp_path / 'set') == contents(root)
-    assert not left.parent.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ['set']
 
 
-def test_two_runs_do_not_meet(fashion_mnist, tmp_path):
-    (tmp_path / 'set.unfinished').mkdir()
-    held = os.open(tmp_path / 'set.unfinished', os.O_RDONLY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(BlockingIOError, match='Another run'):
-            make_collage_set(fashion_mnist, tmp_path / 'set', SMALL)
-    finally:
-        os.close(held)
+def test_two_processes_do_not_make_the_same_set(fashion_mnist, tmp_path):
+    with (
+        FileLock(tmp_path / '.set.lock'),
+        pytest.raises(BlockingIOError, match='Another process'),
+    ):
+        make_collage_set(fashion_mnist, tmp_path / 'set', SMALL)
 
 
 def test_missing_fashion_mnist_says_where_to_get_it(tmp_path):
@@ -334,7 +330,7 @@ def test_missing_fashion_mnist_says_where_to_get_it(tmp_path):
 
 
 def test_a_missing_library_is_named(fashion_mnist, tmp_path, monkeypatch):
-    monkeypatch.setattr(collage.importlib.util, 'find_spec', lambda name: None)
+    monkeypatch.setattr(collage_set.importlib.util, 'find_spec', lambda name: None)
     with pytest.raises(ImportError, match='pip install pycocotools'):
         make_collage_set(fashion_mnist, tmp_path / 'set', SMALL)
 

@@ -19,12 +19,10 @@ from pathlib import Path
 warnings.simplefilter('ignore')  # of libraries, while they are imported
 
 import numpy as np  # noqa: E402
-from gradient_claims import claim_numbers, claims_markdown  # noqa: E402
 from mmengine.config import Config  # noqa: E402
-from report import evaluate  # noqa: E402
 from rich.progress import track  # noqa: E402
-from runs import CONSOLE, Job, describe_machine, train_all  # noqa: E402
 
+from benchmarks.runs import CONSOLE, Training, train_all  # noqa: E402
 from mmgala.analysis import (  # noqa: E402
     SUMS,
     ClassGradients,
@@ -34,7 +32,9 @@ from mmgala.analysis import (  # noqa: E402
     write_class_vectors,
 )
 from mmgala.apis.class_vectors import measure_class_vectors  # noqa: E402
-from mmgala.utils.files import write_text  # noqa: E402
+from mmgala.comparison.results import evaluate  # noqa: E402
+from mmgala.utils.environment import describe_machine  # noqa: E402
+from mmgala.utils.files import write_json, write_text  # noqa: E402
 from mmgala.visualization import (  # noqa: E402
     draw_gradient_course,
     draw_gradient_ratio,
@@ -42,8 +42,9 @@ from mmgala.visualization import (  # noqa: E402
     plot_class_vectors,
     save_figure,
 )
+from projects.gala_study.gradient_claims import claim_numbers, claims_markdown  # noqa: E402
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / 'benchmarks' / 'results'
 METHODS = {'CE': 'cross_entropy', 'EQL': 'eql', 'GALA': 'gala'}
 CONFIGS = {
@@ -60,11 +61,11 @@ def shortened(cfg: Config, epochs: int) -> Config:
     return cfg
 
 
-def make_jobs(
+def make_trainings(
     network: str, epochs: int | None, seeds: int, work_dir: Path
-) -> list[Job]:
-    """A job for each seed and method; shortened configs are written beside them."""
-    jobs = []
+) -> list[Training]:
+    """One for each seed and method; shortened configs are written beside them."""
+    trainings = []
     for seed in range(seeds):
         for method, folder in METHODS.items():
             path = ROOT / 'configs' / folder / f'{CONFIGS[network]}.py'
@@ -73,8 +74,8 @@ def make_jobs(
                 path = work_dir / 'configs' / f'{folder}_{epochs}e.py'
                 path.parent.mkdir(parents=True, exist_ok=True)
                 cfg.dump(str(path))
-            jobs.append(Job(method, str(path), seed, MANY, FEW))
-    return jobs
+            trainings.append(Training(method, str(path), seed, MANY, FEW))
+    return trainings
 
 
 def pooled(records: Sequence[GradientRecord]) -> GradientRecord:
@@ -88,9 +89,9 @@ def pooled(records: Sequence[GradientRecord]) -> GradientRecord:
     return replace(records[0], period=period, total=total)
 
 
-def measure_vectors(job: Job, folder: Path) -> dict[str, dict]:
+def measure_vectors(training: Training, folder: Path) -> dict[str, dict]:
     """Class vectors of a finished training, by split; kept in its folder."""
-    cfg = Config.fromfile(job.config)
+    cfg = Config.fromfile(training.config)
     measured = {}
     for split in ('test', 'train'):
         path = folder / (
@@ -99,7 +100,7 @@ def measure_vectors(job: Job, folder: Path) -> dict[str, dict]:
         checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
         trained = checkpoint.stat().st_mtime
         if not path.is_file() or path.stat().st_mtime < trained:
-            limits = (job.many, job.few)
+            limits = (training.many, training.few)
             report = measure_class_vectors(cfg, checkpoint, split, limits=limits)
             write_class_vectors(path, report)
         measured[split] = json.loads(path.read_text())
@@ -107,34 +108,34 @@ def measure_vectors(job: Job, folder: Path) -> dict[str, dict]:
 
 
 def summarise(
-    jobs: Sequence[Job], results: dict, work_dir: Path
+    trainings: Sequence[Training], results: dict, work_dir: Path
 ) -> tuple[list[dict], dict[str, list[GradientRecord]], dict[str, list[dict]]]:
     """Numbers of each run; and by method, pooled records and measured vectors."""
     runs = []
     records: dict[str, list[list[GradientRecord]]] = {}
     vectors: dict[str, list[dict]] = {}
-    for job in track(jobs, 'Class vectors', console=CONSOLE):
-        folder = work_dir / job.name
-        of_run, measured = read_gradient_run(folder), measure_vectors(job, folder)
-        arrays = results[job]
+    for training in track(trainings, 'Class vectors', console=CONSOLE):
+        folder = work_dir / training.name
+        of_run, measured = read_gradient_run(folder), measure_vectors(training, folder)
+        arrays = results[training]
         metrics = evaluate(
             arrays['test_scores'],
             arrays['test_targets'],
             arrays['class_counts'],
-            job.many,
-            job.few,
+            training.many,
+            training.few,
         )
         numbers = {**metrics, **claim_numbers(of_run, measured)}
         runs.append(
             dict(
-                method=job.method,
-                seed=job.seed,
+                method=training.method,
+                seed=training.seed,
                 seconds=round(float(arrays['seconds']), 1),
                 **{key: float(f'{value:.5g}') for key, value in numbers.items()},
             )
         )
-        records.setdefault(job.method, []).append(of_run)
-        vectors.setdefault(job.method, []).append(measured['test'])
+        records.setdefault(training.method, []).append(of_run)
+        vectors.setdefault(training.method, []).append(measured['test'])
     epochs = {
         method: [pooled(of_epoch) for of_epoch in zip(*of_seeds, strict=True)]
         for method, of_seeds in records.items()
@@ -182,10 +183,10 @@ def main() -> None:
     elif epochs is not None:
         parser.error('--epochs goes with --network resnet32')
     work_dir = args.work_dir or Path('work_dirs') / f'gradient_balance_{args.network}'
-    jobs = make_jobs(args.network, epochs, args.seeds, work_dir)
-    results = train_all(jobs, work_dir)
+    trainings = make_trainings(args.network, epochs, args.seeds, work_dir)
+    results = train_all(trainings, work_dir)
 
-    runs, epochs, vectors = summarise(jobs, results, work_dir)
+    runs, epochs, vectors = summarise(trainings, results, work_dir)
     out = RESULTS / f'gradient_balance_{args.network}.json'
     last = next(iter(epochs.values()))[-1]
     title = (
@@ -196,7 +197,7 @@ def main() -> None:
         f'{len(last.class_counts)} classes. Pictures: sums and means over the seeds.'
     )
     table = claims_markdown(runs)
-    write_text(out, json.dumps(dict(runs=runs, machine=describe_machine()), indent=1))
+    write_json(out, dict(runs=runs, machine=describe_machine()))
     write_text(out.with_suffix('.md'), f'{title}\n\n{table}\n')
     draw(epochs, vectors, out)
     CONSOLE.print(f'{title}\n\n{table}', soft_wrap=True, markup=False)

@@ -9,7 +9,7 @@ from statistics import mean
 import torch
 from torchvision.ops import box_convert, box_iou
 
-from mmgala.preparation.collage_overview import read_part
+from projects.collage_lvis.overview import read_part
 
 MIN_SCORE = 0.05
 MIN_IOU = 0.5

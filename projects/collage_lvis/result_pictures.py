@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from collage_tables import methods_of, values_of
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from mmgala.preparation.collage_overview import read_part
 from mmgala.visualization.axes import COLOURS, panels, save_figure
+from projects.collage_lvis.overview import read_part
+from projects.collage_lvis.result_tables import methods_of, values_of
 
 GROUPS = {'AP': 'all', 'APr': 'rare', 'APc': 'common', 'APf': 'frequent'}
 MIN_SCORE = 0.3  # of the detections drawn
@@ -33,7 +33,7 @@ def draw_groups(runs: Sequence[Mapping], path: Path) -> None:
         for number, method in enumerate(methods):
             places = np.arange(len(GROUPS)) + (number + 0.5) * width - 0.4
             values = [values_of(runs, detector, method, 'test', g) for g in GROUPS]
-            means = [np.mean(some) if some else 0.0 for some in values]
+            means = [float(np.mean(some)) if some else 0.0 for some in values]
             colour = colours.get(method, COLOURS[0])
             axes.bar(places, means, 0.9 * width, color=colour, label=method)
             for place, some in zip(places, values, strict=True):

@@ -1,7 +1,7 @@
 """GALA with other statistics: what the study of its behaviour compares.
 
-None of these is part of the library. A config gets at them by
-``custom_imports = dict(imports=['gala_variants'])`` with this folder on the path.
+None of these is part of the library. A config makes them available with
+``custom_imports = dict(imports=['projects.gala_study.variants'])``.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-FOLDER = Path(__file__).parents[2] / 'configs' / 'detection'
+FOLDER = Path(__file__).parents[3] / 'projects' / 'collage_lvis' / 'configs'
 RECIPES = {path.stem: path for path in sorted(FOLDER.glob('*_tiny_collage-lvis*.py'))}
 TWO_STAGE = 'faster-rcnn_tiny_collage-lvis'
 ONE_STAGE = 'retinanet_tiny_collage-lvis'

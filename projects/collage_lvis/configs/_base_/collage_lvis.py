@@ -1,7 +1,7 @@
 # Collages of Fashion-MNIST items in LVIS's format, 30 classes, long-tailed.
 # `python tools/prepare_data.py fashion-mnist` and then
-# `python tools/make_collage_lvis.py` make data/collage_lvis.
-_base_ = 'default_runtime.py'
+# `python -m projects.collage_lvis.make_set` make data/collage_lvis.
+_base_ = '../../../../configs/detection/_base_/default_runtime.py'
 
 data_root = 'data/collage_lvis/'
 train_pipeline = [

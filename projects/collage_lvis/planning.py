@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from mmgala.preparation.collage_items import KINDS
-from mmgala.preparation.collage_painting import TINTS
+from projects.collage_lvis.items import KINDS
+from projects.collage_lvis.painting import TINTS
 
 CLASSES = [(kind, tint) for kind in range(len(KINDS)) for tint in range(len(TINTS))]
 NAMES = [f'{TINTS[tint]} {KINDS[kind]}' for kind, tint in CLASSES]
@@ -57,10 +57,10 @@ def training_counts(settings: CollageSettings) -> np.ndarray:
     return counts
 
 
-def share_out(
+def draw_plan(
     counts: np.ndarray, rng: np.random.Generator, repeat: float = 0.0
 ) -> list[np.ndarray]:
-    """Share classes out among collages.
+    """Distribute classes over collages at random.
 
     Args:
         counts: collages that show each class, ``(C,)``.
@@ -72,7 +72,7 @@ def share_out(
     """
     num_images = max(-(-counts.sum() // MEAN_CLASSES), counts.max())
     shown: list[list[int]] = [[] for _ in range(num_images)]
-    # From frequent to rare there is always room: while the n-th is shared out, all
+    # From frequent to rare there is always room: while the n-th is placed, all
     # before it have as many, so that few collages are full.
     for label in np.argsort(-counts, kind='stable'):
         room = [image for image, some in enumerate(shown) if len(some) < MAX_ITEMS]

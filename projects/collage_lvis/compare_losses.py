@@ -2,32 +2,37 @@
 
 A small Faster R-CNN and a small RetinaNet, each with its usual loss and with GALA in
 both forms of background, the first also with Seesaw loss, and with cross-entropy in the
-second form of background, so that form and margins can be told apart. First:
+second form of background, so that the effects of form and margins can be separated:
 
     python tools/prepare_data.py fashion-mnist
-    python tools/make_collage_lvis.py
+    python -m projects.collage_lvis.make_set
+    python -m projects.collage_lvis.compare_losses
 
 The last epoch counts. Which form of background is the better one is decided on the
 validation part; the test part is looked at once. Finished trainings are not repeated.
 """
 
 import argparse
-import json
 import warnings
-from importlib.metadata import version
 from pathlib import Path
 
 warnings.simplefilter('ignore')  # of libraries, while they are imported
 
-import collage_confusions  # noqa: E402
-from collage_figures import draw_detections, draw_groups  # noqa: E402
-from collage_runs import METRICS, train_all  # noqa: E402
-from collage_tables import best_background, markdown  # noqa: E402
 from mmengine.config import Config  # noqa: E402
-from runs import CONSOLE, Job, describe_machine  # noqa: E402
 
-ROOT = Path(__file__).resolve().parent.parent
-CONFIG = 'configs/detection/{}_tiny_collage-lvis{}.py'
+from benchmarks.runs import CONSOLE, Training  # noqa: E402
+from mmgala.utils.environment import describe_machine  # noqa: E402
+from mmgala.utils.files import write_json, write_text  # noqa: E402
+from projects.collage_lvis import confusions  # noqa: E402
+from projects.collage_lvis.detector_runs import METRICS, train_detectors  # noqa: E402
+from projects.collage_lvis.result_pictures import (  # noqa: E402
+    draw_detections,
+    draw_groups,
+)
+from projects.collage_lvis.result_tables import best_background, markdown  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = 'projects/collage_lvis/configs/{}_tiny_collage-lvis{}.py'
 VERSIONED = ('onedl-mmcv', 'onedl-mmdetection', 'faster-coco-eval')
 # Detector -> method -> what the config's name ends with.
 METHODS = {
@@ -79,25 +84,27 @@ def write_config(path: str, args: argparse.Namespace) -> str:
     return str(folder / Path(path).name)
 
 
-def summary(job: Job, result: dict, config: str, args: argparse.Namespace) -> dict:
-    """Figures of one training, in percent; None for a group without classes."""
-    detector, method = job.method.split('_')
-    figures = {}
+def summary(
+    training: Training, result: dict, config: str, args: argparse.Namespace
+) -> dict:
+    """Metrics of one training, in percent; None for a group without classes."""
+    detector, method = training.method.split('_')
+    metrics = {}
     for part in ('val', 'test'):
         values = {name: result[part][f'bbox_{name}'] for name in METRICS}
-        figures[part] = {
+        metrics[part] = {
             name: round(100 * value, 3) if value >= 0 else None
             for name, value in values.items()
         }
     return dict(
         detector=detector,
         method=method,
-        seed=job.seed,
+        seed=training.seed,
         config=config,
         seconds=round(result['seconds'], 1),
-        **figures,
-        rare_detections=collage_confusions.confusions(
-            args.data, args.work_dir / job.name / 'test.bbox.json'
+        **metrics,
+        rare_detections=confusions.confusions(
+            args.data, args.work_dir / training.name / 'test.bbox.json'
         ),
     )
 
@@ -106,7 +113,8 @@ def main() -> None:
     args = parse_args()
     if not args.data.is_dir():
         raise SystemExit(
-            f'error: {args.data} does not exist: tools/make_collage_lvis.py makes it.'
+            f'error: {args.data} does not exist: make it with '
+            '"python -m projects.collage_lvis.make_set".'
         )
     configs = {
         f'{detector}_{method}': CONFIG.format(detector, suffix)
@@ -114,22 +122,25 @@ def main() -> None:
         for method, suffix in METHODS[detector].items()
     }
     written = {name: write_config(path, args) for name, path in configs.items()}
-    jobs = [
-        Job(name, path, seed) for seed in args.seeds for name, path in written.items()
+    trainings = [
+        Training(name, path, seed)
+        for seed in args.seeds
+        for name, path in written.items()
     ]
-    results = train_all(jobs, args.work_dir)
+    results = train_detectors(trainings, args.work_dir)
     runs = [
-        summary(job, result, configs[job.method], args)
-        for job, result in results.items()
+        summary(training, result, configs[training.method], args)
+        for training, result in results.items()
     ]
     chosen = {detector: best_background(runs, detector) for detector in args.detectors}
-    machine = describe_machine()
-    machine['versions'] |= {name: version(name) for name in VERSIONED}
-    record = dict(runs=runs, background_chosen_on_val=chosen, machine=machine)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(record, indent=1))
-    text = f'{markdown(runs, chosen)}\n{collage_confusions.markdown(runs)}'
-    args.out.with_suffix('.md').write_text(text)
+    content = dict(
+        runs=runs,
+        background_chosen_on_val=chosen,
+        machine=describe_machine(*VERSIONED),
+    )
+    write_json(args.out, content)
+    text = f'{markdown(runs, chosen)}\n{confusions.markdown(runs)}'
+    write_text(args.out.with_suffix('.md'), text)
     CONSOLE.print(text, highlight=False)
     draw_groups(runs, args.out.with_name(f'{args.out.stem}_groups.png'))
     for detector in args.detectors:
@@ -138,7 +149,7 @@ def main() -> None:
             args.data,
             {
                 f'{detector}, {method}': args.work_dir
-                / Job(f'{detector}_{method}', '', args.seeds[0]).name
+                / Training(f'{detector}_{method}', '', args.seeds[0]).name
                 for method in shown
             },
             args.out.with_name(f'{args.out.stem}_{detector}_detections.jpg'),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmgala.datasets.readers.fashion_mnist import read_fashion_mnist
+
 # In the order of Fashion-MNIST's labels.
 KINDS = (
     't-shirt',
@@ -17,11 +19,6 @@ KINDS = (
     'sneaker',
     'bag',
     'ankle boot',
-)
-FILES = {'train': 'train', 'test': 't10k'}
-HOW_TO_GET_IT = (
-    '"python tools/prepare_data.py fashion-mnist" gets Fashion-MNIST; --fashion-mnist '
-    'names another folder that holds it.'
 )
 
 
@@ -48,7 +45,7 @@ class Stock:
         return len(self.images)
 
     def require(self, wanted: np.ndarray, split: str) -> None:
-        """Check that there is enough.
+        """Check that there are enough items.
 
         Args:
             wanted: items of each kind, ``(10,)``.
@@ -83,25 +80,4 @@ def read_stock(root: Path, split: str, seed: int | list[int]) -> Stock:
         FileNotFoundError: if a file is missing.
         ValueError: if a file is not what it should be.
     """
-    images = _read(root / f'{FILES[split]}-images-idx3-ubyte')
-    labels = _read(root / f'{FILES[split]}-labels-idx1-ubyte')
-    if images.ndim != 3 or labels.shape != images.shape[:1] or labels.max() > 9:
-        raise ValueError(
-            f'The {split} files in {root} are not those of Fashion-MNIST: images of '
-            f'shape {images.shape}, labels of shape {labels.shape}. {HOW_TO_GET_IT}'
-        )
-    return Stock(images, labels, seed)
-
-
-def _read(path: Path) -> np.ndarray:
-    # Imported when it is needed: it takes seconds.
-    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
-
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} does not exist. {HOW_TO_GET_IT}')
-    try:
-        return read_sn3_pascalvincent_tensor(str(path)).numpy()
-    except (AssertionError, ValueError, RuntimeError, IndexError, TypeError) as error:
-        raise ValueError(
-            f'{path} is damaged, or no file of Fashion-MNIST. {HOW_TO_GET_IT}'
-        ) from error
+    return Stock(*read_fashion_mnist(root, split), seed)

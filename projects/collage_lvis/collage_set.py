@@ -17,17 +17,17 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from mmgala.preparation.collage_annotations import annotate, describe_image
-from mmgala.preparation.collage_folder import is_made, whole_folder
-from mmgala.preparation.collage_items import KINDS, Stock, read_stock
-from mmgala.preparation.collage_overview import draw_overview
-from mmgala.preparation.collage_painting import paint
-from mmgala.preparation.collage_plan import (
+from mmgala.utils.files import locked, remove_unfinished, replacing
+from projects.collage_lvis.annotations import annotate, describe_image
+from projects.collage_lvis.items import KINDS, Stock, read_stock
+from projects.collage_lvis.overview import draw_overview
+from projects.collage_lvis.painting import paint
+from projects.collage_lvis.planning import (
     CLASSES,
     REPEAT,
     CollageSettings,
     categories,
-    share_out,
+    draw_plan,
     training_counts,
 )
 
@@ -35,6 +35,7 @@ from mmgala.preparation.collage_plan import (
 # that its items do not depend on how many the training part takes.
 PARTS = {'val': 'train', 'train': 'train', 'test': 'test'}
 VERSION = 1  # of what the same settings give
+SETTINGS = 'settings.json'
 
 
 def make_collage_set(
@@ -42,7 +43,7 @@ def make_collage_set(
 ) -> bool:
     """Make ``annotations/lvis_{train,val,test}.json``, the images and an overview.
 
-    The folder gets its name when it is whole, and not before.
+    The folder appears under its name only when it is complete.
 
     Args:
         fashion_mnist: folder with Fashion-MNIST's unpacked files.
@@ -73,10 +74,37 @@ def make_collage_set(
     for split, stock in stocks.items():
         parts = [plan[part] for part, source in PARTS.items() if source == split]
         stock.require(_items_needed(parts), split)
-    with whole_folder(out, text) as folder:
-        _make_parts(folder, plan, stocks, settings)
-        draw_overview(folder, folder / 'overview.png')
+    busy = f'Another process is making {out}: wait until it has finished.'
+    with locked(out.with_name(f'.{out.name}.lock'), busy):
+        remove_unfinished(out)
+        with replacing(out) as folder:
+            folder.mkdir()
+            _make_parts(folder, plan, stocks, settings)
+            draw_overview(folder, folder / 'overview.png')
+            (folder / SETTINGS).write_text(text)
     return True
+
+
+def is_made(out: Path, settings: str) -> bool:
+    """Whether the set exists already, made with the same settings.
+
+    Args:
+        out: folder of the set.
+        settings: content of its settings file.
+
+    Raises:
+        FileExistsError: if something else is there.
+    """
+    if not out.exists():
+        return False
+    path = out / SETTINGS
+    found = path.read_text() if path.is_file() else None
+    if found == settings:
+        return True
+    content = f'a set with other settings ({found})' if found else 'something else'
+    raise FileExistsError(
+        f'{out} exists and holds {content}: remove it, or choose another --out.'
+    )
 
 
 def _plan(settings: CollageSettings) -> dict[str, list[np.ndarray]]:
@@ -86,9 +114,9 @@ def _plan(settings: CollageSettings) -> dict[str, list[np.ndarray]]:
     for number, part in enumerate(PARTS):
         rng = np.random.default_rng([settings.seed, 3, number])
         if part == 'train':
-            plan[part] = share_out(training_counts(settings), rng, REPEAT)
+            plan[part] = draw_plan(training_counts(settings), rng, REPEAT)
         else:
-            plan[part] = share_out(balanced, rng)
+            plan[part] = draw_plan(balanced, rng)
     return plan
 
 

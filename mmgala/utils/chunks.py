@@ -1,0 +1,22 @@
+"""Large arrays in pieces that fit into memory."""
+
+from collections.abc import Iterator
+
+VALUES = 2**22  # 16 MB of float32
+
+
+def row_slices(num_rows: int, values_per_row: int) -> Iterator[slice]:
+    """Consecutive slices that cover all rows of an array.
+
+    Args:
+        num_rows: of the array.
+        values_per_row: that are read or computed for one row. A slice has as many rows
+            as make 4 million values, and at least one.
+
+    Examples:
+        >>> list(row_slices(3, values_per_row=2**21))
+        [slice(0, 2, None), slice(2, 4, None)]
+    """
+    step = max(1, VALUES // values_per_row)
+    for start in range(0, num_rows, step):
+        yield slice(start, start + step)

@@ -1,0 +1,119 @@
+"""Files and folders are there complete or not at all; locks keep others out."""
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from mmgala.utils.files import (
+    file_digest,
+    locked,
+    remove_unfinished,
+    replacing,
+    write_json,
+    write_text,
+)
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path):
+    path = tmp_path / 'new' / 'file.txt'
+    with replacing(path) as unfinished:
+        unfinished.write_text('text')
+        assert not path.exists()
+        assert unfinished.stat().st_dev == path.parent.stat().st_dev
+    assert path.read_text() == 'text'
+    assert os.listdir(path.parent) == ['file.txt']
+
+
+def test_a_failure_leaves_what_was_there(tmp_path):
+    (tmp_path / 'file.txt').write_text('old')
+
+    def fill_the_disk():
+        with replacing(tmp_path / 'file.txt') as unfinished:
+            unfinished.write_text('half')
+            raise OSError('disk full')
+
+    with pytest.raises(OSError, match='full'):
+        fill_the_disk()
+    assert (tmp_path / 'file.txt').read_text() == 'old'
+    assert os.listdir(tmp_path) == ['file.txt']
+
+
+def test_a_folder_appears_when_it_is_complete(tmp_path):
+    with replacing(tmp_path / 'set') as unfinished:
+        unfinished.mkdir()
+        (unfinished / 'a').write_text('a')
+        assert not (tmp_path / 'set').exists()
+    assert os.listdir(tmp_path / 'set') == ['a']
+    assert os.listdir(tmp_path) == ['set']
+
+
+@pytest.mark.parametrize('mask', [0o022, 0o077])
+def test_modes_are_those_of_other_new_files(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / 'ours', 'text')
+        (tmp_path / 'plain').write_text('text')
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE((tmp_path / n).stat().st_mode) for n in ('ours', 'plain')}
+    assert modes == {0o666 & ~mask}
+
+
+@pytest.mark.parametrize('name', ['file.txt', 'file.txt.partial'])
+def test_links_are_not_followed(tmp_path, name):
+    victim = tmp_path / 'victim'
+    victim.write_text('mine')
+    folder = tmp_path / 'out'
+    folder.mkdir()
+    (folder / name).symlink_to(victim)
+    write_text(folder / 'file.txt', 'text')
+    assert victim.read_text() == 'mine'
+    assert (folder / 'file.txt').read_text() == 'text'
+
+
+def test_text_is_utf_8_and_json_is_readable(tmp_path):
+    write_text(tmp_path / 'text', 'köpfe')
+    assert (tmp_path / 'text').read_bytes().decode() == 'köpfe'
+    write_json(tmp_path / 'json', dict(a=[1, None]))
+    assert json.loads((tmp_path / 'json').read_text()) == dict(a=[1, None])
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    (tmp_path / '.set.abc.partial' / 'set').mkdir(parents=True)
+    (tmp_path / '.other.abc.partial').mkdir()
+    (tmp_path / 'set').mkdir()
+    remove_unfinished(tmp_path / 'set')
+    assert sorted(os.listdir(tmp_path)) == ['.other.abc.partial', 'set']
+
+
+ENTER = """
+import sys
+from pathlib import Path
+from mmgala.utils.files import locked
+with locked(Path(sys.argv[1]), *sys.argv[2:]):
+    print('inside', flush=True)
+"""
+
+
+def test_a_lock_keeps_another_process_out(tmp_path):
+    path = tmp_path / '.lock'
+    enter = [sys.executable, '-c', ENTER, str(path)]
+    with locked(path, 'busy'):
+        end = subprocess.run([*enter, 'someone is here'], capture_output=True)
+        assert b'BlockingIOError: someone is here' in end.stderr
+        waiting = subprocess.Popen(enter, stdout=subprocess.PIPE)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(timeout=1)
+    assert waiting.communicate(timeout=60)[0] == b'inside\n'
+    assert os.listdir(tmp_path) == []
+
+
+def test_digest_of_a_file_that_needs_several_reads(tmp_path):
+    content = os.urandom(2_500_000)
+    (tmp_path / 'file').write_bytes(content)
+    assert file_digest(tmp_path / 'file') == hashlib.sha256(content).hexdigest()
