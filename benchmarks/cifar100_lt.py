@@ -24,11 +24,12 @@ import torch  # noqa: E402
 from cifar100_results import (  # noqa: E402
     RESULTS,
     is_done,
-    markdown,
     read_results,
     record_run,
 )
+from cifar100_table import HEADER, cifar100_rows  # noqa: E402
 from mmengine.config import Config  # noqa: E402
+from results_table import pipe_table  # noqa: E402
 
 from mmgala.comparison.processes import Task, run_tasks  # noqa: E402
 from mmgala.comparison.run_progress import CONSOLE, RunProgress  # noqa: E402
@@ -174,7 +175,7 @@ class Recorder(RunProgress):
         if error is None:
             entry, run = self._entries[name]
             record_run(entry, run.folder, current_commit())
-            CONSOLE.print(markdown(read_results()))
+            CONSOLE.print(pipe_table(HEADER, cifar100_rows(read_results())))
 
 
 def current_commit() -> str:

@@ -1,10 +1,9 @@
-"""What is kept of the runs of ``cifar100_lt.py``, and the table of it."""
+"""What is kept of the runs of ``cifar100_lt.py``."""
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import torch
 
 from mmgala.comparison.results import evaluate
 from mmgala.comparison.runs import CONFIG, LOG, SCORES, read_run_state
-from mmgala.comparison.tables import markdown_table
 from mmgala.evaluation import search_tau
 from mmgala.evaluation.strength_search import TAU_GRID
 from mmgala.functional import rebalance
@@ -24,15 +22,6 @@ FOLDER = Path(__file__).resolve().parent / 'results' / 'cifar100_lt'
 RESULTS = FOLDER.with_suffix('.json')
 # Runs whose weights are published, below 2 MB each.
 PUBLISHED = ('gala_if100_seed0', 'ce_if100_seed0')
-COLUMNS = {
-    'top1': 'top-1',
-    'top1_rebalanced': 're-balanced, tau 1',
-    'top1_rebalanced_chosen': 're-balanced, chosen tau',
-    'many': 'many',
-    'medium': 'medium',
-    'few': 'few',
-    'ece': 'ECE',
-}
 
 
 def read_results() -> dict[str, Any]:
@@ -71,7 +60,6 @@ def record_run(entry: Any, folder: Path, commit: str) -> None:
     write_text(FOLDER / f'{entry.name}.log', '\n'.join([*course(folder / LOG), '']))
     if entry.name in PUBLISHED:
         publish_weights(folder, FOLDER / f'{entry.name}.pth')
-    write_text(RESULTS.with_suffix('.md'), markdown(results) + '\n')
     # Last: a run that is listed is never repeated, so all else must be there.
     write_json(RESULTS, results)
 
@@ -127,43 +115,3 @@ def _read_scores(path: Path) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
     with np.load(path, allow_pickle=False) as file:
         scores = torch.from_numpy(file['pred_score'])
         return scores, file['gt_label'], file['class_counts']
-
-
-def with_chosen_tau(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Runs, with the accuracy at the chosen tau where there is one."""
-    taus: dict[tuple[str, int], float] = {
-        (run['method'], run['imbalance_factor']): run['tau']
-        for run in results['tau_runs']
-    }
-    runs = []
-    for run in results['runs']:
-        tau = taus.get((run['method'], run['imbalance_factor']))
-        chosen = {}
-        if tau is not None:
-            accuracy = run['top1_by_tau'][f'{tau:.1f}']
-            chosen = dict(tau=tau, top1_rebalanced_chosen=accuracy)
-        runs.append({**run, **chosen})
-    return runs
-
-
-def markdown(results: dict[str, Any]) -> str:
-    """A row a run and, where there are several seeds, a row with their mean."""
-    groups: dict[tuple, list[dict[str, Any]]] = {}
-    for run in with_chosen_tau(results):
-        key = (run['imbalance_factor'], run['method'], run['epochs'])
-        groups.setdefault(key, []).append(run)
-    body = []
-    for (factor, method, epochs), runs in groups.items():
-        for run in sorted(runs, key=lambda run: run['seed']):
-            body.append([str(factor), method, f'seed {run["seed"]}', str(epochs)])
-            body[-1] += [_mean([run], key) for key in COLUMNS]
-        if len(runs) > 1:
-            body.append([str(factor), method, f'mean of {len(runs)}', str(epochs)])
-            body[-1] += [_mean(runs, key) for key in COLUMNS]
-    header = ['factor', 'method', 'run', 'epochs', *COLUMNS.values()]
-    return markdown_table(header, body)
-
-
-def _mean(runs: Sequence[dict[str, Any]], key: str) -> str:
-    values = [run[key] for run in runs if key in run]
-    return f'{mean(values):.1f}' if len(values) == len(runs) else '-'

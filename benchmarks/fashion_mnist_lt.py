@@ -14,7 +14,7 @@ from statistics import mean
 warnings.simplefilter('ignore')  # of libraries, while they are imported
 
 from mmengine.config import Config  # noqa: E402
-from report import draw, evaluate, evaluate_runs, markdown, rebalanced, table  # noqa: E402
+from report import draw, evaluate, evaluate_runs, rebalanced, table  # noqa: E402
 from runs import CONSOLE, Training, train_all  # noqa: E402
 
 from mmgala.utils.environment import describe_machine  # noqa: E402
@@ -92,7 +92,6 @@ def main() -> None:
     CONSOLE.print(table(rows, title))
     if args.network == 'resnet32':
         keep_record(trainings, args.work_dir, args.out)
-    args.out.with_suffix('.md').write_text(f'{title}\n\n{markdown(rows)}\n')
     draw(args.work_dir, f'Fashion-MNIST-LT, {args.network}', results, accuracies)
     top1 = {
         (m, key): mean(run[key] for run in runs if run['method'] == m)

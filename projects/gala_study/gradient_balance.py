@@ -22,6 +22,7 @@ import numpy as np  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from rich.progress import track  # noqa: E402
 
+from benchmarks.results_table import pipe_table  # noqa: E402
 from benchmarks.runs import CONSOLE, Training, train_all  # noqa: E402
 from mmgala.analysis import (  # noqa: E402
     SUMS,
@@ -34,7 +35,7 @@ from mmgala.analysis import (  # noqa: E402
 from mmgala.apis.class_vectors import measure_class_vectors  # noqa: E402
 from mmgala.comparison.results import evaluate  # noqa: E402
 from mmgala.utils.environment import describe_machine  # noqa: E402
-from mmgala.utils.files import write_json, write_text  # noqa: E402
+from mmgala.utils.files import write_json  # noqa: E402
 from mmgala.visualization import (  # noqa: E402
     draw_gradient_course,
     draw_gradient_ratio,
@@ -42,7 +43,7 @@ from mmgala.visualization import (  # noqa: E402
     plot_class_vectors,
     save_figure,
 )
-from projects.gala_study.gradient_claims import claim_numbers, claims_markdown  # noqa: E402
+from projects.gala_study.gradient_claims import claim_numbers, claim_rows  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / 'benchmarks' / 'results'
@@ -196,9 +197,8 @@ def main() -> None:
         f'{FEW} training images, of '
         f'{len(last.class_counts)} classes. Pictures: sums and means over the seeds.'
     )
-    table = claims_markdown(runs)
+    table = pipe_table(*claim_rows(runs))
     write_json(out, dict(runs=runs, machine=describe_machine()))
-    write_text(out.with_suffix('.md'), f'{title}\n\n{table}\n')
     draw(epochs, vectors, out)
     CONSOLE.print(f'{title}\n\n{table}', soft_wrap=True, markup=False)
 

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
 
 import numpy as np
 
+from benchmarks.results_table import mean_and_spread
 from mmgala.analysis import GradientRecord, summarise_gradients
 
 METHODS = ('CE', 'EQL', 'GALA')
@@ -117,15 +117,18 @@ def claim_numbers(
     return numbers
 
 
-def claims_markdown(runs: Sequence[dict]) -> str:
-    """A row per claim: mean ± standard deviation, and the seeds where GALA is ahead.
+def claim_rows(runs: Sequence[dict]) -> tuple[list[str], list[list[str]]]:
+    """A row for each claim: mean ± standard deviation, and the seeds GALA is ahead in.
 
     Args:
         runs: ``method``, ``seed`` and the numbers of each training.
+
+    Returns:
+        The column titles and the rows.
     """
     rivals = [method for method in METHODS if method != OURS]
     head = ['', *METHODS, *(f'{OURS} ahead of {rival}' for rival in rivals)]
-    lines = [_row(head), '|---|' + '---:|' * (len(head) - 1)]
+    rows = []
     for claim in CLAIMS:
         by_method = {
             method: {r['seed']: r[claim.key] for r in runs if r['method'] == method}
@@ -133,21 +136,12 @@ def claims_markdown(runs: Sequence[dict]) -> str:
         }
         cells = [claim.text]
         for values in by_method.values():
-            cells.append(_mean_and_spread(list(values.values()), claim.digits))
+            cells.append(mean_and_spread(list(values.values()), claim.digits))
         for rival in rivals:
             ahead = [
                 claim.badness(by_method[OURS][seed]) < claim.badness(value)
                 for seed, value in by_method[rival].items()
             ]
             cells.append(f'{sum(ahead)} of {len(ahead)} seeds')
-        lines.append(_row(cells))
-    return '\n'.join(lines)
-
-
-def _mean_and_spread(values: Sequence[float], digits: int) -> str:
-    spread = f' ± {stdev(values):.{digits}f}' if len(values) > 1 else ''
-    return f'{mean(values):.{digits}f}{spread}'
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f'| {" | ".join(cells)} |'
+        rows.append(cells)
+    return head, rows

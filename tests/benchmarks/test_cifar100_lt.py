@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 
 import cifar100_results
 from cifar100_lt import QUEUE, Entry, exact_config, short
-from cifar100_results import is_done, markdown, read_results, record_run
+from cifar100_results import is_done, read_results, record_run
+from cifar100_table import cifar100_rows
 
 CLASSES = 100
 
@@ -197,8 +198,7 @@ def test_the_chosen_tau_reaches_every_seed_of_its_method(results, run_folder):
     found = read_results()
     tau = f'{found["tau_runs"][0]["tau"]:.1f}'
     expected = f'{found["runs"][0]["top1_by_tau"][tau]:.1f}'
-    rows = [line.split('|')[2:] for line in markdown(found).splitlines()[2:]]
-    chosen = {(r[0].strip(), r[1].strip()): r[5].strip() for r in rows}
+    chosen = {(row[1], row[2]): row[6] for row in cifar100_rows(found)}
     assert chosen == {
         ('gala', 'seed 0'): expected, ('gala', 'seed 1'): expected,
         ('gala', 'mean of 2'): expected, ('ce', 'seed 0'): '-',

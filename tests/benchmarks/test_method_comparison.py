@@ -8,8 +8,8 @@ from mmengine.config import Config
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 
-from comparison_overview import plain_name
 from method_comparison import COMPARISONS, PLANKTON, ROOT
+from results_comparisons import plain_name
 
 from mmgala.comparison import find_methods, plan_runs
 
@@ -46,8 +46,3 @@ def test_every_method_can_be_planned_with_the_settings_of_its_set(name, tmp_path
             found = {key: losses[method][key] for key in settings}
             assert found == settings, method
     assert 'vs' in losses or plan.config == PLANKTON
-
-
-def test_names_of_one_method_are_one_row_of_the_overview():
-    names = ['vs', 'vs:gamma=0.05,tau=0.75', 'eql:tail_threshold=0.03', 'gala:eps=100']
-    assert [plain_name(n) for n in names] == ['vs', 'vs', 'eql', 'gala:eps=100']

@@ -4,7 +4,7 @@ import pytest
 
 from mmgala.analysis import SUMS, summarise_gradients
 from projects.gala_study.gradient_balance import mean_vectors, pooled
-from projects.gala_study.gradient_claims import CLAIMS, claim_numbers, claims_markdown
+from projects.gala_study.gradient_claims import CLAIMS, claim_numbers, claim_rows
 from tests.analysis.gradient_records import make_record
 
 VALUES = {  # of three seeds each
@@ -15,19 +15,20 @@ VALUES = {  # of three seeds each
 
 
 def row_of(table, start):
-    (line,) = (line for line in table.splitlines() if line.startswith(f'| {start}'))
-    return [cell.strip() for cell in line.strip('|').split('|')][1:]
+    (row,) = (row for row in table if row[0].startswith(start))
+    return row[1:]
 
 
 @pytest.fixture
 def table():
-    return claims_markdown(
+    _, rows = claim_rows(
         [
             dict(method=method, seed=seed, **{c.key: value for c in CLAIMS})
             for method, values in VALUES.items()
             for seed, value in enumerate(values)
         ]
     )
+    return rows
 
 
 def test_a_ratio_is_better_the_nearer_it_is_to_1(table):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.tools.command_line import call
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / 'docs' / 'own_data.md').read_text()
 FLOWERS = {'daisy': 60, 'orchid': 10, 'rose': 25}
 

@@ -1,0 +1,150 @@
+"""Tables of accuracies on single data sets."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from statistics import mean
+from typing import Any
+
+from results_table import ROOT, ResultTable, mean_and_spread, read_result, result_file
+
+sys.path.append(str(ROOT))  # for projects
+
+from projects.gala_study.gradient_claims import claim_rows
+
+COLUMNS = {
+    'top1': 'top-1',
+    'many': 'many',
+    'medium': 'medium',
+    'few': 'few',
+    'worst_class': 'worst class',
+    'ece': 'ECE',
+}
+
+
+def _four_rows(
+    runs_of: Callable[[str, str], Sequence[Mapping[str, float]]],
+) -> list[list[str]]:
+    """Cross-entropy and GALA, each raw and re-balanced."""
+    rows = []
+    for method, label in (('ce', 'CE'), ('gala', 'GALA')):
+        for step, suffix in (('', ''), ('rebalancing', ' + re-balancing')):
+            runs = runs_of(method, step)
+            cells = [
+                mean_and_spread([run[key] for run in runs if key in run])
+                for key in COLUMNS
+            ]
+            rows.append([label + suffix, *cells])
+    return rows
+
+
+def digits_table() -> ResultTable:
+    """The demo's four rows; ``make demo`` prints the same numbers."""
+    rows = {
+        (row['method'], row['post_hoc']): row['runs']
+        for row in read_result('compare_digits-lt')['rows']
+    }
+    return ResultTable(
+        ['', *COLUMNS.values()],
+        _four_rows(lambda method, step: rows[method, step]),
+        'make demo',
+        [result_file('compare_digits-lt')],
+    )
+
+
+def _fashion_table(name: str, command: str) -> ResultTable:
+    runs = read_result(name)['runs']
+
+    def runs_of(method: str, step: str) -> list[dict[str, float]]:
+        suffix = '_rebalanced' if step else ''
+        return [
+            {key: run[key + suffix] for key in COLUMNS if key + suffix in run}
+            for run in runs
+            if run['method'] == method
+        ]
+
+    return ResultTable(
+        ['', *COLUMNS.values()], _four_rows(runs_of), command, [result_file(name)]
+    )
+
+
+def fashion_table() -> ResultTable:
+    """ResNet-14 on Fashion-MNIST-LT."""
+    return _fashion_table('fashion_mnist_lt', 'python benchmarks/fashion_mnist_lt.py')
+
+
+def fashion_resnet32_table() -> ResultTable:
+    """ResNet-32 and the CIFAR recipe on Fashion-MNIST-LT."""
+    return _fashion_table(
+        'fashion_mnist_lt_resnet32',
+        'python benchmarks/fashion_mnist_lt.py --network resnet32 --seeds 1',
+    )
+
+
+GRADIENT_COMMANDS = {
+    'resnet14': 'python -m projects.gala_study.gradient_balance',
+    'resnet32': 'python -m projects.gala_study.gradient_balance --network resnet32',
+}
+
+
+def gradient_balance_table(network: str) -> ResultTable:
+    """The paper's claims about gradients, for one network."""
+    name = f'gradient_balance_{network}'
+    header, rows = claim_rows(read_result(name)['runs'])
+    return ResultTable(header, rows, GRADIENT_COMMANDS[network], [result_file(name)])
+
+
+DETECTORS = {
+    ('faster-rcnn', 'ce'): 'Faster R-CNN, cross-entropy',
+    ('faster-rcnn', 'ce-objectness'): 'Faster R-CNN, cross-entropy, objectness pair',
+    ('faster-rcnn', 'seesaw'): 'Faster R-CNN, Seesaw',
+    ('faster-rcnn', 'gala'): 'Faster R-CNN, GALA, one softmax',
+    ('faster-rcnn', 'gala-objectness'): 'Faster R-CNN, GALA, objectness pair (default)',
+    ('retinanet', 'focal'): 'RetinaNet, focal',
+    ('retinanet', 'gala'): 'RetinaNet, GALA, sigmoid',
+    ('retinanet', 'gala-theta'): 'RetinaNet, GALA, sigmoid, margins on background',
+}
+BOX_METRICS = ('AP', 'APr', 'APc', 'APf')
+PLACES = {
+    'right': 'the object',
+    'f': 'a frequent class',
+    'c': 'a common class',
+    'r': 'another rare class',
+    'none': 'background',
+}
+
+
+def _collage_table(header: list[str], rows: list[list[str]]) -> ResultTable:
+    command = 'python -m projects.collage_lvis.compare_losses'
+    return ResultTable(['', *header], rows, command, [result_file('collage_lvis')])
+
+
+def _detector_runs() -> dict[str, list[Mapping[str, Any]]]:
+    """Runs of each detector and method by the label of their row."""
+    runs = read_result('collage_lvis')['runs']
+    return {
+        label: [run for run in runs if (run['detector'], run['method']) == key]
+        for key, label in DETECTORS.items()
+    }
+
+
+def collage_table() -> ResultTable:
+    """Box AP of the small detectors: the mean over the seeds."""
+    rows = [
+        [label, *(f'{mean(run["test"][m] for run in runs):.1f}' for m in BOX_METRICS)]
+        for label, runs in _detector_runs().items()
+    ]
+    return _collage_table(list(BOX_METRICS), rows)
+
+
+def rare_detections_table() -> ResultTable:
+    """What the detections of rare classes are on: mean number and mean score."""
+    rows = []
+    for label, runs in _detector_runs().items():
+        cells = []
+        for place in PLACES:
+            found = [run['rare_detections'][place] for run in runs]
+            scores = [score for _, score in found if score is not None]
+            number = mean(count for count, _ in found)
+            cells.append(f'{number:.0f} ({mean(scores):.2f})' if scores else '0')
+        rows.append([label, *cells])
+    return _collage_table(list(PLACES.values()), rows)

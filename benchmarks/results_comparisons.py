@@ -1,0 +1,145 @@
+"""Tables of the comparisons that ``method_comparison.py`` runs."""
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+from typing import Any
+
+from results_table import ResultTable, mean_and_spread, read_result, result_file
+
+SETS = {
+    'digits-lt': 'Digits-LT',
+    'fashion-mnist-lt_if10': 'Fashion-MNIST-LT, factor 10',
+    'fashion-mnist-lt_if100': 'factor 100',
+    'fashion-mnist-lt_if200': 'factor 200',
+    'fashion-pairs-lt': 'FashionPairs-LT',
+}
+METHODS = {
+    'ce': 'cross-entropy',
+    'gala': 'GALA',
+    'gala-official': "GALA, the authors' code",
+    'balanced-softmax': 'balanced softmax',
+    'ldam-drw': 'LDAM-DRW',
+    'cb-ce': 'class-balanced CE',
+    'cb-focal': 'class-balanced focal',
+    'seesaw': 'Seesaw',
+    'gcl-one-stage': 'GCL, first stage only',
+    'gcl': 'GCL, both stages',
+    'las-one-stage': 'label-aware smoothing, one stage',
+    'las': 'label-aware smoothing, second stage',
+    'vs': 'vector scaling',
+    'cosine': 'cross-entropy on cosines',
+    'eql': 'EQL',
+    'crt': 'cRT',
+    'lws': 'LWS',
+    'tau-norm': 'tau-normalisation',
+    'ncm': 'nearest class mean',
+}
+SHORT = ('ce', 'gala', 'balanced-softmax', 'ldam-drw')
+# Methods whose settings were corrected after the first comparisons (CHANGELOG).
+CORRECTED = ('cb-focal', 'las-one-stage', 'vs', 'crt', 'lws', 'ncm')
+CORRECTED_FOR_100_CLASSES = ('cb-ce',)
+OUTDATED = (
+    '† Measured before the settings of this method were corrected (see the CHANGELOG); '
+    'to be replaced when this comparison has been run again.'
+)
+
+
+def is_outdated(comparison: Mapping[str, Any]) -> bool:
+    """Whether a comparison is from before the corrected settings.
+
+    At that time the one-stage forms of GCL and label-aware smoothing were called
+    ``gcl`` and ``las``, which now are the names of the two-stage methods.
+    """
+    return all(row['method'] != 'gcl-one-stage' for row in comparison['rows'])
+
+
+def plain_name(method: str) -> str:
+    """Name of a method without its settings, as in ``vs:gamma=0.05``."""
+    return method.partition(':')[0]
+
+
+def top1(name: str) -> dict[tuple[str, str], float]:
+    """Mean top-1 accuracy in percent by method and post-hoc step of a comparison."""
+    comparison = read_result(f'compare_{name}')
+    renamed = {}
+    if is_outdated(comparison):
+        renamed = {'gcl': 'gcl-one-stage', 'las': 'las-one-stage'}
+    found = {}
+    for row in comparison['rows']:
+        method = plain_name(row['method'])
+        value = mean(run['top1'] for run in row['runs'])
+        found[renamed.get(method, method), row['post_hoc']] = value
+    return found
+
+
+def comparison_table(methods: Sequence[str] = ()) -> ResultTable:
+    """Raw and re-balanced top-1 of each method on each set."""
+    columns = {name: top1(name) for name in SETS}
+    outdated = {name: is_outdated(read_result(f'compare_{name}')) for name in SETS}
+    known = dict.fromkeys(method for c in columns.values() for method, _ in c)
+    ordered = [m for m in METHODS if m in known] + [
+        m for m in known if m not in METHODS
+    ]
+
+    def cell(name: str, method: str) -> str:
+        if (method, '') not in columns[name]:
+            return '-'
+        raw = columns[name][method, '']
+        rebalanced = columns[name][method, 'rebalancing']
+        corrected = method in CORRECTED or (
+            name == 'fashion-pairs-lt' and method in CORRECTED_FOR_100_CLASSES
+        )
+        mark = ' †' if outdated[name] and corrected else ''
+        return f'{raw:.1f} / {rebalanced:.1f}{mark}'
+
+    rows = [
+        [METHODS.get(method, method), *(cell(name, method) for name in SETS)]
+        for method in methods or ordered
+    ]
+    marked = any('†' in text for row in rows for text in row)
+    return ResultTable(
+        ['', *SETS.values()],
+        rows,
+        'python benchmarks/method_comparison.py',
+        [result_file(f'compare_{name}') for name in SETS],
+        OUTDATED if marked else '',
+    )
+
+
+def short_comparison_table() -> ResultTable:
+    """The methods that the text of docs/gala_in_practice.md is about."""
+    return comparison_table(SHORT)
+
+
+STUDIED = {
+    'balanced-softmax': 'balanced softmax',
+    'gala': 'GALA',
+    'gala:lambda_pos=0.5,lambda_neg=0.5': 'GALA, lambda 0.5',
+    'gala:lambda_pos=2,lambda_neg=2': 'GALA, lambda 2',
+    'gala:lambda_pos=3,lambda_neg=3': 'GALA, lambda 3',
+    'gala-double-sum': "GALA, double sum as in the authors' code",
+    'gala-decay:decay=0.999': 'GALA, decaying sum, 0.999 per step',
+    'gala-skip:skip_steps=194': 'GALA, sums start after epoch 1',
+    'gala-skip:skip_steps=970': 'GALA, sums start after epoch 5',
+    'gala:eps=100': 'GALA, eps 100',
+    'gala-counts:count_share=0.5': 'GALA, `count_share=0.5`',
+    'counts-seen': 'GALA, `count_share=1` (counts of the samples seen)',
+    'gala-cosine': 'GALA on a cosine head',
+    'balanced-softmax-cosine': 'balanced softmax on a cosine head',
+}
+
+
+def study_table() -> ResultTable:
+    """Variants of GALA on the validation sets."""
+    columns = read_result('gala_study_validation')
+    names = ('gala-study_fashion-mnist-lt', 'gala-study_fashion-pairs-lt')
+    rows = [
+        [label, *(mean_and_spread(columns[name].get(method, ())) for name in names)]
+        for method, label in STUDIED.items()
+    ]
+    return ResultTable(
+        ['', 'Fashion-MNIST-LT, factor 100', 'FashionPairs-LT'],
+        rows,
+        'python -m projects.gala_study.validation',
+        [result_file('gala_study_validation')],
+    )

@@ -1,0 +1,69 @@
+"""A table of results, with the command that makes them and the files that hold them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / 'benchmarks' / 'results'
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """Rows of text; the first column names the row.
+
+    Attributes:
+        header: column titles.
+        rows: one list of cells for each row.
+        command: what produces the results.
+        files: result files that the cells were read from.
+        note: a sentence below the table, if it needs one.
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+    command: str
+    files: list[Path]
+    note: str = ''
+
+    def markdown(self, page: Path) -> str:
+        """The table and its source, with links relative to a page."""
+        links = ', '.join(
+            f'[{path.name}]({_relative(path, page.parent)})' for path in self.files
+        )
+        source = f'<sub>Command: `{self.command}`. Data: {links}.</sub>'
+        note = [self.note, ''] if self.note else []
+        return '\n'.join([pipe_table(self.header, self.rows), '', *note, source])
+
+
+def pipe_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table: text in the first column, numbers in the others."""
+    rule = ['---', *['---:'] * (len(header) - 1)]
+    return '\n'.join(f'| {" | ".join(row)} |' for row in (header, rule, *rows))
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Path of a file as seen from a folder of the repository."""
+    up = len(folder.relative_to(ROOT).parts)
+    return '../' * up + path.relative_to(ROOT).as_posix()
+
+
+def result_file(name: str) -> Path:
+    """Path of a result file."""
+    return RESULTS / f'{name}.json'
+
+
+def read_result(name: str) -> Any:
+    """Content of a result file."""
+    return json.loads(result_file(name).read_text())
+
+
+def mean_and_spread(values: Sequence[float], digits: int = 1) -> str:
+    """Mean ± standard deviation; without the spread for one value, ``-`` for none."""
+    if not values:
+        return '-'
+    spread = f' ± {stdev(values):.{digits}f}' if len(values) > 1 else ''
+    return f'{mean(values):.{digits}f}{spread}'

@@ -1,0 +1,84 @@
+"""docs/benchmarks.md and the tables on other pages come from the result files."""
+
+import sys
+
+import pytest
+
+from tests.docs.pages import PAGES, ROOT
+
+sys.path.insert(0, str(ROOT / 'benchmarks'))
+
+import results_page
+from results_comparisons import SETS, top1
+from results_configs import with_metrics, with_results
+
+FASHION = [name for name in SETS if name.startswith('fashion')]
+
+
+def test_committed_pages_are_what_the_command_writes():
+    outdated = [
+        path.relative_to(ROOT).as_posix()
+        for path, text in results_page.current_pages().items()
+        if not path.is_file() or path.read_text() != text
+    ]
+    assert outdated == [], 'run `python benchmarks/results_page.py`'
+
+
+def test_the_big_table_exists_once():
+    row = next(
+        line
+        for line in results_page.benchmarks_page().splitlines()
+        if line.startswith('| class-balanced CE | ')
+    )
+    pages = [ROOT / page for page in PAGES] + [*ROOT.glob('benchmarks/results/*.md')]
+    found = [path for path in pages if row in path.read_text()]
+    assert found == [results_page.PAGE]
+
+
+def test_an_edited_table_is_restored():
+    page = ROOT / 'README.md'
+    text = page.read_text()
+    start, end = '<!-- results: digits -->', '<!-- end of results -->'
+    before, _, rest = text.partition(start)
+    edited = f'{before}{start}\n| wrong |\n{end}{rest.partition(end)[2]}'
+    assert edited != text
+    assert results_page.with_tables(edited, page) == text
+
+
+def test_unknown_tables_are_refused():
+    text = '<!-- results: no such table -->\n<!-- end of results -->'
+    with pytest.raises(KeyError, match='no such table'):
+        results_page.with_tables(text, ROOT / 'README.md')
+
+
+def test_configs_without_runs_are_marked():
+    metafile = (ROOT / 'configs/gala/metafile.yml').read_text()
+    readme = with_results('| `resnext50_imagenet-lt` | ImageNet-LT | 1.0 |\n')
+    assert readme == '| `resnext50_imagenet-lt` | ImageNet-LT | not run |\n'
+    assert with_metrics(metafile.replace('Accuracy: 85.7', 'Accuracy: 1.0')) == metafile
+
+
+class TestConclusions:
+    """The sentences of the page hold for the numbers in it."""
+
+    @pytest.mark.parametrize('name', SETS)
+    def test_gala_beats_cross_entropy(self, name):
+        assert top1(name)['gala', ''] > top1(name)['ce', '']
+
+    @pytest.mark.parametrize('name', FASHION)
+    def test_balanced_softmax_beats_gala(self, name):
+        found = top1(name)
+        assert found['balanced-softmax', ''] > found['gala', '']
+        gap = found['balanced-softmax', ''] - found['gala', '']
+        step = 'rebalancing'
+        rebalanced = found['balanced-softmax', step] - found['gala', step]
+        assert rebalanced < gap
+
+    @pytest.mark.parametrize('name', FASHION)
+    def test_ldam_drw_is_first(self, name):
+        found = top1(name)
+        assert max(found, key=found.__getitem__)[0] == 'ldam-drw'
+
+    def test_the_two_are_level_on_the_digits(self):
+        found = top1('digits-lt')
+        assert abs(found['gala', ''] - found['balanced-softmax', '']) < 1

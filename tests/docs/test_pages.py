@@ -1,0 +1,77 @@
+"""Links, file names and commands of every page."""
+
+import re
+import sys
+from functools import cache
+
+import pytest
+
+from tests.docs.pages import PAGES, PROGRAM, ROOT, anchors, commands, links, tokens
+from tests.tools.command_line import load_tool
+
+NAMED = re.compile(
+    r'(?<![\w./-])(?:configs|tools|benchmarks|docs|projects)/[\w./-]*\w(?![\w*])'
+)
+# Placeholders, and what the reader makes or downloads.
+MADE = re.compile(r'_$|DIR|NAME|your_')
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_links_lead_somewhere(page):
+    folder = (ROOT / page).parent
+    broken = []
+    for link in links(page):
+        if link.startswith(('http://', 'https://')):
+            continue
+        name, _, anchor = link.partition('#')
+        target = (folder / name).resolve() if name else ROOT / page
+        known = target.exists()
+        if known and anchor:
+            known = anchor in anchors(target.relative_to(ROOT).as_posix())
+        if not known:
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_files_that_a_page_names_exist(page):
+    text = ' '.join(t.content for t in tokens(page) if t.type != 'inline')
+    named = {name for name in NAMED.findall(text) if not MADE.search(name)}
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
+@cache
+def tool(path: str):
+    """A tool as a module; importing one takes seconds."""
+    return load_tool(path.removeprefix('tools/').removesuffix('.py'))
+
+
+def exit_code(module) -> int:
+    """Exit code of parsing the command line; ``--list`` and the like end with 0."""
+    try:
+        module.parse_args()
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_tools_accept_the_documented_arguments(page, monkeypatch):
+    for words in commands(page):
+        if words[0] == 'python' and words[1].startswith('tools/'):
+            monkeypatch.setattr(sys, 'argv', words[1:])
+            assert exit_code(tool(words[1])) == 0, words
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_documented_make_targets_exist(page):
+    targets = set(re.findall(r'^([\w-]+):', (ROOT / 'Makefile').read_text(), re.M))
+    named = {words[1] for words in commands(page) if words[0] == 'make'}
+    assert named <= targets
+
+
+def test_commands_are_found():
+    """The tests above would pass on nothing."""
+    programs = {words[1] for page in PAGES for words in commands(page) if words[1:]}
+    assert {'tools/train.py', 'tools/test.py', 'tools/compare.py'} <= programs
+    assert any(PROGRAM.match(program) for program in programs)
