@@ -18,38 +18,56 @@ from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry as MMEngineRegistry
 
-DETECTION = (
-    'Float32OperatorsHook',
-    'GALABBoxLoss',
-    'GALASigmoidLoss',
-    'LVISDataset',
-    'LVISMetric',
-)
-
 
 class Registry(MMEngineRegistry):
-    """Also knows the names of ``mmgala.detection``, and imports it for these alone.
+    """A registry that imports ``mmgala.detection`` for names that it does not know.
 
-    As a location it would import MMDetection for everyone who classifies.
+    As one of the ``locations`` it would make every classification import MMDetection.
     """
 
     def get(self, key: str) -> Any:
-        """The class that ``key`` names.
+        """Look up a class by name.
 
         Raises:
-            ImportError: if it is one of detection, and MMDetection is not installed.
+            ImportError: if nothing of that name is known without MMDetection, and
+                MMDetection is not installed.
         """
-        name = key.removeprefix('mmgala.') if isinstance(key, str) else key
-        if name in DETECTION:
-            try:
-                import_module('mmgala.detection')
-            except ImportError as error:
-                raise ImportError(
-                    f'mmgala.{name} needs MMDetection and mmcv with its compiled '
-                    f'operators ({error}): `make install-detection` installs them; see '
-                    'requirements/detection-no-deps.txt for an environment of your own.'
-                ) from error
+        found = super().get(key)
+        name = key.removeprefix('mmgala.')
+        if found is not None or '.' in name:
+            return found
+        try:
+            import_module('mmgala.detection')
+        except ImportError as error:
+            raise ImportError(
+                f'There is no {name} in the classification half of mmgala, and the '
+                'detection half needs MMDetection and mmcv with its compiled operators '
+                f'({error}): `make install-detection` installs them; for another '
+                'environment, see requirements/detection-no-deps.txt.'
+            ) from error
         return super().get(key)
+
+
+def find_class(kind: str | type, registry: MMEngineRegistry) -> type | None:
+    """Find the class that ``type`` of a config names.
+
+    Args:
+        kind: name, with a scope or in the default scope of the config; or the class.
+        registry: of MMEngine, such as ``mmengine.registry.MODELS``.
+
+    Returns:
+        The class, or ``None`` if no such name is registered.
+    """
+    if isinstance(kind, type):
+        return kind
+    with registry.switch_scope_and_registry(None) as in_scope:
+        return in_scope.get(kind)
+
+
+def is_subclass(kind: str | type, parent: type, registry: MMEngineRegistry) -> bool:
+    """Whether ``type`` of a config names ``parent`` or a subclass of it."""
+    found = find_class(kind, registry)
+    return isinstance(found, type) and issubclass(found, parent)
 
 
 MODELS = Registry(

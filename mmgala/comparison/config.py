@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import HOOKS, MODELS, init_default_scope
+from mmengine.hooks import EarlyStoppingHook
+from mmengine.optim import ReduceOnPlateauParamScheduler
+from mmengine.registry import HOOKS, MODELS, PARAM_SCHEDULERS, init_default_scope
+from mmpretrain.models.heads import LinearClsHead, MultiLabelClsHead, MultiTaskHead
 
 from mmgala.apis.stages import trains_by_epoch
 from mmgala.apis.validation_data import validates_on_test
 from mmgala.comparison.method import Method
-
-LINEAR_HEADS = ('LinearClsHead', 'GALAHead', 'CosineClsHead', 'ClassMeanClsHead')
+from mmgala.engine import ClassCountsHook
+from mmgala.models import GALAHead
+from mmgala.registry import find_class, is_subclass
 
 
 def check_comparable(cfg: Config) -> None:
@@ -32,11 +36,13 @@ def check_comparable(cfg: Config) -> None:
     head = cfg.get('model', {}).get('head')
     if not isinstance(head, Mapping) or 'type' not in head:
         raise ValueError('The config has no model.head whose loss could be exchanged.')
-    kind = short_name(head['type'])
-    if 'MultiLabel' in kind or 'MultiTask' in kind or kind == 'CSRAClsHead':
-        raise ValueError(
-            f'{kind} gives several labels an image: that is not supported.'
-        )
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    for several in (MultiLabelClsHead, MultiTaskHead):
+        if is_subclass(head['type'], several, MODELS):
+            raise ValueError(
+                f'{short_name(head["type"])} gives several labels to an image, which '
+                'is not supported.'
+            )
     for part in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'test_dataloader'):
         if cfg.get(part) is None:
             raise ValueError(f'The config has no {part}: it takes one that trains.')
@@ -65,7 +71,7 @@ def with_method(cfg: Config, method: Method) -> Config:
     _apply_settings(method, parts)
     cfg.model.head = parts.pop(0)
     hooks = [*(cfg.get('custom_hooks') or []), *(p for p in parts if p is not None)]
-    if not any(short_name(hook['type']) == 'ClassCountsHook' for hook in hooks):
+    if not any(is_subclass(hook['type'], ClassCountsHook, HOOKS) for hook in hooks):
         hooks.append(dict(type='mmgala.ClassCountsHook'))
     cfg.custom_hooks = hooks
     if method.no_weight_decay:
@@ -87,7 +93,7 @@ def _switch_off_decay(cfg: Config, parameters: Sequence[str]) -> None:
 def _parts(cfg: Config, method: Method) -> list[Any]:
     """The head with its loss, and the method's hooks."""
     head = cfg.model.head
-    if short_name(head.type) in LINEAR_HEADS:
+    if is_subclass(head.type, LinearClsHead, MODELS):
         head = _linear_head(head, method.head)
     elif (needed := _head_it_needs(method)) is not None:
         raise ValueError(
@@ -102,12 +108,16 @@ def _parts(cfg: Config, method: Method) -> list[Any]:
 
 
 def _head_it_needs(method: Method) -> str | None:
-    """Name of the head that the method cannot do without.
+    """Name of the head that the method requires, if any.
 
-    GALA can: it does not need what makes ``GALAHead`` more than a linear head.
+    ``GALAHead`` is a linear head, required only where the loss sets the initial bias.
     """
-    kind = None if method.head is None else short_name(method.head['type'])
-    return None if kind == 'GALAHead' and not method.no_weight_decay else kind
+    if method.head is None:
+        return None
+    kind = method.head['type']
+    if is_subclass(kind, GALAHead, MODELS) and not method.no_weight_decay:
+        return None
+    return short_name(kind)
 
 
 def _apply_settings(method: Method, parts: Sequence[ConfigDict]) -> None:
@@ -136,18 +146,14 @@ def _complete_loss(loss: Mapping[str, Any], cfg: Config) -> ConfigDict:
     if classes is not None and takes(complete.type, 'num_classes'):
         complete.setdefault('num_classes', classes)
     mixes = (cfg.model.get('train_cfg') or {}).get('augments')
-    if mixes and short_name(complete.type) == 'CrossEntropyLoss':
+    if mixes and takes(complete.type, 'use_soft'):
         complete.setdefault('use_soft', True)  # mixed images have mixed labels
     return complete
 
 
 def takes(kind: Any, argument: str) -> bool:
     """Whether a type of the registry, or one of its bases, has an argument."""
-    found = kind if inspect.isclass(kind) else None
-    for root in (MODELS, HOOKS):
-        # In the scope of the config, as the runner will look it up.
-        with root.switch_scope_and_registry(None) as registry:
-            found = found or registry.get(kind)
+    found = find_class(kind, MODELS) or find_class(kind, HOOKS)
     if found is None:
         raise ValueError(f'{kind} is not known: import it by custom_imports.')
     return any(
@@ -220,9 +226,13 @@ def _needs_validation(cfg: Config) -> bool:
     """Whether validation steers the training itself."""
     schedulers = cfg.get('param_scheduler') or []
     schedulers = schedulers if isinstance(schedulers, list) else [schedulers]
-    parts = [*schedulers, *(cfg.get('custom_hooks') or [])]
-    names = [short_name(part['type']) for part in parts]
-    return any('Plateau' in name or 'EarlyStopping' in name for name in names)
+    plateau, early = ReduceOnPlateauParamScheduler, EarlyStoppingHook
+    return any(
+        is_subclass(part['type'], plateau, PARAM_SCHEDULERS) for part in schedulers
+    ) or any(
+        is_subclass(hook['type'], early, HOOKS)
+        for hook in cfg.get('custom_hooks') or []
+    )
 
 
 def training_length(cfg: Config) -> int:

@@ -1,6 +1,7 @@
 """Checks that the functions of this package share."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -94,11 +95,55 @@ def check_class_vector(name: str, value: Tensor, num_classes: int) -> None:
         raise ValueError(f'Expected `{name}` to have a positive sum, but got 0.')
 
 
+def check_num_classes(num_classes: int) -> None:
+    """Check the number of classes.
+
+    Raises:
+        ValueError: if there are fewer than 2.
+    """
+    if num_classes < 2:
+        raise ValueError(
+            f'Expected `num_classes` to be 2 or more, but got {num_classes}.'
+        )
+
+
+def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    """Check an argument that selects one of several forms.
+
+    Raises:
+        ValueError: if ``value`` is not one of ``choices``.
+    """
+    if value not in choices:
+        raise ValueError(
+            f'Expected `{name}` to be one of {choices}, but got {value!r}.'
+        )
+
+
 def check_not_negative(name: str, value: float) -> None:
     """Check a strength, an exponent or a margin.
 
     Raises:
-        ValueError: if it is negative, infinite or no number.
+        ValueError: if it is negative, infinite or NaN.
     """
     if not 0 <= value < math.inf:
         raise ValueError(f'Expected `{name}` to be 0 or more, but got {value}.')
+
+
+def check_positive(name: str, value: float) -> None:
+    """Check a scale, or a number that keeps a logarithm finite.
+
+    Raises:
+        ValueError: if it is not positive, infinite or NaN.
+    """
+    if not 0 < value < math.inf:
+        raise ValueError(f'Expected `{name}` to be positive, but got {value}.')
+
+
+def check_share(name: str, value: float) -> None:
+    """Check a share or a probability.
+
+    Raises:
+        ValueError: if it is not between 0 and 1.
+    """
+    if not 0 <= value <= 1:
+        raise ValueError(f'Expected `{name}` to be between 0 and 1, but got {value}.')

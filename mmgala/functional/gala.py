@@ -50,6 +50,29 @@ def margin_cross_entropy(
     return F.cross_entropy(adjusted, target, reduction='none')
 
 
+def soft_label_margin(target: Tensor, margin: Tensor, label_margin: Tensor) -> Tensor:
+    r"""Margins of :func:`margin_cross_entropy` for soft labels.
+
+    .. math:: M_{ij} = (1 - t_{ij}) \, m_j - \sum_{k \ne j} t_{ik} \, l_k
+
+    A one-hot label gives :math:`m_j - l_k` for :math:`j \ne k` and 0 at the label,
+    which softmax does not tell from :math:`m_j` and :math:`l_k`.
+
+    Args:
+        target: :math:`t`, ``(N, C)``, rows sum to 1.
+        margin: :math:`m`, ``(C,)``.
+        label_margin: :math:`l`, ``(C,)``.
+
+    Returns:
+        ``(N, C)``.
+    """
+    target = target.to(margin.dtype)
+    # No matrix product: autocast would round it to half precision.
+    weighted = target * label_margin
+    others = weighted.sum(dim=1, keepdim=True) - weighted
+    return (1 - target) * margin - others
+
+
 def gala_margin(
     pos_grad: Tensor,
     neg_grad: Tensor,
@@ -95,11 +118,7 @@ def gala_margin(
     if target.is_floating_point():
         check_logits_and_target(target, target)
         check_statistics(pos_grad, neg_grad, target.shape[1])
-        target = target.to(log_pos.dtype)
-        # No matrix product: autocast would round it to half precision.
-        weighted = target * log_neg
-        others = weighted.sum(dim=1, keepdim=True) - weighted
-        return (1 - target) * log_pos - others
+        return soft_label_margin(target, log_pos, log_neg)
     check_logits_and_target(log_pos.expand(len(target), -1), target)
     index = target.long()[:, None]
     return (log_pos - log_neg[index]).scatter(1, index, 0.0)

@@ -9,14 +9,11 @@ from typing import Any
 from torch import nn
 
 from mmgala.functional.rebalance import check_tau
-from mmgala.registry import MODELS
+from mmgala.registry import MODELS, find_class
 from mmgala.retraining.closed_form import check_distance
 from mmgala.retraining.training import Schedule
 
 DEFAULT = dict(type='CrossEntropyLoss')
-# Counts set their margins, noise or smoothing, but do not make up for the share of a
-# class: their papers train the classifier on class-balanced samples, too.
-SHAPED_BY_COUNTS = ('GCLLoss', 'LDAMLoss', 'LabelAwareSmoothingLoss')
 
 
 def build_loss(
@@ -39,14 +36,9 @@ def build_loss(
             range.
     """
     config = dict(DEFAULT if config is None else config)
-    # A name without a scope is one of the config's default scope.
-    with MODELS.switch_scope_and_registry(None) as registry:
-        kind = config['type']
-        kind = registry.get(kind) if isinstance(kind, str) else kind
+    kind = find_class(config['type'], MODELS)
     if kind is None:
-        ours = [
-            f'mmgala.{name}' for name in MODELS.module_dict if name.endswith('Loss')
-        ]
+        ours = [f'mmgala.{n}' for n in MODELS.module_dict if n.endswith('Loss')]
         raise ValueError(
             f'There is no loss {config["type"]!r} in MMPretrain or registered by '
             f'custom_imports; those of this package are {", ".join(sorted(ours))}.'
@@ -65,9 +57,13 @@ def build_loss(
 
 
 def corrects_for_counts(loss: nn.Module) -> bool:
-    """Whether a loss makes up for the class counts, so that sampling should not."""
-    kind = type(loss).__name__
-    return hasattr(loss, 'set_class_counts') and kind not in SHAPED_BY_COUNTS
+    """Whether a loss compensates for the class prior, so that sampling should not.
+
+    A loss says so by ``corrects_class_prior``; without that attribute, one that takes
+    class counts is taken to do so.
+    """
+    takes_counts = hasattr(loss, 'set_class_counts')
+    return getattr(loss, 'corrects_class_prior', takes_counts)
 
 
 METHODS = ('crt', 'lws', 'tau-norm', 'ncm')

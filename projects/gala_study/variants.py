@@ -4,7 +4,6 @@ None of these is part of the library. A config makes them available with
 ``custom_imports = dict(imports=['projects.gala_study.variants'])``.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -44,22 +43,15 @@ class StudiedGALALoss(GALALoss):
         self.steps = 0
         self.register_buffer('running', torch.zeros(num_classes))
 
-    def _loss(
-        self, cls_score: Tensor, label: Tensor
-    ) -> tuple[Tensor, Callable[[Tensor | None], tuple[Tensor, Tensor]]]:
-        loss, batch_sums = super()._loss(cls_score, label)
-
-        def sums(weight: Tensor | None) -> tuple[Tensor, Tensor]:
-            self.steps += 1
-            pos, _ = batch_sums(weight)  # theta == phi
-            if self.steps <= self.skip_steps:
-                pos = torch.zeros_like(pos)
-            elif self.double_sum:
-                self.running += pos
-                pos = self.running.clone()
-            return pos, pos
-
-        return loss, sums
+    @torch.no_grad()
+    def accumulate(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
+        self.steps += 1
+        if self.steps <= self.skip_steps:
+            pos = torch.zeros_like(pos)
+        elif self.double_sum:
+            self.running += pos
+            pos = self.running.clone()
+        super().accumulate(pos, pos, samples)  # theta == phi
 
     def _add(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
         self.pos_grad.mul_(self.decay)

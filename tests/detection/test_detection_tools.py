@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mmgala.registry import MODELS
 from mmgala.utils.checkpoint import read_checkpoint
 from tests.detection.gradient_training import cascade, data_set, write_coco
 from tests.tools.command_line import assert_one_line, call, run
@@ -173,7 +174,8 @@ def test_without_mmdetection_one_line_says_how_to_get_it(monkeypatch, tmp_path):
         if name.split('.')[0] == 'mmdet' or name.startswith('mmgala.detection'):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'mmdet', None)
+    monkeypatch.delitem(MODELS.module_dict, 'GALABBoxLoss', raising=False)
     config = tmp_path / 'config.py'
     config.write_text("model = dict(type='mmgala.GALABBoxLoss', num_classes=4)\n")
     end = call('train', config, cwd=tmp_path)
-    assert_one_line(end, 'mmgala.GALABBoxLoss needs MMDetection .*make install-detect')
+    assert_one_line(end, 'no GALABBoxLoss .*needs MMDetection .*make install-detect')

@@ -1,17 +1,14 @@
 """GALA loss for the classification branch of two-stage detectors."""
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from mmdet.models.losses import accuracy
-from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
 from mmgala.detection.losses.checks import check_region_labels
 from mmgala.functional import add_foreground_margin, foreground_gradient_sum
+from mmgala.functional.checks import check_choice
 from mmgala.models import GALALoss
-from mmgala.models.losses.base import check_reduction
 from mmgala.registry import MODELS
 
 BACKGROUNDS = ('objectness', 'exclude')
@@ -114,11 +111,7 @@ class GALABBoxLoss(GALALoss):
             reduction=reduction,
             loss_weight=loss_weight,
         )
-        if background not in BACKGROUNDS:
-            raise ValueError(
-                f'Expected `background` to be one of {BACKGROUNDS}, but got '
-                f'{background!r}.'
-            )
+        check_choice('background', background, BACKGROUNDS)
         if use_sigmoid:
             raise ValueError(
                 'GALABBoxLoss is a softmax loss: set use_sigmoid=False, or use '
@@ -199,25 +192,24 @@ class GALABBoxLoss(GALALoss):
         Returns:
             A dict of two losses, or one; 0 for no regions and ``'mean'`` or ``'sum'``.
         """
-        check_reduction(reduction_override or self.reduction)
-        reduce = (avg_factor, reduction_override)
-        if self.background == 'exclude':
-            return super().forward(cls_score, label, weight, *reduce)
-        self._check_width(cls_score)
-        check_region_labels(label, len(cls_score), self.num_classes)
-        classes, objectness = self._split(cls_score)
-        foreground = label < self.num_classes
-        # Background stays in the batch with weight 0: the mean is over the same number
-        # for both losses, and no device waits for a count.
-        counted = foreground.float() if weight is None else foreground * weight.float()
-        target = torch.where(foreground, label, 0)
-        background = (~foreground).long()
-        return dict(
-            loss_cls_objectness=self._objectness_loss(
-                objectness, background, weight, *reduce
-            ),
-            loss_cls_classes=super().forward(classes, target, counted, *reduce),
-        )
+        call = (avg_factor, reduction_override)
+        with self.frozen(reduction_override == 'none'):  # PISA only ranks regions then
+            if self.background == 'exclude':
+                return super().forward(cls_score, label, weight, *call)
+            self._check_width(cls_score)
+            check_region_labels(label, len(cls_score), self.num_classes)
+            classes, objectness = self._split(cls_score)
+            foreground = label < self.num_classes
+            # Background stays in the batch with weight 0: both losses are means over
+            # the same number, and the host does not wait for a count.
+            counted = foreground * (1.0 if weight is None else weight.float())
+            target = torch.where(foreground, label, 0)
+            return dict(
+                loss_cls_objectness=self._objectness_loss(
+                    objectness, (~foreground).long(), weight, *call
+                ),
+                loss_cls_classes=super().forward(classes, target, counted, *call),
+            )
 
     def _objectness_loss(
         self,
@@ -227,24 +219,25 @@ class GALABBoxLoss(GALALoss):
         avg_factor: float | None,
         reduction_override: str | None,
     ) -> Tensor:
-        reduction = reduction_override or self.reduction
+        reduction = self.choose_reduction(reduction_override)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         loss = F.cross_entropy(logits, target, reduction='none')
-        if reduction == 'mean' and len(loss) == 0:
-            reduction, avg_factor = 'sum', None
         weight = None if weight is None else weight.float()
-        return self.loss_weight * weight_reduce_loss(
-            loss, weight, reduction, avg_factor
-        )
+        return self.reduce(loss, weight, reduction, avg_factor)
 
-    def _counts(self, reduction_override: str | None) -> bool:
-        return super()._counts(reduction_override) and reduction_override != 'none'
-
-    def _loss(
-        self, cls_score: Tensor, label: Tensor
-    ) -> tuple[Tensor, Callable[[Tensor | None], tuple[Tensor, Tensor]]]:
+    def check_input(self, cls_score: Tensor, label: Tensor) -> None:
+        """Check the width of the logits and the labels of regions."""
         if self.background == 'objectness':
-            return super()._loss(cls_score, label)
+            return super().check_input(cls_score, label)
+        self._check_width(cls_score)
+        check_region_labels(label, len(cls_score), self.num_classes)
+
+    def compute_loss(
+        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        """Compute the loss of each region and, in training, update the statistics."""
+        if self.background == 'objectness':
+            return super().compute_loss(cls_score, label, weight)
         adjusted = add_foreground_margin(
             cls_score,
             label,
@@ -254,19 +247,10 @@ class GALABBoxLoss(GALALoss):
             self.lambda_neg,
             self.eps,
         )
-        loss = F.cross_entropy(adjusted, label, reduction='none')
-
-        def sums(weight: Tensor | None) -> tuple[Tensor, Tensor]:
+        if self.accumulates:
             pos = foreground_gradient_sum(adjusted, label, weight)
-            return pos, pos  # theta == phi
-
-        return loss, sums
-
-    def _check(self, cls_score: Tensor, label: Tensor) -> None:
-        if self.background == 'objectness':
-            return super()._check(cls_score, label)
-        self._check_width(cls_score)
-        check_region_labels(label, len(cls_score), self.num_classes)
+            self.accumulate(pos, pos, len(label))  # theta == phi
+        return F.cross_entropy(adjusted, label, reduction='none')
 
     def _check_width(self, cls_score: Tensor) -> None:
         if cls_score.shape[-1] != self._width:
@@ -281,7 +265,3 @@ class GALABBoxLoss(GALALoss):
     @staticmethod
     def _split(cls_score: Tensor) -> tuple[Tensor, Tensor]:
         return cls_score[..., :-2], cls_score[..., -2:]
-
-    def extra_repr(self) -> str:
-        """Arguments, for ``print(model)``."""
-        return f'background={self.background!r}, {super().extra_repr()}'

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from mmgala.detection.losses.checks import check_region_labels
 from mmgala.functional import add_sigmoid_margin, sigmoid_gradient_sums
+from mmgala.functional.checks import check_choice, check_positive
 from mmgala.functional.gala_detection import BACKGROUNDS
-from mmgala.models.losses.base import check_eps, check_num_classes, check_reduction
 from mmgala.models.losses.gradient_statistics import GradientStatistics
 from mmgala.registry import MODELS
 
@@ -89,14 +89,9 @@ class GALASigmoidLoss(GradientStatistics):
         reduction: str = 'mean',
         loss_weight: float = 1.0,
     ) -> None:
-        check_num_classes(num_classes)
-        check_eps(eps)
-        check_reduction(reduction)
-        if background not in BACKGROUNDS:
-            raise ValueError(
-                f'Expected `background` to be one of {BACKGROUNDS}, but got '
-                f'{background!r}.'
-            )
+        super().__init__(num_classes, reduction, loss_weight)
+        check_positive('eps', eps)
+        check_choice('background', background, BACKGROUNDS)
         if not use_sigmoid:
             raise ValueError(
                 'GALASigmoidLoss needs use_sigmoid=True; mmgala.GALABBoxLoss is the '
@@ -107,15 +102,11 @@ class GALASigmoidLoss(GradientStatistics):
                 'Expected `gamma` >= 0 and `alpha` between 0 and 1, or gamma=0 and '
                 f'alpha=None for plain cross-entropy, but got {gamma} and {alpha}.'
             )
-        super().__init__(num_classes)
-        self.num_classes = num_classes
         self.background = background
         self.lambda_pos = lambda_pos
         self.lambda_neg = lambda_neg
         self.eps = eps
         self.use_sigmoid = True
-        self.reduction = reduction
-        self.loss_weight = loss_weight
         self.gamma = gamma
         self.alpha = alpha
         self.focal = None
@@ -141,7 +132,7 @@ class GALASigmoidLoss(GradientStatistics):
             avg_factor: divisor of the mean instead of N C.
             reduction_override: used instead of ``reduction``.
         """
-        check_reduction(reduction_override or self.reduction)
+        reduction = self.choose_reduction(reduction_override)
         target = self._class_indices(pred, target)
         if weight is not None and weight.numel() != len(pred):
             weight = weight.view(pred.shape)
@@ -155,15 +146,14 @@ class GALASigmoidLoss(GradientStatistics):
             self.eps,
             self.background,
         )
-        # Heads like PAA's ask for unreduced losses to rank samples, and train later.
-        counts = self.training and torch.is_grad_enabled()
-        if counts and reduction_override != 'none':
+        # Heads like PAA's only rank samples by unreduced losses, and train later.
+        if self.accumulates and reduction_override != 'none':
             sums = sigmoid_gradient_sums(adjusted, target, weight)
-            self._accumulate(*sums, len(pred))
-        if len(pred) == 0 and (reduction_override or self.reduction) == 'mean':
-            reduction_override, avg_factor = 'sum', None  # a mean of nothing is NaN
+            self.accumulate(*sums, len(pred))
+        if len(pred) == 0 and reduction == 'mean':
+            reduction, avg_factor = 'sum', None  # the mean of an empty batch is NaN
         loss = self.focal or self._cross_entropy
-        return loss(adjusted, target, weight, avg_factor, reduction_override)
+        return loss(adjusted, target, weight, avg_factor, reduction)
 
     def _cross_entropy(
         self,
@@ -171,13 +161,12 @@ class GALASigmoidLoss(GradientStatistics):
         target: Tensor,
         weight: Tensor | None,
         avg_factor: float | None,
-        reduction_override: str | None,
+        reduction: str,
     ) -> Tensor:
         one_hot = F.one_hot(target, self.num_classes + 1)[:, :-1].to(logits.dtype)
         loss = F.binary_cross_entropy_with_logits(logits, one_hot, reduction='none')
         if weight is not None and weight.ndim == 1:
             weight = weight[:, None]
-        reduction = reduction_override or self.reduction
         return self.loss_weight * weight_reduce_loss(
             loss, weight, reduction, avg_factor
         )
@@ -207,13 +196,3 @@ class GALASigmoidLoss(GradientStatistics):
             return torch.where(rows > 0, target.argmax(dim=1), self.num_classes)
         check_region_labels(target, len(pred), self.num_classes)
         return target
-
-    def extra_repr(self) -> str:
-        """Arguments, for ``print(model)``."""
-        return (
-            f'num_classes={self.num_classes}, background={self.background!r}, '
-            f'lambda_pos={self.lambda_pos}, lambda_neg={self.lambda_neg}, '
-            f'eps={self.eps}, gamma={self.gamma}, alpha={self.alpha}, '
-            f'reduction={self.reduction!r}, '
-            f'loss_weight={self.loss_weight}'
-        )

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmgala.models.heads.base import LongTailedClsHead
 from mmgala.models.heads.cosine_head import unit
-from mmgala.models.heads.gala_head import GALAHead
 from mmgala.registry import MODELS
 
 
@@ -45,18 +45,17 @@ class ClassMeanLinear(nn.Linear):
 
 
 @MODELS.register_module()
-class ClassMeanClsHead(GALAHead):
+class ClassMeanClsHead(LongTailedClsHead):
     """Classification head of :class:`ClassMeanLinear`.
 
     ``tools/retrain_classifier.py --method ncm`` writes it into a config, and fills its
     layer: the nearest class mean of Kang et al., ICLR 2020, arXiv 1910.09217.
 
     Args:
-        num_classes: C. Handed on to a loss of this package that does not state it.
+        num_classes: C.
         in_channels: D, channels of the incoming feature.
         loss: config of the loss. Defaults to cross-entropy.
-        **kwargs: ``rebalancer`` of :class:`GALAHead`; ``topk``, ``cal_acc`` and
-            ``init_cfg`` of MMPretrain's ``LinearClsHead``.
+        **kwargs: of :class:`LongTailedClsHead`.
     """
 
     def __init__(
@@ -66,6 +65,5 @@ class ClassMeanClsHead(GALAHead):
         loss: dict | nn.Module | None = None,
         **kwargs: Any,
     ) -> None:
-        loss = dict(type='mmpretrain.CrossEntropyLoss') if loss is None else loss
-        super().__init__(num_classes, in_channels, loss=loss, **kwargs)
+        super().__init__(num_classes, in_channels, loss, **kwargs)
         self.fc = ClassMeanLinear(in_channels, num_classes)

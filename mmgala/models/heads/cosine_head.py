@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmgala.functional.checks import check_positive
 from mmgala.functional.gala import _upcast
-from mmgala.models.heads.gala_head import GALAHead
-from mmgala.models.losses.base import check_scale
+from mmgala.models.heads.base import LongTailedClsHead
 from mmgala.registry import MODELS
 
 
@@ -53,7 +53,7 @@ def unit(vectors: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class CosineClsHead(GALAHead):
+class CosineClsHead(LongTailedClsHead):
     r"""Classification head whose logits are scaled cosines.
 
     Class vectors of one length cannot favour frequent classes by their norm. LDAM and
@@ -62,12 +62,11 @@ class CosineClsHead(GALAHead):
     al., NeurIPS 2019, arXiv 1906.07413.
 
     Args:
-        num_classes: C. Handed on to a loss of this package that does not state it.
+        num_classes: C.
         in_channels: D, channels of the incoming feature.
         scale: :math:`s`, factor on the cosines.
         loss: config of the loss. Defaults to cross-entropy.
-        **kwargs: ``rebalancer`` of :class:`GALAHead`; ``topk`` and ``cal_acc`` of
-            MMPretrain's ``LinearClsHead``.
+        **kwargs: of :class:`LongTailedClsHead`.
 
     Raises:
         ValueError: if ``scale`` is not positive, or head and loss disagree about it or
@@ -82,11 +81,10 @@ class CosineClsHead(GALAHead):
         loss: dict | nn.Module | None = None,
         **kwargs: Any,
     ) -> None:
-        check_scale(scale)
-        loss = dict(type='mmpretrain.CrossEntropyLoss') if loss is None else loss
+        check_positive('scale', scale)
         # Class vectors have their own initialisation.
         kwargs.setdefault('init_cfg', None)
-        super().__init__(num_classes, in_channels, loss=loss, **kwargs)
+        super().__init__(num_classes, in_channels, loss, **kwargs)
         loss_scale = getattr(self.loss_module, 'scale', scale)
         if loss_scale != scale:
             raise ValueError(

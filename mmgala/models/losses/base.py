@@ -1,6 +1,6 @@
 """What the classification losses have in common."""
 
-import math
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,81 +8,32 @@ import torch
 from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
+from mmgala.functional.checks import check_choice, check_num_classes
 from mmgala.models.float32_buffers import Float32BuffersMixin
 
 REDUCTIONS = ('none', 'mean', 'sum')
 
 
-def check_reduction(reduction: str) -> None:
-    """Check the name of a reduction.
-
-    Raises:
-        ValueError: if it is none of ``'none'``, ``'mean'`` and ``'sum'``.
-    """
-    if reduction not in REDUCTIONS:
-        raise ValueError(
-            f'Expected `reduction` to be one of {REDUCTIONS}, but got {reduction!r}.'
-        )
-
-
-def check_num_classes(num_classes: int) -> None:
-    """Check the number of classes of a loss.
-
-    Raises:
-        ValueError: if there are fewer than 2.
-    """
-    if num_classes < 2:
-        raise ValueError(
-            f'Expected `num_classes` to be 2 or more, but got {num_classes}.'
-        )
-
-
-def check_eps(eps: float) -> None:
-    r"""Check the :math:`\epsilon` that keeps a logarithm finite.
-
-    Raises:
-        ValueError: if it is not positive.
-    """
-    if not eps > 0:
-        raise ValueError(f'Expected `eps` to be positive, but got {eps}.')
-
-
-def check_scale(scale: float) -> None:
-    """Check the scale of cosine logits.
-
-    Raises:
-        ValueError: if it is not positive and finite.
-    """
-    if not 0 < scale < math.inf:
-        raise ValueError(f'Expected `scale` to be positive, but got {scale}.')
-
-
-def reduce_loss(
-    loss: Tensor,
-    weight: Tensor | None,
-    reduction: str,
-    avg_factor: float | None,
-    loss_weight: float,
-) -> Tensor:
-    """Weight and reduce the losses of samples as MMPretrain does; an empty batch is 0.
+def at_target(vector: Tensor, target: Tensor) -> Tensor:
+    """Value of each sample's class, or the mean weighted by a soft label.
 
     Args:
-        loss: unreduced, ``(N,)``.
-        weight: weight of each sample, ``(N,)``.
-        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
-        avg_factor: divisor of the mean instead of N.
-        loss_weight: factor on the result.
+        vector: ``(C,)``.
+        target: class indices ``(N,)`` or soft labels ``(N, C)``.
+
+    Returns:
+        ``(N,)``.
     """
-    if reduction == 'mean' and len(loss) == 0:
-        reduction, avg_factor = 'sum', None  # a mean over nothing would be NaN
-    loss = weight_reduce_loss(loss, weight, reduction, avg_factor)
-    return loss if loss_weight == 1 else loss_weight * loss
+    if target.is_floating_point():
+        return (target.to(vector.dtype) * vector).sum(dim=1)
+    return vector[target.long()]
 
 
 class ClassificationLoss(Float32BuffersMixin):
     """A loss over C classes with the call of MMPretrain's losses.
 
-    Subclasses give :meth:`_unreduced`.
+    Subclasses implement :meth:`compute_loss`; this class checks the input, applies the
+    sample weights and reduces.
 
     Args:
         num_classes: C.
@@ -98,7 +49,7 @@ class ClassificationLoss(Float32BuffersMixin):
     ) -> None:
         super().__init__()
         check_num_classes(num_classes)
-        check_reduction(reduction)
+        check_choice('reduction', reduction, REDUCTIONS)
         self.num_classes = num_classes
         self.reduction = reduction
         self.loss_weight = loss_weight
@@ -127,65 +78,75 @@ class ClassificationLoss(Float32BuffersMixin):
         Raises:
             ValueError: if shapes do not fit or, on the CPU, a label is out of range.
         """
-        reduction = reduction_override or self.reduction
-        check_reduction(reduction)
+        reduction = self.choose_reduction(reduction_override)
+        self.check_input(cls_score, label)
+        weight = None if weight is None else weight.float()
+        loss = self.compute_loss(cls_score, label, weight)
+        return self.reduce(loss, weight, reduction, avg_factor)
+
+    def choose_reduction(self, override: str | None) -> str:
+        """Reduction of a call, checked."""
+        reduction = override or self.reduction
+        check_choice('reduction', reduction, REDUCTIONS)
+        return reduction
+
+    def check_input(self, cls_score: Tensor, label: Tensor) -> None:
+        """Check the number of classes; :meth:`compute_loss` checks the rest."""
         if cls_score.ndim != 2 or cls_score.shape[1] != self.num_classes:
             raise ValueError(
                 f'{type(self).__name__} was built with num_classes={self.num_classes}, '
                 f'but got logits of shape {tuple(cls_score.shape)}. Set both to the '
                 'number of classes of the data set.'
             )
-        if weight is not None:
-            weight = weight.float()
-        loss = self._unreduced(cls_score, label, weight)
-        return reduce_loss(loss, weight, reduction, avg_factor, self.loss_weight)
 
-    def _unreduced(
+    def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
-        """Loss of each sample, ``(N,)``, not yet multiplied by ``weight``."""
+        """Compute the loss of each sample.
+
+        Args:
+            cls_score: logits, ``(N, C)``.
+            label: class indices ``(N,)`` or soft labels ``(N, C)``.
+            weight: float32 weight of each sample, ``(N,)``, for statistics. The loss
+                is multiplied by it later.
+
+        Returns:
+            ``(N,)``.
+        """
         raise NotImplementedError
 
-    def _settings(self) -> dict[str, object]:
-        """Arguments of the subclass, for ``print(model)``."""
-        return {}
+    def reduce(
+        self,
+        loss: Tensor,
+        weight: Tensor | None,
+        reduction: str,
+        avg_factor: float | None,
+    ) -> Tensor:
+        """Weight and reduce losses ``(N,)`` as MMPretrain does; an empty batch is 0."""
+        if reduction == 'mean' and len(loss) == 0:
+            reduction, avg_factor = 'sum', None  # the mean of an empty batch is NaN
+        loss = weight_reduce_loss(loss, weight, reduction, avg_factor)
+        return loss if self.loss_weight == 1 else self.loss_weight * loss
 
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""
-        settings = dict(
-            num_classes=self.num_classes,
-            **self._settings(),
-            reduction=self.reduction,
-            loss_weight=self.loss_weight,
-        )
-        return ', '.join(f'{name}={value!r}' for name, value in settings.items())
-
-
-def at_target(vector: Tensor, target: Tensor) -> Tensor:
-    """Value of each sample's class; of soft labels, the mean weighted by them.
-
-    Args:
-        vector: ``(C,)``.
-        target: class indices ``(N,)`` or soft labels ``(N, C)``.
-
-    Returns:
-        ``(N,)``.
-    """
-    if target.is_floating_point():
-        return (target.to(vector.dtype) * vector).sum(dim=1)
-    return vector[target.long()]
+        values = {
+            name: getattr(self, name)
+            for name in inspect.signature(type(self)).parameters
+            if hasattr(self, name) and name not in self._buffers
+        }
+        return ', '.join(f'{name}={value!r}' for name, value in values.items())
 
 
 class ClassCountsLoss(ClassificationLoss):
-    """A loss with vectors that follow from the training counts.
+    """A loss whose class vectors are computed from the training counts.
 
-    :class:`mmgala.engine.ClassCountsHook` counts the training set and hands the counts
-    over before the first step, so no config and no file holds them. They are part of
-    the checkpoint. A class without samples counts like the rarest one that has some.
+    :class:`mmgala.engine.ClassCountsHook` counts the training set and passes the counts
+    on before the first step, so they need not be in a config or file. They are part of
+    the checkpoint. A class without samples counts like the rarest class that has some.
 
-    Subclasses name their vectors in ``VECTORS``, compute them in :meth:`_vectors`, and
-    call :meth:`set_class_counts` at the end of their ``__init__`` if they were given
-    counts.
+    Subclasses implement :meth:`compute_vectors` and :meth:`compute_loss`. Their
+    ``__init__`` stores its arguments and then calls :meth:`start_counts`.
 
     Args:
         num_classes: C.
@@ -194,10 +155,14 @@ class ClassCountsLoss(ClassificationLoss):
 
     Attributes:
         class_counts (Tensor): ``(C,)`` int64 buffer, part of the checkpoint; zeros
-            before they are known.
+            until they are set.
+        corrects_class_prior (bool): whether the loss compensates for the class prior,
+            so that class-balanced sampling on top would favour rare classes twice.
+        counts_in_training_only (bool): whether it works without counts in eval mode.
     """
 
-    VECTORS: tuple[str, ...] = ()
+    corrects_class_prior = True
+    counts_in_training_only = False
 
     class_counts: Tensor
 
@@ -206,12 +171,27 @@ class ClassCountsLoss(ClassificationLoss):
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
         self.register_buffer('class_counts', torch.zeros(num_classes).long())
-        for name in self.VECTORS:
-            self.register_buffer(name, torch.zeros(num_classes), persistent=False)
-        self._counted = False  # to ask the buffer, the host would wait for the device
+        self._counted = False  # reading it off the buffer would synchronise the device
+
+    def start_counts(self, class_counts: Sequence[int] | None) -> None:
+        """Register the class vectors, and set the counts if they are known already.
+
+        Args:
+            class_counts: C counts, or ``None``.
+
+        Raises:
+            ValueError: if :meth:`compute_vectors` refuses an argument of the loss; see
+                also :meth:`set_class_counts`.
+        """
+        for name, value in self.compute_vectors(self.class_counts + 1).items():
+            dtype = torch.float32 if value.is_floating_point() else value.dtype
+            zeros = torch.zeros(self.num_classes, dtype=dtype)
+            self.register_buffer(name, zeros, persistent=False)
+        if class_counts is not None:
+            self.set_class_counts(class_counts)
 
     def set_class_counts(self, class_counts: Sequence[int] | Tensor) -> None:
-        """Take the number of training samples of each class.
+        """Set the number of training samples of each class.
 
         Args:
             class_counts: C counts.
@@ -234,29 +214,39 @@ class ClassCountsLoss(ClassificationLoss):
         if len(broken):
             raise ValueError(
                 'Expected `class_counts` to be whole numbers of samples, but got '
-                f'{float(broken[0]):g}: shares of classes are no counts.'
+                f'{float(broken[0]):g}. Pass counts, not shares.'
             )
         self.class_counts.copy_(counts)
-        self._derive()
+        self._update_vectors()
 
-    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
-        """Value of each of ``VECTORS``, ``(C,)``, from the counts on the CPU."""
+    def compute_vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        """Compute the class vectors; each becomes a buffer of its name.
+
+        Args:
+            class_counts: ``(C,)`` int64 on the CPU, not all 0.
+
+        Returns:
+            ``(C,)`` tensors by name.
+        """
         raise NotImplementedError
 
-    def _derive(self) -> None:
-        counts = self.class_counts.cpu()  # float64 is not on every device
-        self._counted = bool(counts.any())
-        if self._counted:
-            for name, value in self._vectors(counts).items():
-                getattr(self, name).copy_(value)
-
-    def _check_counted(self) -> None:
-        if not self._counted:
+    def check_input(self, cls_score: Tensor, label: Tensor) -> None:
+        """Check the number of classes, and that the counts are known."""
+        super().check_input(cls_score, label)
+        needed = self.training or not self.counts_in_training_only
+        if needed and not self._counted:
             raise ValueError(
                 f'{type(self).__name__} needs the class counts of the training set: '
                 "add custom_hooks=[dict(type='mmgala.ClassCountsHook')] to the config."
             )
 
+    def _update_vectors(self) -> None:
+        counts = self.class_counts.cpu()  # float64 is not on every device
+        self._counted = bool(counts.any())
+        if self._counted:
+            for name, value in self.compute_vectors(counts).items():
+                getattr(self, name).copy_(value)
+
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(*args, **kwargs)
-        self._derive()
+        self._update_vectors()

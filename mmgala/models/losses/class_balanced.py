@@ -52,8 +52,6 @@ class ClassBalancedLoss(ClassCountsLoss):
         tensor(0.8822)
     """
 
-    VECTORS = ('class_weights',)
-
     class_weights: Tensor
 
     def __init__(
@@ -66,17 +64,16 @@ class ClassBalancedLoss(ClassCountsLoss):
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
         self.beta = beta
-        self._vectors(self.class_counts + 1)  # arguments out of range show now
-        if class_counts is not None:
-            self.set_class_counts(class_counts)
+        self.start_counts(class_counts)
 
-    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+    def compute_vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        """Class weights."""
         return dict(class_weights=effective_number_weights(class_counts, self.beta))
 
-    def _unreduced(
+    def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
-        self._check_counted()
+        """The plain loss times the weight of each sample's class."""
         check_logits_and_target(cls_score, label)
         if cls_score.element_size() < 4:  # half precision
             cls_score = cls_score.float()
@@ -85,9 +82,6 @@ class ClassBalancedLoss(ClassCountsLoss):
     def _plain(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss that is weighted, ``(N,)``."""
         return cross_entropy(logits, target)
-
-    def _settings(self) -> dict[str, object]:
-        return dict(beta=self.beta)
 
 
 @MODELS.register_module()
@@ -159,6 +153,3 @@ class ClassBalancedFocalLoss(ClassBalancedLoss):
         logits = logits.scatter(1, index, -logits.gather(1, index))
         log_rest = F.softplus(logits)  # -log(1 - p)
         return (log_rest * (self.gamma * (logits - log_rest)).exp()).sum(dim=1)
-
-    def _settings(self) -> dict[str, object]:
-        return dict(beta=self.beta, gamma=self.gamma)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mmgala.functional import equalization_loss
+from mmgala.functional.checks import check_share
 from mmgala.models.losses.base import ClassCountsLoss
 from mmgala.registry import MODELS
 
@@ -19,11 +20,11 @@ class EqualizationLoss(ClassCountsLoss):
     the equalization loss that the GALA paper compares with. See
     :func:`mmgala.functional.equalization_loss` for the formula.
 
-    :math:`\beta` is drawn anew in each forward, for each sample and class, as the
+    :math:`\beta` is drawn in each forward, for each sample and class, as the
     authors do (issue 9 of their repository ``tztztztztz/eql.detectron2``), from
     PyTorch's default generator. It is drawn in training mode only: in eval mode no
-    class is ignored, and the loss is cross-entropy. To draw a number for each logit
-    takes longer than cross-entropy does.
+    class is ignored, and the loss is cross-entropy. Drawing a number for each logit
+    takes longer than cross-entropy.
 
     Unlike :class:`GALALoss` it needs to know how often each class occurs in training.
     :class:`mmgala.engine.ClassCountsHook` counts the training set and hands the counts
@@ -61,6 +62,8 @@ class EqualizationLoss(ClassCountsLoss):
         tensor(0.3466)
     """
 
+    counts_in_training_only = True
+
     tail: Tensor
 
     def __init__(
@@ -73,38 +76,28 @@ class EqualizationLoss(ClassCountsLoss):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
-        for name, value in (
-            ('ignore_prob', ignore_prob),
-            ('tail_threshold', tail_threshold),
-        ):
-            if not 0 <= value <= 1:
-                raise ValueError(
-                    f'Expected `{name}` to be between 0 and 1, but got {value}.'
-                )
+        check_share('ignore_prob', ignore_prob)
+        check_share('tail_threshold', tail_threshold)
         self.ignore_prob = ignore_prob
         self.tail_threshold = tail_threshold
-        self.register_buffer('tail', torch.zeros(num_classes).bool(), persistent=False)
-        if class_counts is not None:
-            self.set_class_counts(class_counts)
+        self.start_counts(class_counts)
 
-    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+    def compute_vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        """Which classes are tail."""
         counts = class_counts.double()  # exact
         return dict(tail=counts / counts.sum() < self.tail_threshold)
 
-    def _unreduced(
+    def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
+        """Cross-entropy without the ignored classes."""
         return equalization_loss(cls_score, label, self._draw_ignored(cls_score))
 
     def _draw_ignored(self, cls_score: Tensor) -> Tensor:
         """Which classes to ignore for which samples of other classes, ``(N, C)``."""
         if not self.training:
             return torch.zeros_like(cls_score, dtype=torch.bool)
-        self._check_counted()
         draws = torch.rand(
             cls_score.shape, dtype=torch.float32, device=cls_score.device
         )
         return draws < self.ignore_prob * self.tail
-
-    def _settings(self) -> dict[str, object]:
-        return dict(ignore_prob=self.ignore_prob, tail_threshold=self.tail_threshold)

@@ -1,28 +1,80 @@
 """GALA loss with the statistics that it accumulates during training."""
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from mmgala.functional import (
-    gala_margin,
     gradient_sum_from_loss,
     logit_gradient_sums,
     margin_cross_entropy,
 )
-from mmgala.functional.checks import check_logits_and_target
-from mmgala.models.losses.base import (
-    check_eps,
-    check_num_classes,
-    check_reduction,
-    reduce_loss,
+from mmgala.functional.checks import (
+    check_choice,
+    check_logits_and_target,
+    check_positive,
+    check_share,
 )
+from mmgala.functional.gala import soft_label_margin
 from mmgala.models.losses.gradient_statistics import GradientStatistics
 from mmgala.registry import MODELS
 
-VARIANTS = ('paper', 'official')
+
+class PaperVariant:
+    """The published formula: its margins, and how its statistics grow."""
+
+    note = ''
+
+    def register_state(self, loss: 'GALALoss') -> None:
+        """Register the buffers that only this variant has."""
+
+    def margins(self, loss: 'GALALoss') -> tuple[Tensor, Tensor]:
+        """Margin of each class for samples of the other classes, and for its own."""
+        return (
+            loss.log_level(loss.pos_grad).mul_(loss.lambda_pos),
+            loss.log_level(loss.neg_grad).mul_(loss.lambda_neg),
+        )
+
+    def soft_margin(self, loss: 'GALALoss', label: Tensor) -> Tensor:
+        """Margins ``(N, C)`` for soft labels."""
+        return soft_label_margin(label, *self.margins(loss))
+
+    def increments(
+        self, loss: 'GALALoss', pos: Tensor, neg: Tensor, samples: int | Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What a batch of given sums adds to both statistics."""
+        return pos, neg
+
+
+class OfficialVariant(PaperVariant):
+    """The authors' code: one margin for all samples, running sums of running sums."""
+
+    note = 'lambda_neg has no effect'
+
+    def register_state(self, loss: 'GALALoss') -> None:
+        """Register the running sums of the batch means."""
+        loss.register_buffer('running_sums', torch.zeros(2, loss.num_classes))
+
+    def margins(self, loss: 'GALALoss') -> tuple[Tensor, Tensor]:
+        """The same margin for samples of other classes and for its own."""
+        margin = loss.log_level(loss.pos_grad).mul_(loss.lambda_pos)
+        return margin, margin
+
+    def soft_margin(self, loss: 'GALALoss', label: Tensor) -> Tensor:
+        """Margins ``(C,)``, whatever the label."""
+        return self.margins(loss)[0]
+
+    def increments(
+        self, loss: 'GALALoss', pos: Tensor, neg: Tensor, samples: int | Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Running sums of batch means; a batch is that of all ranks together."""
+        batch_size = pos.new_zeros(1) + samples
+        loss.running_sums += torch.stack((pos, neg)) / batch_size.clamp(min=1)
+        pos, neg = loss.running_sums * (batch_size > 0)  # no step for an empty batch
+        return pos, neg
+
+
+VARIANTS = dict(paper=PaperVariant(), official=OfficialVariant())
 
 
 @MODELS.register_module()
@@ -53,12 +105,12 @@ class GALALoss(GradientStatistics):
         count_share: :math:`\alpha`, from 0 to 1. **Not in the paper, and off by
             default.** :math:`\theta` grows with a class's frequency and with its
             difficulty, so that a hard class is treated as a frequent one. With
-            :math:`\alpha`, :math:`(\theta_j + \epsilon)^{1 - \alpha} (n_j +
-            \epsilon)^\alpha` takes the place of :math:`\theta_j + \epsilon`, and
-            likewise for :math:`\phi`, with :math:`n_j` the samples of class j seen so
-            far: counted while training, as all of GALA's statistics are. At 1,
-            difficulty is left out, and what remains is balanced softmax on these
-            counts. ``docs/gala_in_practice.md`` has what it gains.
+            :math:`\alpha`, :math:`\theta_j + \epsilon` is replaced by
+            :math:`(\theta_j + \epsilon)^{1 - \alpha} (n_j + \epsilon)^\alpha`, where
+            :math:`n_j` is the number of samples of class j so far, counted during
+            training like the other statistics; likewise for :math:`\phi`. At 1,
+            difficulty has no influence, and the loss is balanced softmax on these
+            counts. See ``docs/gala_in_practice.md`` for results.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
 
@@ -101,124 +153,52 @@ class GALALoss(GradientStatistics):
         loss_weight: float = 1.0,
         count_share: float = 0.0,
     ) -> None:
-        check_num_classes(num_classes)
-        super().__init__(num_classes, count_classes=count_share != 0)
-        if variant not in VARIANTS:
-            raise ValueError(
-                f'Expected `variant` to be one of {VARIANTS}, but got {variant!r}.'
-            )
-        if not 0 <= count_share <= 1:
-            raise ValueError(
-                f'Expected `count_share` to be between 0 and 1, but got {count_share}.'
-            )
+        super().__init__(num_classes, reduction, loss_weight, count_share != 0)
+        check_choice('variant', variant, tuple(VARIANTS))
+        check_positive('eps', eps)
+        check_share('count_share', count_share)
         if count_share and variant == 'official':
             raise ValueError(
-                "`count_share` is for variant='paper': the official variant is to "
-                "reproduce the authors' code."
+                "`count_share` is for variant='paper': the official variant reproduces "
+                "the authors' code."
             )
-        check_eps(eps)
-        check_reduction(reduction)
-        self.num_classes = num_classes
         self.lambda_pos = lambda_pos
         self.lambda_neg = lambda_neg
         self.variant = variant
         self.eps = eps
-        self.reduction = reduction
-        self.loss_weight = loss_weight
         self.count_share = count_share
-        if variant == 'official':
-            self.register_buffer('running_sums', torch.zeros(2, num_classes))
+        self._variant = VARIANTS[variant]
+        self._variant.register_state(self)
 
-    def forward(
-        self,
-        cls_score: Tensor,
-        label: Tensor,
-        weight: Tensor | None = None,
-        avg_factor: float | None = None,
-        reduction_override: str | None = None,
+    def compute_loss(
+        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
-        """Compute the loss and, in training, update the statistics.
-
-        Args:
-            cls_score: logits, ``(N, C)``.
-            label: class indices ``(N,)`` or soft labels ``(N, C)``.
-            weight: weight of each sample, ``(N,)``.
-            avg_factor: divisor of the mean instead of N.
-            reduction_override: used instead of ``reduction``.
-
-        Returns:
-            The loss; 0 for an empty batch with reduction ``'mean'`` or ``'sum'``.
-        """
-        reduction = reduction_override or self.reduction
-        check_reduction(reduction)
-        self._check(cls_score, label)
-        if weight is not None:
-            weight = weight.float()
-        loss, batch_sums = self._loss(cls_score, label)
-        if self._counts(reduction_override):
-            self._accumulate(*batch_sums(weight), self._samples(label, weight))
-        return reduce_loss(loss, weight, reduction, avg_factor, self.loss_weight)
-
-    def _counts(self, reduction_override: str | None) -> bool:
-        """Whether a forward adds to the statistics."""
-        return self.training and torch.is_grad_enabled()
-
-    def _check(self, cls_score: Tensor, label: Tensor) -> None:
+        """Compute the loss of each sample and, in training, update the statistics."""
         check_logits_and_target(cls_score, label)
-        if cls_score.shape[1] != self.num_classes:
-            raise ValueError(
-                f'GALALoss was built with num_classes={self.num_classes}, but the '
-                f'logits have {cls_score.shape[1]} columns. Set both to the number of '
-                'classes of the data set.'
-            )
+        if label.is_floating_point():
+            margin = self._variant.soft_margin(self, label)
+            adjusted = cls_score + margin  # float32 or wider, as the margin is
+            loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
+            if self.accumulates:
+                sums = logit_gradient_sums(adjusted, label, weight)
+                self.accumulate(*sums, self._count(label, weight))
+            return loss
+        loss = margin_cross_entropy(cls_score, label, *self._variant.margins(self))
+        if self.accumulates:
+            pos = gradient_sum_from_loss(loss, label, self.num_classes, weight)
+            self.accumulate(pos, pos, self._count(label, weight))  # theta == phi
+        return loss
 
-    def _loss(
-        self, cls_score: Tensor, label: Tensor
-    ) -> tuple[Tensor, Callable[[Tensor | None], tuple[Tensor, Tensor]]]:
-        """Unreduced loss, and a function from sample weights to gradient sums."""
-        pos_level, neg_level = self._levels()
-        log_pos = (pos_level + self.eps).log_().mul_(self.lambda_pos)
-        if not label.is_floating_point():
-            if self.variant == 'official':
-                label_margin = log_pos
-            else:
-                label_margin = (neg_level + self.eps).log_().mul_(self.lambda_neg)
-            loss = margin_cross_entropy(cls_score, label, log_pos, label_margin)
-
-            def hard_sums(weight: Tensor | None) -> tuple[Tensor, Tensor]:
-                pos = gradient_sum_from_loss(loss, label, self.num_classes, weight)
-                return pos, pos  # theta == phi
-
-            return loss, hard_sums
-        if self.variant == 'official':
-            margin = log_pos
-        else:
-            margin = gala_margin(
-                pos_level,
-                neg_level,
-                label,
-                self.lambda_pos,
-                self.lambda_neg,
-                self.eps,
-            )
-        adjusted = cls_score + margin  # float32 or wider, as the margin is
-        loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
-        return loss, lambda weight: logit_gradient_sums(adjusted, label, weight)
-
-    def _levels(self) -> tuple[Tensor, Tensor]:
-        """What stands for theta and phi in the margins, ``(C,)`` each."""
-        if not self.count_share:
-            return self.pos_grad, self.neg_grad
-        counts = (self.seen + self.eps) ** self.count_share
-        pos, neg = (
-            (statistic + self.eps) ** (1 - self.count_share) * counts - self.eps
-            for statistic in (self.pos_grad, self.neg_grad)
-        )
-        return pos, neg
+    def log_level(self, statistic: Tensor) -> Tensor:
+        """Logarithm of a statistic, averaged with that of the counts, ``(C,)``."""
+        level = (statistic + self.eps).log_()
+        if self.count_share:
+            level.lerp_((self.seen + self.eps).log_(), self.count_share)
+        return level
 
     @torch.no_grad()
-    def _samples(self, label: Tensor, weight: Tensor | None) -> int | Tensor:
-        """Samples of the batch, of each class if these are counted."""
+    def _count(self, label: Tensor, weight: Tensor | None) -> int | Tensor:
+        """Number of samples in the batch, of each class if these are counted."""
         if not self.count_classes:
             return len(label)
         if label.is_floating_point():
@@ -228,19 +208,9 @@ class GALALoss(GradientStatistics):
         return torch.zeros_like(self.seen).index_add_(0, label.long(), ones)
 
     def _add(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
-        if self.variant == 'official':
-            # The authors divide by the batch size: the one of all ranks together.
-            batch_size = pos.new_zeros(1) + samples
-            self.running_sums += torch.stack((pos, neg)) / batch_size.clamp(min=1)
-            pos, neg = self.running_sums * (batch_size > 0)  # nothing seen, no step
+        pos, neg = self._variant.increments(self, pos, neg, samples)
         super()._add(pos, neg, samples)
 
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""
-        no_effect = ' (no effect)' if self.variant == 'official' else ''
-        return (
-            f'num_classes={self.num_classes}, variant={self.variant!r}, '
-            f'lambda_pos={self.lambda_pos}, lambda_neg={self.lambda_neg}{no_effect}, '
-            f'eps={self.eps}, count_share={self.count_share}, '
-            f'reduction={self.reduction!r}, loss_weight={self.loss_weight}'
-        )
+        return ', '.join(filter(None, [super().extra_repr(), self._variant.note]))

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mmgala.functional.checks import check_not_negative
+from mmgala.functional.checks import check_not_negative, check_positive
 from mmgala.functional.class_priors import cloud_sizes
 from mmgala.functional.losses import clouded_loss
-from mmgala.models.losses.base import ClassCountsLoss, check_scale
+from mmgala.models.losses.base import ClassCountsLoss
 from mmgala.registry import MODELS
 
 
@@ -38,9 +38,9 @@ class GCLLoss(ClassCountsLoss):
 
     The second works on cached features: images are neither mixed nor augmented there.
 
-    :math:`\varepsilon` is drawn anew in each forward from PyTorch's default generator,
-    in training mode only: in eval mode the loss is cross-entropy with the margin. To
-    draw a number for each logit takes longer than cross-entropy does.
+    :math:`\varepsilon` is drawn in each forward from PyTorch's default generator, in
+    training mode only: in eval mode the loss is cross-entropy with the margin. Drawing
+    a number for each logit takes longer than cross-entropy.
 
     Args:
         num_classes: C.
@@ -69,7 +69,8 @@ class GCLLoss(ClassCountsLoss):
             without class counts, or soft labels with a ``gamma`` above 0.
     """
 
-    VECTORS = ('cloud_sizes',)
+    corrects_class_prior = False
+    counts_in_training_only = True
 
     cloud_sizes: Tensor
 
@@ -87,24 +88,24 @@ class GCLLoss(ClassCountsLoss):
         super().__init__(num_classes, reduction, loss_weight)
         check_not_negative('noise_scale', noise_scale)
         check_not_negative('margin', margin)
-        check_scale(scale)
+        check_positive('scale', scale)
         check_not_negative('gamma', gamma)
         self.noise_scale = noise_scale
         self.margin = margin
         self.scale = scale
         self.gamma = gamma
-        if class_counts is not None:
-            self.set_class_counts(class_counts)
+        self.start_counts(class_counts)
 
-    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+    def compute_vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        """Size of each class's cloud."""
         return dict(cloud_sizes=cloud_sizes(class_counts))
 
-    def _unreduced(
+    def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
+        """Cross-entropy on clouded logits."""
         cloud = torch.zeros_like(cls_score, dtype=torch.float32)
         if self.training:
-            self._check_counted()
             cloud.normal_(std=1 / 3).abs_().clamp_(max=1)
             cloud *= self.scale * self.noise_scale * self.cloud_sizes
         loss = clouded_loss(cls_score, label, cloud, self.scale * self.margin)
@@ -117,11 +118,3 @@ class GCLLoss(ClassCountsLoss):
             )
         rest = -torch.expm1(-loss.detach())  # 1 - p
         return rest.clamp(min=0) ** self.gamma * loss
-
-    def _settings(self) -> dict[str, object]:
-        return dict(
-            noise_scale=self.noise_scale,
-            margin=self.margin,
-            scale=self.scale,
-            gamma=self.gamma,
-        )

@@ -1,24 +1,29 @@
 """Gradient statistics of a loss, over all samples of all ranks."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
-from mmgala.models.float32_buffers import Float32BuffersMixin
+from mmgala.models.losses.base import ClassificationLoss
 
 
-class GradientStatistics(Float32BuffersMixin):
-    r"""A loss that accumulates :math:`\theta` and :math:`\phi` while it trains.
+class GradientStatistics(ClassificationLoss):
+    r"""A loss that accumulates :math:`\theta` and :math:`\phi` during training.
 
-    As a rule a batch is summed over the ranks in the forward pass that it belongs to.
-    Where a rank may skip that pass, as a detector without proposals does, the others
-    would wait for it for ever. After :meth:`defer_reduction` each rank adds its batches
-    up in ``pending``, which :class:`mmgala.engine.ReduceStatisticsHook` reduces at the
-    end of the step. Then the margins of one step all follow from the steps before it,
-    however often the loss is called in it.
+    By default, the sums of a batch are reduced over the ranks in the forward pass.
+    Where a rank may skip that pass, like a detector without proposals, the other ranks
+    would wait for it forever. After :meth:`defer_reduction`, each rank adds its batches
+    to ``pending``, which :class:`mmgala.engine.ReduceStatisticsHook` reduces at the end
+    of the step. All margins of a step then depend on earlier steps alone, however often
+    the loss is called in it.
 
     Args:
         num_classes: C.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss; the statistics do not depend on it.
         count_classes: also count the samples of each class.
 
     Attributes:
@@ -35,20 +40,27 @@ class GradientStatistics(Float32BuffersMixin):
     neg_grad: Tensor
     seen: Tensor
 
-    def __init__(self, num_classes: int, count_classes: bool = False) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        num_classes: int,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+        count_classes: bool = False,
+    ) -> None:
+        super().__init__(num_classes, reduction, loss_weight)
         self.count_classes = count_classes
         self.register_buffer('pos_grad', torch.zeros(num_classes))
         self.register_buffer('neg_grad', torch.zeros(num_classes))
         if count_classes:
             self.register_buffer('seen', torch.zeros(num_classes))
-        # No buffer: a moving average pairs the buffers of two models by their order.
+        # Not a buffer: a moving average pairs the buffers of two models by their order.
         self.pending: Tensor | None = None
+        self._frozen = False
 
     def defer_reduction(self, deferred: bool = True) -> None:
-        """Leave the sums of a step to :meth:`take_pending`, or no longer do so.
+        """Start or stop leaving the sums of a step to :meth:`take_pending`.
 
-        What an unfinished step had pending is forgotten.
+        Sums of an unfinished step are discarded.
         """
         num_classes = len(self.pos_grad)
         size = 2 * num_classes + (num_classes if self.count_classes else 1)
@@ -56,7 +68,7 @@ class GradientStatistics(Float32BuffersMixin):
 
     @torch.no_grad()
     def take_pending(self) -> None:
-        """Add what is pending, summed over the ranks by now, and have nothing pending.
+        """Add ``pending``, by now summed over the ranks, and reset it.
 
         Raises:
             RuntimeError: if the reduction is not deferred.
@@ -66,17 +78,35 @@ class GradientStatistics(Float32BuffersMixin):
         self._add_packed(self.pending)
         self.pending.zero_()
 
-    @torch.no_grad()
-    def _accumulate(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
-        """Add a batch of this rank, ``(C,)`` each.
+    @contextmanager
+    def frozen(self, frozen: bool = True) -> Iterator[None]:
+        """Leave the statistics as they are, also in training."""
+        before, self._frozen = self._frozen, frozen
+        try:
+            yield
+        finally:
+            self._frozen = before
 
-        ``samples`` is their number, or that of each class with ``count_classes``.
+    @property
+    def accumulates(self) -> bool:
+        """Whether a forward pass adds to the statistics."""
+        return self.training and torch.is_grad_enabled() and not self._frozen
+
+    @torch.no_grad()
+    def accumulate(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
+        r"""Add the sums of a batch of this rank.
+
+        Args:
+            pos: share of :math:`\theta`, ``(C,)``.
+            neg: share of :math:`\phi`, ``(C,)``.
+            samples: how many samples there were, with ``count_classes`` of each class,
+                ``(C,)``.
         """
         if get_world_size() == 1 and self.pending is None:
             self._add(pos, neg, samples)
             return
-        # One collective, of one shape: labels of another rank may be mixed where these
-        # are not.
+        # One collective of a fixed shape: labels may be soft on one rank and hard on
+        # another.
         if not isinstance(samples, Tensor):
             samples = pos.new_full((1,), samples)
         packed = torch.cat((pos, neg, samples))

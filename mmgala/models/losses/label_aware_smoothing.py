@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from mmgala.functional.checks import check_choice
 from mmgala.functional.class_priors import smoothing_factors
 from mmgala.functional.losses import smoothed_cross_entropy
 from mmgala.models.losses.base import ClassCountsLoss
@@ -67,7 +68,7 @@ class LabelAwareSmoothingLoss(ClassCountsLoss):
         tensor(0.3269)
     """
 
-    VECTORS = ('smoothing',)
+    corrects_class_prior = False
 
     smoothing: Tensor
 
@@ -86,30 +87,18 @@ class LabelAwareSmoothingLoss(ClassCountsLoss):
         self.smooth_head = smooth_head
         self.smooth_tail = smooth_tail
         self.shape = shape
-        if variant not in VARIANTS:
-            raise ValueError(
-                f'Expected `variant` to be one of {VARIANTS}, but got {variant!r}.'
-            )
+        check_choice('variant', variant, VARIANTS)
         self.variant = variant
-        self._vectors(self.class_counts + 1)  # arguments out of range show now
-        if class_counts is not None:
-            self.set_class_counts(class_counts)
+        self.start_counts(class_counts)
 
-    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+    def compute_vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        """Smoothing factor of each class."""
         settings = self.smooth_head, self.smooth_tail, self.shape
         return dict(smoothing=smoothing_factors(class_counts, *settings))
 
-    def _unreduced(
+    def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
-        self._check_counted()
+        """Cross-entropy with smoothed labels."""
         include_label = self.variant == 'official'
         return smoothed_cross_entropy(cls_score, label, self.smoothing, include_label)
-
-    def _settings(self) -> dict[str, object]:
-        return dict(
-            smooth_head=self.smooth_head,
-            smooth_tail=self.smooth_tail,
-            shape=self.shape,
-            variant=self.variant,
-        )

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from mmgala.functional.checks import check_positive
 from mmgala.functional.class_priors import effective_number_weights, ldam_margins
 from mmgala.functional.losses import label_margin_loss
-from mmgala.models.losses.base import ClassCountsLoss, at_target, check_scale
+from mmgala.models.losses.base import ClassCountsLoss, at_target
 from mmgala.registry import MODELS
 
 
@@ -56,7 +57,7 @@ class LDAMLoss(ClassCountsLoss):
         tensor(1.1437)
     """
 
-    VECTORS = ('margins', 'class_weights')
+    corrects_class_prior = False
 
     margins: Tensor
     class_weights: Tensor
@@ -72,16 +73,15 @@ class LDAMLoss(ClassCountsLoss):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
-        check_scale(scale)
+        check_positive('scale', scale)
         self.max_margin = max_margin
         self.scale = scale
         self.beta = beta
         self.reweighting = False
-        self._vectors(self.class_counts + 1)  # arguments out of range show now
-        if class_counts is not None:
-            self.set_class_counts(class_counts)
+        self.start_counts(class_counts)
 
-    def _vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+    def compute_vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
+        """Margins, and class weights for deferred re-weighting."""
         weights = effective_number_weights(class_counts, self.beta)
         mean_weight = (class_counts * weights).sum() / class_counts.sum()
         return dict(
@@ -89,12 +89,9 @@ class LDAMLoss(ClassCountsLoss):
             class_weights=weights / mean_weight,
         )
 
-    def _unreduced(
+    def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
-        self._check_counted()
+        """Cross-entropy with margins, weighted once re-weighting is on."""
         loss = label_margin_loss(cls_score, label, self.margins)
         return loss * at_target(self.class_weights, label) if self.reweighting else loss
-
-    def _settings(self) -> dict[str, object]:
-        return dict(max_margin=self.max_margin, scale=self.scale, beta=self.beta)

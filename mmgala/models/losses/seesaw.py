@@ -4,9 +4,13 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
 
-from mmgala.functional.checks import check_logits_and_target, check_not_negative
+from mmgala.functional.checks import (
+    check_logits_and_target,
+    check_not_negative,
+    check_positive,
+)
 from mmgala.functional.losses import seesaw_loss
-from mmgala.models.losses.base import ClassificationLoss, check_eps
+from mmgala.models.losses.base import ClassificationLoss
 from mmgala.registry import MODELS
 
 
@@ -66,7 +70,7 @@ class SeesawLoss(ClassificationLoss):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
-        check_eps(eps)
+        check_positive('eps', eps)
         check_not_negative('p', p)
         check_not_negative('q', q)
         self.p = p
@@ -74,9 +78,10 @@ class SeesawLoss(ClassificationLoss):
         self.eps = eps
         self.register_buffer('seen', torch.zeros(num_classes).long())
 
-    def _unreduced(
+    def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
+        """Count the batch in training, then compute the loss of each sample."""
         if self.training and torch.is_grad_enabled():
             check_logits_and_target(cls_score, label)  # before labels are counted
             self._count(label, weight)
@@ -91,6 +96,3 @@ class SeesawLoss(ClassificationLoss):
         batch.index_add_(0, label.long(), counted.to(batch.dtype))
         all_reduce(batch)
         self.seen += batch
-
-    def _settings(self) -> dict[str, object]:
-        return dict(p=self.p, q=self.q, eps=self.eps)

@@ -1,9 +1,13 @@
-"""All losses with the call of MMPretrain's, and what is known of each."""
+"""All losses with the call of MMPretrain's, and what is known of each.
+
+A new loss needs one row in ``CASES``; every test of the battery then runs on it.
+"""
 
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,6 +18,8 @@ from mmgala import models
 from mmgala.models import GALALoss, LDAMLoss, SeesawLoss
 from mmgala.models.losses import ClassCountsLoss
 from tests.batches import random_logits, random_target
+from tests.reference import equalization_numpy
+from tests.reference import long_tailed_losses_numpy as reference
 
 COUNTS = [500, 300, 100, 60, 40, 0]
 NUM_CLASSES = len(COUNTS)
@@ -26,6 +32,8 @@ class LossCase:
     Attributes:
         loss: its class.
         function: loss of each sample from the module's buffers and arguments.
+        formula: the same by NumPy, from logits, soft labels and class counts; ``None``
+            for a loss that does not take counts.
         arguments: what it is built with; not the defaults, so that all count.
         strength_0: with these it is cross-entropy, whatever the counts; ``None`` where
             it never is.
@@ -38,6 +46,7 @@ class LossCase:
 
     loss: type[nn.Module]
     function: Callable[[nn.Module, Tensor, Tensor], Tensor]
+    formula: Callable[[np.ndarray, np.ndarray, list[int]], np.ndarray] | None = None
     arguments: dict = field(default_factory=dict)
     strength_0: dict | None = None
     balanced: dict | None = None
@@ -119,6 +128,11 @@ def _gala(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
     return mf.gala_loss(z, t, m.pos_grad, m.neg_grad, *settings)
 
 
+def _gala_official(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    adjusted = z + m.lambda_pos * (m.pos_grad + m.eps).log()
+    return F.cross_entropy(adjusted, t, reduction='none')
+
+
 def _gala_with_counts(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
     share = m.count_share
     levels = (
@@ -128,16 +142,56 @@ def _gala_with_counts(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
     return mf.gala_loss(z, t, *levels, m.lambda_pos, m.lambda_neg, 0)
 
 
+def _ldam_reweighted_formula(z: np.ndarray, t: np.ndarray, n: list) -> np.ndarray:
+    weights = reference.effective_number_weights(n, 0.99)
+    return reference.weight_samples(
+        reference.ldam(z, t, n, 0.4, 10), t, reference.mean_over_samples(weights, n)
+    )
+
+
+def _class_balanced_formula(
+    plain: Callable[..., np.ndarray], *strengths: float
+) -> Callable:
+    def formula(z: np.ndarray, t: np.ndarray, n: list) -> np.ndarray:
+        weights = reference.effective_number_weights(n, 0.99)
+        return reference.weight_samples(plain(z, t, *strengths), t, weights)
+
+    return formula
+
+
+def _smoothing_formula(official: bool) -> Callable:
+    return lambda z, t, n: reference.label_aware_smoothing(
+        z, t, n, 0.4, 0.1, 'concave', official
+    )
+
+
+def _gcl_formula(gamma: float) -> Callable:
+    def formula(z: np.ndarray, t: np.ndarray, n: list) -> np.ndarray:
+        torch.manual_seed(3)  # the draws of `seeded`
+        normal = torch.empty(z.shape).normal_(std=1 / 3).double().numpy()
+        return reference.gcl(z, t, n, normal, 0.3, 0.1, 10, gamma)
+
+    return formula
+
+
+def _equalization_formula(z: np.ndarray, t: np.ndarray, n: list) -> np.ndarray:
+    torch.manual_seed(3)  # the draws of `seeded`
+    beta = (torch.rand(z.shape) < 0.7).numpy()
+    return equalization_numpy.equalization_loss(z, t, beta, np.array(n) / sum(n), 0.1)
+
+
 CASES = dict(
     # A constant on all logits cancels.
     balanced_softmax=LossCase(
         models.BalancedSoftmaxLoss,
         lambda m, z, t: mf.logit_adjusted_loss(z, t, m.log_prior),
+        reference.balanced_softmax,
         balanced={},
     ),
     logit_adjustment=LossCase(
         models.LogitAdjustmentLoss,
         lambda m, z, t: mf.logit_adjusted_loss(z, t, m.log_prior, m.tau),
+        lambda z, t, n: reference.logit_adjustment(z, t, n, 1.3),
         dict(tau=1.3),
         strength_0=dict(tau=0),
         balanced={},
@@ -146,6 +200,7 @@ CASES = dict(
     vector_scaling=LossCase(
         models.VectorScalingLoss,
         _vector_scaling,
+        lambda z, t, n: reference.vector_scaling(z, t, n, 0.2, 1.3),
         dict(gamma=0.2, tau=1.3),
         strength_0=dict(gamma=0, tau=0),
         balanced={},
@@ -154,6 +209,7 @@ CASES = dict(
     ldam=LossCase(
         LDAMLoss,
         _ldam,
+        lambda z, t, n: reference.ldam(z, t, n, 0.4, 10),
         dict(max_margin=0.4, scale=10.0),
         strength_0=dict(max_margin=0),
     ),
@@ -161,6 +217,7 @@ CASES = dict(
     ldam_reweighted=LossCase(
         LDAMLoss,
         _ldam,
+        _ldam_reweighted_formula,
         dict(max_margin=0.4, scale=10.0, beta=0.99),
         strength_0=dict(max_margin=0, beta=0),
         balanced=dict(max_margin=0),
@@ -169,18 +226,23 @@ CASES = dict(
     class_balanced=LossCase(
         models.ClassBalancedLoss,
         _class_balanced,
+        _class_balanced_formula(reference.cross_entropy),
         dict(beta=0.99),
         strength_0=dict(beta=0),
         balanced={},
     ),
     # Of sigmoids: never cross-entropy of a softmax.
     class_balanced_focal=LossCase(
-        models.ClassBalancedFocalLoss, _focal, dict(beta=0.99, gamma=1.5)
+        models.ClassBalancedFocalLoss,
+        _focal,
+        _class_balanced_formula(reference.focal, 1.5),
+        dict(beta=0.99, gamma=1.5),
     ),
     # Classes that are alike are all smoothed as the largest is.
     label_aware_smoothing=LossCase(
         models.LabelAwareSmoothingLoss,
         lambda m, z, t: mf.smoothed_cross_entropy(z, t, m.smoothing),
+        _smoothing_formula(official=True),
         dict(smooth_head=0.4, smooth_tail=0.1),
         strength_0=dict(smooth_head=0, smooth_tail=0),
         balanced=dict(smooth_head=0),
@@ -188,6 +250,7 @@ CASES = dict(
     label_aware_smoothing_paper=LossCase(
         models.LabelAwareSmoothingLoss,
         lambda m, z, t: mf.smoothed_cross_entropy(z, t, m.smoothing, False),
+        _smoothing_formula(official=False),
         dict(smooth_head=0.4, smooth_tail=0.1, variant='paper'),
         strength_0=dict(smooth_head=0, smooth_tail=0),
         balanced=dict(smooth_head=0),
@@ -196,6 +259,7 @@ CASES = dict(
     gcl=LossCase(
         models.GCLLoss,
         _gcl,
+        _gcl_formula(gamma=0.0),
         dict(noise_scale=0.3, margin=0.1, scale=10.0),
         strength_0=dict(noise_scale=0, margin=0),
         balanced=dict(margin=0),
@@ -204,6 +268,7 @@ CASES = dict(
     gcl_focal=LossCase(
         models.GCLLoss,
         _gcl,
+        _gcl_formula(gamma=1.5),
         dict(noise_scale=0.3, margin=0.1, scale=10.0, gamma=1.5),
         strength_0=dict(noise_scale=0, margin=0, gamma=0),
         balanced=dict(margin=0, gamma=0),
@@ -214,7 +279,7 @@ CASES = dict(
     seesaw=LossCase(
         SeesawLoss,
         _seesaw,
-        dict(p=0.7, q=1.5),
+        arguments=dict(p=0.7, q=1.5),
         strength_0=dict(p=0, q=0),
         balanced=dict(q=0),
         constant_factors=dict(q=0),
@@ -224,6 +289,7 @@ CASES = dict(
     equalization=LossCase(
         models.EqualizationLoss,
         _equalization,
+        _equalization_formula,
         dict(ignore_prob=0.7, tail_threshold=0.1),
         strength_0=dict(ignore_prob=0),
         balanced={},
@@ -232,14 +298,22 @@ CASES = dict(
     gala=LossCase(
         GALALoss,
         _gala,
-        dict(lambda_pos=1.2, lambda_neg=0.9),
+        arguments=dict(lambda_pos=1.2, lambda_neg=0.9),
         strength_0=dict(lambda_pos=0, lambda_neg=0),
         balanced=dict(lambda_neg=1.2),
+    ),
+    # Margins that are the same for all classes cancel.
+    gala_official=LossCase(
+        GALALoss,
+        _gala_official,
+        arguments=dict(lambda_pos=1.2, lambda_neg=0.9, variant='official'),
+        strength_0=dict(lambda_pos=0),
+        balanced={},
     ),
     gala_counts=LossCase(
         GALALoss,
         _gala_with_counts,
-        dict(lambda_pos=1.2, lambda_neg=0.9, count_share=0.3),
+        arguments=dict(lambda_pos=1.2, lambda_neg=0.9, count_share=0.3),
         strength_0=dict(lambda_pos=0, lambda_neg=0),
         balanced=dict(lambda_neg=1.2),
     ),

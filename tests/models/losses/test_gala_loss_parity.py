@@ -95,3 +95,15 @@ def test_variants_with_equal_lambdas_differ_by_the_accumulation_only():
         loss.backward()
         results.append((loss.detach(), leaf.grad))
     assert_close(results[0], results[1])
+
+
+@pytest.mark.parametrize(('variant', 'says'), [('paper', False), ('official', True)])
+def test_printing_says_where_lambda_neg_has_no_effect(variant, says):
+    text = repr(GALALoss(4, 1.2, 0.9, variant=variant))
+    assert ('lambda_neg has no effect' in text) == says
+
+
+def test_an_unknown_variant_is_refused():
+    message = r"`variant` to be one of \('paper', 'official'\), but got 'Paper'"
+    with pytest.raises(ValueError, match=message):
+        GALALoss(4, variant='Paper')

@@ -175,3 +175,29 @@ def test_their_size_is_linear_in_the_number_of_classes(variant):
     for name, buffer in loss_module.named_buffers():
         assert buffer.numel() <= 2 * 5, name
     assert loss_module.pos_grad.shape == loss_module.neg_grad.shape == (5,)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('dtype', [torch.float16, torch.float32])
+def test_logits_of_1e4_give_exact_values(variant, kind, dtype):
+    logits = torch.tensor([[1e4, -1e4, 0, 0, 0], [-1e4, 1e4, 0, 0, 0]], dtype=dtype)
+    target = torch.tensor([0, 0])
+    if kind == 'soft':
+        target = torch.tensor([[1.0, 0, 0, 0, 0], [0.5, 0, 0.5, 0, 0]])
+    loss_module = GALALoss(5, variant=variant)
+    loss = loss_module(logits.requires_grad_(), target)
+    # First sample: nothing to learn. Second: 20,000 below at the label (and 10,000).
+    assert_close(loss.detach(), torch.tensor(2e4 / 2 if kind == 'hard' else 1.5e4 / 2))
+    share = 1.0 if kind == 'hard' else 0.5
+    scale = 1.0 if variant == 'paper' else 0.5  # a mean over two samples
+    assert_close(loss_module.pos_grad[0].item(), share * scale)
+
+
+def test_nothing_is_added_while_they_are_frozen(variant):
+    loss_module = trained(variant)
+    before = statistics(loss_module)
+    with loss_module.frozen():
+        loss_module(*batch())
+    assert_close(statistics(loss_module), before, rtol=0, atol=0)
+    loss_module(*batch())
+    assert not torch.equal(loss_module.pos_grad, before['pos_grad'])

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch.testing import assert_close
 
+from mmgala.models import ClassificationLoss
 from mmgala.registry import MODELS
 from tests.batches import one_hot, random_logits, random_target
 from tests.models.losses.loss_cases import (
@@ -36,6 +37,17 @@ def batch(kind='hard', num_samples=N, scale=2.0):
     """Float64 logits that take a gradient, and labels of all classes."""
     logits = random_logits(num_samples, NUM_CLASSES, scale=scale).requires_grad_()
     return logits, random_target(kind, num_samples, NUM_CLASSES)
+
+
+def test_every_registered_loss_is_in_the_battery():
+    registered = {
+        kind
+        for kind in MODELS.module_dict.values()
+        if isinstance(kind, type)
+        and issubclass(kind, ClassificationLoss)
+        and kind.__module__.startswith('mmgala.models.')
+    }
+    assert registered == {case.loss for case in CASES.values()}
 
 
 def gradient(loss, logits):
@@ -99,15 +111,18 @@ def test_module_equals_function(case):
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize(('name', 'kind'), KINDS)
 def test_half_logits_train_as_the_same_numbers_in_float32(name, kind, dtype):
-    loss_module = CASES[name].warmed_up()
     logits, target = batch(kind)
     half = logits.detach().to(dtype).requires_grad_()
     full = half.detach().float().requires_grad_()
     target = target.to(dtype) if kind == 'soft' else target
-    loss, expected = (seeded(loss_module, z, target) for z in (half, full))
-    assert loss.dtype == torch.float32
-    assert_close(loss, expected, rtol=1e-6, atol=0)
-    assert_close(gradient(loss, half), gradient(expected, full).to(dtype))
+    results = []
+    for z in (half, full):
+        loss_module = CASES[name].warmed_up()
+        torch.manual_seed(3)
+        loss = loss_module(z, target)
+        results.append((loss, gradient(loss, z).to(dtype), state(loss_module)))
+    assert results[0][0].dtype == torch.float32
+    assert_close(*results, rtol=1e-6, atol=0)
 
 
 def test_autocast_trains_as_float32_does(case):
@@ -132,9 +147,15 @@ def test_labels_may_be_of_any_integer_type(case, dtype):
 
 @pytest.mark.parametrize('cast', ['half', 'bfloat16', 'double'])
 def test_buffers_keep_type_and_value_in_a_cast_model(case, cast):
-    model = torch.nn.Sequential(case.warmed_up())
+    model = torch.nn.Sequential(case.warmed_up(), torch.nn.Linear(2, 2))
+    # Infinity in float16, 999424 in bfloat16; the others are rounded in both.
+    values = torch.tensor([1e6, 1000000.5, 1 / 3, 1e-7, 0.0, 5.0])
+    for buffer in model.buffers():
+        if buffer.is_floating_point():
+            buffer.copy_(values.expand_as(buffer))
     before = state(model)
     getattr(model, cast)()
+    assert model[1].weight.dtype != torch.float32
     assert_close(state(model), before, rtol=0, atol=0)  # types too
     assert before
 
@@ -153,15 +174,18 @@ def test_large_logits_give_finite_values_gradients_and_state(name, kind, size, d
     assert all(torch.isfinite(buffer).all() for buffer in loss_module.buffers())
 
 
-@pytest.mark.parametrize('reduction', ['mean', 'sum', 'none'])
-@pytest.mark.parametrize('avg_factor', [None, 2.0])
-def test_empty_batch_is_0_with_a_gradient(case, reduction, avg_factor):
-    if reduction == 'sum':
-        avg_factor = None
-    loss_module = case.warmed_up(reduction=reduction)
+@pytest.mark.parametrize(
+    ('reduction', 'avg_factor'),
+    [('mean', None), ('mean', 0.0), ('mean', 2.0), ('none', None), ('sum', None)],
+)
+@pytest.mark.parametrize(('name', 'kind'), KINDS)
+def test_empty_batch_is_0_with_a_gradient(name, kind, reduction, avg_factor):
+    loss_module = CASES[name].warmed_up(reduction=reduction)
     before = state(loss_module)
     logits = torch.zeros(0, NUM_CLASSES, requires_grad=True)
-    loss = loss_module(logits, torch.zeros(0).long(), avg_factor=avg_factor)
+    target = random_target(kind, 0, NUM_CLASSES)
+    weight = torch.zeros(0)
+    loss = loss_module(logits, target, weight=weight, avg_factor=avg_factor)
     assert loss.shape == ((0,) if reduction == 'none' else ())
     assert loss.sum() == 0
     assert gradient(loss, logits).shape == logits.shape
@@ -250,8 +274,9 @@ BAD_CALLS = dict(
     more_labels=(r'indices of shape \(2,\)', LOGITS, torch.tensor([0, 1, 2])),
     integer_one_hot=('Soft labels must be floating', LOGITS, LOGITS.long()),
     soft_shape=(r'shape of the logits, \(2, 6\)', LOGITS, torch.full((2, 5), 0.2)),
-    too_large=('between 0 and 5', LOGITS, torch.tensor([0, 6])),
-    negative=('between 0 and 5', LOGITS, torch.tensor([-1, 0])),
+    too_large=('between 0 and 5 .*got 6', LOGITS, torch.tensor([0, 6])),
+    negative=('between 0 and 5 .*got -1', LOGITS, torch.tensor([-1, 0])),
+    no_shares=('rows that sum to 1', LOGITS, torch.ones(2, NUM_CLASSES)),
 )
 
 
@@ -269,7 +294,8 @@ def test_unknown_reductions_are_refused(case):
 
 @pytest.mark.parametrize('num_classes', [1, 0])
 def test_fewer_than_two_classes_are_refused(case, num_classes):
-    with pytest.raises(ValueError, match='`num_classes` to be 2 or more'):
+    message = f'`num_classes` to be 2 or more, but got {num_classes}'
+    with pytest.raises(ValueError, match=message):
         case.loss(num_classes)
 
 
@@ -337,6 +363,21 @@ STRENGTHS = [
 
 @pytest.mark.parametrize('value', [-1.0, float('nan'), float('inf')])
 @pytest.mark.parametrize(('name', 'argument'), STRENGTHS)
-def test_a_strength_that_is_none_is_refused(name, argument, value):
+def test_a_strength_out_of_range_is_refused(name, argument, value):
     with pytest.raises(ValueError, match=f'`{argument}` to be 0 or more, but got'):
         CASES[name].build(counts=None, **{argument: value})
+
+
+POSITIVE = [
+    (name, argument)
+    for name, case in CASES.items()
+    for argument in ('eps', 'scale')
+    if argument in inspect.signature(case.loss).parameters
+]
+
+
+@pytest.mark.parametrize('value', [0.0, -1e-3, float('nan')])
+@pytest.mark.parametrize(('name', 'argument'), POSITIVE)
+def test_a_scale_or_eps_that_is_not_positive_is_refused(name, argument, value):
+    with pytest.raises(ValueError, match=f'`{argument}` to be positive, but got'):
+        CASES[name].build(**{argument: value})
