@@ -21,12 +21,12 @@ from pathlib import Path
 from mmgala.apis.launch import one_line_errors
 from mmgala.preparation import (
     NAMES,
-    carry_out,
     check,
-    data_set,
     delete_archives,
-    describe,
+    describe_plan,
+    find_data_set,
     make_plan,
+    run_plan,
 )
 
 INTERRUPTED = 130  # as shells say it of Ctrl-C
@@ -63,14 +63,14 @@ def parse_args() -> argparse.Namespace:
 
 
 def prepare(args: argparse.Namespace) -> None:
-    wanted = data_set(args.name)
+    wanted = find_data_set(args.name)
     root = args.root if args.root is not None else Path(wanted.root)
     if not args.check:
         plan = make_plan(wanted, root, args.source)
-        print(describe(plan, wanted, root), flush=True)
+        print(describe_plan(plan, wanted, root), flush=True)
         if args.dry_run:
             return
-        carry_out(plan, wanted, root, args.source)
+        run_plan(plan, wanted, root, args.source)
     print(f'checking {root}', flush=True)
     report = check(wanted, root)
     print(report.table())

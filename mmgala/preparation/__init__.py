@@ -1,25 +1,24 @@
-"""Fetch, unpack and verify the public data sets.
+"""Download, unpack and verify the public data sets.
 
-Imports neither PyTorch nor MMPretrain before it needs them.
+PyTorch and MMPretrain are imported only when they are needed.
 """
 
-from mmgala.preparation.checking import Report, check
+from mmgala.preparation.catalogue import NAMES, find_data_set
+from mmgala.preparation.checking import CheckReport, check
 from mmgala.preparation.prepare import (
-    NAMES,
-    carry_out,
-    data_set,
     delete_archives,
-    describe,
+    describe_plan,
     make_plan,
+    run_plan,
 )
 
 __all__ = [
     'NAMES',
-    'Report',
-    'carry_out',
+    'CheckReport',
     'check',
-    'data_set',
     'delete_archives',
-    'describe',
+    'describe_plan',
+    'find_data_set',
     'make_plan',
+    'run_plan',
 ]

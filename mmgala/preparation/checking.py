@@ -1,12 +1,13 @@
-"""Check what is on disk against what is published."""
+"""Check the files on disk against what is published."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from tabulate import tabulate
 
-from mmgala.preparation.checksums import RECORD
+from mmgala.preparation.checksums import CHECKSUM_FILE
 from mmgala.preparation.data_set import DataSet, Part, Split
 
 SHOWN = 5
@@ -14,12 +15,12 @@ HEADER = ('split', 'expected', 'found', 'classes', 'min', 'max')
 
 
 @dataclass
-class Report:
-    """What was found.
+class CheckReport:
+    """Result of :func:`check`.
 
     Attributes:
-        rows: one per split, as :data:`HEADER` says; None where it could not be read.
-        problems: a line each; none if all is right.
+        rows: one per split, with the columns of :data:`HEADER`; None if unknown.
+        problems: one line each; empty if everything is right.
     """
 
     rows: list[tuple[str | int | None, ...]] = field(default_factory=list)
@@ -27,24 +28,13 @@ class Report:
 
     def table(self) -> str:
         """The rows as text."""
-        cells = [HEADER, *([_cell(value) for value in row] for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        return '\n'.join(
-            '  '.join(
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in cells
-        )
+        return tabulate(
+            self.rows, HEADER, tablefmt='plain', intfmt=',', missingval='-',
+            colalign=['left', *['right'] * (len(HEADER) - 1)],
+        )  # fmt: skip
 
 
-def _cell(value: str | int | None) -> str:
-    if value is None:
-        return '-'
-    return value if isinstance(value, str) else f'{value:,}'
-
-
-def check(data_set: DataSet, root: Path) -> Report:
+def check(data_set: DataSet, root: Path) -> CheckReport:
     """Verify files, number of images and images per class. Nothing is changed.
 
     Files with a known checksum are read only when they have it.
@@ -53,7 +43,7 @@ def check(data_set: DataSet, root: Path) -> Report:
         data_set: to look for.
         root: its folder.
     """
-    report = Report()
+    report = CheckReport()
     wrong: dict[str, str] = {}
     for part in data_set.parts:
         wrong.update(_wrong_files(part, root))
@@ -77,9 +67,15 @@ def _wrong_files(part: Part, root: Path) -> Iterator[tuple[str, str]]:
         if not (root / name).is_file():
             yield name, 'is missing'
         elif expected[name] is None:
-            yield name, f'cannot be verified: {root / RECORD} has no checksum of it'
+            yield (
+                name,
+                f'cannot be verified: {root / CHECKSUM_FILE} has no checksum of it',
+            )
         elif part.files[name] is None:
-            yield name, f'has changed since it was made ({RECORD} has its checksum)'
+            yield (
+                name,
+                f'has changed since it was made ({CHECKSUM_FILE} has its checksum)',
+            )
         else:
             yield name, f'is not the published file ({expected[name]} is expected)'
 
@@ -111,7 +107,7 @@ def _check_split(
 
 
 def count_problem(counts: Sequence[int], official: Sequence[int]) -> str | None:
-    """What is wrong with the numbers of images per class, if anything is."""
+    """Describe wrong numbers of images per class; None if all are right."""
     if len(counts) != len(official):
         return f'there are labels of {len(counts)} classes, expected {len(official)}'
     wrong = [i for i, known in enumerate(official) if counts[i] != known]
@@ -120,7 +116,7 @@ def count_problem(counts: Sequence[int], official: Sequence[int]) -> str | None:
     some = ', '.join(
         f'class {i} has {counts[i]:,} (expected {official[i]:,})' for i in wrong[:SHOWN]
     )
-    return f'{len(wrong):,} classes have another number of images: {some}'
+    return f'{len(wrong):,} classes have a wrong number of images: {some}'
 
 
 def require_class_counts(path: Path, class_counts: Callable[[], Sequence[int]]) -> None:

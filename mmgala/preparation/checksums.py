@@ -1,14 +1,14 @@
-"""Checksums of files, and whether a file has the published one."""
+"""Checksums of files: published ones, and those stored beside created files."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmgala.utils.files import read_chunks
 from mmgala.utils.progress import progress_bar
 
-CHUNK = 1 << 20
-RECORD = 'SHA256SUMS'  # as `sha256sum -c` reads it
+CHECKSUM_FILE = 'SHA256SUMS'  # in the format of `sha256sum -c`
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,20 @@ class Checksum:
         return f'{self.kind} {self.value}'
 
     def of(self, path: Path) -> 'Checksum':
-        """Checksum of the same kind of a file."""
-        # The checksums are published as they are; a FIPS build refuses MD5 without it.
+        """Compute the checksum of a file, of the same kind."""
+        # A FIPS build of Python refuses MD5 unless it is not for security.
         digest = hashlib.new(self.kind, usedforsecurity=False)
         with (
             open(path, 'rb') as file,
             progress_bar(f'verifying {path.name}', path.stat().st_size) as bar,
         ):
-            while chunk := file.read(CHUNK):
+            for chunk in read_chunks(file):
                 digest.update(chunk)
                 bar(file.tell())
         return Checksum(self.kind, digest.hexdigest())
 
     def matches(self, path: Path) -> bool:
-        """Whether there is such a file, and it has this checksum."""
+        """Whether the file exists and has this checksum."""
         return path.is_file() and self.of(path) == self
 
     def require(self, path: Path) -> None:
@@ -56,7 +56,7 @@ class Checksum:
             )
 
     def require_of(self, name: str, content: bytes) -> None:
-        """Check what was read of a file.
+        """Check the content of a file.
 
         Raises:
             ValueError: if it has another checksum.
@@ -69,25 +69,25 @@ class Checksum:
             )
 
 
-def published(
+def published_checksums(
     sha256: Mapping[str, str], names: Iterable[str]
 ) -> dict[str, Checksum | None]:
-    """Checksum of each file, or None where none is published."""
+    """Checksum of each file, or None if none is published."""
     return {
         name: Checksum('sha256', sha256[name]) if name in sha256 else None
         for name in names
     }
 
 
-def write_record(folder: Path, names: Iterable[str]) -> None:
-    """Write down the checksums of files that are known to be right."""
+def write_checksums(folder: Path, names: Iterable[str]) -> None:
+    """Store the checksums of files that are known to be right."""
     lines = [f'{Checksum("sha256", "").of(folder / n).value}  {n}\n' for n in names]
-    (folder / RECORD).write_text(''.join(lines))
+    (folder / CHECKSUM_FILE).write_text(''.join(lines))
 
 
-def read_record(folder: Path) -> dict[str, Checksum]:
-    """Checksums that were written down, by file name; empty where there are none."""
-    path = folder / RECORD
+def read_checksums(folder: Path) -> dict[str, Checksum]:
+    """Stored checksums by file name; empty if there are none."""
+    path = folder / CHECKSUM_FILE
     if not path.is_file():
         return {}
     lines = path.read_text(errors='replace').splitlines()

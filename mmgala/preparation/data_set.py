@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from mmgala.preparation.checksums import Checksum, read_record
+from mmgala.preparation.checksums import Checksum, read_checksums
 
 Packing = Literal['none', 'gzip', 'tar', 'tar of tars', 'images']
 
@@ -23,21 +23,21 @@ class Part:
 
     Attributes:
         target: the file or folder, below the root.
-        source: name of the file that it is made from; the same as ``target`` where
-            there is nothing to unpack.
-        url: of the source; None where a program may not fetch it.
-        size: bytes of the source, about.
-        checksum: of the source, where one is published.
+        source: name of the file that it is made from; the same as ``target`` if there
+            is nothing to unpack.
+        url: of the source; None if programs may not download it.
+        size: approximate size of the source in bytes.
+        checksum: of the source, if one is published.
         packing: what the source is; ``'images'``: an archive or a folder of images that
-            ``make`` turns into the files of the part.
-        unpacked_size: bytes that unpacking adds, about.
-        files: checksum of each file below the root that the part must have, where
-            published. None stands for one that was written down when the file was made.
-            A part without ``files`` is right when it is there.
-        members: maps the root to the files to unpack, name in the archive -> path
-            below the root; all of them if None.
-        accept: another check of the source, which raises ``ValueError``.
-        make: takes the source and a folder, and writes the files there. Only with
+            ``convert`` turns into the files of the part.
+        unpacked_size: approximate number of bytes that unpacking adds.
+        files: checksum of each file below the root that the part must have, or None if
+            it is stored when the file is created. A part without ``files`` is right
+            when it exists.
+        select: maps the root to the files to unpack, name in the archive -> path below
+            the root. By default all files are unpacked.
+        check_source: further check of the source, which raises ``ValueError``.
+        convert: takes the source and a folder, and writes the files there. Only with
             ``packing='images'``: the source may then be any file or folder.
     """
 
@@ -49,23 +49,23 @@ class Part:
     packing: Packing = 'none'
     unpacked_size: int = 0
     files: Mapping[str, Checksum | None] = field(default_factory=dict)
-    members: Callable[[Path], Mapping[str, str]] | None = None
-    accept: Callable[[Path], None] | None = None
-    make: Callable[[Path, Path], None] | None = None
+    select: Callable[[Path], Mapping[str, str]] | None = None
+    check_source: Callable[[Path], None] | None = None
+    convert: Callable[[Path, Path], None] | None = None
 
     def is_right(self, root: Path) -> bool:
-        """Whether the part is there, as published where that is known."""
+        """Whether the part exists, with the right checksums where they are known."""
         if self.files:
             return not self.wrong_files(root)
         return (root / self.target).exists()
 
     def expected(self, root: Path) -> dict[str, Checksum | None]:
-        """Checksum that each file must have; None where it was not written down."""
-        recorded = read_record(root) if None in self.files.values() else {}
+        """Checksum that each file must have; None if it was not stored."""
+        recorded = read_checksums(root) if None in self.files.values() else {}
         return {name: known or recorded.get(name) for name, known in self.files.items()}
 
     def wrong_files(self, root: Path) -> list[str]:
-        """Files with a known checksum that are missing or have another."""
+        """Files that are missing or have another checksum than expected."""
         return [
             name
             for name, known in self.expected(root).items()
@@ -80,8 +80,8 @@ class Part:
         """
         if self.checksum is not None:
             self.checksum.require(path)
-        if self.accept is not None:
-            self.accept(path)
+        if self.check_source is not None:
+            self.check_source(path)
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,10 @@ class Split:
 
     Attributes:
         name: of the split.
-        read: maps the root to the images' paths below it (none where they are not
-            files of their own) and labels.
+        read: maps the root to the paths of the images below it (none if the images are
+            not separate files) and their labels.
         class_counts: gives the official number of images of each class.
-        needs: files below the root that are read, and that must be as published where
-            that is known.
+        needs: files below the root that ``read`` needs, with the right checksums.
     """
 
     name: str
@@ -108,13 +107,13 @@ class DataSet:
     """A data set that can be prepared.
 
     Attributes:
-        name: on the command line.
-        root: where the configs look for it.
+        name: name on the command line.
+        root: folder where the configs look for it.
         home: page with its terms of use.
-        parts: in the order in which they are made.
-        splits: that are checked.
-        by_hand: how to get what a program may not fetch.
-        elsewhere: another place to get the set from.
+        parts: in the order in which they are created.
+        splits: whose images are counted to check the set.
+        by_hand: how to get what programs may not download.
+        elsewhere: another source of the set.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Download large files: resumed where they broke off, verified before they count."""
+"""Download large files: interrupted ones are resumed, complete ones verified."""
 
 import json
 import os
@@ -13,18 +13,33 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from mmgala.utils.files import CHUNK
 from mmgala.utils.progress import progress_bar
+
+ATTEMPTS = 5  # in a row that bring no new byte
+FIRST_WAIT = 1.0  # seconds before the second attempt; doubled after each
+LONGEST_WAIT = 60.0
+TIMEOUT = 30.0  # seconds without a byte
+HEADERS = {
+    'User-Agent': 'mmgala',
+    # A compressed transfer would fit neither ranges nor checksums.
+    'Accept-Encoding': 'identity',
+}
+
+PARTIAL_CONTENT = 206
+RANGE_NOT_SATISFIABLE = 416
+TRANSIENT = (408, 425, 429)  # and everything from 500
 
 
 @dataclass(frozen=True)
 class Version:
-    """Which version of a file a server sends.
+    """Version of a file on a server.
 
     Attributes:
-        url: that was asked for.
-        validator: what the server knows the version by (``ETag`` or
-            ``Last-Modified``), if it says.
-        total: bytes of the whole file, if the server says.
+        url: address of the file.
+        validator: the server's name for the version (``ETag`` or ``Last-Modified``),
+            if it gives one.
+        total: size of the whole file in bytes, if the server gives it.
     """
 
     url: str
@@ -33,10 +48,10 @@ class Version:
 
     @classmethod
     def of(cls, url: str, headers: Message) -> 'Version':
-        """Version that a response with these headers is of."""
+        """Read the version from the headers of a response."""
         etag = headers.get('ETag')
         if etag is not None and etag.startswith('W/'):
-            etag = None  # a weak one also covers files that differ in bytes
+            etag = None  # a weak one may stand for files that differ
         total = headers.get('Content-Length')
         if (span := headers.get('Content-Range')) is not None:
             total = span.rpartition('/')[2]
@@ -47,7 +62,7 @@ class Version:
         )
 
     def allows(self, later: 'Version') -> bool:
-        """Whether what a later response brings may be of the same version."""
+        """Whether a later response may be of the same version."""
         pairs = (
             (self.url, later.url),
             (self.validator, later.validator),
@@ -56,26 +71,26 @@ class Version:
         return all(a == b for a, b in pairs if a is not None and b is not None)
 
 
-class Partial:
-    """``NAME.part``, and beside it ``NAME.part.json``: the version that it is of.
+class UnfinishedDownload:
+    """The files ``NAME.part`` and ``NAME.part.json``, which holds its version.
 
     Args:
-        path: of the file when it is complete.
+        path: where the complete file will be.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(f'{path.name}.part')
-        self.note = path.with_name(f'{path.name}.part.json')
+        self.version_file = path.with_name(f'{path.name}.part.json')
 
     @property
     def size(self) -> int:
-        """Bytes that are there."""
+        """Bytes that have been downloaded."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def version(self, url: str) -> Version | None:
-        """Version of what is there; anything else but ``url``'s is removed."""
+        """Version of the downloaded bytes; what is not from ``url`` is removed."""
         try:
-            version = Version(**json.loads(self.note.read_text()))
+            version = Version(**json.loads(self.version_file.read_text()))
         except (OSError, ValueError, TypeError):
             version = None
         if version is None or version.url != url:
@@ -84,107 +99,77 @@ class Partial:
         return version
 
     def start(self, version: Version) -> None:
-        """Begin anew, with a file of this version."""
-        # In this order no moment has bytes under the name of another version.
+        """Start over with a file of this version."""
+        # In this order the bytes never lie beside the version of other ones.
         self.remove()
-        self.note.write_text(json.dumps(asdict(version)))
+        self.version_file.write_text(json.dumps(asdict(version)))
 
     def remove(self) -> None:
-        """Forget what is there."""
+        """Remove both files."""
         self.path.unlink(missing_ok=True)
-        self.note.unlink(missing_ok=True)
+        self.version_file.unlink(missing_ok=True)
 
     def complete(self, path: Path) -> None:
-        """Give the file its name."""
+        """Move the complete file to its final name."""
         with open(self.path, 'rb') as file:
             os.fsync(file.fileno())
         os.replace(self.path, path)
-        self.note.unlink(missing_ok=True)
+        self.version_file.unlink(missing_ok=True)
 
 
-ATTEMPTS = 5  # in a row without a new byte
-FIRST_WAIT = 1.0  # seconds before the second attempt; doubled after each
-LONGEST_WAIT = 60.0
-TIMEOUT = 30.0  # seconds in which a server has to send something
-CHUNK = 1 << 20
-HEADERS = {
-    'User-Agent': 'mmgala',
-    # Packed on the way, neither ranges nor checksums would fit.
-    'Accept-Encoding': 'identity',
-}
-
-PARTIAL_CONTENT = 206
-RANGE_NOT_SATISFIABLE = 416
-TRANSIENT = (408, 425, 429)  # and everything from 500
-
-
-class _BrokenOffError(Exception):
-    """The transfer failed in a way that may pass."""
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """Opens http and https, through proxies, and nothing else: no files, no FTP."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPRedirectHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPErrorProcessor,
-        urllib.request.UnknownHandler,
-    ):
-        opener.add_handler(handler())
-    return opener
+class _TransferError(Exception):
+    """A transfer failed for a reason that may be temporary."""
 
 
 def download(url: str, path: Path, verify: Callable[[Path], None]) -> None:
-    """Fetch a file. What is there of an earlier attempt is not fetched again.
+    """Download a file. An interrupted download is continued.
 
     Args:
         url: of the file, http or https.
-        path: of the complete, verified file; until then it is ``NAME.part``.
-        verify: raises ``ValueError`` if the file that it is given is not the right one.
+        path: where the verified file goes; until then it is ``NAME.part``.
+        verify: raises ``ValueError`` if a file is not the right one.
 
     Raises:
-        ValueError: if the server sends another file, or ``url`` is not http or https.
-        ConnectionError: if the file cannot be fetched.
+        ValueError: if the file is not the right one, or ``url`` is not http or https.
+        ConnectionError: if the file cannot be downloaded.
     """
     if urlsplit(url).scheme not in ('http', 'https'):
         raise ValueError(f'Expected an http or https address, but got {url}.')
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Partial(path)
-    in_one_piece = _fetch(url, partial)
+    unfinished = UnfinishedDownload(path)
+    in_one_piece = _fetch(url, unfinished)
     try:
-        verify(partial.path)
+        verify(unfinished.path)
     except ValueError:
-        partial.remove()
+        unfinished.remove()
         if in_one_piece:
             raise
-        # Pieces of two versions, perhaps: servers need not say that a file changed.
-        print(f'{path.name} does not fit together; it is downloaded anew.', flush=True)
-        _fetch(url, partial)
+        # Perhaps parts of two versions: servers need not tell that a file has changed.
+        print(
+            f'The parts of {path.name} do not match; downloading it again.', flush=True
+        )
+        _fetch(url, unfinished)
         try:
-            verify(partial.path)
+            verify(unfinished.path)
         except ValueError:
-            partial.remove()
+            unfinished.remove()
             raise
-    partial.complete(path)
+    unfinished.complete(path)
 
 
-def _fetch(url: str, partial: Partial) -> bool:
-    """Complete ``partial``; whether all of it came in one response."""
+def _fetch(url: str, unfinished: UnfinishedDownload) -> bool:
+    """Download what is missing; whether all of it came in one response."""
     responses, failures, most = 0, 0, 0
-    partial.version(url)
-    resumed = partial.size > 0
+    unfinished.version(url)
+    resumed = unfinished.size > 0
     while True:
-        most = max(most, partial.size)
+        most = max(most, unfinished.size)
         try:
             responses += 1
-            _receive(url, partial)
+            _receive(url, unfinished)
             return responses == 1 and not resumed
-        except _BrokenOffError as error:
-            failures = 1 if partial.size > most else failures + 1
+        except _TransferError as error:
+            failures = 1 if unfinished.size > most else failures + 1
             if failures == ATTEMPTS:
                 raise ConnectionError(f'{url} cannot be downloaded: {error}') from error
             wait = min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT)
@@ -192,33 +177,33 @@ def _fetch(url: str, partial: Partial) -> bool:
             time.sleep(wait)
 
 
-def _receive(url: str, partial: Partial) -> None:
-    """One request: all that is missing, or as much as comes."""
-    before = partial.version(url)
-    offset = partial.size
+def _receive(url: str, unfinished: UnfinishedDownload) -> None:
+    """Make one request for everything that is missing."""
+    before = unfinished.version(url)
+    offset = unfinished.size
     if before is not None and offset and before.total == offset:
         return
     response = _open(url, before, offset)
     if response is None:
-        partial.remove()
-        raise _BrokenOffError('the part that is here does not fit the file there')
+        unfinished.remove()
+        raise _TransferError('the downloaded part does not fit the file on the server')
     with response:
         version = Version.of(url, response.headers)
         if response.status != PARTIAL_CONTENT:
             offset = 0
-            partial.start(version)
+            unfinished.start(version)
         elif before is None or not before.allows(version) or _start(response) != offset:
-            partial.remove()
-            raise _BrokenOffError('the file has changed on the server')
-        _copy(response, partial, offset, version.total)
-    if version.total is not None and partial.size != version.total:
-        raise _BrokenOffError(
-            f'it broke off after {partial.size:,} of {version.total:,} bytes'
+            unfinished.remove()
+            raise _TransferError('the file has changed on the server')
+        _copy(response, unfinished, offset, version.total)
+    if version.total is not None and unfinished.size != version.total:
+        raise _TransferError(
+            f'the transfer ended after {unfinished.size:,} of {version.total:,} bytes'
         )
 
 
 def _open(url: str, before: Version | None, offset: int) -> HTTPResponse | None:
-    """Response from ``offset`` on, or whole; None if there is no such offset."""
+    """Response from ``offset`` on, or the whole file; None if ``offset`` is invalid."""
     headers = dict(HEADERS)
     if before is not None and offset:
         headers['Range'] = f'bytes={offset}-'
@@ -233,24 +218,26 @@ def _open(url: str, before: Version | None, offset: int) -> HTTPResponse | None:
             return None
         text = f'the server answers {error.code} {error.reason}'
         if error.code >= 500 or error.code in TRANSIENT:
-            raise _BrokenOffError(text) from error
+            raise _TransferError(text) from error
         raise ConnectionError(f'{url} cannot be downloaded: {text}') from error
     except (OSError, HTTPException) as error:
-        raise _BrokenOffError(_reason(error)) from error
+        raise _TransferError(_reason(error)) from error
 
 
-def _copy(response: Any, partial: Partial, offset: int, total: int | None) -> None:
-    name = partial.path.name.removesuffix('.part')
+def _copy(
+    response: Any, unfinished: UnfinishedDownload, offset: int, total: int | None
+) -> None:
+    name = unfinished.path.name.removesuffix('.part')
     with (
-        open(partial.path, 'ab') as file,
+        open(unfinished.path, 'ab') as file,
         progress_bar(name, total, done=offset) as bar,
     ):
         while True:
             try:
-                # Not `read`: that waits for a whole chunk, and loses it on a timeout.
+                # `read` would wait for a whole chunk, and lose it on a timeout.
                 chunk = response.read1(CHUNK)
             except (OSError, HTTPException) as error:
-                raise _BrokenOffError(_reason(error)) from error
+                raise _TransferError(_reason(error)) from error
             if not chunk:
                 return
             file.write(chunk)
@@ -258,7 +245,7 @@ def _copy(response: Any, partial: Partial, offset: int, total: int | None) -> No
 
 
 def _start(response: HTTPResponse) -> int | None:
-    """Offset at which a response begins."""
+    """Offset of the first byte of a response."""
     span = response.headers.get('Content-Range', '')
     start = span.removeprefix('bytes').strip().partition('-')[0]
     return int(start) if start.isdecimal() else None
@@ -267,3 +254,19 @@ def _start(response: HTTPResponse) -> int | None:
 def _reason(error: BaseException) -> str:
     reason = getattr(error, 'reason', None) or error
     return str(reason) or type(reason).__name__
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Opens http and https, also through proxies, but no files and no FTP."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler,
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPRedirectHandler,
+        urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.HTTPErrorProcessor,
+        urllib.request.UnknownHandler,
+    ):
+        opener.add_handler(handler())
+    return opener

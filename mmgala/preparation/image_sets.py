@@ -117,11 +117,11 @@ def imagenet_lt() -> DataSet:
     splits, parts = [], []
     for split, (name, size) in IMAGENET_LISTS.items():
         splits.append(_split('imagenet-lt', split, name, per_class[split]))
-        accept = functools.partial(
+        check_source = functools.partial(
             require_class_counts, class_counts=splits[-1].class_counts
         )
         url = f'{LISTS}/ImageNet_LT/{name}'
-        parts.append(Part(name, name, url, size, accept=accept))
+        parts.append(Part(name, name, url, size, check_source=check_source))
     for target, (source, md5), lists, size, unpacked_size in (
         ('train', IMAGENET_TRAIN, ('train', 'val'), 138 * GB, 16 * GB),
         ('val', IMAGENET_VAL, ('test',), 6300 * MB, 6700 * MB),
@@ -134,7 +134,7 @@ def imagenet_lt() -> DataSet:
             checksum=Checksum('md5', md5),
             packing='tar of tars' if target == 'train' else 'tar',
             unpacked_size=unpacked_size,
-            members=functools.partial(
+            select=functools.partial(
                 by_name, lists=[IMAGENET_LISTS[split][0] for split in lists]
             ),
         )
@@ -159,7 +159,7 @@ def places_lt() -> DataSet:
         parts.append(Part(name, name, f'{LISTS}/Places_LT/{name}', size, files=files))
     test_list = PLACES_LISTS['test'][0]
     val = functools.partial(by_name, lists=[test_list], folder='val_256/')
-    for target, (source, md5), size, unpacked_size, wanted in (
+    for target, (source, md5), size, unpacked_size, select in (
         ('train', PLACES_TRAIN, 24 * GB, 1 * GB, places_train),
         ('val', PLACES_VAL, 501 * MB, 501 * MB, val),
     ):
@@ -171,7 +171,7 @@ def places_lt() -> DataSet:
             checksum=Checksum('md5', md5),
             packing='tar',
             unpacked_size=unpacked_size,
-            members=wanted,
+            select=select,
         )
         parts.append(part)
     return DataSet(

@@ -7,42 +7,42 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmgala.preparation.archives import gunzip, untar
-from mmgala.preparation.checksums import RECORD, write_record
+from mmgala.preparation.checksums import CHECKSUM_FILE, write_checksums
 from mmgala.preparation.data_set import Part
-from mmgala.preparation.download import Partial, download
+from mmgala.preparation.download import UnfinishedDownload, download
 
 SCRATCH = '.unpacking'
 
 
 def find_source(part: Part, root: Path, source: Path | None) -> Path | None:
-    """Where the file that a part is made from lies already, if it does.
+    """Find the file that a part is made from, if it exists already.
 
     Args:
         part: to make.
         root: of the data set.
-        source: another folder to look in; where the part is made of images, also what
-            it is made from.
+        source: another folder to look in; for a part that is converted from images,
+            also the archive or folder of images itself.
     """
     if source is not None and (source / part.source).is_file():
         return source / part.source
-    if source is not None and part.make is not None and source.exists():
+    if source is not None and part.convert is not None and source.exists():
         return source
-    # What has the target's own name is no source of it: the part would be right.
+    # A file with the target's own name is the part itself, not its source.
     if part.packing != 'none' and (root / part.source).is_file():
         return root / part.source
     return None
 
 
-def obtain(part: Part, root: Path, source: Path | None = None) -> None:
-    """Make a part. It gets its name when it is whole, and not before.
+def make_part(part: Part, root: Path, source: Path | None = None) -> None:
+    """Create a part, which appears under its name only when it is complete.
 
     Args:
-        part: that is not there, or is not right.
+        part: one that is missing or not right.
         root: of the data set.
         source: a folder with files that need no download; see :func:`find_source`.
 
     Raises:
-        ValueError: if what it is made from is not what is published.
+        ValueError: if its source is not what is published.
         OSError: if the download fails, or the disk is full.
     """
     found = find_source(part, root, source)
@@ -55,13 +55,13 @@ def obtain(part: Part, root: Path, source: Path | None = None) -> None:
     elif _is_verified_whole(part, found):
         print(f'verifying {found}', flush=True)
         part.verify(found)
-    Partial(root / part.source).remove()  # of a download that is needed no more
+    UnfinishedDownload(root / part.source).remove()  # no longer needed
     print(f'{_action(part)} {found} to {root / part.target}', flush=True)
     with scratch(root) as folder:
         _unpack(part, found, folder, root)
         if not (folder / part.target).exists():
             raise ValueError(
-                f'{found} is not what it should be: no {part.target} in it.'
+                f'{found} is not the right archive: it has no {part.target}.'
             )
         for name in part.wrong_files(folder):
             raise ValueError(_wrong(part, found, name))
@@ -69,10 +69,10 @@ def obtain(part: Part, root: Path, source: Path | None = None) -> None:
 
 
 def _is_verified_whole(part: Part, found: Path) -> bool:
-    """Whether the source's own checksum counts, and not that of what is in it."""
-    if part.packing == 'gzip':  # Debian packs the files again
+    """Whether to verify the source itself rather than its contents."""
+    if part.packing == 'gzip':  # Debian compresses the files itself
         return not part.files
-    return part.make is None or found.name == part.source
+    return part.convert is None or found.name == part.source
 
 
 def _action(part: Part) -> str:
@@ -80,7 +80,7 @@ def _action(part: Part) -> str:
 
 
 def _wrong(part: Part, found: Path, name: str) -> str:
-    if part.make is None:
+    if part.convert is None:
         return f'{found} is not the published file (wrong checksum of {name} in it).'
     return (
         f'{found} does not hold the published images under their published names: '
@@ -89,14 +89,14 @@ def _wrong(part: Part, found: Path, name: str) -> str:
 
 
 def _download(part: Part, path: Path) -> None:
-    assert part.url is not None  # checked before anything was started
+    assert part.url is not None  # the plan has checked it
 
-    def verify(partial: Path) -> None:
+    def verify(unfinished: Path) -> None:
         print(f'verifying {part.source}', flush=True)
         for known in part.files.values() if part.packing == 'none' else ():
-            assert known is not None  # published, where there is nothing to make
-            known.require(partial)
-        part.verify(partial)
+            assert known is not None  # published, as nothing is converted
+            known.require(unfinished)
+        part.verify(unfinished)
 
     try:
         download(part.url, path, verify)
@@ -104,42 +104,41 @@ def _download(part: Part, path: Path) -> None:
         known = part.checksum or part.files.get(part.target)
         note = f', {known}' if known is not None else ''
         raise ConnectionError(
-            f'{error}. Fetch it by other means and put it at {path}{note}; then run '
-            'this again.'
+            f'{error}. Download it by other means to {path}{note}; then run this again.'
         ) from error
 
 
 def _unpack(part: Part, archive: Path, folder: Path, root: Path) -> None:
-    if part.make is not None:
-        part.make(archive, folder)
-        write_record(folder, part.files)
+    if part.convert is not None:
+        part.convert(archive, folder)
+        write_checksums(folder, part.files)
     elif part.packing == 'none':
         shutil.copyfile(archive, folder / part.target)
     elif part.packing == 'gzip':
         gunzip(archive, folder / part.target)
     else:
-        members = None if part.members is None else part.members(root)
-        untar(archive, folder, members, nested=part.packing == 'tar of tars')
+        selected = None if part.select is None else part.select(root)
+        untar(archive, folder, selected, nested=part.packing == 'tar of tars')
 
 
 def _move(part: Part, folder: Path, root: Path) -> None:
-    if part.make is not None:
-        # Without its record the part is not right before the last file is in place.
-        (root / RECORD).unlink(missing_ok=True)
-        for name in (*part.files, RECORD):
+    if part.convert is not None:
+        # Without stored checksums the part counts as missing until it is complete.
+        (root / CHECKSUM_FILE).unlink(missing_ok=True)
+        for name in (*part.files, CHECKSUM_FILE):
             os.replace(folder / name, root / name)
         return
     if not (root / part.target).is_dir():
         os.replace(folder / part.target, root / part.target)
         return
-    # A folder with files that are damaged: they alone are replaced.
+    # In an existing folder only damaged files are replaced.
     for name in part.wrong_files(root):
         os.replace(folder / name, root / name)
 
 
 @contextmanager
 def scratch(root: Path) -> Iterator[Path]:
-    """An empty folder on the same disk, which is removed in the end."""
+    """An empty folder on the same disk, which is removed afterwards."""
     folder = root / SCRATCH
     folder.mkdir()
     try:
@@ -148,8 +147,8 @@ def scratch(root: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def clear(root: Path) -> None:
-    """Remove what an unpacking that was killed has left."""
+def remove_scratch(root: Path) -> None:
+    """Remove the scratch folder of a process that was killed."""
     if (root / SCRATCH).exists():
         print(f'removing {root / SCRATCH}, left by an interrupted run', flush=True)
         shutil.rmtree(root / SCRATCH)

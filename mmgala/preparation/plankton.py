@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmgala.preparation.archives import read_files
-from mmgala.preparation.checksums import published
+from mmgala.preparation.checksums import published_checksums
 from mmgala.preparation.data_set import DataSet, Part, Split
 from mmgala.preparation.images import ImageTable, as_square, decode
+from mmgala.preparation.source_files import read_files
 
 SIZE = 64  # pixels of a side of the images that are made
 MAX_SIDE = 1024  # pixels; the largest image has 428
@@ -16,8 +16,7 @@ MAX_JPEG = 1 << 20  # bytes; the largest file has 25 kB
 NUM_IMAGES = 30_336
 IMAGES, LABELS, NAMES, CLASSES = 'images.npy', 'labels.npy', 'names.txt', 'classes.txt'
 
-# Of the files that depend on the names of the images alone. What a JPEG file decodes
-# to may differ by a grey level between versions of the decoder.
+# Only of files that do not depend on pixels: JPEG decoders may differ by a grey level.
 SHA256 = {
     LABELS: '2017db179ba0c7f433a3cc179d987fb609b2ff50fbccbf0374b4b823edf56a0c',
     NAMES: 'd71f30c08cb006eea2d2defe14dc946531ea999064e960668cfc96c44797ef5d',
@@ -41,8 +40,8 @@ def plankton() -> DataSet:
         size=46_000_000,
         packing='images',
         unpacked_size=NUM_IMAGES * (SIZE**2 + 8 + 40),
-        files=published(SHA256, names),
-        make=make_arrays,
+        files=published_checksums(SHA256, names),
+        convert=make_arrays,
     )
     return DataSet(
         name='plankton',

@@ -1,4 +1,4 @@
-"""Sizes for people, and a progress bar that shows them."""
+"""A progress bar over bytes."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,38 +15,19 @@ from rich.progress import (
 )
 
 Bar = Callable[[int], None]
-UNITS = ('bytes', 'kB', 'MB', 'GB', 'TB')
-
-
-def size_text(size: int) -> str:
-    """Bytes with a unit of 1000.
-
-    Examples:
-        >>> size_text(170_498_071)
-        '170 MB'
-        >>> size_text(6_300_000_000)
-        '6.3 GB'
-    """
-    value = float(size)
-    for unit in UNITS:
-        if value < 999.5 or unit == UNITS[-1]:
-            break
-        value /= 1000
-    digits = 0 if value >= 9.95 or unit == UNITS[0] else 1
-    return f'{value:.{digits}f} {unit}'
 
 
 @contextmanager
 def progress_bar(what: str, total: int | None, done: int = 0) -> Iterator[Bar]:
-    """Show bytes done, speed and time left, where standard error is a terminal.
+    """Show bytes done, speed and time left if standard error is a terminal.
 
     Args:
-        what: is being done.
-        total: bytes, where known.
-        done: bytes at the start.
+        what: what is being done.
+        total: number of bytes, if known.
+        done: bytes that are done already.
 
     Yields:
-        Function that takes the bytes done so far.
+        A function to call with the number of bytes done so far.
     """
     columns = (
         TextColumn('{task.description}'),

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from mmgala.preparation import data_set
+from mmgala.preparation import find_data_set
 from tests.preparation.archives import checksum, tar
 
 COUNTS = [5, 3, 1]  # training images of each class
@@ -48,7 +48,7 @@ def image(path):
 
 def places_lt(name, server, monkeypatch):
     official(monkeypatch)
-    entry = data_set(name)
+    entry = find_data_set(name)
     scenes = ['airfield', 'arena/hockey', 'zen_garden']
     train_images, train, val, test = {}, [], [], []
     for label, (scene, count) in enumerate(zip(scenes, COUNTS, strict=True)):
@@ -88,7 +88,7 @@ def places_lt(name, server, monkeypatch):
 
 def imagenet_lt(name, server, monkeypatch):
     official(monkeypatch)
-    entry = data_set(name)
+    entry = find_data_set(name)
     wnids = ['n01440764', 'n01443537', 'n15075141']
     inner, val_images, train, val, test = {}, {}, [], [], []
     for label, (wnid, count) in enumerate(zip(wnids, COUNTS, strict=True)):
@@ -120,7 +120,7 @@ def imagenet_lt(name, server, monkeypatch):
 
 def inaturalist(name, server, monkeypatch):
     official(monkeypatch)
-    entry = data_set(name)
+    entry = find_data_set(name)
     archives, images = {}, {}
     for split, counts in (('train', COUNTS), ('val', [3, 3, 3])):
         table, annotations = [], []

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmgala.preparation import data_set, prepare
+from mmgala.preparation import catalogue, find_data_set
 from tests.miniature_plankton import COUNTS, jpeg_files
 from tests.preparation import small_image_sets
 from tests.preparation.archives import checksum
@@ -29,7 +29,7 @@ def publish(name, server, monkeypatch):
         'inaturalist2018': small_image_sets.inaturalist,
     }
     small = makers[name](name, server, monkeypatch)
-    monkeypatch.setitem(prepare.BUILDERS, name, lambda: small)
+    monkeypatch.setitem(catalogue.BUILDERS, name, lambda: small)
     return small
 
 
@@ -51,7 +51,7 @@ def plankton(name, server, monkeypatch):
     monkeypatch.setattr('mmgala.preparation.plankton.official_counts', lambda: COUNTS)
     # The published checksums are those of the names of the real set.
     monkeypatch.setattr('mmgala.preparation.plankton.SHA256', {})
-    entry = data_set(name)
+    entry = find_data_set(name)
     server.serve(entry.parts[0].source, zipped(jpeg_files()))
     return entry
 
@@ -63,7 +63,7 @@ def idx(array):
 
 
 def fashion_mnist(name, server, monkeypatch):
-    entry = data_set(name)
+    entry = find_data_set(name)
     parts = []
     for part in entry.parts:
         count = 30 if part.target.startswith('train') else 20

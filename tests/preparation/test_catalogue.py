@@ -9,23 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from mmgala.preparation import NAMES, cifar, data_set
+from mmgala.preparation import NAMES, cifar, find_data_set
 from mmgala.preparation.checksums import Checksum
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 
 
 def part_of(name, target):
-    (part,) = (part for part in data_set(name).parts if part.target == target)
+    (part,) = (part for part in find_data_set(name).parts if part.target == target)
     return part
 
 
 @pytest.mark.parametrize('name', NAMES)
 def test_every_file_can_be_had_and_verified(name):
-    entry = data_set(name)
+    entry = find_data_set(name)
     assert entry.name == name
     for part in entry.parts:
-        assert part.checksum or any(part.files.values()) or part.accept, part.target
+        assert part.checksum or any(part.files.values()) or part.check_source, (
+            part.target
+        )
         assert part.url is not None or entry.by_hand, part.target
         assert part.url is None or re.match(r'https?://', part.url)
         assert part.size > 0
@@ -37,7 +39,7 @@ def test_every_file_can_be_had_and_verified(name):
 
 def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match='one of cifar10, .*inaturalist2018, but got'):
-        data_set('mnist')
+        find_data_set('mnist')
 
 
 @pytest.mark.parametrize('name', ['CIFAR10', 'CIFAR100'])
@@ -45,7 +47,7 @@ def test_cifar_is_as_in_torchvision(name):
     from torchvision import datasets
 
     known, ours = getattr(datasets, name), getattr(cifar, name)
-    (part,) = data_set(name.lower()).parts
+    (part,) = find_data_set(name.lower()).parts
     assert (part.url, part.source) == (known.url, known.filename)
     assert part.checksum == Checksum('md5', known.tgz_md5)
     assert ours.images.batches == {
@@ -56,14 +58,14 @@ def test_cifar_is_as_in_torchvision(name):
 def test_fashion_mnist_is_as_in_torchvision():
     from torchvision.datasets import FashionMNIST
 
-    parts = data_set('fashion-mnist').parts
+    parts = find_data_set('fashion-mnist').parts
     assert [(p.source, p.checksum.value) for p in parts] == FashionMNIST.resources
 
 
 def test_fashion_mnist_is_where_mmpretrain_looks_for_it():
     from mmpretrain.datasets import FashionMNIST
 
-    for part in data_set('fashion-mnist').parts:
+    for part in find_data_set('fashion-mnist').parts:
         assert part.url == FashionMNIST.url_prefix + part.source
 
 
@@ -87,7 +89,7 @@ def test_annotations_are_where_the_data_sets_look(name):
     from mmgala import datasets
 
     known = getattr(datasets, name)
-    entry = data_set(known.NAME)
+    entry = find_data_set(known.NAME)
     needs = {split.name: tuple(split.needs) for split in entry.splits}
     assert needs == {split: names[:1] for split, names in known.ANN_FILES.items()}
     targets = {part.target for part in entry.parts}
@@ -107,12 +109,12 @@ def test_annotations_are_where_the_data_sets_look(name):
     ],
 )
 def test_sizes_of_the_splits(name, totals):
-    assert [sum(split.class_counts()) for split in data_set(name).splits] == totals
+    assert [sum(split.class_counts()) for split in find_data_set(name).splits] == totals
 
 
 @pytest.mark.parametrize('name', NAMES)
 def test_the_root_is_where_the_configs_look(name):
-    root = data_set(name).root
+    root = find_data_set(name).root
     configs = ''.join(path.read_text() for path in CONFIGS.rglob('*.py'))
     assert re.search(rf"data_root\s*=\s*'{root}'", configs)
 
@@ -127,7 +129,7 @@ def real_lists(tmp_path_factory, shared_dir):
 
 
 def test_checksums_of_the_real_lists(real_lists):
-    for part in data_set('places-lt').parts[:3]:
+    for part in find_data_set('places-lt').parts[:3]:
         content = (real_lists / part.target).read_bytes()
         assert part.size == len(content)
         (known,) = part.files.values()
@@ -135,21 +137,21 @@ def test_checksums_of_the_real_lists(real_lists):
 
 
 def test_images_of_the_real_lists(real_lists):
-    train = part_of('places-lt', 'train').members(real_lists)
+    train = part_of('places-lt', 'train').select(real_lists)
     assert len(train) == len(set(train.values())) == 62_500 + 7_300
     assert train['data_256/a/airfield/00004851.jpg'] == 'train/airfield/00004851.jpg'
     hockey = [path for path in train.values() if path.startswith('train/arena/hockey/')]
     names = {path.rpartition('/')[2] for path in hockey}
     assert {f'data_256/a/arena/hockey/{name}' for name in names} <= train.keys()
 
-    test = part_of('places-lt', 'val').members(real_lists)
+    test = part_of('places-lt', 'val').select(real_lists)
     assert len(test) == len(set(test.values())) == 36_500
     first = 'Places365_val_00003597.jpg'
     assert test[f'val_256/{first}'] == f'val/airfield/{first}'
 
 
 def test_counts_of_the_real_lists(real_lists):
-    for split in data_set('places-lt').splits:
+    for split in find_data_set('places-lt').splits:
         _, labels = split.read(real_lists)
         counts = list(split.class_counts())
         assert [int((labels == c).sum()) for c in range(len(counts))] == counts
@@ -157,7 +159,8 @@ def test_counts_of_the_real_lists(real_lists):
 
 def test_slow_libraries_are_imported_when_they_are_needed():
     program = (
-        'import sys; from mmgala.preparation import data_set; data_set("places-lt"); '
+        'import sys; from mmgala.preparation import find_data_set; '
+        'find_data_set("places-lt"); '
         'sys.exit(bool({"torch", "mmengine", "mmpretrain"} & set(sys.modules)))'
     )
     assert subprocess.run([sys.executable, '-c', program]).returncode == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmgala.preparation import carry_out, check, make_plan
+from mmgala.preparation import check, make_plan, run_plan
 from tests.preparation.archives import tree
 from tests.preparation.small_sets import publish
 
@@ -20,7 +20,7 @@ def prepared(server, monkeypatch, tmp_path):
         for part in small.parts:
             if part.url is None:
                 (root / part.source).write_bytes(server.files[f'/{part.source}'])
-        carry_out(make_plan(small, root), small, root)
+        run_plan(make_plan(small, root), small, root)
         assert check(small, root).problems == []
         return small, root
 
@@ -29,11 +29,11 @@ def prepared(server, monkeypatch, tmp_path):
 
 def test_table(prepared):
     report = check(*prepared('places-lt'))
-    assert report.table().splitlines() == [
-        'split  expected  found  classes  min  max',
-        'train         9      9        3    1    5',
-        'val          60     60        3   20   20',
-        'test        300    300        3  100  100',
+    assert [line.split() for line in report.table().splitlines()] == [
+        ['split', 'expected', 'found', 'classes', 'min', 'max'],
+        ['train', '9', '9', '3', '1', '5'],
+        ['val', '60', '60', '3', '20', '20'],
+        ['test', '300', '300', '3', '100', '100'],
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mmgala.datasets import ArrayDataset
-from mmgala.preparation import carry_out, check, data_set, make_plan
+from mmgala.preparation import check, find_data_set, make_plan, run_plan
 from mmgala.preparation.cifar import CIFAR10, CIFAR100
 from tests.preparation.archives import checksum, tar, tree
 from tests.preparation.tiny_cifar import (
@@ -179,8 +179,8 @@ def real(shared_dir, tmp_path_factory):
     if not source.is_file():
         pytest.skip(f'{source} is not here: the real set cannot be prepared')
     root = tmp_path_factory.mktemp('cifar100')
-    carry_out(make_plan(data_set('cifar100'), root, source), data_set('cifar100'), root,
-              source)  # fmt: skip
+    cifar100 = find_data_set('cifar100')
+    run_plan(make_plan(cifar100, root, source), cifar100, root, source)
     return root
 
 
@@ -198,7 +198,7 @@ def test_the_real_set_is_the_published_one(real):
     np.testing.assert_allclose(
         deviation, [0.26733429, 0.25643846, 0.27615047], atol=1e-8
     )
-    assert check(data_set('cifar100'), real).problems == []
+    assert check(find_data_set('cifar100'), real).problems == []
 
 
 def test_the_order_of_the_real_set_is_that_of_its_names(real, shared_dir):

@@ -162,7 +162,7 @@ BAD = {
             **without_first('train')(files),
             'top/train/cup/zz.png': png(COLOUR),
         },
-        'train images .* 2 classes have another number of images',
+        'train images .* 2 classes have a wrong number of images',
     ),
     'grey': (extra(png(GREY)), 'it is L and 32 x 32 pixels large, where RGB'),
     'transparent': (

@@ -17,7 +17,7 @@ from tests.preparation.tiny_set import LIST, assert_complete, prepare
 PROGRAM = """
 import json, sys, tarfile, time
 from pathlib import Path
-from mmgala.preparation import carry_out, make_plan
+from mmgala.preparation import run_plan, make_plan
 from mmgala.preparation.checksums import Checksum
 from mmgala.preparation.data_set import DataSet, Part
 
@@ -37,7 +37,7 @@ def stop(self, *args, **kwargs):
 
 if stop_after:
     tarfile.TarFile.extract = stop
-carry_out(make_plan(small, Path(root)), small, Path(root))
+run_plan(make_plan(small, Path(root)), small, Path(root))
 """
 
 
@@ -101,7 +101,7 @@ def test_killed_while_unpacking(small, root, server, start):
     assert process.stdout.readline().startswith('downloading')
     wait_for(lambda: process.stdout.readline() == 'stopped\n')
 
-    with pytest.raises(BlockingIOError, match='Another run prepares'):
+    with pytest.raises(BlockingIOError, match='Another process is preparing'):
         prepare(small, root)
     kill(process)
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mmgala.datasets import PlanktonSet
-from mmgala.preparation import check, data_set, make_plan
+from mmgala.preparation import check, find_data_set, make_plan
 from mmgala.preparation.images import as_square
 from mmgala.preparation.plankton import SHA256
 from tests.miniature_plankton import COUNTS, jpeg_files
@@ -23,7 +23,7 @@ def entry(monkeypatch):
     """The catalogue's entry, for four classes."""
     monkeypatch.setattr('mmgala.preparation.plankton.official_counts', lambda: COUNTS)
     monkeypatch.setattr('mmgala.preparation.plankton.SHA256', {})
-    return data_set('plankton')
+    return find_data_set('plankton')
 
 
 @pytest.fixture
@@ -87,11 +87,11 @@ def test_the_data_set_reads_what_is_prepared(entry, source, root):
         'val': [4, 2, 1, 1],
         'test': [6, 4, 2, 1],
     }
-    assert check(entry, root).table().splitlines() == [
-        'split  expected  found  classes  min  max',
-        'train        29     29        4    1   15',
-        'val           8      8        4    1    4',
-        'test         13     13        4    1    6',
+    assert [line.split() for line in check(entry, root).table().splitlines()] == [
+        ['split', 'expected', 'found', 'classes', 'min', 'max'],
+        ['train', '29', '29', '4', '1', '15'],
+        ['val', '8', '8', '4', '1', '4'],
+        ['test', '13', '13', '4', '1', '6'],
     ]
 
 
@@ -170,7 +170,9 @@ def test_other_names_would_be_another_split(entry, source, root):
 def test_without_a_source_it_is_said_how_to_get_the_set(entry, root):
     plan = make_plan(entry, root)
     assert [part.source for part in plan.by_hand] == ['train.zip']
-    with pytest.raises(FileNotFoundError, match=r'train\.zip must be fetched by hand'):
+    with pytest.raises(
+        FileNotFoundError, match=r'train\.zip must be downloaded by hand'
+    ):
         prepare(entry, root)
 
 

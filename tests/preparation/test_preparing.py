@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mmgala.preparation import carry_out, delete_archives, describe, make_plan
+from mmgala.preparation import delete_archives, describe_plan, make_plan, run_plan
 from tests.preparation.archives import checksum, tar, tree
 from tests.preparation.tiny_set import IMAGES, LIST, assert_complete, prepare
 
@@ -23,7 +23,7 @@ def test_what_another_run_has_made_since_the_plan_is_left_alone(small, root, ser
     plan = make_plan(small, root)
     prepare(small, root)
     requests = len(server.log)
-    carry_out(plan, small, root)
+    run_plan(plan, small, root)
     assert_complete(root)
     assert len(server.log) == requests
 
@@ -71,7 +71,7 @@ def test_a_small_disk_is_refused_before_anything_is_done(
     usage = namedtuple('usage', 'free')
     needed = len(LIST) + small.parts[1].size + 300_000
     monkeypatch.setattr('shutil.disk_usage', lambda path: usage(needed - 1))
-    with pytest.raises(OSError, match=r'small needs \d+ kB, but the disk has only'):
+    with pytest.raises(OSError, match=r'small needs [\d.]+ kB, but the disk has only'):
         prepare(small, root)
     assert server.log == []
     assert not root.exists()
@@ -89,14 +89,14 @@ def test_the_plan_counts_what_is_left_to_download(small, root):
     later = make_plan(small, root)
     assert plan.download_size - later.download_size == 100_000
     assert plan.needed_size - later.needed_size == 100_000
-    text = describe(later, small, root)
-    assert 'to download: 141 kB; disk space needed: 441 kB, free: ' in text
+    text = describe_plan(later, small, root)
+    assert 'to download: 140.7 kB; disk space needed: 440.7 kB, free: ' in text
 
 
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ({'other/a.jpg': b''}, 'no images in it'),
+        ({'other/a.jpg': b''}, 'has no images'),
         ({'images/a.jpg': b'', '../x': b''}, 'not safe to unpack'),
     ],
 )
@@ -130,7 +130,7 @@ def test_damaged_files_are_replaced_and_others_left_alone(small, root):
     (root / 'images/a.jpg').write_bytes(b'damaged')
     (root / 'images/b.jpg').unlink()
     (root / 'images/mine.txt').write_bytes(b'!')
-    assert 'replaces files' in describe(make_plan(small, root), small, root)
+    assert 'replaces files' in describe_plan(make_plan(small, root), small, root)
     prepare(small, root)
     assert (root / 'images/mine.txt').read_bytes() == b'!'
     (root / 'images/mine.txt').unlink()
@@ -146,7 +146,9 @@ def test_an_archive_with_a_wrong_file_is_refused(small, root):
 
 def test_what_must_be_fetched_by_hand_comes_last(small, root, server):
     small = replace(small, parts=[replace(small.parts[1], url=None), small.parts[0]])
-    with pytest.raises(FileNotFoundError, match=r'small\.tar\.gz must be fetched by'):
+    with pytest.raises(
+        FileNotFoundError, match=r'small\.tar\.gz must be downloaded by'
+    ):
         prepare(small, root)
     assert tree(root) == {'list.txt': LIST}
-    assert 'Ask for it.' in describe(make_plan(small, root), small, root)
+    assert 'Ask for it.' in describe_plan(make_plan(small, root), small, root)

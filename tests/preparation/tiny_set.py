@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmgala.preparation import carry_out, make_plan
+from mmgala.preparation import make_plan, run_plan
 from mmgala.preparation.data_set import DataSet, Part
 from tests.preparation.archives import checksum, tar, tree
 
@@ -39,7 +39,7 @@ def tiny_set(server):
 
 def prepare(small, root, source=None):
     """Prepare a set as the tool does."""
-    carry_out(make_plan(small, root, source), small, root, source)
+    run_plan(make_plan(small, root, source), small, root, source)
 
 
 def assert_complete(root):

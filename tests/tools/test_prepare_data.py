@@ -64,7 +64,7 @@ def listed(small, root):
 
 def made(part):
     """Names of what a part consists of, in the root."""
-    return [*part.files, 'SHA256SUMS'] if part.make else [part.target]
+    return [*part.files, 'SHA256SUMS'] if part.convert else [part.target]
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -89,9 +89,7 @@ def test_a_set_is_made_from_what_is_published(
         assert prepare(name, *flags) is None
         assert tree(prepare.root) == before
         assert server.sent() == sent
-    assert (
-        f'{prepare.root / small.parts[0].target}: is there' in capsys.readouterr().out
-    )
+    assert f'{prepare.root / small.parts[0].target}: exists' in capsys.readouterr().out
 
 
 def test_what_may_not_be_downloaded_is_explained(
@@ -197,7 +195,9 @@ def test_a_file_that_cannot_be_downloaded_is_taken_from_where_the_message_says(
     end = prepare('cifar10')
 
     place = prepare.root / 'cifar-10-python.tar.gz'
-    assert_one_line(end, f'answers 404 .* put it at {place}, md5 [0-9a-f]{{32}};')
+    assert_one_line(
+        end, f'answers 404 .* by other means to {place}, md5 [0-9a-f]{{32}};'
+    )
     place.write_bytes(archive)
     assert prepare('cifar10') is None
 
@@ -213,7 +213,7 @@ def test_without_a_network_another_source_is_named(prepare, server, monkeypatch)
     end = prepare('fashion-mnist')
 
     assert_one_line(
-        end, r'cannot be downloaded: .* name resolution\. Fetch it by other'
+        end, r'cannot be downloaded: .* name resolution\. Download it by other'
     )
     assert_one_line(end, f'put it at {prepare.root}/train-images-idx3-ubyte.gz, md5 ')
     assert_one_line(end, 'apt-get install dataset-fashion-mnist')
@@ -276,7 +276,7 @@ def test_unpacking_again_replaces_a_damaged_file(prepare, packed, capsys):
     assert prepare('fashion-mnist', '--source', packed) is None
 
     assert tree(prepare.root) == before
-    assert 'replaces files that are there' in capsys.readouterr().out
+    assert 'replaces files that are not' in capsys.readouterr().out
 
 
 def test_a_file_that_the_folder_lacks_is_named_with_the_package(
@@ -316,7 +316,7 @@ def test_a_set_that_cannot_be_downloaded_asks_for_its_source(
     end = prepare('plankton')
 
     assert_one_line(
-        end, r'plankton is not complete: train\.zip must be fetched by hand'
+        end, r'plankton is not complete: train\.zip must be downloaded by hand'
     )
     assert 'docs/plankton.md says more' in capsys.readouterr().out
     assert not prepare.root.exists()
