@@ -15,14 +15,15 @@ import torch
 from tests.distributed.pool import RankPool
 from tests.miniature_cifar import write_cifar
 from tests.miniatures import write_imagenet_lt, write_inaturalist, write_places_lt
+from tests.plain_config_text import plain_config_text
 from tests.timings import FolderTimes
 
 torch.set_num_threads(1)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# Fixtures that train, start processes or open a browser, once for all tests.
-COSTLY = ('rank_pool', 'browser', 'trained', 'decoupled')
+# Fixtures that start processes or open a browser, once for all tests.
+COSTLY = ('rank_pool', 'browser')
 # Folders whose tests run whole programs and recipes.
 SLOW = {('tests', name) for name in ('benchmarks', 'browser', 'configs', 'tools')}
 
@@ -58,6 +59,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _seed() -> None:
     torch.manual_seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _on_cpu() -> Iterator[None]:
+    """Runners run on the CPU, also where there is a GPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.device.utils.DEVICE', 'cpu')
+        yield
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _plain_config_text() -> Iterator[None]:
+    with plain_config_text():
+        yield
 
 
 @pytest.fixture(scope='session')

@@ -32,40 +32,39 @@ print((model.head.loss_module.pos_grad > 0).tolist())
 LOSS = """
 print({registry}.MODELS.build(dict(type='mmgala.GALALoss', num_classes=4)).num_classes)
 """
-GET = 'print({registry}.{kind}.get("mmgala.{name}").__name__)'
+# Names of each registry; a fork looks up all of one.
 NAMES = {
-    'LongTailedDataset': 'DATASETS',
-    'DigitsDataset': 'DATASETS',
-    'ImageNetLT': 'DATASETS',
-    'PlacesLT': 'DATASETS',
-    'INaturalist2018': 'DATASETS',
-    'CSVDataset': 'DATASETS',
-    'ArrayDataset': 'DATASETS',
-    'PlanktonSet': 'DATASETS',
-    'FlooredPosterize': 'TRANSFORMS',
-    'FlooredSolarize': 'TRANSFORMS',
-    'RandomInterpolation': 'TRANSFORMS',
-    'ClassAwareSampler': 'DATA_SAMPLERS',
-    'ClassBalancedSampler': 'DATA_SAMPLERS',
-    'CIFARAutoAugment': 'TRANSFORMS',
-    'Cutout': 'TRANSFORMS',
-    'TorchvisionAutoAugment': 'TRANSFORMS',
-    'FashionPairs': 'DATASETS',
-    'CIFARResNet': 'MODELS',
-    'PlainConvNet': 'MODELS',
-    'CosineClsHead': 'MODELS',
-    'LDAMLoss': 'MODELS',
-    'DecoupledClassifier': 'MODELS',
-    'LongTailedAccuracy': 'METRICS',
-    'BFloat16OptimWrapper': 'OPTIM_WRAPPERS',
-    'ChannelsLastHook': 'HOOKS',
-    'ClassCountsHook': 'HOOKS',
-    'DeferredReweightingHook': 'HOOKS',
-    'Float32OperatorsHook': 'HOOKS',
-    'LoadBackboneHook': 'HOOKS',
-    'ResumeWithinEpochHook': 'HOOKS',
-    'OnDeviceTrainLoop': 'LOOPS',
-}
+    'DATASETS': [
+        'ArrayDataset', 'CSVDataset', 'DigitsDataset', 'FashionPairs', 'ImageNetLT',
+        'INaturalist2018', 'LongTailedDataset', 'PlacesLT', 'PlanktonSet',
+    ],
+    'TRANSFORMS': [
+        'CIFARAutoAugment', 'Cutout', 'FlooredPosterize', 'FlooredSolarize',
+        'RandomInterpolation', 'TorchvisionAutoAugment',
+    ],
+    'DATA_SAMPLERS': ['ClassAwareSampler', 'ClassBalancedSampler'],
+    'MODELS': [
+        'CIFARResNet', 'CosineClsHead', 'DecoupledClassifier', 'LDAMLoss',
+        'PlainConvNet',
+    ],
+    'METRICS': ['LongTailedAccuracy'],
+    'OPTIM_WRAPPERS': ['BFloat16OptimWrapper'],
+    'HOOKS': [
+        'ChannelsLastHook', 'ClassCountsHook', 'DeferredReweightingHook',
+        'Float32OperatorsHook', 'LoadBackboneHook', 'ResumeWithinEpochHook',
+    ],
+    'LOOPS': ['OnDeviceTrainLoop'],
+}  # fmt: skip
+GET = """
+found = [{registry}.{kind}.get('mmgala.' + name) for name in {names}]
+print(*(each and each.__name__ for each in found))
+"""
+
+
+def get(registry, kind, names):
+    """Code that looks names up, and what it should print."""
+    return GET.format(registry=registry, kind=kind, names=names), ' '.join(names)
+
 
 CHECKS = {'classifier': (CLASSIFIER, '[False, True, False, False]')}
 for registry in ('mmengine.registry', 'mmpretrain.registry'):
@@ -75,15 +74,14 @@ for registry in ('mmengine.registry', 'mmpretrain.registry'):
         'PredictionRebalancer(tau=1.7, fitted=False)',
     )
     CHECKS[f'{registry} loss'] = LOSS.format(registry=registry), '4'
-    for name, kind in NAMES.items():
-        script = GET.format(registry=registry, kind=kind, name=name)
-        CHECKS[f'{registry} {name}'] = script, name
-for registry, kind in (
-    ('mmengine.registry', 'EVALUATOR'),
-    ('mmpretrain.registry', 'EVALUATORS'),
-):
-    script = GET.format(registry=registry, kind=kind, name='RebalancingEvaluator')
-    CHECKS[f'{registry} RebalancingEvaluator'] = script, 'RebalancingEvaluator'
+    for kind, names in NAMES.items():
+        CHECKS[f'{registry} {kind}'] = get(registry, kind, names)
+CHECKS['mmengine.registry EVALUATOR'] = get(
+    'mmengine.registry', 'EVALUATOR', ['RebalancingEvaluator']
+)
+CHECKS['mmpretrain.registry EVALUATORS'] = get(
+    'mmpretrain.registry', 'EVALUATORS', ['RebalancingEvaluator']
+)
 
 # Of a failure in a fork, its last line is printed as the answer.
 SCRIPT = """

@@ -137,6 +137,10 @@ case $goal in
 esac
 detection_files=(requirements.txt $req/{classification,detection{,-no-deps},constraints}.txt)
 
+# Creating an environment clears the folder, which is then not this checkout's.
+[ ! -L $venv ] || fail "$venv is a link to $(readlink $venv), which would be emptied;" \
+  "remove the link first: rm $venv"
+
 # What is missing shall show before anything is installed.
 python=$bin/python
 { fresh venv && [ -x "$python" ]; } || find_python

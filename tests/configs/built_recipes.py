@@ -8,7 +8,6 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from tests.small_recipes import data_options, in_process
 from tests.tools.command_line import ROOT, call, options
-from tests.tools.plain_config_text import plain_config_text
 
 
 def build(
@@ -41,7 +40,7 @@ def build(
                                     save_optimizer=False)  # fmt: skip
 
     changes = {**data_options(config, miniatures), **in_process(), **changes}
-    with pytest.MonkeyPatch.context() as patch, plain_config_text():
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(EpochBasedTrainLoop, 'run', stop)
         end = call('train', ROOT / 'configs' / f'{config}.py', '--work-dir', work_dir,
                    *flags, *options(**changes), cwd=ROOT)  # fmt: skip

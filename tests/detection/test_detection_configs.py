@@ -3,6 +3,7 @@
 import ast
 import copy
 import functools
+import re
 import uuid
 from pathlib import Path
 
@@ -22,6 +23,21 @@ LVIS = [path for path in ALL if path.stem.endswith('lvis-v1')]
 GALA = [path for path in ALL if 'gala' in path.stem]
 MASK_METRICS = {'lvis/bbox_APr', 'lvis/segm_APr', 'lvis/bbox_AP', 'lvis/segm_AP'}
 stem = '{0.stem}'.format
+
+
+def one_of_each_model(paths):
+    """A config of each model and loss; data and schedule of the four kinds in turn."""
+    by_model = {}
+    for path in paths:
+        model, kind = re.split('_(?=random|sample1e-3)', path.stem)
+        by_model.setdefault(model, {})[kind] = path
+    chosen = []
+    for number, kinds in enumerate(by_model.values()):
+        chosen.append(list(kinds.values())[number % len(kinds)])
+    return chosen
+
+
+TRAINED = one_of_each_model(LVIS)
 
 
 @functools.cache
@@ -156,6 +172,17 @@ def shrink(cfg, root, work_dir):
 
 
 @pytest.mark.parametrize('path', LVIS, ids=stem)
+def test_every_part_of_a_config_is_one_that_is_trained_below(path):
+    """Trained are its model and loss, and its data, schedule and evaluation."""
+    parts, trained = read(path).to_dict(), [read(p).to_dict() for p in TRAINED]
+
+    assert any(parts['model'] == other['model'] for other in trained)
+    for name in parts.keys() - {'model', 'loss', 'loss_cls', 'heads'}:
+        assert any(parts[name] == other[name] for other in trained), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', TRAINED, ids=stem)
 def test_a_training_step_and_a_test_with_all_classes_of_lvis(path, lvis, tmp_path):
     cfg = shrink(without_pretraining(load(path)), lvis, tmp_path)
     runner = Runner.from_cfg(cfg)

@@ -165,8 +165,6 @@ def test_over_two_processes(trained, tmp_path):
     ]
     assert np.isfinite(theta.numpy()).all()
     assert (theta[:3] > 0).all()
-    run('dist_test.sh', trained.config, checkpoint, 2, '--out', 'm.json', cwd=tmp_path)
-    assert 'coco/bbox_mAP' in json.loads((tmp_path / 'm.json').read_text())
 
 
 def test_without_mmdetection_one_line_says_how_to_get_it(monkeypatch, tmp_path):

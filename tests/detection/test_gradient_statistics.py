@@ -30,13 +30,6 @@ from tests.reference.gradient_sums_numpy import gradient_sums, softmax
 STAGES = [f'roi_head.bbox_head.{i}.loss_cls' for i in range(3)]
 
 
-@pytest.fixture(scope='module', autouse=True)
-def _on_cpu():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('mmengine.device.utils.DEVICE', 'cpu')
-        yield
-
-
 @pytest.fixture(scope='module')
 def images(tmp_path_factory):
     folder = tmp_path_factory.mktemp('images')

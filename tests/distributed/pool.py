@@ -1,4 +1,4 @@
-"""Processes that are spawned once and play the ranks of many small gloo groups."""
+"""Processes that are started once and play the ranks of many small gloo groups."""
 
 import os
 import tempfile
@@ -13,6 +13,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 import torch.multiprocessing
+
+from mmgala.comparison.processes import PRELOADED
+from tests.plain_config_text import plain_config_text
 
 START_LIMIT = 240.0  # seconds to import everything, on a machine that is busy
 JOB_LIMIT = 120.0  # seconds for one job
@@ -62,7 +65,10 @@ class RankPool:
     def _start(self) -> None:
         if self._ranks:
             return
-        context = torch.multiprocessing.get_context('spawn')
+        # Forked from a process that has imported everything, once for all ranks. The
+        # tests of comparisons start such a process too, and a program can have one.
+        context = torch.multiprocessing.get_context('forkserver')
+        context.set_forkserver_preload(list(PRELOADED))
         for _ in range(self.size):
             here, there = context.Pipe()
             process = context.Process(target=_serve, args=(there,), daemon=True)
@@ -111,6 +117,7 @@ def _serve(connection: Connection) -> None:
     """Main function of a process: one job after the other, until it is killed."""
     os.environ.setdefault('GLOO_SOCKET_IFNAME', 'lo')
     torch.set_num_threads(1)
+    plain_config_text().start()
     connection.send((None, None))
     while True:
         try:
@@ -133,6 +140,7 @@ def _run(
         timeout=COLLECTIVE_LIMIT,
     )
     try:
+        dist.barrier()  # a rank that fails at once must not cut off one that connects
         return function(rank, world_size, **kwargs)
     finally:
         dist.destroy_process_group()

@@ -16,6 +16,7 @@ LIMIT = 300.0  # seconds for one command, on a machine that is busy
 # The digits config with a narrow network, six epochs and all their checkpoints.
 SMALL_CONFIG = f"""
 _base_ = '{ROOT}/configs/gala/resnet14_digits-lt.py'
+custom_imports = dict(imports=['tests.tools.quick_start'])
 
 model = dict(
     backbone=dict(base_channels=8, stem_channels=8),
@@ -39,6 +40,7 @@ def environment(**changes):
         'CUDA_VISIBLE_DEVICES': '',
         'OMP_NUM_THREADS': '1',
         'PYTHON': sys.executable,
+        'PYTHONPATH': str(ROOT),  # of the modules that configs import
         'GLOO_SOCKET_IFNAME': 'lo',
         **changes,
     }
@@ -84,7 +86,6 @@ def call(tool, *arguments, cwd, cfg_options=True):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(cwd)
         patch.setenv('LOCAL_RANK', '0')
-        patch.setattr('mmengine.device.utils.DEVICE', 'cpu')
         patch.setattr(sys, 'argv', [f'{tool}.py', *arguments])
         try:
             load_tool(tool).main()

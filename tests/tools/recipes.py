@@ -5,10 +5,6 @@ from pathlib import Path
 from mmgala.utils.checkpoint import read_checkpoint
 from tests.small_recipes import data_options, in_process
 from tests.tools.command_line import ROOT, call, options
-from tests.tools.plain_config_text import plain_config_text
-
-# Where child processes find the modules that their config imports.
-PATHS = dict(PYTHONPATH=str(ROOT))
 
 # What the log says where a stage starts.
 STAGES = ('Stage 1 of 2, representation', 'Stage 2 of 2, classifier')
@@ -38,16 +34,14 @@ def changes_for(name, miniatures, **changes):
 
 def train(config, work_dir, *arguments):
     """Call ``tools/train.py``; what it ends with."""
-    with plain_config_text():
-        return call('train', config, '--work-dir', work_dir, *arguments,
-                    cwd=work_dir.parent)  # fmt: skip
+    return call('train', config, '--work-dir', work_dir, *arguments,
+                cwd=work_dir.parent)  # fmt: skip
 
 
 def evaluate(config, checkpoint, work_dir, *arguments):
     """Call ``tools/test.py``; what it ends with."""
-    with plain_config_text():
-        return call('test', config, checkpoint, '--work-dir', work_dir, *arguments,
-                    cwd=work_dir.parent)  # fmt: skip
+    return call('test', config, checkpoint, '--work-dir', work_dir, *arguments,
+                cwd=work_dir.parent)  # fmt: skip
 
 
 def logs(work_dir):

@@ -15,7 +15,6 @@ import torch
 from tests.small_recipes import ONE_RESIDUAL_STAGE, epochs
 from tests.tools.killing import kill_after
 from tests.tools.recipes import (
-    PATHS,
     STAGES,
     changes_for,
     child_config,
@@ -58,7 +57,7 @@ def interrupted(tmp_path_factory, miniatures):
     for flags, place in (([], work_dir / 'stage1'), (['--resume'], work_dir)):
         # It is written, perhaps not to the end, when the checkpoint is whole.
         noted = place / 'last_checkpoint'
-        code, output = kill_after(noted, work_dir, child, *flags, *small, **PATHS)
+        code, output = kill_after(noted, work_dir, child, *flags, *small)
         assert code == -signal.SIGKILL, output[-3000:]
         assert not (place / 'epoch_2.pth').exists()
         outputs.append(output)

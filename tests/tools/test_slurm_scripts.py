@@ -95,7 +95,9 @@ def test_testing_with_settings_from_the_environment(slurm):
 
 
 def test_without_gpus_none_is_asked_for(slurm):
-    settings = dict(GPUS='4', GPUS_PER_NODE='0', PROCESSES_PER_NODE='2')
+    settings = dict(
+        GPUS='4', GPUS_PER_NODE='0', PROCESSES_PER_NODE='2', PYTHONPATH='/elsewhere'
+    )
     result = slurm(
         RECORDER, 'slurm_test.sh', 'part', 'job', 'c.py', 'x.pth', **settings
     )

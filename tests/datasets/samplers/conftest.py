@@ -1,15 +1,8 @@
-"""Runners of this folder run on the CPU, also where there is a GPU."""
+"""What the samplers of several ranks draw, in one process."""
 
 import pytest
 
 from mmgala.datasets.samplers import epoch_sampler
-
-
-@pytest.fixture(scope='package', autouse=True)
-def _on_cpu():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('mmengine.device.utils.DEVICE', 'cpu')
-        yield
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from mmgala.apis.stages import plan_stages
 from mmgala.utils.checkpoint import read_checkpoint
+from tests.apis.two_stages import LAST, MAX, facts, save, two_stages
 from tests.engine.tiny_runner import tiny_runner
-from tests.engine.two_stages import LAST, MAX, facts, save, two_stages
 
 
 @pytest.fixture

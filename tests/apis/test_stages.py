@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 
 from mmgala.apis.stages import plan_stages, start_from
-from tests.engine.two_stages import LAST, MAX, facts, save, two_stages
+from tests.apis.two_stages import LAST, MAX, facts, save, two_stages
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from torch import nn
 
 from mmgala.apis.pretrained import check_pretrained
 from mmgala.models import CIFARResNet
-from tests.engine.file_server import serve
-from tests.engine.test_checkpoint import Calls
+from tests.apis.file_server import serve
+from tests.utils.test_checkpoint import Calls
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from tests.engine.test_load_backbone_hook import (
+from tests.engine.hooks.test_load_backbone_hook import (
     HOOK,
     bare,
     bare_with_prefix,
