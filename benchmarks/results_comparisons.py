@@ -143,3 +143,36 @@ def study_table() -> ResultTable:
         'python -m projects.gala_study.validation',
         [result_file('gala_study_validation')],
     )
+
+
+STEPS = {
+    '': '',
+    'rebalancing': ' + re-balancing',
+    'logit-adjustment': ' + logit adjustment',
+}
+UNBALANCED_COLUMNS = {
+    'class_mean': 'mean over classes',
+    'top1': 'top-1',
+    'many': 'many',
+    'medium': 'medium',
+    'few': 'few',
+}
+
+
+def plankton_table(name: str) -> ResultTable:
+    """One comparison on PlanktonSet, whose test part is not balanced."""
+    rows = []
+    for row in read_result(f'compare_{name}')['rows']:
+        method = METHODS.get(plain_name(row['method']), row['method'])
+        step = STEPS.get(row['post_hoc'], f' + {row["post_hoc"]}')
+        cells = [
+            mean_and_spread([run[key] for run in row['runs'] if key in run])
+            for key in UNBALANCED_COLUMNS
+        ]
+        rows.append([method + step, *cells])
+    return ResultTable(
+        ['', *UNBALANCED_COLUMNS.values()],
+        rows,
+        f'python benchmarks/method_comparison.py {name}',
+        [result_file(f'compare_{name}')],
+    )

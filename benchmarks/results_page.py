@@ -22,7 +22,7 @@ import results_cost as cost
 from cifar100_table import cifar100_table
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from results_configs import with_metrics, with_results
-from results_table import ROOT, ResultTable
+from results_table import ROOT, ResultTable, result_file
 
 from mmgala.utils.files import write_text
 
@@ -30,6 +30,10 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     'digits': accuracy.digits_table,
     'comparison': comparisons.comparison_table,
     'short comparison': comparisons.short_comparison_table,
+    'PlanktonSet': partial(comparisons.plankton_table, 'plankton'),
+    'PlanktonSet, training prior': partial(
+        comparisons.plankton_table, 'plankton_training-prior'
+    ),
     'study of GALA': comparisons.study_table,
     'CIFAR100-LT': cifar100_table,
     'Fashion-MNIST-LT': accuracy.fashion_table,
@@ -68,7 +72,7 @@ def benchmarks_page() -> str:
     return template.render(
         table=lambda name: TABLES[name]().markdown(PAGE),
         top1=lambda name, method, step='': comparisons.top1(name)[method, step],
-        sets=comparisons.SETS,
+        exists=lambda name: result_file(name).is_file(),
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from tabulate import tabulate
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results'
 
@@ -41,8 +43,8 @@ class ResultTable:
 
 def pipe_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table: text in the first column, numbers in the others."""
-    rule = ['---', *['---:'] * (len(header) - 1)]
-    return '\n'.join(f'| {" | ".join(row)} |' for row in (header, rule, *rows))
+    align = ['left', *['right'] * (len(header) - 1)]
+    return tabulate(rows, header, 'pipe', colalign=align, disable_numparse=True)
 
 
 def _relative(path: Path, folder: Path) -> str:

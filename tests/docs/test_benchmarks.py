@@ -1,5 +1,8 @@
 """docs/benchmarks.md and the tables on other pages come from the result files."""
 
+import json
+import re
+import shutil
 import sys
 
 import pytest
@@ -8,11 +11,18 @@ from tests.docs.pages import PAGES, ROOT
 
 sys.path.insert(0, str(ROOT / 'benchmarks'))
 
+import results_configs
 import results_page
+import results_table
 from results_comparisons import SETS, top1
 from results_configs import with_metrics, with_results
 
 FASHION = [name for name in SETS if name.startswith('fashion')]
+
+
+def unpadded(table: str) -> str:
+    """A table without the spaces that align its columns."""
+    return re.sub(' +', ' ', table)
 
 
 def test_committed_pages_are_what_the_command_writes():
@@ -27,11 +37,11 @@ def test_committed_pages_are_what_the_command_writes():
 def test_the_big_table_exists_once():
     row = next(
         line
-        for line in results_page.benchmarks_page().splitlines()
+        for line in unpadded(results_page.benchmarks_page()).splitlines()
         if line.startswith('| class-balanced CE | ')
     )
     pages = [ROOT / page for page in PAGES] + [*ROOT.glob('benchmarks/results/*.md')]
-    found = [path for path in pages if row in path.read_text()]
+    found = [path for path in pages if row in unpadded(path.read_text())]
     assert found == [results_page.PAGE]
 
 
@@ -56,6 +66,30 @@ def test_configs_without_runs_are_marked():
     readme = with_results('| `resnext50_imagenet-lt` | ImageNet-LT | 1.0 |\n')
     assert readme == '| `resnext50_imagenet-lt` | ImageNet-LT | not run |\n'
     assert with_metrics(metafile.replace('Accuracy: 85.7', 'Accuracy: 1.0')) == metafile
+
+
+def test_new_results_need_only_the_command(tmp_path, monkeypatch):
+    """PlanktonSet's section appears with its file, and a new run adds a row."""
+    results = tmp_path / 'benchmarks' / 'results'
+    shutil.copytree(
+        results_table.RESULTS, results, ignore=shutil.ignore_patterns('*.p*')
+    )
+    shutil.copy(results / 'compare_digits-lt.json', results / 'compare_plankton.json')
+    runs = json.loads((results / 'cifar100_lt.json').read_text())
+    runs['runs'].append({**runs['runs'][0], 'method': 'ce', 'top1': 12.345})
+    (results / 'cifar100_lt.json').write_text(json.dumps(runs))
+    before = results_page.benchmarks_page()
+    monkeypatch.setattr(results_table, 'RESULTS', results)
+    monkeypatch.setattr(results_table, 'ROOT', tmp_path)
+    monkeypatch.setattr(results_page, 'PAGE', tmp_path / 'docs' / 'benchmarks.md')
+
+    page = unpadded(results_page.benchmarks_page())
+
+    assert '## PlanktonSet' in page
+    assert '## PlanktonSet' not in before
+    assert '| 100 | ce | seed 0 | 200 | 12.3 |' in page
+    config = results_configs.config_results()['resnet32_cifar100-lt-if100']
+    assert results_configs.describe(config).startswith('CE 12.3, GALA 51.5, ')
 
 
 class TestConclusions:

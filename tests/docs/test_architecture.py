@@ -1,0 +1,65 @@
+"""docs/architecture.md: the layers are the checked ones, and the keys are saved."""
+
+import re
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from tests.docs.pages import ROOT, code_block
+
+PAGE = 'docs/architecture.md'
+TEXT = (ROOT / PAGE).read_text()
+HOOKS = ('ClassCountsHook', 'ResumeWithinEpochHook', 'GradientStatisticsHook')
+
+
+def test_layers_are_those_of_the_contract():
+    contract = (ROOT / 'pyproject.toml').read_text()
+    layers = re.search(r'^layers = \[(.*?)^\]', contract, re.DOTALL | re.M)
+    checked = [set(row.split(' | ')) for row in re.findall(r'"(.*?)"', layers[1])]
+    diagram = code_block(PAGE, 'mermaid', 'flowchart')
+    above = {
+        name: i for i, row in enumerate(checked) for name in row if name != 'version'
+    }
+    drawn = re.findall(r'^ +(\w+)\[".*?"\](?: --> ([\w &]+))?', diagram, re.M)
+    assert {name for name, _ in drawn} == set(above)
+    for name, below in drawn:
+        for other in filter(None, below.split(' & ')):
+            other = re.match(r'\w+', other)[0]
+            assert above[name] < above[other], f'{name} --> {other}'
+
+
+@pytest.fixture(scope='module')
+def saved(tmp_path_factory):
+    """Checkpoints of one epoch on the digits, without our hooks and with them."""
+    checkpoints = {}
+    for names in ((), HOOKS):
+        cfg = Config.fromfile(ROOT / 'configs/gala/resnet14_digits-lt.py')
+        cfg.work_dir = str(tmp_path_factory.mktemp('architecture'))
+        cfg.experiment_name = f'architecture_{len(names)}'
+        cfg.custom_hooks = [dict(type=f'mmgala.{name}') for name in names]
+        cfg.model.backbone.update(base_channels=2, stem_channels=2)
+        cfg.model.head.in_channels = 8
+        cfg.train_cfg = dict(by_epoch=True, max_epochs=1, val_interval=2)
+        Runner.from_cfg(cfg).train()
+        path = f'{cfg.work_dir}/epoch_1.pth'
+        checkpoints[bool(names)] = torch.load(path, weights_only=False)
+    return checkpoints
+
+
+def test_keys_that_the_hooks_add_are_listed(saved):
+    plain, ours = saved[False], saved[True]
+    added = {f"meta['{key}']" for key in set(ours['meta']) - set(plain['meta'])}
+    added |= set(ours) - set(plain)
+    assert added == {
+        "meta['class_counts']", "meta['train_sampler']", 'gradient_statistics'
+    }  # fmt: skip
+    listed = re.findall(r'^\| `(.*?)`', TEXT.partition('## What a checkpoint')[2], re.M)
+    assert added <= set(listed)
+
+
+def test_statistics_are_in_the_state_dict_under_the_listed_name(saved):
+    (name,) = (key for key in saved[True]['state_dict'] if key.endswith('pos_grad'))
+    assert name == 'head.loss_module.pos_grad'
+    assert 'loss_module.pos_grad' in TEXT
