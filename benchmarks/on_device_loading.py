@@ -32,9 +32,9 @@ from torch.utils.data import DataLoader  # noqa: E402
 
 from mmgala.datasets.on_device import (  # noqa: E402
     DeviceImages,
+    build_augmentation,
     epoch_batches,
     find_pipeline,
-    translate,
 )
 from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
 from mmgala.utils.files import write_json  # noqa: E402
@@ -83,7 +83,7 @@ def endless_on_device(loader: DataLoader, device: torch.device, steps: int) -> B
     chunk_size = min(4096, (loader.batch_size or 1) * max(1, steps // 2))
     data = DeviceImages(loader.dataset, ('sample_idx',), device)
     pipeline = find_pipeline(loader.dataset)
-    augmentation = translate(pipeline, data.size, data.channels).to(device)
+    augmentation = build_augmentation(pipeline, data.size, data.channels).to(device)
     for epoch in count():
         batches = [list(batch) for batch in loader.batch_sampler or ()]
         rng = np.random.default_rng(epoch)

@@ -1,4 +1,4 @@
-"""Long-tailed data sets and what is counted on them."""
+"""Long-tailed data sets, class counts, samplers and augmentations."""
 
 from mmgala.datasets.array_dataset import ArrayDataset
 from mmgala.datasets.benchmarks import ImageNetLT, INaturalist2018, PlacesLT

@@ -1,4 +1,4 @@
-"""A table of images of the user's own, as CSV."""
+"""Your own images, listed in a CSV file."""
 
 from typing import Any
 
@@ -7,42 +7,43 @@ from mmengine.logging import print_log
 
 from mmgala.datasets.image_dataset import ImageDataset
 from mmgala.datasets.readers.annotations import Annotations
-from mmgala.datasets.readers.csv_table import Table, listed, read_table
+from mmgala.datasets.readers.csv_table import Table, quoted, read_table
 from mmgala.registry import DATASETS
 
 
 @DATASETS.register_module()
 class CSVDataset(ImageDataset):
-    """Images that a CSV file names, a row an image, with one label each.
+    """Single-label images listed in a CSV file, one image per row.
 
-    The first row names the columns; others than the three below are ignored, and so are
-    empty lines::
+    The first row contains the column names. Other columns than the three below are
+    ignored, and so are empty lines::
 
         path,label,split
         images/1.jpg,house sparrow,train
         images/2.jpg,dunnock,val
 
-    ``metainfo['class_counts']`` are the counts of the rows in ``'train'``; without such
-    rows they are unknown.
+    ``metainfo['class_counts']`` counts the rows whose split is ``'train'``. Without
+    such rows, the class counts are unknown.
 
     Args:
-        ann_file: CSV file, UTF-8, absolute or relative to ``data_root``.
-        data_root: folder of the CSV file and of the images.
-        data_prefix: folder below ``data_root`` that the paths are relative to.
-        path_column: name of the column with the paths.
-        label_column: name of the column with the class of each image.
-        split_column: name of the column with the part each image belongs to. Defaults
-            to ``'split'`` where there is such a column; in a file without, all images
-            are in ``'train'``.
-        split: the part to load.
-        check_images: look for missing files before anything else starts.
-        **kwargs: ``classes``, by default all names in the label column, sorted, the
-            same for all parts; and others of MMPretrain's ``BaseDataset``.
+        ann_file: CSV file in UTF-8, absolute or relative to ``data_root``.
+        data_root: folder that contains the CSV file and the images.
+        data_prefix: folder below ``data_root`` that image paths are relative to.
+        path_column: name of the column of image paths.
+        label_column: name of the column of class names.
+        split_column: name of the column that assigns images to splits. Defaults to
+            ``'split'`` if the file has that column; otherwise all images belong to
+            ``'train'``.
+        split: name of the split to load.
+        check_images: whether to check on start that all image files exist.
+        **kwargs: passed to MMPretrain's ``BaseDataset``. ``classes`` defaults to the
+            sorted names in the label column over all splits.
 
     Raises:
         FileNotFoundError: if the CSV file or images are missing.
-        ValueError: on a missing column, a bad row, with file and line, or if an image
-            has several rows: multi-label data sets are not supported.
+        ValueError: if a column is missing, a row is invalid (the message names the file
+            and line), or an image has several rows, as multi-label data sets are not
+            supported.
     """
 
     def __init__(
@@ -65,19 +66,19 @@ class CSVDataset(ImageDataset):
         )
 
     def read_annotations(self) -> tuple[Annotations, list[int] | None]:
-        """Images of the split, and training images per class where there are any."""
+        """Read the split's annotations and the training class counts, if known."""
         table = read_table(
             self.ann_file, self.path_column, self.label_column, self.split_column
         )
         classes = tuple(self.CLASSES or sorted(set(table.labels)))
         labels = self._class_indices(table, classes)
-        rows = self._rows_of(table, self.split)
+        rows = self._rows_in_split(table, self.split)
         if not len(rows):
-            there = listed(sorted(set(table.splits or ['train'])))
-            column = '' if table.splits else ' (no column says otherwise)'
+            splits = quoted(sorted(set(table.splits or ['train'])))
+            reason = '' if table.splits else ' (there is no split column)'
             raise ValueError(
-                f'{self.ann_file}: no row is in split {self.split!r}; there are '
-                f'{there}{column}.'
+                f'{self.ann_file}: no rows belong to split {self.split!r}; available '
+                f'splits: {splits}{reason}.'
             )
         images = Annotations(
             [table.paths[row] for row in rows],
@@ -86,17 +87,17 @@ class CSVDataset(ImageDataset):
             len(classes),
             classes,
         )
-        training = self._rows_of(table, 'train')
+        training = self._rows_in_split(table, 'train')
         if not len(training):
             print_log(
-                f"{self.ann_file}: no row is in split 'train': class_counts are "
-                'unknown.',
+                f"{self.ann_file}: no rows belong to split 'train', so "
+                'class_counts are unknown.',
                 logger='current',
             )
             return images, None
         return images, np.bincount(labels[training], minlength=len(classes)).tolist()
 
-    def _rows_of(self, table: Table, split: str) -> np.ndarray:
+    def _rows_in_split(self, table: Table, split: str) -> np.ndarray:
         splits = table.splits or ['train'] * len(table.paths)
         return np.flatnonzero(np.array(splits) == split)
 
@@ -105,7 +106,7 @@ class CSVDataset(ImageDataset):
         for label, line in zip(table.labels, table.lines, strict=True):
             if label not in index:
                 raise ValueError(
-                    f'{self.ann_file}:{line}: unknown class {label!r}; `classes` are '
-                    f'{listed(classes)}.'
+                    f'{self.ann_file}:{line}: unknown class {label!r}; `classes` '
+                    f'contains {quoted(classes)}.'
                 )
         return np.array([index[label] for label in table.labels], dtype=np.int64)

@@ -1,11 +1,11 @@
-"""Scikit-learn's handwritten digits: a real data set that needs no download."""
+"""Scikit-learn's handwritten digits, a real data set that needs no download."""
 
 from typing import Any
 
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
-from mmgala.datasets.labels import rank_within_class
+from mmgala.datasets.labels import random_rank_in_class
 from mmgala.registry import DATASETS
 
 SPLITS = ('train', 'val', 'test')
@@ -15,19 +15,19 @@ SPLITS = ('train', 'val', 'test')
 class DigitsDataset(BaseDataset):
     """1,797 handwritten digits of 8 x 8 pixels (UCI ML repository, via scikit-learn).
 
-    The split is stratified and seeded. Validation and test part are exactly balanced;
-    the training part has what is left, 99 to 108 digits per class with the defaults.
-    Images have three equal channels, so that any backbone takes them unchanged.
+    The split is stratified and seeded. Validation and test splits are exactly balanced;
+    the remaining images are for training, 99 to 108 per class by default. Images have
+    three identical channels, so that any backbone accepts them.
 
     Args:
         split: ``'train'``, ``'val'`` or ``'test'``.
-        val_per_class: validation images per class.
-        test_per_class: test images per class.
-        seed: of the split. All parts must use the same.
-        **kwargs: ``pipeline`` and others of MMPretrain's ``BaseDataset``.
+        val_per_class: number of validation images per class.
+        test_per_class: number of test images per class.
+        seed: seed of the split. Use the same one for all splits.
+        **kwargs: passed to MMPretrain's ``BaseDataset``, such as ``pipeline``.
 
     Raises:
-        ValueError: on an unknown split, or if no training images would be left.
+        ValueError: if the split is unknown, or a class would have no training images.
     """
 
     METAINFO = {'classes': tuple(str(digit) for digit in range(10))}
@@ -52,27 +52,28 @@ class DigitsDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """Load images, ``(8, 8, 3)`` uint8 from 0 to 255, and labels."""
-        # Imported here: it would add a second to the start of every program.
+        # Imported late, as it would slow every program's start by a second.
         from sklearn.datasets import load_digits
 
         digits = load_digits()
-        # 17 grey levels, 0 to 16, are stretched to the usual 256 without loss.
+        # The 17 grey levels, 0 to 16, are scaled to 0-255 without loss.
         grey = (digits.images * 255 / 16).round().astype(np.uint8)
         images = np.repeat(grey[..., None], 3, axis=-1)
         return [
             dict(img=images[i], gt_label=int(digits.target[i]))
-            for i in self._part(digits.target)
+            for i in self._split_indices(digits.target)
         ]
 
-    def _part(self, labels: np.ndarray) -> np.ndarray:
+    def _split_indices(self, labels: np.ndarray) -> np.ndarray:
         held_out = self.val_per_class + self.test_per_class
         smallest = int(np.bincount(labels).min())
         if min(self.val_per_class, self.test_per_class) < 0 or held_out >= smallest:
             raise ValueError(
-                'Expected `val_per_class` + `test_per_class` to leave training images '
-                f'of every digit (fewer than {smallest}), but got {held_out}.'
+                'Expected `val_per_class` and `test_per_class` to be non-negative with '
+                f'a sum below {smallest}, to leave training images of every digit, but '
+                f'got {self.val_per_class} and {self.test_per_class}.'
             )
-        rank = rank_within_class(labels, self.seed)
+        rank = random_rank_in_class(labels, self.seed)
         bounds = {
             'test': (0, self.test_per_class),
             'val': (self.test_per_class, held_out),
@@ -82,5 +83,5 @@ class DigitsDataset(BaseDataset):
         return np.flatnonzero((rank >= low) & (rank < high))
 
     def extra_repr(self) -> list[str]:
-        """Lines of ``repr`` that follow the number of samples."""
+        """Extra lines for ``repr``."""
         return [f'Split: \t{self.split} (seed {self.seed})']

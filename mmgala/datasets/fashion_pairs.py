@@ -1,4 +1,4 @@
-"""Pairs of Fashion-MNIST's items: a hundred classes that train in minutes."""
+"""Pairs of Fashion-MNIST items: 100 classes that train in minutes."""
 
 from typing import Any
 
@@ -11,38 +11,39 @@ from mmgala.registry import DATASETS
 KINDS = FashionMNIST.METAINFO['classes']
 PAIRS_PER_CLASS = {'train': 500, 'val': 25, 'test': 50}
 SPLITS = tuple(PAIRS_PER_CLASS)
-# The last sixth of the training images, 10,000 of 60,000, is kept for validation.
-VAL_SHARE = 6
+# The last 1/6 of the training images, 10,000 of 60,000, is held out for validation.
+VAL_DIVISOR = 6
 
 
 @DATASETS.register_module()
 class FashionPairs(BaseDataset):
-    """Two items of Fashion-MNIST side by side; the class is the ordered pair.
+    """Two Fashion-MNIST items side by side; the class is the ordered pair of kinds.
 
-    Ten kinds of item make 100 classes, all of one size. They stand in a seeded random
-    order, so that which of them :class:`LongTailedDataset` makes frequent has nothing
-    to do with the items. Training pairs are made of the first 50,000 training images,
-    validation pairs of the last 10,000, test pairs of the test images. A class uses all
-    items of a kind before it uses one twice, and pairs none with itself.
+    Ten kinds of items give 100 classes of equal size. Their order is a seeded
+    permutation, so that the frequency of a class under :class:`LongTailedDataset` does
+    not depend on its items. Training pairs are built from the first 50,000 training
+    images, validation pairs from the last 10,000, and test pairs from the test images.
+    A class uses every item of a kind once before it repeats any, and never pairs an
+    item with itself.
 
-    The pairs of a class depend on ``split`` and ``seed`` alone: ``pairs_per_class``
-    takes the first of them, ``num_classes`` and ``class_seed`` choose among the
-    classes.
+    The pairs of a class depend only on ``split`` and ``seed``: ``pairs_per_class``
+    keeps the first of them, and ``num_classes`` and ``class_seed`` only select classes.
 
     Args:
-        data_root: folder with the four unpacked files of Fashion-MNIST. Nothing is
-            downloaded.
+        data_root: folder that contains the four unpacked files of Fashion-MNIST, which
+            are not downloaded.
         split: ``'train'``, ``'val'`` or ``'test'``.
-        pairs_per_class: size of each class. Defaults to 500, 25 or 50, by split.
-        num_classes: the first so many classes of the random order, 2 to 100.
-        seed: of the pairs.
-        class_seed: of the order of the classes. All splits must use the same, and the
-            same ``num_classes``.
-        **kwargs: ``pipeline`` and others of MMPretrain's ``BaseDataset``.
+        pairs_per_class: number of pairs per class. Defaults to 500 for training, 25 for
+            validation and 50 for testing.
+        num_classes: number of classes to keep, from 2 to 100, in the permuted order.
+        seed: seed of the pairs.
+        class_seed: seed of the class order. Use the same ``class_seed`` and
+            ``num_classes`` for all splits.
+        **kwargs: passed to MMPretrain's ``BaseDataset``, such as ``pipeline``.
 
     Raises:
         FileNotFoundError: if a file is missing.
-        ValueError: on an argument out of range, or if the files are damaged or hold
+        ValueError: if an argument is out of range, or the files are damaged or contain
             too few items.
     """
 
@@ -76,14 +77,14 @@ class FashionPairs(BaseDataset):
         super().__init__(ann_file='', data_root=data_root, **kwargs)
 
     def load_data_list(self) -> list[dict]:
-        """Choose the pairs; their pixels are put together when they are asked for."""
-        self._images, labels = self._read()
+        """Draw the pairs; their images are joined when they are loaded."""
+        self._images, labels = self._read_split()
         pools = [np.flatnonzero(labels == kind) for kind in range(len(KINDS))]
         if min(map(len, pools)) < 2:
             raise ValueError(
-                f'Expected two or more {self.split} images of each kind of item in '
-                f'{self.data_root}, but there are {[len(pool) for pool in pools]}: '
-                'Fashion-MNIST has thousands.'
+                f'Expected at least two {self.split} images of each kind of item in '
+                f'{self.data_root}, but got {[len(pool) for pool in pools]}: are these '
+                'the complete files of Fashion-MNIST?'
             )
         return [
             dict(items=items, gt_label=label)
@@ -91,55 +92,55 @@ class FashionPairs(BaseDataset):
             for items in self._pairs(pools, *kinds).tolist()
         ]
 
-    def _read(self) -> tuple[np.ndarray, np.ndarray]:
-        """Images and labels of the items of this split."""
+    def _read_split(self) -> tuple[np.ndarray, np.ndarray]:
+        """Images and labels of the items in this split."""
         part = 'test' if self.split == 'test' else 'train'
         images, labels = read_fashion_mnist(self.data_root, part)
-        first_of_val = len(images) - len(images) // VAL_SHARE
-        there = {
+        first_of_val = len(images) - len(images) // VAL_DIVISOR
+        items = {
             'train': slice(first_of_val),
             'val': slice(first_of_val, None),
             'test': slice(None),
         }[self.split]
-        return images[there], labels[there]
+        return images[items], labels[items]
 
     def _pairs(self, pools: list[np.ndarray], left: int, right: int) -> np.ndarray:
-        """Indices of the items of one class, ``(pairs_per_class, 2)``."""
+        """Item indices of the pairs of one class, ``(pairs_per_class, 2)``."""
         seed = [self.seed, SPLITS.index(self.split), left, right]
-        first = _rounds(pools[left], self.pairs_per_class, [*seed, 0])
+        first = _shuffled_rounds(pools[left], self.pairs_per_class, [*seed, 0])
         if left == right:
-            # Half a round apart, so that an item is in one place at first, and never
-            # in both places of a pair.
+            # Offset by half a round, so that no item is paired with itself, and an
+            # item reappears on the other side as late as possible.
             second = np.roll(first, len(pools[left]) // 2, axis=1)
         else:
-            second = _rounds(pools[right], self.pairs_per_class, [*seed, 1])
+            second = _shuffled_rounds(pools[right], self.pairs_per_class, [*seed, 1])
         pairs = [side.ravel()[: self.pairs_per_class] for side in (first, second)]
         return np.stack(pairs, axis=1)
 
     def get_data_info(self, idx: int) -> dict:
-        """Annotation of a pair, with ``img``, ``(28, 56)`` uint8."""
+        """Annotation of one pair; ``img`` is ``(28, 56)`` uint8."""
         info = super().get_data_info(idx)
         left, right = info['items']
         info['img'] = np.hstack((self._images[left], self._images[right]))
         return info
 
     def extra_repr(self) -> list[str]:
-        """Lines of ``repr`` that follow the number of samples."""
+        """Extra lines for ``repr``."""
         return [
             f'Fashion-MNIST in: \t{self.data_root}',
             f'Split: \t{self.split} (seed {self.seed})',
         ]
 
 
-def _rounds(pool: np.ndarray, count: int, seed: list[int]) -> np.ndarray:
-    """As many shuffled copies of a pool as ``count`` needs, ``(rounds, len(pool))``."""
+def _shuffled_rounds(pool: np.ndarray, count: int, seed: list[int]) -> np.ndarray:
+    """Shuffled copies of a pool, at least ``count`` items: ``(rounds, len(pool))``."""
     copies = np.tile(pool, (-(-count // len(pool)), 1))
     return np.random.default_rng(seed).permuted(copies, axis=1)
 
 
 def _require(name: str, value: int, low: int, high: int | None = None) -> None:
     if not isinstance(value, int) or value < low or (high and value > high):
-        limit = f'{low} or more' if high is None else f'from {low} to {high}'
+        limit = f'of at least {low}' if high is None else f'from {low} to {high}'
         raise ValueError(
-            f'Expected `{name}` to be a whole number, {limit}, but got {value!r}.'
+            f'Expected `{name}` to be an integer {limit}, but got {value!r}.'
         )

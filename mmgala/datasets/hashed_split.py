@@ -1,4 +1,4 @@
-"""A stratified split that is the same on every machine, without a random generator."""
+"""Stratified split by hashes of file names, identical on every machine."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -7,43 +7,43 @@ import numpy as np
 
 
 def held_out_counts(count: int, percent: Mapping[str, int]) -> dict[str, int]:
-    """Images of one class that go to each held-out part.
+    """Number of images of one class in each held-out split.
 
-    The nearest whole number to the share (half is rounded up), but at least one.
+    The percentage is rounded to the nearest integer (halves up), with a minimum of one.
 
     Args:
-        count: images of the class.
-        percent: of the held-out parts.
+        count: number of images of the class.
+        percent: percentage of each held-out split.
 
     Examples:
         >>> held_out_counts(9, {'val': 15, 'test': 25})
         {'val': 1, 'test': 2}
     """
-    # Whole numbers: a rounded float could differ between machines.
+    # Integer arithmetic: a rounded float could differ between machines.
     return {part: max(1, (count * p + 50) // 100) for part, p in percent.items()}
 
 
 def hashed_split(
     names: Sequence[str], labels: np.ndarray, percent: Mapping[str, int]
 ) -> np.ndarray:
-    """Split images class by class, by the SHA-256 of their names.
+    """Split each class by the SHA-256 hashes of its images' names.
 
-    In each class, the images in the order of their hashes go to the held-out parts, one
-    part after the other, and then to training. The order of ``names`` has no effect.
+    The images of a class are sorted by hash and fill the held-out splits one after the
+    other; the rest is for training. The order of ``names`` does not matter.
 
     Args:
         names: N unique names, such as ``class/file.jpg``.
-        labels: ``(N,)`` integers.
-        percent: of each held-out part, in the order in which they are filled.
+        labels: ``(N,)`` integer labels.
+        percent: percentage of each held-out split, in the order of filling.
 
     Returns:
-        ``(N,)``: the part of each image, ``'train'`` or a key of ``percent``.
+        ``(N,)`` split of each image: ``'train'`` or a key of ``percent``.
 
     Raises:
-        ValueError: if names repeat, or a class has too few images for all parts.
+        ValueError: if names repeat, or a class has fewer images than there are splits.
     """
     if len(set(names)) < len(names):
-        raise ValueError('Expected unique names of images, but some repeat.')
+        raise ValueError('Expected unique image names, but some names repeat.')
     parts = np.full(len(names), 'train', dtype=object)
     hashes = [hashlib.sha256(name.encode()).hexdigest() for name in names]
     order = np.lexsort((np.array(hashes, dtype='U64'), labels))
@@ -51,9 +51,9 @@ def hashed_split(
         counts = held_out_counts(len(members), percent)
         if sum(counts.values()) >= len(members) > 0:
             raise ValueError(
-                f'Class {labels[members[0]]} has {len(members)} images, too few for '
-                f'training, {" and ".join(percent)}: expected at least '
-                f'{len(percent) + 1}.'
+                f'Expected at least {len(percent) + 1} images per class, one for each '
+                f'of train, {", ".join(percent)}, but class {labels[members[0]]} has '
+                f'{len(members)}.'
             )
         start = 0
         for part, count in counts.items():

@@ -1,4 +1,4 @@
-"""Single-label data sets: labels in one array, images in files; base classes."""
+"""Base classes of single-label data sets and of those read from image files."""
 
 import os
 import pickle
@@ -9,19 +9,20 @@ import numpy as np
 from mmengine.dataset import force_full_init
 from mmpretrain.datasets import BaseDataset
 
-from mmgala.datasets.readers.annotations import Annotations, shown
+from mmgala.datasets.readers.annotations import Annotations, printable
 from mmgala.datasets.readers.image_list import missing_images
 
 
 class LabelledDataset(BaseDataset):
-    """Single-label data set whose labels are one array; base class.
+    """Base class of single-label data sets that keep their labels in one array.
 
-    Labels are kept beside MMEngine's serialised samples: half a million labels are read
-    without unpickling as many samples. They follow ``indices`` and ``get_subset``.
+    The array is stored next to MMEngine's serialised samples, so that reading half a
+    million labels does not unpickle as many samples. It respects ``indices`` and
+    ``get_subset``.
     """
 
     def full_init(self) -> None:
-        """Load the annotations, once."""
+        """Load the annotations, unless they are loaded already."""
         if self._fully_initialized:
             return
         super().full_init()
@@ -29,9 +30,10 @@ class LabelledDataset(BaseDataset):
             self._labels = self._labels_of_data_list()
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
-        # The last moment when samples, filtered and subset, are there as they are.
+        # The samples are filtered and subset by now, but not serialised yet.
         self._labels = self._labels_of_data_list()
-        # What MMEngine does, without an array per sample: a third of the time.
+        # Same result as MMEngine's method, which is three times slower as it creates an
+        # array per sample.
         samples = [pickle.dumps(info, protocol=4) for info in self.data_list]
         self.data_list.clear()
         address = np.cumsum(np.fromiter(map(len, samples), np.int64, len(samples)))
@@ -52,13 +54,18 @@ class LabelledDataset(BaseDataset):
 
     @force_full_init
     def get_subset_(self, indices: int | Sequence[int]) -> None:
-        """Keep the first (or, if negative, last) images, or those at ``indices``."""
+        """Keep only some images.
+
+        Args:
+            indices: indices to keep; or the number of first images to keep or, if
+                negative, of last images.
+        """
         super().get_subset_(indices)
         self._labels = _select(self._labels, indices)
 
     @force_full_init
     def get_subset(self, indices: int | Sequence[int]) -> 'LabelledDataset':
-        """As :meth:`get_subset_`, leaving this data set as it is."""
+        """Return a copy with only some images; see :meth:`get_subset_`."""
         subset = super().get_subset(indices)
         subset._labels = _select(self._labels, indices)
         return subset
@@ -71,25 +78,25 @@ def _select(labels: np.ndarray, indices: int | Sequence[int]) -> np.ndarray:
 
 
 class ImageDataset(LabelledDataset):
-    """Single-label image files that an annotation file names; base class.
+    """Base class of single-label data sets with image files and an annotation file.
 
-    ``metainfo['class_counts']`` are the training images per class, in every split, and
-    do not change with ``indices`` or ``get_subset``.
+    ``metainfo['class_counts']`` holds the number of training images per class in every
+    split, independent of ``indices`` and ``get_subset``.
 
     Args:
-        ann_file: annotation file, absolute or relative to ``data_root``; local.
-        data_root: folder of ``ann_file`` and of the images.
-        data_prefix: folder below ``data_root`` that the paths are relative to.
-        split: part of the data; ``'train'`` must have images of every class.
-        check_images: look for missing files before anything else starts, by one
-            listing per folder.
-        **kwargs: ``pipeline``, ``classes``, ``indices`` and others of MMPretrain's
-            ``BaseDataset``.
+        ann_file: local annotation file, absolute or relative to ``data_root``.
+        data_root: folder that contains ``ann_file`` and the images.
+        data_prefix: folder below ``data_root`` that image paths are relative to.
+        split: name of the split; ``'train'`` must have images of every class.
+        check_images: whether to check on start that all image files exist. Each folder
+            is listed once.
+        **kwargs: passed to MMPretrain's ``BaseDataset``, such as ``pipeline``,
+            ``classes`` or ``indices``.
 
     Raises:
         FileNotFoundError: if the annotation file, the image root or images are missing.
-        ValueError: on a bad annotation, with file and line, or a class without training
-            images.
+        ValueError: if an annotation is invalid (the message names the file and line),
+            or a class has no training images.
     """
 
     def __init__(
@@ -111,18 +118,18 @@ class ImageDataset(LabelledDataset):
         )
 
     def read_annotations(self) -> tuple[Annotations, list[int] | None]:
-        """Images of the split, and training images per class where they are known."""
+        """Read the split's annotations and the training class counts, if known."""
         raise NotImplementedError
 
-    def hint(self) -> str:
-        """What to do when files are missing."""
+    def missing_files_hint(self) -> str:
+        """Advice for error messages about missing files."""
         return 'Check `data_root`, `data_prefix` and `ann_file`.'
 
     def load_data_list(self) -> list[dict]:
-        """Read and check annotations; path and label of each image."""
+        """Read and check the annotations; list the path and label of each image."""
         if not os.path.isfile(self.ann_file):
             raise FileNotFoundError(
-                f'{self.ann_file}: no such annotation file. {self.hint()}'
+                f'{self.ann_file}: no such annotation file. {self.missing_files_hint()}'
             )
         images, class_counts = self.read_annotations()
         classes = images.classes or tuple(map(str, range(images.num_classes)))
@@ -144,9 +151,9 @@ class ImageDataset(LabelledDataset):
         if empty:
             raise ValueError(
                 f'{self.ann_file}: class {empty[0]} ({self.CLASSES[empty[0]]}) has no '
-                f'training images, and cannot be learnt ({len(empty)} such classes of '
-                f'{images.num_classes}). Add images, or set `classes` to those there '
-                'are.'
+                f'training images, so it cannot be learnt ({len(empty)} of '
+                f'{images.num_classes} classes are empty). Add images, or leave empty '
+                'classes out of `classes`.'
             )
 
     def _require_images(self, images: Annotations) -> None:
@@ -154,12 +161,12 @@ class ImageDataset(LabelledDataset):
         missing = missing_images(root, images.paths)
         if missing:
             first = missing[0]
-            name, origin = shown(images.paths[first]), images.origin(first)
+            name, origin = printable(images.paths[first]), images.origin(first)
             raise FileNotFoundError(
                 f'{len(missing)} of {len(images.paths)} images are missing in {root}, '
-                f'first {name} ({origin}). {self.hint()}'
+                f'first {name} ({origin}). {self.missing_files_hint()}'
             )
 
     def extra_repr(self) -> list[str]:
-        """Lines of ``repr`` that follow the number of samples."""
+        """Extra lines for ``repr``."""
         return [*super().extra_repr(), f'Split: \t{self.split}']

@@ -1,4 +1,4 @@
-"""Labels of any MMEngine data set, wrapped or not, and what is counted on them."""
+"""Labels and class counts of MMEngine data sets, including wrapped ones."""
 
 from typing import Any
 
@@ -6,84 +6,19 @@ import numpy as np
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 
 
-def holds_instances(dataset: Any) -> bool:
-    """Whether it is a detection data set: its samples' information has `instances`.
-
-    Args:
-        dataset: any; MMDetection's have them, also within MMEngine's wrappers.
-    """
-    while True:
-        if isinstance(dataset, ConcatDataset):
-            dataset = dataset.datasets[0]
-        elif _is_wrapper(dataset):
-            dataset = dataset.dataset
-        else:
-            break
-    if hasattr(dataset, 'get_gt_labels'):  # MMPretrain's: one label a sample
-        return False
-    if not hasattr(dataset, 'get_data_info') or not len(dataset):
-        return False
-    info = dataset.get_data_info(0)
-    return isinstance(info, dict) and isinstance(info.get('instances'), list)
-
-
-def instance_labels(dataset: Any) -> list[np.ndarray]:
-    """Labels of each sample's instances, as often as an epoch shows the sample.
-
-    Instances with a true ``ignore_flag``, such as crowds, are no training samples,
-    and are left out.
-
-    Args:
-        dataset: a detection data set (:func:`holds_instances`), or MMEngine's
-            ``ConcatDataset``, ``RepeatDataset`` or ``ClassBalancedDataset`` or
-            MMDetection's ``MultiImageMixDataset`` of such.
-
-    Returns:
-        As many arrays as the data set has samples; int64, some may be empty.
-    """
-    if isinstance(dataset, ConcatDataset):
-        return [labels for part in dataset.datasets for labels in instance_labels(part)]
-    if isinstance(dataset, RepeatDataset):
-        return instance_labels(dataset.dataset) * dataset.times
-    if isinstance(dataset, ClassBalancedDataset):
-        inner = instance_labels(dataset.dataset)
-        return [inner[i] for i in dataset.repeat_indices]
-    if _is_wrapper(dataset):
-        return instance_labels(dataset.dataset)
-    return [_labels_of(dataset.get_data_info(i)) for i in range(len(dataset))]
-
-
-def _labels_of(info: dict[str, Any]) -> np.ndarray:
-    labels = [
-        instance['bbox_label']
-        for instance in info['instances']
-        if not instance.get('ignore_flag')
-    ]
-    return np.array(labels, dtype=np.int64)
-
-
-def _is_wrapper(dataset: Any) -> bool:
-    if isinstance(dataset, (RepeatDataset, ClassBalancedDataset)):
-        return True
-    # MMDetection's MultiImageMixDataset, whose samples are those of the one inside.
-    if not hasattr(dataset, 'dataset') or hasattr(dataset, 'get_data_info'):
-        return False
-    return len(dataset.dataset) == len(dataset)
-
-
 def dataset_labels(dataset: Any) -> np.ndarray:
     """Label of each sample of a single-label data set.
 
     Args:
-        dataset: an MMPretrain data set, anything with its ``get_gt_labels`` or
-            ``get_cat_ids``, or MMEngine's ``ConcatDataset`` or ``RepeatDataset`` of
-            such.
+        dataset: an MMPretrain data set; any data set with its ``get_gt_labels`` or
+            ``get_cat_ids``; or MMEngine's ``ConcatDataset`` or ``RepeatDataset`` of
+            those.
 
     Returns:
-        ``(N,)`` int64.
+        ``(N,)`` int64 labels.
 
     Raises:
-        TypeError: if the data set does not tell its labels.
+        TypeError: if the data set does not expose its labels.
         ValueError: if a sample has no label, or several.
     """
     if isinstance(dataset, ConcatDataset):
@@ -96,8 +31,8 @@ def dataset_labels(dataset: Any) -> np.ndarray:
         labels = _labels_from_cat_ids(dataset)
     else:
         raise TypeError(
-            f'Expected {type(dataset).__name__} to tell its labels by `get_gt_labels` '
-            '(as MMPretrain data sets do) or `get_cat_ids`, but it has neither.'
+            f'Expected a data set with `get_gt_labels` (as in MMPretrain) or '
+            f'`get_cat_ids`, but {type(dataset).__name__} has neither.'
         )
     if labels.ndim != 1 or labels.dtype.kind not in 'iu':
         raise ValueError(
@@ -117,7 +52,7 @@ def _labels_from_gt_labels(dataset: Any) -> np.ndarray:
             f'Expected one label per sample, but {name} has samples without '
             f'{error}: train on labelled data.'
         ) from error
-    except ValueError as error:  # lists of several lengths make no array
+    except ValueError as error:  # lists of different lengths cannot form an array
         raise ValueError(
             f'Expected one label per sample, but samples of {name} have several: '
             'multi-label data sets are not supported.'
@@ -136,79 +71,146 @@ def _labels_from_cat_ids(dataset: Any) -> np.ndarray:
     return np.array([cat_ids[0] for cat_ids in ids], dtype=np.int64)
 
 
-def count_classes(dataset: Any, num_classes: int | None = None) -> list[int]:
-    """Samples per class, with every label checked; of detection data sets, instances.
-
-    A sample counts as often as an epoch shows it under ``RepeatDataset`` or
-    ``ClassBalancedDataset``.
+def is_detection_dataset(dataset: Any) -> bool:
+    """Whether the samples of a data set have ``instances``, as in MMDetection.
 
     Args:
-        dataset: see :func:`dataset_labels`; or a detection data set, see
-            :func:`mmgala.datasets.labels.instance_labels`.
-        num_classes: C. Defaults to the number of ``metainfo['classes']``, or else to
-            the largest label plus one.
+        dataset: any data set, possibly inside MMEngine's or MMDetection's wrappers.
+    """
+    while True:
+        if isinstance(dataset, ConcatDataset):
+            dataset = dataset.datasets[0]
+        elif _is_wrapper(dataset):
+            dataset = dataset.dataset
+        else:
+            break
+    if hasattr(dataset, 'get_gt_labels'):  # an MMPretrain data set
+        return False
+    if not hasattr(dataset, 'get_data_info') or not len(dataset):
+        return False
+    info = dataset.get_data_info(0)
+    return isinstance(info, dict) and isinstance(info.get('instances'), list)
+
+
+def instance_labels(dataset: Any) -> list[np.ndarray]:
+    """Labels of the instances in each sample of a detection data set.
+
+    Instances with a true ``ignore_flag``, such as crowds, are not trained on and are
+    left out. A sample appears as often as it does in an epoch.
+
+    Args:
+        dataset: a detection data set (see :func:`is_detection_dataset`), or MMEngine's
+            ``ConcatDataset``, ``RepeatDataset`` or ``ClassBalancedDataset`` or
+            MMDetection's ``MultiImageMixDataset`` of detection data sets.
+
+    Returns:
+        One int64 array per sample, which may be empty.
+    """
+    if isinstance(dataset, ConcatDataset):
+        return [labels for part in dataset.datasets for labels in instance_labels(part)]
+    if isinstance(dataset, RepeatDataset):
+        return instance_labels(dataset.dataset) * dataset.times
+    if isinstance(dataset, ClassBalancedDataset):
+        inner = instance_labels(dataset.dataset)
+        return [inner[i] for i in dataset.repeat_indices]
+    if _is_wrapper(dataset):
+        return instance_labels(dataset.dataset)
+    return [
+        np.array(
+            [
+                instance['bbox_label']
+                for instance in dataset.get_data_info(index)['instances']
+                if not instance.get('ignore_flag')
+            ],
+            dtype=np.int64,
+        )
+        for index in range(len(dataset))
+    ]
+
+
+def _is_wrapper(dataset: Any) -> bool:
+    if isinstance(dataset, (RepeatDataset, ClassBalancedDataset)):
+        return True
+    # MMDetection's MultiImageMixDataset has the same samples as the wrapped data set.
+    if not hasattr(dataset, 'dataset') or hasattr(dataset, 'get_data_info'):
+        return False
+    return len(dataset.dataset) == len(dataset)
+
+
+def class_names(dataset: Any) -> tuple[str, ...]:
+    """Class names in a data set's ``metainfo['classes']``; empty if it has none."""
+    metainfo = getattr(dataset, 'metainfo', None) or {}
+    if isinstance(metainfo, list):  # MMDetection's ConcatDataset has one per part
+        metainfo = metainfo[0]
+    return tuple(map(str, metainfo.get('classes') or ()))
+
+
+def count_classes(dataset: Any, num_classes: int | None = None) -> list[int]:
+    """Count the samples of each class; in detection data sets, the instances.
+
+    Samples that ``RepeatDataset`` or ``ClassBalancedDataset`` repeats are counted as
+    often as they appear in an epoch. Every label is validated.
+
+    Args:
+        dataset: a data set accepted by :func:`dataset_labels` or
+            :func:`instance_labels`.
+        num_classes: number of classes, C. Defaults to the number of
+            ``metainfo['classes']``, or else to the largest label plus one.
 
     Returns:
         C counts.
 
     Raises:
-        ValueError: if a label is negative or not below ``num_classes``.
+        ValueError: if a label is negative, or ``num_classes`` or more.
     """
-    labels, sample, what = _labels_and_samples(dataset)
+    labels, samples, unit = _labels_and_samples(dataset)
     if num_classes is None:
         num_classes = len(class_names(dataset)) or None
-    bad = labels < 0
+    invalid = labels < 0
     if num_classes is not None:
-        bad |= labels >= num_classes
-    if bad.any():
-        first = int(bad.argmax())
-        index = int(sample[first])
+        invalid |= labels >= num_classes
+    if invalid.any():
+        first = int(invalid.argmax())
+        index = int(samples[first])
         limit = f'{num_classes - 1}' if num_classes else 'the number of classes'
         raise ValueError(
             f'Expected labels between 0 and {limit}, but sample {index} of '
             f'{type(dataset).__name__} has label {labels[first]}'
-            f'{_where(dataset, index)} ({int(bad.sum())} such {what}). Check the '
-            'annotations, or `num_classes` and `classes` in the config.'
+            f'{_image_path(dataset, index)} ({int(invalid.sum())} {unit} are out of '
+            'range). Check the annotations, or `num_classes` and `classes` in the '
+            'config.'
         )
     return np.bincount(labels, minlength=num_classes or 0).tolist()
 
 
-def class_names(dataset: Any) -> tuple[str, ...]:
-    """Names in a data set's ``metainfo['classes']``, if there are any."""
-    metainfo = getattr(dataset, 'metainfo', None) or {}
-    if isinstance(metainfo, list):  # MMDetection's ConcatDataset has one of each part
-        metainfo = metainfo[0]
-    return tuple(map(str, metainfo.get('classes') or ()))
-
-
 def _labels_and_samples(dataset: Any) -> tuple[np.ndarray, np.ndarray, str]:
-    """Labels, the sample that each is of, and what they are labels of."""
-    if not holds_instances(dataset):
+    """Labels, the index of the sample of each, and what is labelled (plural)."""
+    if not is_detection_dataset(dataset):
         labels = dataset_labels(dataset)
         return labels, np.arange(len(labels)), 'samples'
-    of_each = instance_labels(dataset)
-    sample = np.repeat(np.arange(len(of_each)), list(map(len, of_each)))
-    return np.concatenate(of_each), sample, 'instances'
+    per_sample = instance_labels(dataset)
+    samples = np.repeat(np.arange(len(per_sample)), list(map(len, per_sample)))
+    return np.concatenate(per_sample), samples, 'instances'
 
 
-def _where(dataset: Any, index: int) -> str:
-    """Path of a sample's image in brackets, where it has one."""
+def _image_path(dataset: Any, index: int) -> str:
+    """Path of a sample's image in parentheses, or an empty string."""
     info = dataset.get_data_info(index) if hasattr(dataset, 'get_data_info') else {}
     return f' ({info["img_path"]})' if 'img_path' in info else ''
 
 
-def rank_within_class(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Place of each sample in a seeded random order of its own class.
+def random_rank_in_class(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Rank of each sample in a random order of the samples of its class.
 
     Args:
-        labels: ``(N,)`` integers.
-        seed: of the order.
+        labels: ``(N,)`` integer labels.
+        seed: seed of the random order.
 
     Returns:
-        ``(N,)``: 0 for the first sample of each class, 1 for the second, and so on.
+        ``(N,)`` int64 ranks: in each class, a permutation of 0, 1, 2, ...
 
     Examples:
-        >>> rank_within_class(np.array([1, 0, 1, 1]), seed=0).tolist()
+        >>> random_rank_in_class(np.array([1, 0, 1, 1]), seed=0).tolist()
         [2, 0, 1, 0]
     """
     order = np.lexsort((np.random.default_rng(seed).random(len(labels)), labels))

@@ -1,4 +1,4 @@
-"""Make any single-label data set long-tailed."""
+"""Long-tailed subsets of any single-label data set."""
 
 import copy
 from typing import Any
@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from mmgala.datasets.labels import (
     count_classes,
     dataset_labels,
-    rank_within_class,
+    random_rank_in_class,
 )
 from mmgala.functional import largest_head_count, long_tailed_counts
 from mmgala.registry import DATASETS
@@ -20,24 +20,24 @@ from mmgala.registry import DATASETS
 class LongTailedDataset:
     """Long-tailed subset of another data set.
 
-    Classes keep their order: class 0 is the head. Which samples of a class are taken
-    depends on ``seed`` alone, so that every rank and every run trains on the same
-    subset. ``metainfo['class_counts']`` tells the counts.
+    Classes keep their order, and class 0 is the most frequent. The selected samples
+    depend only on ``seed``, so every rank and every run trains on the same subset.
+    ``metainfo['class_counts']`` holds the number of samples per class.
 
     Args:
-        dataset: data set, or its config, with one label per sample.
-        imbalance_factor: samples of the largest class over those of the smallest, 1 or
-            more.
+        dataset: single-label data set, or its config.
+        imbalance_factor: ratio of the largest to the smallest class count, at least 1.
         profile: ``'exp'``, ``'step'`` or ``'pareto'``; see
             :func:`mmgala.functional.long_tailed_counts`.
-        seed: of the subset.
-        max_count: samples of class 0. Defaults to the most that lets every class
-            follow the profile: the size of the classes, where they are equal.
-        lazy_init: leave loading to :meth:`full_init`.
+        seed: seed of the selection.
+        max_count: number of samples of class 0. Defaults to the largest number for
+            which all classes have enough samples to follow the profile; for a balanced
+            data set, that is the size of its classes.
+        lazy_init: whether to postpone loading until :meth:`full_init` is called.
 
     Raises:
-        ValueError: if ``imbalance_factor`` is below 1, a class would be left empty or
-            is too small for its count, or samples have several labels.
+        ValueError: if ``imbalance_factor`` is below 1, a class would be empty or has
+            too few samples for its count, or samples have several labels.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class LongTailedDataset:
 
     @property
     def metainfo(self) -> dict:
-        """Copy of the data set's meta information, with ``class_counts``."""
+        """Copy of the wrapped data set's meta information, plus ``class_counts``."""
         return copy.deepcopy(self._metainfo)
 
     @property
@@ -70,15 +70,15 @@ class LongTailedDataset:
         return self._metainfo.get('classes')
 
     def full_init(self) -> None:
-        """Load the data set and choose the subset."""
+        """Load the wrapped data set and select the subset."""
         if self._fully_initialized:
             return
         self.dataset.full_init()
         self._metainfo = self.dataset.metainfo
         available = count_classes(self.dataset)
-        counts = self._counts(available)
+        counts = self._target_counts(available)
         labels = dataset_labels(self.dataset)
-        keep = rank_within_class(labels, self.seed) < np.asarray(counts)[labels]
+        keep = random_rank_in_class(labels, self.seed) < np.asarray(counts)[labels]
         self._indices = np.flatnonzero(keep)
         self._labels = labels[self._indices]
         self._metainfo['class_counts'] = counts
@@ -89,7 +89,7 @@ class LongTailedDataset:
             logger='current',
         )
 
-    def _counts(self, available: list[int]) -> list[int]:
+    def _target_counts(self, available: list[int]) -> list[int]:
         max_count = self.max_count
         if max_count is None:
             largest = largest_head_count(available, self.imbalance_factor, self.profile)
@@ -97,22 +97,22 @@ class LongTailedDataset:
         counts = long_tailed_counts(
             len(available), max_count, self.imbalance_factor, self.profile
         )
-        for index, (count, there) in enumerate(zip(counts, available, strict=True)):
+        for index, (count, size) in enumerate(zip(counts, available, strict=True)):
             name = f'class {index}'
             if self.CLASSES is not None:
                 name += f' ({self.CLASSES[index]})'
-            if there == 0:
+            if size == 0:
                 raise ValueError(f'{name} has no samples in the wrapped data set.')
             if count == 0:
                 raise ValueError(
                     f'imbalance_factor={self.imbalance_factor} leaves {name} without '
-                    f'samples: the largest class has {max_count}, so choose less than '
-                    f'{max_count}.'
+                    f'samples: the largest class has {max_count}, so choose a factor '
+                    f'below {max_count}.'
                 )
-            if count > there:
+            if count > size:
                 raise ValueError(
-                    f'{name} has {there} samples, but max_count={max_count} asks for '
-                    f'{count}: lower max_count, or leave it out.'
+                    f'{name} has {size} samples, but max_count={max_count} requires '
+                    f'{count}: reduce max_count or leave it out.'
                 )
         return counts
 
@@ -123,7 +123,7 @@ class LongTailedDataset:
 
     @force_full_init
     def get_cat_ids(self, idx: int) -> list[int]:
-        """Label of one sample, as a list of one."""
+        """Label of one sample, in a list."""
         return [int(self._labels[idx])]
 
     @force_full_init

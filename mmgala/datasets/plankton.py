@@ -1,4 +1,4 @@
-"""PlanktonSet 1.0: real images with a natural long tail, for one CPU."""
+"""PlanktonSet 1.0: real images with a natural long tail, small enough for a CPU."""
 
 import numpy as np
 
@@ -7,59 +7,59 @@ from mmgala.datasets.hashed_split import hashed_split
 from mmgala.registry import DATASETS
 
 NAMES_FILE = 'names.txt'
-# Percent of each class; the rest is for training.
-HELD_OUT = {'val': 15, 'test': 25}
+HELD_OUT_PERCENT = {'val': 15, 'test': 25}
 
 
 @DATASETS.register_module()
 class PlanktonSet(ArrayFolder):
-    """PlanktonSet 1.0: 30,336 grey images of plankton, 121 classes, 1,979 to 9 of each.
+    """PlanktonSet 1.0: 30,336 greyscale plankton images, 121 classes of 9 to 1,979.
 
     The labelled images of the National Data Science Bowl (Cowen et al. 2015,
-    *PlanktonSet 1.0*, NOAA NCEI accession 0127422). There is no official split. This
-    one is stratified: about 60 % of each class for training, 15 % for validation and
-    25 % for testing, at least one image each. A hash of class and file name decides
-    (see :func:`mmgala.datasets.hashed_split.hashed_split`), so the split is the same
-    on every machine. No part is balanced: compare the mean of the classes' accuracies,
-    ``accuracy/class_mean`` of ``mmgala.LongTailedAccuracy``.
+    *PlanktonSet 1.0*, NOAA NCEI accession 0127422). There is no official split. Ours
+    is stratified: about 60 % of each class for training, 15 % for validation and 25 %
+    for testing, with at least one image each. It is based on hashes of class and file
+    names (see :func:`mmgala.datasets.hashed_split.hashed_split`), hence identical on
+    every machine. No split is balanced, so compare models by their mean per-class
+    accuracy, ``accuracy/class_mean`` of ``mmgala.LongTailedAccuracy``.
 
-    ``metainfo['class_counts']`` are the training images per class, in every split.
+    ``metainfo['class_counts']`` holds the number of training images per class in every
+    split.
 
-    ``data_root`` is what ``tools/prepare_data.py plankton`` makes: ``images.npy``
-    ``(N, 64, 64)`` uint8, ``labels.npy``, ``names.txt`` (``class/file`` of each image)
-    and ``classes.txt``.
+    ``tools/prepare_data.py plankton`` creates the files: ``images.npy``
+    (``(N, 64, 64)`` uint8), ``labels.npy``, ``names.txt`` (``class/file`` of each
+    image) and ``classes.txt``.
 
     Args:
-        data_root: folder with the files.
+        data_root: folder that contains the files.
         split: ``'train'``, ``'val'`` or ``'test'``.
-        **kwargs: ``pipeline`` and others of MMPretrain's ``BaseDataset``.
+        **kwargs: passed to MMPretrain's ``BaseDataset``, such as ``pipeline``.
 
     Raises:
         FileNotFoundError: if a file is missing.
-        ValueError: if a file is damaged, or files do not fit each other.
+        ValueError: if a file is damaged, or files do not match.
     """
 
-    def hint(self) -> str:
-        """How to get the files."""
+    def missing_files_hint(self) -> str:
+        """How to create the files."""
         return (
-            '"python tools/prepare_data.py plankton --source ARCHIVE_OR_FOLDER" makes '
-            'the files of PlanktonSet; docs/plankton.md says where to get it.'
+            'Create the files with "python tools/prepare_data.py plankton --source '
+            'ARCHIVE_OR_FOLDER"; docs/plankton.md explains where to get the data.'
         )
 
     def array_files(self) -> tuple[str, str]:
-        """Names of the files with the images and the labels, of all splits."""
+        """File names of the image array and the label array of all splits."""
         return 'images.npy', 'labels.npy'
 
-    def choose(self, labels: np.ndarray) -> np.ndarray:
-        """Indices of the images of this split; counts the training images."""
-        path = self.existing(NAMES_FILE)
+    def split_indices(self, labels: np.ndarray) -> np.ndarray:
+        """Select the images of this split, and set ``class_counts``."""
+        path = self.require_file(NAMES_FILE)
         names = path.read_text(encoding='utf-8').splitlines()
         if len(names) != len(labels):
             raise ValueError(
                 f'Expected one name for each of the {len(labels)} images in {path}, '
-                f'but got {len(names)}. {self.hint()}'
+                f'but got {len(names)}. {self.missing_files_hint()}'
             )
-        parts = hashed_split(names, labels, HELD_OUT)
+        parts = hashed_split(names, labels, HELD_OUT_PERCENT)
         training = labels[parts == 'train']
         num_classes = len(self._metainfo['classes'])
         counts = np.bincount(training, minlength=num_classes).tolist()

@@ -1,4 +1,4 @@
-"""Detection: the only part that imports MMDetection."""
+"""Detection: the only package that imports MMDetection."""
 
 from mmgala.detection.float32_operators_hook import Float32OperatorsHook
 from mmgala.detection.losses import GALABBoxLoss, GALASigmoidLoss

@@ -1,4 +1,4 @@
-"""Let detectors run under bfloat16, which mmcv's operators do not know."""
+"""Hook that runs mmcv's operators in float32 under bfloat16 autocast."""
 
 from typing import Any
 
@@ -20,35 +20,35 @@ HEADS = (BaseDenseHead, BaseMaskHead, BBoxHead, FCNMaskHead)
 
 @HOOKS.register_module()
 class Float32OperatorsHook(Hook):
-    """Give float32 to the compiled operators of a detector in mixed precision.
+    """Run the compiled operators of a detector in float32 under bfloat16 autocast.
 
-    mmcv compiles RoIAlign and NMS for float32, float64 and float16, not for bfloat16.
-    Backbone, neck and the layers of the heads still compute in bfloat16; what the RoI
-    extractors get and what the heads predict is converted to float32. That also keeps
-    the corners of regions exact: bfloat16 has 8 bits, so that at 1,000 pixels it counts
-    in steps of 4.
+    mmcv compiles RoIAlign and NMS for float32, float64 and float16, but not for
+    bfloat16. With this hook, backbone, neck and the layers of the heads still compute
+    in bfloat16, while the inputs of RoI extractors and the outputs of heads are
+    converted to float32. This also preserves box coordinates, as bfloat16 has 8
+    significant bits and therefore steps of 4 near 1,000 pixels.
 
-    ``--amp`` of ``tools/train.py`` and ``tools/test.py`` adds it to configs of
-    MMDetection's scope on a CPU. Deformable convolutions are not converted.
+    ``--amp`` of ``tools/train.py`` and ``tools/test.py`` adds it on a CPU to configs
+    with ``default_scope = 'mmdet'``. Deformable convolutions are not converted.
     """
 
     def __init__(self) -> None:
         self._handles: list[Any] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Start to convert."""
+        """Start converting."""
         self._start(runner.model)
 
     def before_val(self, runner: Runner) -> None:
-        """Start to convert."""
+        """Start converting."""
         self._start(runner.model)
 
     def before_test(self, runner: Runner) -> None:
-        """Start to convert."""
+        """Start converting."""
         self._start(runner.model)
 
     def after_run(self, runner: Runner) -> None:
-        """Convert no longer."""
+        """Stop converting."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()

@@ -1,4 +1,4 @@
-"""Hooks, an optimizer wrapper and a training loop."""
+"""Training with MMEngine: hooks, an optimizer wrapper and a training loop."""
 
 from mmgala.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
 from mmgala.engine.hooks import (

@@ -15,28 +15,28 @@ from mmgala.registry import OPTIM_WRAPPERS
 class BFloat16OptimWrapper(OptimWrapper):
     """``OptimWrapper`` whose forward pass runs under bfloat16 autocast.
 
-    bfloat16 has the exponent range of float32, so the loss needs no scaling. Weights,
-    gradients and the optimizer's state stay float32. MMEngine's ``AmpOptimWrapper``
-    refuses to run without a GPU, and always scales the loss. ``tools/train.py --amp``
-    takes this one on a CPU; on a GPU, set ``optim_wrapper.type`` to
-    ``mmgala.BFloat16OptimWrapper``. A detector also needs
+    bfloat16 has the exponent range of float32, so no loss scaling is needed. Weights,
+    gradients and optimizer state stay float32. MMEngine's ``AmpOptimWrapper`` does not
+    run without a GPU and always scales the loss. ``tools/train.py --amp`` uses this
+    wrapper on a CPU; on a GPU, set ``optim_wrapper.type`` to
+    ``mmgala.BFloat16OptimWrapper``. Detectors also need
     :class:`mmgala.detection.Float32OperatorsHook`.
 
-    On CPUs, PyTorch 2.11 leaves the bfloat16 weight gradient of a convolution with
-    stride 2 over a map of one pixel undefined. Detectors with a feature pyramid meet
-    this where images are smaller than about 130 pixels; train these in float32.
+    On CPUs, PyTorch 2.11 computes undefined bfloat16 weight gradients for convolutions
+    with stride 2 on feature maps of one pixel. This affects detectors with a feature
+    pyramid on images smaller than about 130 pixels; train those in float32.
 
     Args:
-        **kwargs: of :class:`mmengine.optim.OptimWrapper`: ``optimizer``,
-            ``accumulative_counts`` and ``clip_grad``.
+        **kwargs: passed to :class:`mmengine.optim.OptimWrapper`, such as ``optimizer``,
+            ``accumulative_counts`` or ``clip_grad``.
     """
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Autocast, and no gradient synchronization while gradients accumulate.
+        """Enable autocast; skip gradient synchronization during accumulation.
 
         Args:
-            model: the model that is trained; its device is the one to autocast on.
+            model: the model to train, whose device is used for autocast.
 
         Raises:
             RuntimeError: if the GPU does not support bfloat16.

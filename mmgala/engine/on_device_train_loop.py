@@ -1,4 +1,4 @@
-"""Train on a small data set that stays in the memory of the device."""
+"""Training loop for small data sets stored in the memory of the device."""
 
 import functools
 import itertools
@@ -13,21 +13,21 @@ from torch.utils.data import BatchSampler, DataLoader
 
 from mmgala.datasets.on_device import (
     DeviceImages,
+    build_augmentation,
     epoch_batches,
     find_pipeline,
-    translate,
 )
-from mmgala.datasets.on_device.translation import checked_transforms
+from mmgala.datasets.on_device.augmentation import supported_transforms
 from mmgala.registry import LOOPS
 
 
 @LOOPS.register_module()
 class OnDeviceTrainLoop(EpochBasedTrainLoop):
-    """Train for epochs on images that are kept and augmented on the model's device.
+    """Epoch-based training on images stored and augmented on the model's device.
 
-    For sets of small images such as CIFAR, where loader workers are too slow for a GPU:
-    the training set is stored once, as uint8, and some thousand images are augmented at
-    a time. In a config::
+    This is for small images such as CIFAR, for which data loader workers are too slow
+    to keep a GPU busy. The training set is stored once, as uint8, and some thousand
+    images are augmented at a time. In a config::
 
         train_cfg = dict(
             _delete_=True,
@@ -36,30 +36,30 @@ class OnDeviceTrainLoop(EpochBasedTrainLoop):
             val_interval=10,
         )
 
-    Data set, sampler, batch size and ``drop_last`` are those of ``train_dataloader``;
-    its workers are never started. The transforms of
-    ``configs/_base_/datasets/pipelines/cifar.py`` are supported in any order, and
-    others are refused.
+    Data set, sampler, batch size and ``drop_last`` are those of ``train_dataloader``,
+    whose workers are never started. The transforms of
+    ``configs/_base_/datasets/pipelines/cifar.py`` are supported in any order; others
+    raise an error.
 
-    Images come in the same order as with the ordinary loop, and each transform gives
-    the same pixels for the same random choice. The choices come from another generator,
-    so results agree in distribution, not number for number. They depend on nothing but
-    the seed of the training, the rank, the epoch and the position in the epoch: they
-    are the same on CPU and GPU, and the same after resuming as without an interruption.
+    Images have the same order as with the ordinary loop, and each transform gives the
+    same pixels for the same random choice. The choices come from a different random
+    generator, so results agree in distribution, but are not identical. The choices
+    depend only on the seed of the training, the rank, the epoch and the position in the
+    epoch, so they are the same on CPU and GPU, and with or without resuming.
 
     Args:
-        runner: of the training.
+        runner: runner of the training.
         dataloader: data loader, or its config.
-        max_epochs: epochs to train.
+        max_epochs: number of epochs to train.
         val_begin: first epoch after which to validate.
-        val_interval: epochs between validations.
+        val_interval: number of epochs between validations.
         dynamic_intervals: changes of ``val_interval``, as in ``EpochBasedTrainLoop``.
-        chunk_size: images to augment at a time, in whole batches.
+        chunk_size: number of images to augment at once, rounded down to whole batches.
 
     Raises:
         TypeError: if the data set cannot be read without its pipeline.
-        ValueError: on a transform or an option that has no version for the device,
-            images of different sizes, or a ``chunk_size`` that is not positive.
+        ValueError: if a transform or an option has no on-device version, images differ
+            in size, or ``chunk_size`` is not positive.
     """
 
     def __init__(
@@ -83,10 +83,10 @@ class OnDeviceTrainLoop(EpochBasedTrainLoop):
         _check_collate(self.dataloader)
         dataset = self.dataloader.dataset
         pipeline = find_pipeline(dataset)
-        pack = checked_transforms(pipeline)[-1]
+        pack = supported_transforms(pipeline)[-1]
         device = next(runner.model.parameters()).device
         self._data = DeviceImages(dataset, pack.meta_keys, device)
-        self._translate(pipeline)
+        self._build_augmentation(pipeline)
 
     def run_epoch(self) -> None:
         """Train for one epoch."""
@@ -98,10 +98,10 @@ class OnDeviceTrainLoop(EpochBasedTrainLoop):
         self._epoch += 1
 
     def _batches(self) -> Iterator[dict]:
-        """Batches of the epoch, or of what is left of it after resuming."""
+        """Batches of the epoch, or its remaining batches after resuming."""
         pipeline = find_pipeline(self.dataloader.dataset)
-        if pipeline.transforms != self._transforms:  # a hook has changed them
-            self._translate(pipeline)
+        if pipeline.transforms != self._transforms:  # modified by a hook
+            self._build_augmentation(pipeline)
         total = len(self.dataloader)
         sampler = self.dataloader.batch_sampler
         batches = list(itertools.islice(sampler, total))
@@ -115,14 +115,16 @@ class OnDeviceTrainLoop(EpochBasedTrainLoop):
             self.chunk_size,
         )
 
-    def _translate(self, pipeline: Compose) -> None:
-        augmentation = translate(pipeline, self._data.size, self._data.channels)
+    def _build_augmentation(self, pipeline: Compose) -> None:
+        augmentation = build_augmentation(
+            pipeline, self._data.size, self._data.channels
+        )
         self._augmentation = augmentation.to(self._data.device)
         self._transforms = list(pipeline.transforms)
 
 
 def _skipped(batch_sampler: Any, missing: int) -> int:
-    """Images of the epoch that were used before the training was interrupted."""
+    """Number of images of the epoch that were used before resuming."""
     if type(batch_sampler) is not BatchSampler:  # its batches may differ in size
         return 0
     return missing * batch_sampler.batch_size
@@ -134,6 +136,6 @@ def _check_collate(loader: DataLoader) -> None:
     if function not in (pseudo_collate, default_collate):
         name = getattr(function, '__name__', repr(function))
         raise ValueError(
-            'Expected `collate_fn` of the train_dataloader to be pseudo_collate or '
+            'Expected `collate_fn` of train_dataloader to be pseudo_collate or '
             f'default_collate, but got {name}: train with the ordinary loop.'
         )

@@ -64,11 +64,11 @@ def official_counts() -> Mapping[str, int]:
 def _split(split: str, needs: Sequence[str]) -> Split:
     def class_counts() -> list[int]:
         from mmgala.datasets.hashed_split import held_out_counts
-        from mmgala.datasets.plankton import HELD_OUT
+        from mmgala.datasets.plankton import HELD_OUT_PERCENT
 
         counts = []
         for count in official_counts().values():
-            held_out = held_out_counts(count, HELD_OUT)
+            held_out = held_out_counts(count, HELD_OUT_PERCENT)
             held_out['train'] = count - sum(held_out.values())
             counts.append(held_out[split])
         return counts

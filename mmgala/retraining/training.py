@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
-from mmgala.datasets.samplers.class_balanced import share_out
+from mmgala.datasets.samplers.class_balanced import proportional_counts
 from mmgala.datasets.samplers.samples_by_class import SamplesByClass
 from mmgala.retraining.feature_file import Features
 
@@ -106,7 +106,7 @@ class SampleOrder:
     def of_epoch(self, epoch: int) -> np.ndarray:
         """``(N,)`` indices; with ``'instance'``, every sample once."""
         rng = np.random.default_rng((self.seed, epoch))
-        draws = share_out(int(self.classes.counts.sum()), self.weights, rng)
+        draws = proportional_counts(int(self.classes.counts.sum()), self.weights, rng)
         return rng.permutation(self.classes.draw(draws, rng))
 
 

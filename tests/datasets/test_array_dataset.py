@@ -154,10 +154,10 @@ def test_windows_line_ends_in_the_list_of_classes(tmp_path):
     ('arguments', 'message'),
     [
         (dict(split='all'), r"`split` to be one of \('train', 'val', 'test'\).*'all'"),
-        (dict(split='val'), "split='val' is empty: set `val_per_class`"),
-        (dict(val_per_class=-1), 'whole number, 0 or more, but got -1'),
-        (dict(val_per_class=0.5), 'whole number, 0 or more, but got 0.5'),
-        (dict(val_per_class=4), r'no training images of class 0 \(ant\), which has 4'),
+        (dict(split='val'), "split='val' .* `val_per_class`"),
+        (dict(val_per_class=-1), '`val_per_class` .* non-negative .* got -1'),
+        (dict(val_per_class=0.5), '`val_per_class` .* integer, but got 0.5'),
+        (dict(val_per_class=4), r'val_per_class=4 .* class 0 \(ant\), .* 4 in'),
     ],
 )
 def test_bad_arguments(tmp_path, arguments, message):
@@ -168,7 +168,7 @@ def test_bad_arguments(tmp_path, arguments, message):
 
 def test_a_class_without_images_cannot_be_held_out(tmp_path):
     write(tmp_path, classes=(*CLASSES, 'dog'))
-    with pytest.raises(ValueError, match=r'class 3 \(dog\), which has 0'):
+    with pytest.raises(ValueError, match=r'val_per_class=1 .*class 3 \(dog\), .* 0 in'):
         ArrayDataset(str(tmp_path), val_per_class=1)
 
 
@@ -179,7 +179,7 @@ def test_a_missing_file_is_named_with_how_to_make_it(tmp_path, name):
     write(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(
-        FileNotFoundError, match=f'{name} does not .*prepare_data.py ci'
+        FileNotFoundError, match=f'{name} does not exist.*prepare_data.py ci'
     ):
         ArrayDataset(str(tmp_path))
 
@@ -228,12 +228,12 @@ def test_an_npz_archive_is_named(tmp_path):
     [
         ('images', np.zeros((12, 5, 6, 4), np.uint8), r'got \(12, 5, 6, 4\) uint8'),
         ('images', np.zeros((12, 90), np.uint8), r'got \(12, 90\) uint8'),
-        ('images', np.zeros((12, 5, 6, 3)), 'type uint8 .* float64'),
+        ('images', np.zeros((12, 5, 6, 3)), 'uint8 .* float64'),
         ('labels', np.zeros(11, int), r'each of the 12 images .* \(11,\) int64'),
         ('labels', np.zeros((12, 3), int), r'one integer label .* \(12, 3\) int64'),
         ('labels', np.zeros(12), r'one integer label .* float64'),
-        ('labels', np.full(12, 3), 'from 0 to 2 .* go from 3 to 3'),
-        ('labels', np.arange(12) % 4 - 1, 'from 0 to 2 .* go from -1 to 2'),
+        ('labels', np.full(12, 3), 'from 0 to 2 .* from 3 to 3'),
+        ('labels', np.arange(12) % 4 - 1, 'from 0 to 2 .* from -1 to 2'),
     ],
 )
 def test_arrays_that_do_not_fit(tmp_path, name, array, message):
@@ -248,7 +248,7 @@ def test_arrays_that_do_not_fit(tmp_path, name, array, message):
     [
         (b'', 'the file is empty'),
         (b'ant\n\ncat\n', r'classes\.txt:2: the line is empty'),
-        (b'ant\nbee\nant\n', r"classes\.txt:3: class 'ant' is in line 1 already"),
+        (b'ant\nbee\nant\n', r"classes\.txt:3: .*'ant' .* line 1"),
         (b'ant\nbee\n\xff\n', r'classes\.txt:3: the line is not UTF-8'),
     ],
 )

@@ -74,10 +74,9 @@ def test_official_counts_where_there_is_no_training_list(
 
     assert dataset.metainfo['class_counts'] == official_class_counts(name)
     assert len(dataset.metainfo['classes']) == len(official_class_counts(name))
-    assert logged == [
-        f'{name}: no training annotations in {tmp_path}; class_counts are the official '
-        'ones.'
-    ]
+    (message,) = logged
+    assert f'no training annotations in {tmp_path}' in message
+    assert 'official' in message
 
 
 def test_places_without_images_are_numbered(tmp_path):
@@ -95,10 +94,9 @@ def test_counts_of_other_classes_are_not_made_up(tmp_path, logged):
     dataset = PlacesLT(str(tmp_path), 'val', classes=['a', 'b'], check_images=False)
 
     assert 'class_counts' not in dataset.metainfo
-    assert logged == [
-        f'places-lt: no training annotations in {tmp_path}, and 2 classes are not the '
-        'official 365: class_counts are unknown.'
-    ]
+    (message,) = logged
+    assert '2 classes instead of the official 365' in message
+    assert 'class_counts are unknown' in message
 
 
 def test_nothing_is_logged_where_counts_were_counted(tmp_path, logged):

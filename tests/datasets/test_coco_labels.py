@@ -85,7 +85,7 @@ def test_number_of_classes_must_come_from_somewhere(written):
     value = content()
     value['categories'] = []
 
-    with pytest.raises(ValueError, match="there are no 'categories'; give `classes`"):
+    with pytest.raises(ValueError, match="no 'categories'; set `classes`"):
         read_coco_labels(written(value))
 
 
@@ -124,11 +124,12 @@ ERRORS = {
     'empty images': (replace('images', []), ": there are no 'images'."),
     'unknown image': (
         put('annotations', dict(id=4, image_id=99, category_id=0)),
-        ": an annotation is of image id 99, which 'images' does not have.",
+        ": an annotation refers to image id 99, which is not in 'images'.",
     ),
     'bare images': (
         replace('annotations', [dict(id=1, image_id=7, category_id=1)]),
-        ': image id 3 (train_val2018/Aves/0/b.jpg) has no annotation (2 such images).',
+        ': image id 3 (train_val2018/Aves/0/b.jpg) has no annotation '
+        '(unlabelled images: 2).',
     ),
     'two labels': (
         put('annotations', dict(id=4, image_id=5, category_id=0)),
@@ -164,27 +165,27 @@ ERRORS = {
     ),
     'one file twice': (
         set_in('images', 2, file_name='train_val2018/Plantae/1/a.jpg'),
-        ': image ids 7 and 5 are both train_val2018/Plantae/1/a.jpg.',
+        ': image ids 7 and 5 have the same path, train_val2018/Plantae/1/a.jpg.',
     ),
     'one odd file twice': (
         lambda value: [image.update(file_name='a\nb') for image in value['images']],
-        r": image ids 7 and 3 are both 'a\nb'.",
+        r": image ids 7 and 3 have the same path, 'a\nb'.",
     ),
     'bare odd image': (
         put('images', dict(id=9, file_name='a\nb')),
-        r": image id 9 ('a\nb') has no annotation (1 such images).",
+        r": image id 9 ('a\nb') has no annotation (unlabelled images: 1).",
     ),
     'absolute path': (
         set_in('images', 2, file_name='/etc/passwd'),
-        ': image id 5: the path /etc/passwd leaves the image root',
+        ': image id 5: the path /etc/passwd is outside the image root',
     ),
     'path upwards': (
         set_in('images', 1, file_name='a\\..\\..\\b.jpg'),
-        ': image id 3: the path a\\..\\..\\b.jpg leaves the image root',
+        ': image id 3: the path a\\..\\..\\b.jpg is outside the image root',
     ),
     'path with NUL': (
         set_in('images', 1, file_name='a\0b'),
-        r": image id 3: the path 'a\x00b' holds a NUL character.",
+        r": image id 3: the path 'a\x00b' contains a NUL character.",
     ),
     'empty path': (
         set_in('images', 1, file_name=''),
@@ -228,8 +229,8 @@ def test_bad_annotation_is_named_in_one_line(written, change, message):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('{"images": [\n1,\n}', ':3: not JSON (Expecting value at column 1).'),
-        ('a/b.jpg 0\na/c.jpg 1\n', ':1: not JSON (Expecting value at column 1).'),
+        ('{"images": [\n1,\n}', ':3: invalid JSON (Expecting value at column 1).'),
+        ('a/b.jpg 0\na/c.jpg 1\n', ':1: invalid JSON (Expecting value at column 1).'),
         (
             '[]',
             ": expected a JSON object with 'images' and 'annotations', but got list",

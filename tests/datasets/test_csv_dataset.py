@@ -88,7 +88,7 @@ def test_without_training_rows_the_counts_are_unknown(table, monkeypatch):
 
     assert 'class_counts' not in dataset.metainfo
     assert len(messages) == 1
-    assert "no row is in split 'train': class_counts are unknown" in messages[0]
+    assert "no rows belong to split 'train'" in messages[0]
 
 
 def test_given_classes_order_the_labels(table):
@@ -124,23 +124,24 @@ def test_quoted_path_with_comma_and_spaces(table, tmp_path):
 ERRORS = {
     'no path column': (
         'file,label\na,x\n',
-        ":1: no column 'path'; there are 'file', 'label'.",
+        ":1: no column is named 'path'; the columns are 'file', 'label'.",
     ),
     'no label column': (
         'path,class\na,x\n',
-        ":1: no column 'label'; there are 'path', 'class'.",
+        ":1: no column is named 'label'; the columns are 'path', 'class'.",
     ),
     'semicolons': (
         'path;label\na;x\n',
-        ":1: no column 'path'; there are 'path;label'.",
+        ":1: no column is named 'path'; the columns are 'path;label'.",
     ),
     'column twice': (
         'path,label,label\na,x,y\n',
-        ":1: several columns 'label'; there are 'path', 'label', 'label'.",
+        ":1: several columns are named 'label'",
     ),
     'many columns': (
         ','.join(map(str, range(12))) + '\n' + ',' * 11 + '\n',
-        ":1: no column 'path'; there are '0', '1', '2', '3', '4', '5', '6', '7', '8', "
+        ":1: no column is named 'path'; the columns are '0', '1', '2', '3', '4', "
+        "'5', '6', '7', '8', "
         "'9' and 2 more.",
     ),
     'empty label': ('path,label\na,x\nb, \nc,\n', ':3: the label is empty.'),
@@ -148,29 +149,29 @@ ERRORS = {
     'empty path': ('path,label\na,x\n,x\n', ':3: the path is empty.'),
     'image twice': (
         'path,label\na,x\n\nb,x\na,y\n',
-        ':5: a has a row in line 2 already; multi-label data sets are not supported.',
+        ':5: a is already listed on line 2; multi-label data sets are not supported.',
     ),
     'image of two lines twice': (
         'path,label\n"a\nb",x\n"a\nb",y\n',
-        r":5: 'a\nb' has a row in line 3 already",
+        r":5: 'a\nb' is already listed on line 3",
     ),
     'image in two splits': (
         'path,label,split\na,x,train\na,x,val\n',
-        ':3: a has a row in line 2 already; multi-label',
+        ':3: a is already listed on line 2; multi-label',
     ),
     'absolute path': (
         'path,label\na,x\n/etc/b,x\n',
-        ':3: the path /etc/b leaves the image root',
+        ':3: the path /etc/b is outside the image root',
     ),
     'path upwards': (
         'path,label\n"a\nb",x\na/../../b,x\n',
-        ':4: the path a/../../b leaves the image root',
+        ':4: the path a/../../b is outside the image root',
     ),
     'path upwards behind a line end': (
         'path,label\na,x\n"b\nc/../../d",x\n',
-        r":4: the path 'b\nc/../../d' leaves the image root",
+        r":4: the path 'b\nc/../../d' is outside the image root",
     ),
-    'NUL': ('path,label\na,x\nb\0,x\n', ':3: the line holds a NUL character.'),
+    'NUL': ('path,label\na,x\nb\0,x\n', ':3: the line contains a NUL character.'),
     'not UTF-8': (b'path,label\na,x\n\xe9,x\n', ':3: the line is not UTF-8'),
     'short row': (
         'path,label\na,x\nb\n',
@@ -180,12 +181,12 @@ ERRORS = {
         'path,label\na,x\nb,c,x\n',
         ':3: expected 2 columns, as in the first row, but got 3.',
     ),
-    'open quote': ('path,label\n"a,x\n', ':2: not CSV (unexpected end of data).'),
+    'open quote': ('path,label\n"a,x\n', ':2: invalid CSV (unexpected end of data).'),
     'no rows': (
         'path,label\n\n',
-        ': there are no rows below the names of the columns.',
+        ': there are no rows below the column names.',
     ),
-    'blank': ('\n\n', ': there are no rows below the names of the columns.'),
+    'blank': ('\n\n', ': there are no rows below the column names.'),
     'empty': ('', ': the file is empty.'),
 }
 
@@ -199,14 +200,14 @@ def test_bad_file_is_named_with_the_line(table, tmp_path, text, message):
 
 
 def test_unknown_class_is_named_with_the_line(table):
-    message = ":5: unknown class 'dunnock'; `classes` are 'goldcrest', 'wren'."
+    message = ":5: unknown class 'dunnock'; `classes` contains 'goldcrest', 'wren'."
     text = csv_text([BIRDS[0], BIRDS[2], BIRDS[5], BIRDS[1]])
     with pytest.raises(ValueError, match=re.escape(message)):
         table(text, classes=('goldcrest', 'wren'))
 
 
 def test_missing_split_column_is_refused_where_it_was_asked_for(table):
-    message = ":1: no column 'split'; there are 'path', 'label'."
+    message = ":1: no column is named 'split'; the columns are 'path', 'label'."
     with pytest.raises(ValueError, match=re.escape(message)):
         table('path,label\na,x\n', split_column='split')
 
@@ -215,11 +216,11 @@ def test_missing_split_column_is_refused_where_it_was_asked_for(table):
     ('text', 'there'),
     [
         (csv_text(), "'test', 'train', 'val'."),
-        ('path,label\na,x\n', "'train' (no column says otherwise)."),
+        ('path,label\na,x\n', "'train' (there is no split column)."),
     ],
 )
 def test_split_without_rows_tells_the_splits_there_are(table, text, there):
-    message = f"birds.csv: no row is in split 'dev'; there are {there}"
+    message = f"birds.csv: no rows belong to split 'dev'; available splits: {there}"
     with pytest.raises(ValueError, match=re.escape(message)):
         table(text, split='dev')
 

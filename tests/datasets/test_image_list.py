@@ -110,11 +110,11 @@ NO_LABEL = 'expected `path label` with an integer label after the last space, bu
         (b'a 0\nb 9223372036854775808\n', 2, NO_LABEL + "'b 9223372036854775808'."),
         (b'a 0\nb 1\nc -1\n', 3, 'the label -1 is negative.'),
         (b'a 0\nb 5\nc 1\n', 2, 'the label 5 is not below the number of classes, 5.'),
-        (b'a/x 0\nb 1\na/x 1\n', 3, 'a/x is listed in line 1 already.'),
-        (b'a/x 0\na/x 0\n', 2, 'a/x is listed in line 1 already.'),
-        (b'a\r 0\na\r 0\n', 2, r"'a\r' is listed in line 1 already."),
+        (b'a/x 0\nb 1\na/x 1\n', 3, 'a/x is already listed on line 1.'),
+        (b'a/x 0\na/x 0\n', 2, 'a/x is already listed on line 1.'),
+        (b'a\r 0\na\r 0\n', 2, r"'a\r' is already listed on line 1."),
         (b'a 0\n 1\n', 2, 'the path is empty.'),
-        (b'a 0\nb\0 1\n', 2, 'the line holds a NUL character.'),
+        (b'a 0\nb\0 1\n', 2, 'the line contains a NUL character.'),
         (b'a 0\nb 1\nc\xff 1\n', 3, 'the line is not UTF-8 (invalid start byte). Save'),
     ],
     ids=repr,
@@ -150,7 +150,7 @@ def test_bad_line_is_named_by_file_and_number(listed, content, line, reason):
 def test_path_that_leaves_the_root_is_refused(listed, path):
     content = f'a.jpg 0\nb.jpg 1\n{path} 2\n'.encode()
 
-    message = re.escape(f':3: the path {path} leaves the image root')
+    message = re.escape(f':3: the path {path} is outside the image root')
     with pytest.raises(ValueError, match=message):
         read_image_list(listed(content), 5)
 
@@ -224,6 +224,6 @@ def test_each_folder_is_listed_once_and_no_image_asked_for(root, monkeypatch):
 
 
 def test_no_such_root(tmp_path):
-    message = re.escape(f'{tmp_path}/none: no such folder of images. Check `data_root`')
+    message = re.escape(f'{tmp_path}/none: no such image folder. Check `data_root`')
     with pytest.raises(FileNotFoundError, match=message):
         missing_images(tmp_path / 'none', ['a'])

@@ -4,7 +4,7 @@ import pytest
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 
 from mmgala.datasets import count_classes
-from mmgala.datasets.labels import holds_instances
+from mmgala.datasets.labels import is_detection_dataset
 
 
 class Scenes:
@@ -91,13 +91,13 @@ SCENES = Scenes([0, 1, 0], [], [1, ~1], [0])
     ids=['plain', 'concatenated', 'repeated', 'balanced', 'nested', 'mixed', 'none'],
 )
 def test_counts(dataset, counts):
-    assert holds_instances(dataset)
+    assert is_detection_dataset(dataset)
     assert count_classes(dataset) == counts
 
 
 def test_a_part_of_a_data_set_is_not_counted_as_a_whole():
-    assert not holds_instances(Half(SCENES))
-    with pytest.raises(TypeError, match='Half to tell its labels'):
+    assert not is_detection_dataset(Half(SCENES))
+    with pytest.raises(TypeError, match='Half has neither'):
         count_classes(Half(SCENES))
 
 
@@ -107,6 +107,6 @@ def test_a_label_out_of_range_names_the_image(label):
         def get_data_info(self, index):
             return dict(img_path=f'{index}.png', instances=[dict(bbox_label=label)])
 
-    message = rf'between 0 and 2, but sample 4 of .* label {label}.*\(1 such instances'
+    message = rf'between 0 and 2, but sample 4 of .* label {label}.*1 instances'
     with pytest.raises(ValueError, match=message):
         count_classes(concatenated(SCENES, Odd([0])))

@@ -69,7 +69,7 @@ def test_counts_without_meta_information():
 def test_label_out_of_range_names_sample_and_path(labelled, labels, index, label):
     message = (
         rf'between 0 and 2, but sample {index} of BaseDataset has label {label} '
-        rf'\({index}\.png\) \({labels.count(label)} such samples\)'
+        rf'\({index}\.png\) \({labels.count(label)} samples '
     )
     with pytest.raises(ValueError, match=message):
         count_classes(labelled(labels, num_classes=3))
@@ -126,8 +126,8 @@ def test_floating_labels_are_refused(labelled):
         dataset_labels(labelled([0.5, 1.0]))
 
 
-def test_data_set_that_tells_no_labels_is_refused():
-    with pytest.raises(TypeError, match='list to tell its labels by `get_gt_labels`'):
+def test_data_set_without_labels_is_refused():
+    with pytest.raises(TypeError, match='`get_gt_labels`.*list has neither'):
         dataset_labels([1, 2])
 
 

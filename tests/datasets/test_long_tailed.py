@@ -214,7 +214,7 @@ def test_unknown_profile_is_refused(balanced):
 
 
 def test_factor_that_would_empty_a_class_names_class_and_limit(balanced):
-    message = r'imbalance_factor=50 leaves class 1 \(name1\) .* choose less than 20'
+    message = r'imbalance_factor=50 leaves class 1 \(name1\) .* below 20'
     with pytest.raises(ValueError, match=message):
         LongTailedDataset(balanced(2, 20), 50)
 
@@ -225,7 +225,7 @@ def test_class_without_samples_is_named(labelled):
 
 
 def test_max_count_beyond_the_samples_is_refused(balanced):
-    message = r'class 0 \(name0\) has 20 samples, but max_count=30 asks for 30'
+    message = r'class 0 \(name0\) has 20 samples, but max_count=30 requires 30'
     with pytest.raises(ValueError, match=message):
         LongTailedDataset(balanced(3, 20), 2, max_count=30)
 

@@ -10,7 +10,7 @@ import pytest
 from mmgala.datasets import PlanktonSet
 from mmgala.datasets.class_counts import plankton_class_counts
 from mmgala.datasets.hashed_split import hashed_split
-from mmgala.datasets.plankton import HELD_OUT
+from mmgala.datasets.plankton import HELD_OUT_PERCENT
 from mmgala.functional import shot_groups
 from tests.miniature_plankton import COUNTS, write_plankton
 
@@ -125,7 +125,7 @@ def test_split_of_the_real_set(real_names):
     classes = list(plankton_class_counts())
     labels = np.array([classes.index(n.partition('/')[0]) for n in real_names])
 
-    parts = hashed_split(real_names, labels, HELD_OUT)
+    parts = hashed_split(real_names, labels, HELD_OUT_PERCENT)
 
     counts = {s: np.bincount(labels[parts == s], minlength=121) for s in SPLITS}
     # As the config and the documentation say.

@@ -284,7 +284,7 @@ def put(part, index, **values):
         (drop('annotations', 'bbox'), "annotations[0] has no 'bbox'."),
         (drop('images', 'coco_url'), 'image 10: the path is empty (of `coco_url` or'),
         (put('images', 0, coco_url='', file_name='../a.jpg'),
-         'image 20: the path ../a.jpg leaves the image root'),
+         'image 20: the path ../a.jpg is outside the image root'),
         (put('categories', 1, frequency='x'),
          "category 3 (ant) has the frequency 'x'; known are 'r', 'c' and 'f'."),
         (put('annotations', 4, category_id=8), 'the annotation with id 5 has the '

@@ -60,4 +60,4 @@ def test_json_that_was_not_downloaded_whole(inaturalist, miniatures, tmp_path):
 
     end = start(NAME, miniatures, inaturalist, tmp_path)
 
-    assert_refused(end, r'train2018\.json:1: not JSON', tmp_path)
+    assert_refused(end, r'train2018\.json:1: invalid JSON', tmp_path)

@@ -53,14 +53,14 @@ def dist_trained(tmp_path_factory, small):
 def test_the_log_says_which_stage_it_is_and_what_was_taken(dist_trained):
     stdout, work_dir = dist_trained.stdout, dist_trained.work_dir
     places = [stdout.index(title) for title in STAGES]
-    taken = stdout.index('took all 66 weights of backbone.*; left 2 (head.fc.bias, ')
+    taken = stdout.index('Loaded all 66 weights of backbone.*')
 
     assert places[0] < stdout.index('Epoch(train) [2]') < places[1] < taken
     assert taken < stdout.rindex('Epoch(train) [2]')
     assert STAGES[0] in logs(work_dir / 'stage1')
     assert STAGES[1] not in logs(work_dir / 'stage1')
     assert STAGES[1] in logs(work_dir)
-    assert 'stage1/epoch_2.pth: took all' in logs(work_dir)
+    assert 'stage1/epoch_2.pth; skipped 2 (head.fc.bias, ' in logs(work_dir)
 
 
 def test_gradient_statistics_of_both_ranks_and_stages(dist_trained):
@@ -145,7 +145,7 @@ def test_the_second_stage_alone_from_any_checkpoint(dist_trained, small, tmp_pat
 
     assert end is None
     assert not (work_dir / 'stage1').exists()
-    assert f'Representation from {checkpoint}: took all 66 weights' in logs(work_dir)
+    assert f'Loaded all 66 weights of backbone.* from {checkpoint}' in logs(work_dir)
     first, second = weights(checkpoint), weights(work_dir / 'epoch_1.pth')
     for name in first:
         if name.startswith('backbone.') and name.endswith(('weight', 'bias')):
@@ -157,8 +157,8 @@ def test_the_second_stage_alone_from_any_checkpoint(dist_trained, small, tmp_pat
     [
         (
             dict(model__backbone__groups=1, model__backbone__width_per_group=64),
-            r'is of another backbone: backbone\.layer1\.0\.conv1\.weight is '
-            r'\(128, 64, 1, 1\) there, \(64, 64, 1, 1\) in the model',
+            r'has a different backbone: backbone\.layer1\.0\.conv1\.weight has '
+            r'shape \(128, 64, 1, 1\), but \(64, 64, 1, 1\) in the model',
         ),
         (
             dict(
@@ -166,7 +166,7 @@ def test_the_second_stage_alone_from_any_checkpoint(dist_trained, small, tmp_pat
                 model__backbone__strides='(1,2)',
                 model__backbone__dilations='(1,1)',
             ),
-            r'is of another backbone: it lacks \d+ weights \(backbone\.layer2\.',
+            r'has a different backbone: it lacks \d+ weights \(backbone\.layer2\.',
         ),
     ],
     ids=['shapes', 'depth'],

@@ -1,4 +1,4 @@
-"""Training images per class of the public long-tailed benchmarks."""
+"""Number of training images per class in public long-tailed benchmarks."""
 
 import json
 from importlib import resources
@@ -7,16 +7,16 @@ NAMES = ('imagenet-lt', 'places-lt', 'inaturalist2018')
 
 
 def official_class_counts(name: str) -> list[int]:
-    """Training images of each class, as counted on the official lists.
+    """Number of training images per class, counted from the official lists.
 
     Args:
         name: ``'imagenet-lt'``, ``'places-lt'`` or ``'inaturalist2018'``.
 
     Returns:
-        1000, 365 or 8142 counts, in the order of the labels.
+        1000, 365 or 8142 counts in label order.
 
     Raises:
-        ValueError: if ``name`` is another.
+        ValueError: if ``name`` is unknown.
 
     Examples:
         >>> sum(official_class_counts('places-lt'))
@@ -28,9 +28,9 @@ def official_class_counts(name: str) -> list[int]:
 
 
 def plankton_class_counts() -> dict[str, int]:
-    """Images of each class of PlanktonSet 1.0, which has no official split.
+    """Number of images per class of PlanktonSet 1.0, which has no official split.
 
     Returns:
-        Counts by class name, in the order of the labels; 30,336 images of 121 classes.
+        Counts by class name in label order: 121 classes, 30,336 images in total.
     """
     return json.loads(resources.files(__name__).joinpath('plankton.json').read_text())

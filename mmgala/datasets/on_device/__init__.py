@@ -1,16 +1,20 @@
-"""Small data sets in the memory of a device, augmented there in large batches.
+"""Small data sets stored on a device and augmented there in large batches.
 
-For the same random choices, every transform gives the same pixels as the one of the
-ordinary pipeline that it stands for.
+Given the same random choices, each transform produces the same pixels as its
+counterpart in MMPretrain's, torchvision's or our own ordinary pipelines.
 """
 
+from mmgala.datasets.on_device.augmentation import (
+    Augmentation,
+    build_augmentation,
+    find_pipeline,
+)
 from mmgala.datasets.on_device.images import DeviceImages, epoch_batches
-from mmgala.datasets.on_device.translation import Augmentation, find_pipeline, translate
 
 __all__ = [
     'Augmentation',
     'DeviceImages',
+    'build_augmentation',
     'epoch_batches',
     'find_pipeline',
-    'translate',
 ]

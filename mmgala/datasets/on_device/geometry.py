@@ -1,7 +1,8 @@
-"""PIL's shifts, rotations and shears of images, for batches.
+"""PIL's translations, rotations and shears for batches.
 
-Modules have several variants of an operation, and take the number of the variant for
-each image as ``(N,)`` int64.
+All modules map ``(N, C, H, W)`` uint8 images to the same shape and reproduce PIL's
+pixels. A module holds several variants of its operations; ``which``, ``(N,)`` int64,
+is the index of the variant for each image.
 """
 
 import math
@@ -15,18 +16,18 @@ from torch.nn import functional as F
 
 from mmgala.datasets.transforms.cifar_auto_augment import SIGNED, UNSIGNED
 
-TAPS = (-1, 0, 1, 2)  # neighbours that a cubic interpolation looks at
+TAPS = (-1, 0, 1, 2)  # offsets of the neighbours used by cubic interpolation
 
 
-class NearestMoves(nn.Module):
-    """Shifts and rotations that take each pixel from one place.
+class NearestNeighbourWarps(nn.Module):
+    """Translations and rotations with nearest-neighbour interpolation.
 
-    Which one, PIL itself tells: it moves an image of the pixels' numbers.
+    Source pixels are computed by PIL, by applying it to an image of pixel indices.
 
     Args:
         variants: operations and their values.
         size: height and width of the images.
-        fill: grey level of what comes from outside.
+        fill: grey level of pixels from outside the image.
     """
 
     sources: Tensor
@@ -43,30 +44,30 @@ class NearestMoves(nn.Module):
         self.register_buffer('sources', torch.from_numpy(np.stack(sources)))
 
     def forward(self, images: Tensor, which: Tensor) -> Tensor:
-        """Move each image by its variant."""
+        """Warp each image by its variant."""
         pixels = F.pad(images.flatten(2), (0, 1), value=self.fill)
         sources = self.sources[which][:, None].expand(-1, images.shape[1], -1)
         return pixels.gather(2, sources).view_as(images)
 
 
 def _sources(operation: str, value: float, size: tuple[int, int]) -> np.ndarray:
-    """Number of the pixel that each comes from, H * W from outside: ``(H * W,)``."""
+    """Index of the source of each pixel, H * W if outside: ``(H * W,)`` int64."""
     outside = math.prod(size)
-    numbers = Image.fromarray(np.arange(outside, dtype=np.int32).reshape(size))
-    moved = {**SIGNED, **UNSIGNED}[operation](numbers, value, outside)
+    indices = Image.fromarray(np.arange(outside, dtype=np.int32).reshape(size))
+    moved = {**SIGNED, **UNSIGNED}[operation](indices, value, outside)
     return np.array(moved, dtype=np.int64).ravel()
 
 
 class BicubicShears(nn.Module):
     """Shears with PIL's bicubic interpolation.
 
-    It works along one axis, since pixels stay in their row or column; PIL's cubic
-    polynomial (a = -1) and its order of calculation, in double precision.
+    Pixels stay in their row or column, so one-dimensional interpolation is enough. It
+    uses PIL's cubic polynomial (a = -1) and order of operations, in double precision.
 
     Args:
         variants: ``'ShearX'`` or ``'ShearY'``, and slopes.
         size: height and width of the images.
-        fill: grey level of what comes from outside.
+        fill: grey level of pixels from outside the image.
     """
 
     taps: Tensor
@@ -98,7 +99,7 @@ class BicubicShears(nn.Module):
         square = 2 * (before - left) + right - after
         cube = left - before - right + after
         value = left + x * (linear + x * (square + x * cube))
-        sheared = value.clamp(0, 255).to(torch.uint8)  # fractions are dropped
+        sheared = value.clamp(0, 255).to(torch.uint8)  # truncated, as in PIL
         sheared.masked_fill_(self.outside[which][:, None], self.fill)
         return sheared.view_as(images)
 
@@ -106,17 +107,17 @@ class BicubicShears(nn.Module):
 def _shear(
     along_x: bool, slope: float, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the pixels of a sheared image come from.
+    """Sources of the pixels of a sheared image.
 
     Returns:
-        Numbers of the four pixels that each is interpolated from, ``(4 * H * W,)``; its
-        place between the second and the third, ``(H * W,)``; and whether it comes from
-        outside, ``(H * W,)``.
+        Indices of the four pixels that each is interpolated from, ``(4 * H * W,)``
+        int64; its position between the second and the third, ``(H * W,)`` float64 in
+        [0, 1); and whether it lies outside the image, ``(H * W,)`` bool.
     """
     rows, columns = np.indices(size)
     moving, other = (columns, rows) if along_x else (rows, columns)
     length = size[along_x]
-    # Positions are those of the pixels' centres.
+    # Transform the centres of the pixels.
     position = (moving + 0.5) + slope * (other + 0.5)
     outside = (position < 0) | (position >= length)
     position -= 0.5

@@ -1,4 +1,4 @@
-"""All images of a data set in one tensor on a device."""
+"""Images of a data set stored on a device, and augmented batches of them."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -9,35 +9,34 @@ from mmpretrain.structures import DataSample
 from torch import Tensor
 
 from mmgala.datasets.labels import dataset_labels
+from mmgala.datasets.on_device.augmentation import Augmentation
 from mmgala.datasets.on_device.transforms import to_device
-from mmgala.datasets.on_device.translation import Augmentation
 
-REFUSED = ('gt_score', 'mask')  # PackInputs would pack them
+UNSUPPORTED = ('gt_score', 'mask')  # annotations that PackInputs would pack
 
 
 class DeviceImages:
-    """Images and labels of a data set, before its pipeline, in a device's memory.
+    """Unprocessed images and labels of a data set in a device's memory.
 
     Args:
-        dataset: data set whose annotations have ``img``, ``(H, W)`` or ``(H, W, 3)``
-            uint8, all of one size, and one label each.
-        meta_keys: of the annotations that go into the data samples.
-        device: where to keep them.
+        dataset: data set whose annotations have one label and an image ``img``,
+            ``(H, W)`` or ``(H, W, 3)`` uint8, all of the same size.
+        meta_keys: keys of the annotations to copy to the data samples.
+        device: device that stores the images.
 
     Attributes:
         size: height and width of the images.
-        channels: 1 or 3.
+        channels: number of channels, 1 or 3.
 
     Raises:
-        TypeError: if the data set does not tell its annotations, or they have no
-            images.
+        TypeError: if the data set does not expose annotations, or those have no images.
         ValueError: if images differ in size, are not uint8, or have several labels.
     """
 
     def __init__(
         self, dataset: Any, meta_keys: Collection[str], device: torch.device
     ) -> None:
-        images, self._meta = _read(dataset, meta_keys)
+        images, self._meta = _read_images(dataset, meta_keys)
         self.size: tuple[int, int] = images.shape[1:3]
         self.channels = images.shape[3]
         self._images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
@@ -47,21 +46,20 @@ class DeviceImages:
 
     @property
     def device(self) -> torch.device:
-        """Where the images are."""
+        """Device that stores the images."""
         return self._images.device
 
     def images(self, indices: np.ndarray) -> Tensor:
-        """Copy some of the images: ``(N,)`` to ``(N, C, H, W)`` uint8."""
+        """Return a copy of the images at ``(N,)`` indices: ``(N, C, H, W)`` uint8."""
         return self._images[to_device(indices, self.device)]
 
     def samples(self, indices: Sequence[int]) -> list[DataSample]:
-        """New data samples with label and meta information."""
+        """Create data samples with label and meta information."""
         return [self._sample(index) for index in indices]
 
     def _sample(self, index: int) -> DataSample:
-        # As MMPretrain restores samples from loader workers; DataSample() and its
-        # setters would take ten times as long. Models may change samples, so that none
-        # is used again.
+        # Set the state directly, as unpickling does: ten times as fast as the setters
+        # of DataSample. Samples are not reused, as models may modify them.
         sample = DataSample.__new__(DataSample)
         meta = self._meta[index]
         sample.__dict__.update(
@@ -73,14 +71,56 @@ class DeviceImages:
         return sample
 
 
-def _read(
+def epoch_batches(
+    data: DeviceImages,
+    augmentation: Augmentation,
+    batches: Sequence[Sequence[int]],
+    rng: np.random.Generator,
+    skipped: int = 0,
+    chunk_size: int = 4096,
+) -> Iterator[dict]:
+    """Yield augmented batches in the format of MMPretrain's data preprocessor.
+
+    Several batches are augmented at once, which costs hardly more than one: on a GPU,
+    time depends on the number of operations rather than on their size.
+
+    Args:
+        data: images of the data set, on the device of ``augmentation``.
+        augmentation: transforms to apply.
+        batches: image indices of each batch.
+        rng: random generator for all choices of the epoch.
+        skipped: number of images of the epoch that precede ``batches``. Their choices
+            are drawn and dropped, so that a resumed epoch equals an uninterrupted one.
+        chunk_size: number of images to augment at once, rounded down to whole batches,
+            but at least one batch.
+
+    Yields:
+        A dictionary with ``inputs``, ``(N, C, H, W)`` uint8, and the list
+        ``data_samples``.
+    """
+    lengths = [len(batch) for batch in batches]
+    draws = augmentation.draw(rng, skipped + sum(lengths))
+    batches_per_chunk = max(1, chunk_size // max(lengths, default=1))
+    end = skipped
+    for first in range(0, len(batches), batches_per_chunk):
+        chunk = batches[first : first + batches_per_chunk]
+        start, end = end, end + sum(map(len, chunk))
+        images = augmentation(
+            data.images(np.concatenate(chunk)), [draw[start:end] for draw in draws]
+        )
+        parts = images.split(lengths[first : first + batches_per_chunk])
+        for batch, inputs in zip(chunk, parts, strict=True):
+            yield dict(inputs=inputs, data_samples=data.samples(batch))
+
+
+def _read_images(
     dataset: Any, meta_keys: Collection[str]
 ) -> tuple[np.ndarray, list[dict[str, Any]]]:
-    """Images, ``(N, H, W, C)`` uint8, and the meta information of each."""
+    """Read the images, ``(N, H, W, C)`` uint8, and the meta information of each."""
     if not hasattr(dataset, 'get_data_info'):
         raise TypeError(
-            f'Expected {type(dataset).__name__} to have `get_data_info`, as the data '
-            'sets of MMEngine do: train with the ordinary loop.'
+            f'Expected a data set with `get_data_info`, as in MMEngine, but got '
+            f'{type(dataset).__name__}: train with the ordinary loop.'
         )
     images: np.ndarray | None = None
     meta = []
@@ -91,8 +131,8 @@ def _read(
             images = np.empty((len(dataset), *image.shape), dtype=np.uint8)
         if image.shape != images.shape[1:]:
             raise ValueError(
-                f'Expected images of one size, but that of sample {index} is '
-                f'{image.shape}, and the first {images.shape[1:]}: train with the '
+                f'Expected images of the same shape, but sample {index} has '
+                f'{image.shape} and the first has {images.shape[1:]}: train with the '
                 'ordinary loop.'
             )
         images[index] = image
@@ -103,65 +143,24 @@ def _read(
 
 
 def _checked_image(dataset: Any, index: int, info: dict) -> np.ndarray:
-    """Image of an annotation, ``(H, W, C)`` uint8."""
+    """Check an annotation and return its image, ``(H, W, C)`` uint8."""
     name = type(dataset).__name__
     if 'img' not in info:
         raise TypeError(
-            f'Expected annotations with images (`img`), as those of ArrayDataset, but '
+            f'Expected annotations with an image (`img`), as in ArrayDataset, but '
             f'sample {index} of {name} has none: train with the ordinary loop.'
         )
-    for key in REFUSED:
+    for key in UNSUPPORTED:
         if key in info:
             raise ValueError(
-                f'Expected samples with a label alone, but sample {index} of {name} '
-                f'has `{key}`: train with the ordinary loop.'
+                f'Expected samples without `{key}`, but sample {index} of {name} has '
+                'it: train with the ordinary loop.'
             )
     image = np.asarray(info['img'])
     image = image[..., None] if image.ndim == 2 else image
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
         raise ValueError(
-            f'Expected images, (H, W) or (H, W, 3) uint8, but that of sample {index} '
-            f'of {name} is {image.shape} {image.dtype}.'
+            f'Expected uint8 images of shape (H, W) or (H, W, 3), but sample {index} '
+            f'of {name} has {image.shape} {image.dtype}.'
         )
     return image
-
-
-def epoch_batches(
-    data: DeviceImages,
-    augmentation: Augmentation,
-    batches: Sequence[Sequence[int]],
-    rng: np.random.Generator,
-    skipped: int = 0,
-    chunk_size: int = 4096,
-) -> Iterator[dict]:
-    """Yield batches as MMPretrain's data preprocessor takes them.
-
-    Many batches are augmented together, which costs hardly more than one: on a GPU, the
-    number of operations counts, not their size.
-
-    Args:
-        data: images to draw from, on the device of ``augmentation``.
-        augmentation: what to do with them.
-        batches: indices of each batch.
-        rng: source of all random choices of the epoch.
-        skipped: images of the epoch that came before ``batches``. Their choices are
-            drawn as well, so that the others are the same as in a whole epoch.
-        chunk_size: images to augment at a time, rounded down to whole batches; at least
-            one batch.
-
-    Yields:
-        ``inputs``, ``(N, C, H, W)`` uint8, and ``data_samples``, a list.
-    """
-    lengths = [len(batch) for batch in batches]
-    draws = augmentation.draw(rng, skipped + sum(lengths))
-    together = max(1, chunk_size // max(lengths, default=1))
-    end = skipped
-    for first in range(0, len(batches), together):
-        chunk = batches[first : first + together]
-        start, end = end, end + sum(map(len, chunk))
-        images = augmentation(
-            data.images(np.concatenate(chunk)), [draw[start:end] for draw in draws]
-        )
-        parts = images.split(lengths[first : first + together])
-        for batch, inputs in zip(chunk, parts, strict=True):
-            yield dict(inputs=inputs, data_samples=data.samples(batch))

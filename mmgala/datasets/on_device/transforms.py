@@ -1,4 +1,4 @@
-"""Random crops, flips and Cutout for batches, and what batched transforms share."""
+"""Batched transforms: base class, random crop, flip, channel reversal and Cutout."""
 
 import numpy as np
 import torch
@@ -7,17 +7,17 @@ from torch.nn import functional as F
 
 
 class BatchedStep(nn.Module):
-    """One transform of a pipeline, applied to many images at once; base class.
+    """Base class of transforms that are applied to many images at once.
 
-    Random choices are made on the host: a whole epoch takes milliseconds there, they
-    are the same on every device, and how many images need which operation is known
-    without waiting for the device.
+    Random choices are made on the host. They take milliseconds for a whole epoch, are
+    the same on every device, and the host knows without synchronization how many images
+    each operation applies to.
 
     Args:
-        size: height and width of the images that come in, in pixels.
+        size: height and width of the input images in pixels.
 
     Attributes:
-        out_size: height and width of the images that go out.
+        out_size: height and width of the output images.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -26,15 +26,15 @@ class BatchedStep(nn.Module):
         self.out_size = size
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Make the random choices for a number of images: ``(count, K)`` integers."""
+        """Make the random choices for ``count`` images: ``(count, K)`` integers."""
         raise NotImplementedError
 
     def forward(self, images: Tensor, draws: np.ndarray) -> Tensor:
-        """Transform images according to their choices.
+        """Transform images according to their random choices.
 
         Args:
-            images: ``(N, C, H, W)`` uint8. They may be changed in place.
-            draws: ``(N, K)`` integers, as :meth:`draw` makes them.
+            images: ``(N, C, H, W)`` uint8; may be modified in place.
+            draws: ``(N, K)`` integers, as returned by :meth:`draw`.
 
         Returns:
             ``(N, C, *out_size)`` uint8.
@@ -43,9 +43,9 @@ class BatchedStep(nn.Module):
 
 
 def to_device(array: np.ndarray, device: torch.device) -> Tensor:
-    """Copy an array to a device, without waiting for it."""
+    """Copy an array to a device asynchronously."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
-    if device.type == 'cuda':  # only pinned memory is copied asynchronously
+    if device.type == 'cuda':  # asynchronous copies require pinned memory
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
 
@@ -54,9 +54,9 @@ class BatchedRandomCrop(BatchedStep):
     """torchvision's ``RandomCrop`` with constant padding.
 
     Args:
-        size: height and width of the images that come in.
+        size: height and width of the input images.
         out_size: height and width of the crops.
-        padding: pixels to add at the left, top, right and bottom.
+        padding: number of pixels to add to the left, top, right and bottom.
         fill: grey level of the padding.
 
     Raises:
@@ -75,8 +75,8 @@ class BatchedRandomCrop(BatchedStep):
         height, width = size[0] + top + bottom, size[1] + left + right
         if out_size[0] > height or out_size[1] > width:
             raise ValueError(
-                f'Expected a crop of at most {height} x {width} pixels, the padded '
-                f'image, but got {out_size[0]} x {out_size[1]}.'
+                f'Expected a crop no larger than the padded image, {height} x {width} '
+                f'pixels, but got {out_size[0]} x {out_size[1]}.'
             )
         self.out_size = out_size
         self.padding = padding
@@ -84,11 +84,11 @@ class BatchedRandomCrop(BatchedStep):
         self.offsets = (height - out_size[0] + 1, width - out_size[1] + 1)
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw the first row and the first column of each crop: ``(count, 2)``."""
+        """Draw the top row and left column of each crop: ``(count, 2)``."""
         return rng.integers(self.offsets, size=(count, 2))
 
     def forward(self, images: Tensor, draws: np.ndarray) -> Tensor:
-        """Crop each image at its own place."""
+        """Crop each image at its position."""
         left, top, right, bottom = self.padding
         padded = F.pad(images, (left, right, top, bottom), value=self.fill)
         device = images.device
@@ -110,7 +110,7 @@ class BatchedHorizontalFlip(BatchedStep):
 
     Args:
         size: height and width of the images.
-        probability: of a flip.
+        probability: probability of flipping an image.
     """
 
     def __init__(self, size: tuple[int, int], probability: float = 0.5) -> None:
@@ -118,29 +118,29 @@ class BatchedHorizontalFlip(BatchedStep):
         self.probability = probability
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw whether to flip: ``(count, 1)``, 0 or 1."""
+        """Draw whether to flip each image: ``(count, 1)``, 0 or 1."""
         return (rng.random((count, 1)) < self.probability).astype(np.int64)
 
     def forward(self, images: Tensor, draws: np.ndarray) -> Tensor:
-        """Flip the images whose turn it is."""
+        """Flip the images whose choice is 1."""
         flip = to_device(draws.astype(bool), images.device)
         return torch.where(flip[:, :, None, None], images.flip(3), images)
 
 
 class ChannelReversal(BatchedStep):
-    """RGB to BGR or back, for every image."""
+    """Conversion from RGB to BGR or vice versa."""
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw nothing: ``(count, 0)``."""
+        """Return an empty array, as there are no random choices: ``(count, 0)``."""
         return np.empty((count, 0), dtype=np.int64)
 
     def forward(self, images: Tensor, draws: np.ndarray) -> Tensor:
-        """Reverse the channels."""
+        """Reverse the order of the channels."""
         return images.flip(1)
 
 
 class BatchedCutout(BatchedStep):
-    """``mmgala.Cutout``: one square around a random pixel, clipped at all borders.
+    """``mmgala.Cutout`` for batches: erase a square around a random pixel.
 
     Args:
         size: height and width of the images.
@@ -154,7 +154,7 @@ class BatchedCutout(BatchedStep):
         self.fill = fill
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw row and column of the centre: ``(count, 2)``."""
+        """Draw the row and column of each centre: ``(count, 2)``."""
         return rng.integers(self.size, size=(count, 2))
 
     def forward(self, images: Tensor, draws: np.ndarray) -> Tensor:
@@ -168,5 +168,5 @@ class BatchedCutout(BatchedStep):
 
     def _covered(self, first: Tensor, length: int) -> Tensor:
         """Whether the square covers each row or column: ``(N, length)`` bool."""
-        place = torch.arange(length, device=first.device)
-        return (place >= first[:, None]) & (place < first[:, None] + self.hole)
+        position = torch.arange(length, device=first.device)
+        return (position >= first[:, None]) & (position < first[:, None] + self.hole)

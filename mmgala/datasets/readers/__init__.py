@@ -1,1 +1,1 @@
-"""Read and check annotation files."""
+"""Readers and validators of annotation files."""

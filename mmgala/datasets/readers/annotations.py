@@ -1,4 +1,4 @@
-"""What annotation files of every form tell, and what they are checked for."""
+"""Content of annotation files, and checks common to all formats."""
 
 import re
 from collections.abc import Callable, Hashable, Sequence
@@ -8,20 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-# Either slash, so that a list means the same on every system.
+# Both kinds of slashes, so that a list is valid on every system or on none.
 _LEAVES_ROOT = re.compile(r'[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|\Z)', re.DOTALL)
 
 
 @dataclass
 class Annotations:
-    """What a file says about N images of C classes.
+    """Paths and labels of the images in an annotation file.
 
     Attributes:
         paths: N paths, relative to the image root.
-        labels: ``(N,)`` int64.
-        origin: from the index of an image to where it is listed, ``file:line``.
-        num_classes: C.
-        classes: C names, or None if the file tells none.
+        labels: ``(N,)`` int64 labels.
+        origin: function from the index of an image to where it is listed, such as
+            ``file:line``.
+        num_classes: number of classes, C.
+        classes: C class names, or None if the file has no names.
     """
 
     paths: list[str]
@@ -31,20 +32,23 @@ class Annotations:
     classes: tuple[str, ...] | None = None
 
     def class_counts(self) -> list[int]:
-        """Images of each class."""
+        """Number of images of each class."""
         return np.bincount(self.labels, minlength=self.num_classes).tolist()
 
 
 def read_text(path: str | PathLike[str]) -> str:
-    """Text of a UTF-8 file, with Unix line ends and without a byte order mark.
+    """Read a UTF-8 file, with or without byte order mark and Windows line endings.
 
     Args:
-        path: of the file. Windows line ends are as good as others.
+        path: path of the file.
+
+    Returns:
+        The text without byte order mark, with Unix line endings.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if the file is empty, is not UTF-8 or holds a NUL character, with
-            the number of the line.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the file is empty, is not UTF-8 or contains a NUL character; the
+            message names the line.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'{path}: no such file.')
@@ -54,7 +58,7 @@ def read_text(path: str | PathLike[str]) -> str:
     nul = data.find(b'\0')
     if nul >= 0:
         line = data.count(b'\n', 0, nul) + 1
-        raise ValueError(f'{path}:{line}: the line holds a NUL character.')
+        raise ValueError(f'{path}:{line}: the line contains a NUL character.')
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -66,20 +70,20 @@ def read_text(path: str | PathLike[str]) -> str:
     return text.removeprefix('\ufeff').replace('\r\n', '\n')
 
 
-def find_bad_path(paths: Sequence[str]) -> tuple[int, str] | None:
-    """First path that cannot name an image below a root.
+def find_invalid_path(paths: Sequence[str]) -> tuple[int, str] | None:
+    """Find the first path that cannot belong to an image below a root folder.
 
-    That is one that is empty or holds a NUL character, is absolute or starts with a
-    drive letter, or has a ``..`` between slashes or backslashes.
+    A path is invalid if it is empty, contains a NUL character, is absolute, starts with
+    a drive letter, or has ``..`` as one of its parts.
 
     Args:
-        paths: relative to the root.
+        paths: paths relative to the root.
 
     Returns:
-        Its index and what is wrong with it, or None.
+        Index of the path and the reason, or None if all paths are valid.
     """
-    # Looking for what is rare in one long string takes a tenth of the time of looking
-    # at each path.
+    # Searching one long string for suspicious characters is ten times as fast as
+    # matching each path.
     text = '\n'.join(['', *paths, ''])
     if not any(rare in text for rare in ('..', '\n/', '\n\\', ':', '\0', '\n\n')):
         return None
@@ -87,28 +91,28 @@ def find_bad_path(paths: Sequence[str]) -> tuple[int, str] | None:
         if not path:
             return index, 'the path is empty'
         if '\0' in path:
-            return index, f'the path {path!r} holds a NUL character'
+            return index, f'the path {path!r} contains a NUL character'
         if _LEAVES_ROOT.match(path):
             return index, (
-                f'the path {shown(path)} leaves the image root; give paths '
-                'relative to it, without `..`'
+                f'the path {printable(path)} is outside the image root; use relative '
+                'paths without `..`'
             )
     return None
 
 
-def shown(path: str) -> str:
-    """The path as a message shows it: on one line, whatever it holds."""
+def printable(path: str) -> str:
+    """Return the path if it is printable on one line, else its ``repr``."""
     return path if path.isprintable() else repr(path)
 
 
 def find_duplicate(items: Sequence[Hashable]) -> tuple[int, int] | None:
-    """First item that is there twice.
+    """Find the first repeated item.
 
     Args:
-        items: paths, or whatever must be unique.
+        items: items that should be unique, such as paths.
 
     Returns:
-        Index of its first and of its second occurrence, or None.
+        Indices of its first and second occurrence, or None if all are unique.
     """
     if len(set(items)) == len(items):
         return None
@@ -119,24 +123,24 @@ def find_duplicate(items: Sequence[Hashable]) -> tuple[int, int] | None:
     return None
 
 
-def find_bad_label(
+def find_invalid_label(
     labels: np.ndarray, num_classes: int | None
 ) -> tuple[int, str] | None:
-    """First label out of range.
+    """Find the first label that is out of range.
 
     Args:
-        labels: ``(N,)`` int64.
-        num_classes: C, or None if any label from 0 up is right.
+        labels: ``(N,)`` int64 labels.
+        num_classes: number of classes, or None if there is no upper limit.
 
     Returns:
-        Its index and what is wrong with it, or None.
+        Index of the label and the reason, or None if all labels are valid.
     """
-    bad = labels < 0
+    invalid = labels < 0
     if num_classes is not None:
-        bad |= labels >= num_classes
-    if not bad.any():
+        invalid |= labels >= num_classes
+    if not invalid.any():
         return None
-    index = int(bad.argmax())
+    index = int(invalid.argmax())
     if labels[index] < 0:
         return index, f'the label {labels[index]} is negative'
     return index, (

@@ -1,4 +1,4 @@
-"""One label per image from COCO-style JSON, the form of iNaturalist's annotations."""
+"""Reader of single-label annotations in COCO-style JSON, as in iNaturalist."""
 
 import json
 from os import PathLike
@@ -8,13 +8,13 @@ import numpy as np
 
 from mmgala.datasets.readers.annotations import (
     Annotations,
-    find_bad_path,
     find_duplicate,
+    find_invalid_path,
+    printable,
     read_text,
-    shown,
 )
 
-_TWICE = {
+_DUPLICATE_REASONS = {
     'images': 'two images have this id',
     'annotations': 'the image has several annotations; multi-label data sets are not '
     'supported',
@@ -27,21 +27,21 @@ def read_coco_labels(
     num_classes: int | None = None,
     default_num_classes: int | None = None,
 ) -> Annotations:
-    """Read ``images``, ``annotations`` and, if there, ``categories``.
+    """Read ``images``, ``annotations`` and, if present, ``categories``.
 
-    Images keep the order of ``images``; annotations may come in any order. A label is a
-    category id, so ids must run from 0 to C - 1.
+    The result has the order of ``images``; annotations may have any order. Labels are
+    category ids, which must therefore range from 0 to C - 1.
 
     Args:
-        path: of the JSON file.
-        num_classes: C. Defaults to the number of ``categories``.
-        default_num_classes: C of a file without ``categories``.
+        path: path of the JSON file.
+        num_classes: number of classes, C. Defaults to the number of ``categories``.
+        default_num_classes: number of classes of a file without ``categories``.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: in one line, if the file is no JSON, has no images or annotations,
-            an image has no annotation or several, an annotation has no image, a
-            category id is out of range, or a path is there twice or leaves the root.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the file is not valid JSON, or has no images or no annotations;
+            if an image has no annotation or several, or an annotation has no image; if
+            a category id is out of range; or if a path repeats or is outside the root.
     """
     content = _load(path)
     images = _table(path, content, 'images', ('id', 'file_name'), str)
@@ -50,9 +50,9 @@ def read_coco_labels(
     classes = _class_names(path, content)
     num_classes = num_classes or len(classes or ()) or default_num_classes
     if num_classes is None:
-        raise ValueError(f"{path}: there are no 'categories'; give `classes`.")
+        raise ValueError(f"{path}: there are no 'categories'; set `classes`.")
     if classes and len(classes) != num_classes:
-        classes = None  # names of other classes than those asked for
+        classes = None  # the names do not belong to the requested classes
     for image, category in categories.items():
         if not 0 <= category < num_classes:
             raise ValueError(
@@ -60,7 +60,7 @@ def read_coco_labels(
                 f'{num_classes - 1}.'
             )
     ids, paths = list(images), list(images.values())
-    _require_good_paths(path, ids, paths)
+    _check_paths(path, ids, paths)
     labels = np.array([categories[image] for image in ids], dtype=np.int64)
     return Annotations(
         paths, labels, lambda i: f'{path}, image id {ids[i]}', num_classes, classes
@@ -72,7 +72,8 @@ def _load(path: str | PathLike[str]) -> dict:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise ValueError(
-            f'{path}:{error.lineno}: not JSON ({error.msg} at column {error.colno}).'
+            f'{path}:{error.lineno}: invalid JSON ({error.msg} at column '
+            f'{error.colno}).'
         ) from error
     if not isinstance(content, dict):
         raise ValueError(
@@ -89,7 +90,7 @@ def _table(
     fields: tuple[str, str],
     value_type: type,
 ) -> dict[Any, Any]:
-    """From the first field of each entry to the second."""
+    """Mapping from the first field of each entry to the second."""
     entries = content.get(name)
     if not isinstance(entries, list) or not entries:
         raise ValueError(f'{path}: there are no {name!r}.')
@@ -112,7 +113,9 @@ def _table(
         )
     if len(table) < len(entries):
         _, second = find_duplicate([entry[key] for entry in entries]) or (0, 0)
-        raise ValueError(f'{path}: {key} {entries[second][key]}: {_TWICE[name]}.')
+        raise ValueError(
+            f'{path}: {key} {entries[second][key]}: {_DUPLICATE_REASONS[name]}.'
+        )
     return table
 
 
@@ -124,13 +127,13 @@ def _require_same_images(
     for image in categories:
         if image not in images:
             raise ValueError(
-                f"{path}: an annotation is of image id {image}, which 'images' does "
-                'not have.'
+                f'{path}: an annotation refers to image id {image}, which is not in '
+                "'images'."
             )
-    bare = [image for image in images if image not in categories]
+    unlabelled = [image for image in images if image not in categories]
     raise ValueError(
-        f'{path}: image id {bare[0]} ({shown(images[bare[0]])}) has no annotation '
-        f'({len(bare)} such images).'
+        f'{path}: image id {unlabelled[0]} ({printable(images[unlabelled[0]])}) has no '
+        f'annotation (unlabelled images: {len(unlabelled)}).'
     )
 
 
@@ -139,7 +142,7 @@ def _class_names(path: str | PathLike[str], content: dict) -> tuple[str, ...] | 
     if not entries:
         return None
     for entry in entries if isinstance(entries, list) else ():
-        # A number is as good as a name.
+        # Numbers are accepted as names.
         if isinstance(entry, dict) and isinstance(entry.get('name'), int):
             entry['name'] = str(entry['name'])
     table = _table(path, content, 'categories', ('id', 'name'), str)
@@ -152,16 +155,14 @@ def _class_names(path: str | PathLike[str], content: dict) -> tuple[str, ...] | 
     return tuple(table[i] for i in range(len(table)))
 
 
-def _require_good_paths(
-    path: str | PathLike[str], ids: list[Any], paths: list[str]
-) -> None:
-    problem = find_bad_path(paths)
+def _check_paths(path: str | PathLike[str], ids: list[Any], paths: list[str]) -> None:
+    problem = find_invalid_path(paths)
     if problem is not None:
         raise ValueError(f'{path}: image id {ids[problem[0]]}: {problem[1]}.')
     duplicate = find_duplicate(paths)
     if duplicate is not None:
         first, second = duplicate
         raise ValueError(
-            f'{path}: image ids {ids[first]} and {ids[second]} are both '
-            f'{shown(paths[first])}.'
+            f'{path}: image ids {ids[first]} and {ids[second]} have the same path, '
+            f'{printable(paths[first])}.'
         )

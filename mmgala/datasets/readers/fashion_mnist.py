@@ -1,4 +1,4 @@
-"""The unpacked files of Fashion-MNIST, read and checked."""
+"""Reader of the unpacked files of Fashion-MNIST."""
 
 from os import PathLike
 from pathlib import Path
@@ -6,24 +6,24 @@ from pathlib import Path
 import numpy as np
 
 FILES = {'train': 'train', 'test': 't10k'}
-_HOW_TO_GET_IT = '"python tools/prepare_data.py fashion-mnist" gets Fashion-MNIST.'
+_HOW_TO_GET_IT = 'Get Fashion-MNIST with "python tools/prepare_data.py fashion-mnist".'
 
 
 def read_fashion_mnist(
     root: str | PathLike[str], part: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels, in the order of the files.
+    """Read images and labels in their original order.
 
     Args:
-        root: folder with the files.
+        root: folder that contains the files; they are not downloaded.
         part: ``'train'`` or ``'test'``.
 
     Returns:
-        ``(N, 28, 28)`` uint8 and ``(N,)`` uint8, from 0 to 9.
+        ``(N, 28, 28)`` uint8 images, and ``(N,)`` uint8 labels from 0 to 9.
 
     Raises:
-        FileNotFoundError: if a file is missing. Nothing is downloaded.
-        ValueError: if a file is damaged, or no file of Fashion-MNIST.
+        FileNotFoundError: if a file is missing.
+        ValueError: if a file is damaged, or is not a Fashion-MNIST file.
     """
     images = _read(Path(root) / f'{FILES[part]}-images-idx3-ubyte')
     labels = _read(Path(root) / f'{FILES[part]}-labels-idx1-ubyte')
@@ -41,7 +41,7 @@ def read_fashion_mnist(
 
 
 def _read(path: Path) -> np.ndarray:
-    # Imported when it is needed: it takes seconds.
+    # Imported late, as it takes seconds.
     from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor
 
     if not path.is_file():
@@ -50,5 +50,5 @@ def _read(path: Path) -> np.ndarray:
         return read_sn3_pascalvincent_tensor(str(path)).numpy()
     except (AssertionError, ValueError, RuntimeError, IndexError, TypeError) as error:
         raise ValueError(
-            f'{path} is damaged, or no file of Fashion-MNIST. {_HOW_TO_GET_IT}'
+            f'{path} is damaged, or not a Fashion-MNIST file. {_HOW_TO_GET_IT}'
         ) from error

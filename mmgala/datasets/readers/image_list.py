@@ -1,4 +1,4 @@
-"""Lists of images, ``path label`` a line, and what is missing of them on disk."""
+"""Reader of image lists with one ``path label`` per line, and search for images."""
 
 import os
 from collections.abc import Sequence
@@ -7,35 +7,34 @@ from os import PathLike
 import numpy as np
 
 from mmgala.datasets.readers.annotations import (
-    find_bad_label,
-    find_bad_path,
     find_duplicate,
+    find_invalid_label,
+    find_invalid_path,
+    printable,
     read_text,
-    shown,
 )
 
 
 def read_image_list(
     path: str | PathLike[str], num_classes: int | None = None
 ) -> tuple[list[str], np.ndarray]:
-    """Read a list of images, one a line: path, one space, label.
+    """Read a list with one image per line: path, one space, label.
 
-    The label follows the last space, so paths may contain spaces. Windows line ends
+    The label follows the last space, so paths may contain spaces. Windows line endings
     and a byte order mark are accepted; a lone carriage return is part of the line.
 
     Args:
-        path: of the list, UTF-8.
-        num_classes: C, or None if any label from 0 up is right.
+        path: path of the list, in UTF-8.
+        num_classes: number of classes, or None to accept any non-negative label.
 
     Returns:
-        N paths and labels ``(N,)`` int64; ``np.bincount`` counts the classes.
+        N paths, and ``(N,)`` int64 labels.
 
     Raises:
-        FileNotFoundError: if there is no such list.
-        ValueError: on an empty list or a bad line, as ``file:line: reason``: an empty
-            line, a label that is no integer, negative or not below ``num_classes``, a
-            path that is listed twice, is absolute or contains ``..``, a NUL character,
-            bytes that are not UTF-8.
+        FileNotFoundError: if the list does not exist.
+        ValueError: with ``file:line: reason``, if a line is empty, has no integer label
+            or one out of range, has a path that repeats, is absolute or contains
+            ``..``, contains a NUL character or is not UTF-8.
     """
     lines = read_text(path).removesuffix('\n').split('\n')
     parts = [line.rpartition(' ') for line in lines]
@@ -43,24 +42,24 @@ def read_image_list(
     labels = _integers([part[2] for part in parts])
     if labels is None:
         index = next(i for i, part in enumerate(parts) if _integers([part[2]]) is None)
-        raise ValueError(f'{path}:{index + 1}: {_without_label(lines[index])}')
-    problem = find_bad_label(labels, num_classes) or find_bad_path(paths)
+        raise ValueError(f'{path}:{index + 1}: {_unlabelled_reason(lines[index])}')
+    problem = find_invalid_label(labels, num_classes) or find_invalid_path(paths)
     if problem is not None:
         raise ValueError(f'{path}:{problem[0] + 1}: {problem[1]}.')
     duplicate = find_duplicate(paths)
     if duplicate is not None:
         first, second = duplicate
         raise ValueError(
-            f'{path}:{second + 1}: {shown(paths[second])} is listed in line '
-            f'{first + 1} already.'
+            f'{path}:{second + 1}: {printable(paths[second])} is already listed on '
+            f'line {first + 1}.'
         )
     return paths, labels
 
 
 def _integers(texts: list[str]) -> np.ndarray | None:
-    """The integers, ``(N,)`` int64, or None if a text is none."""
+    """Parse ``(N,)`` int64 integers; None if a text is not an integer."""
     digits = ''.join(texts).replace('-', '')
-    # int() would also take '1_000', ' 1' and digits of other scripts.
+    # int() would also accept '1_000', ' 1' and non-ASCII digits.
     if not (digits.isascii() and digits.isdigit()):
         return None
     try:
@@ -69,7 +68,7 @@ def _integers(texts: list[str]) -> np.ndarray | None:
         return None
 
 
-def _without_label(line: str) -> str:
+def _unlabelled_reason(line: str) -> str:
     if not line.strip():
         return 'the line is empty.'
     return (
@@ -79,40 +78,40 @@ def _without_label(line: str) -> str:
 
 
 def missing_images(root: str | PathLike[str], paths: Sequence[str]) -> list[int]:
-    """Which images have no file, without asking for each of them.
+    """Find images whose files do not exist.
 
-    Every folder is listed once: seconds for half a million images, where a request
-    for each takes minutes on a network drive. A link counts as a file.
+    Each folder is listed once, which takes seconds for half a million images, where
+    checking each file takes minutes on a network drive. Links count as files.
 
     Args:
         root: folder that the paths are relative to.
-        paths: N paths with ``/`` between folders.
+        paths: N paths with forward slashes.
 
     Returns:
-        Indices of the missing, ascending.
+        Ascending indices of the missing images.
 
     Raises:
-        FileNotFoundError: if there is no such folder ``root``.
+        FileNotFoundError: if the folder ``root`` does not exist.
     """
     if not os.path.isdir(root):
         raise FileNotFoundError(
-            f'{root}: no such folder of images. Check `data_root` and `data_prefix`.'
+            f'{root}: no such image folder. Check `data_root` and `data_prefix`.'
         )
     files: dict[str, set[str]] = {}
     missing = []
     for index, path in enumerate(paths):
         folder, _, name = path.rpartition('/')
         if folder not in files:
-            files[folder] = _files(os.path.join(root, folder))
+            files[folder] = _list_files(os.path.join(root, folder))
         if name not in files[folder]:
             missing.append(index)
     return missing
 
 
-def _files(folder: str) -> set[str]:
+def _list_files(folder: str) -> set[str]:
     try:
         with os.scandir(folder) as entries:
-            # Links are not followed: that would be a request for each.
+            # Following links would cost one request per link.
             return {
                 entry.name
                 for entry in entries

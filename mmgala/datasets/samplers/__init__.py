@@ -1,4 +1,4 @@
-"""Samplers that draw classes, not only samples, as often as is wanted."""
+"""Samplers that control how often each class is drawn."""
 
 from mmgala.datasets.samplers.class_aware import ClassAwareSampler
 from mmgala.datasets.samplers.class_balanced import ClassBalancedSampler

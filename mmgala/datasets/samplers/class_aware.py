@@ -1,4 +1,4 @@
-"""Class-aware sampling: all classes in turn, a few samples of each."""
+"""Class-aware sampling: cycle through the classes, a few samples at a time."""
 
 from typing import Any
 
@@ -10,25 +10,26 @@ from mmgala.registry import DATA_SAMPLERS
 
 @DATA_SAMPLERS.register_module()
 class ClassAwareSampler(EpochSampler):
-    """Classes in a random order, and of each a few samples in a random order.
+    """Cycle through the classes in random order, with a few random samples of each.
 
-    Every class comes once before any comes again, and every sample of a class before
-    any of its samples comes again; then in a new order. After Shen et al., *Relay
+    Every class is drawn once before any is repeated, and so is every sample within its
+    class; then both are shuffled again. This is the sampling of Shen et al., *Relay
     Backpropagation for Effective Learning of Deep Convolutional Neural Networks*, ECCV
-    2016, with several samples at a time as in the decoupled training of Kang et al.,
-    ICLR 2020. Unlike theirs, each epoch starts anew from its seed, and it has as many
-    draws as the data set has samples: their training loops break off there, too.
+    2016, with several consecutive samples per class as in the decoupled training of
+    Kang et al., ICLR 2020. Unlike theirs, the order depends only on the seed and the
+    epoch, and an epoch has as many draws as the data set has samples, which is where
+    their training loops stop too.
 
     Args:
         dataset: see :class:`EpochSampler`; no class may be empty.
-        num_samples_per_class: consecutive samples of a class, 1 or more.
-        num_samples: draws of an epoch, over all ranks; ``'oversample'`` is the length
-            of the original sampler. Defaults to the size of the data set.
+        num_samples_per_class: number of consecutive samples per class, at least 1.
+        num_samples: number of draws per epoch over all ranks; ``'oversample'`` gives
+            the length of the original sampler. Defaults to the size of the data set.
         seed: see :class:`EpochSampler`.
         infinite: see :class:`EpochSampler`.
 
     Raises:
-        TypeError: if the data set does not tell its labels.
+        TypeError: if the data set does not expose its labels.
         ValueError: if a class has no samples, or an argument is out of range.
 
     Examples:
@@ -64,6 +65,6 @@ class ClassAwareSampler(EpochSampler):
         classes = np.repeat(order.ravel()[:turns], self.num_samples_per_class)[:length]
         draws = np.bincount(classes, minlength=num_classes)
         indices = np.empty(length, dtype=np.int64)
-        # The draws come class by class: each goes to the next place of its class.
+        # Samples are drawn class by class; assign them to the slots of their class.
         indices[np.argsort(classes, kind='stable')] = self.classes.draw(draws, rng)
         return indices

@@ -1,4 +1,4 @@
-"""Sampling with a probability for each class, after "Decoupling"."""
+"""Samplers of "Decoupling": instance-, class-, square-root and progressive."""
 
 from typing import Any
 
@@ -16,37 +16,37 @@ MODES = (*EXPONENTS, PROGRESSIVE)
 class ClassBalancedSampler(EpochSampler):
     r"""Instance-, class-balanced, square-root and progressively balanced sampling.
 
-    Of a class with :math:`n_j` samples, Kang et al., *Decoupling Representation and
-    Classifier for Long-Tailed Recognition*, ICLR 2020 (arXiv 1910.09217), section 3,
-    draw with probability :math:`p_j = n_j^q / \sum_i n_i^q`:
+    Kang et al., *Decoupling Representation and Classifier for Long-Tailed Recognition*,
+    ICLR 2020 (arXiv 1910.09217), section 3, draw class j, which has :math:`n_j`
+    samples, with probability :math:`p_j = n_j^q / \sum_i n_i^q`:
 
-    * ``'instance'``, q = 1: every sample alike. With the default ``num_samples``, an
-      epoch is a plain shuffle of the data set;
-    * ``'class'``, q = 0: every class alike;
+    * ``'instance'``, q = 1: all samples are equally likely. With the default
+      ``num_samples``, an epoch is a plain shuffle of the data set;
+    * ``'class'``, q = 0: all classes are equally likely;
     * ``'sqrt'``, q = 1/2;
     * ``'progressive'``: :math:`(1 - t/T)\,p_j^{instance} + (t/T)\,p_j^{class}` in epoch
-      t of T. MMEngine counts t from 0, so that the first of T epochs is
-      instance-balanced and the last has t/T = (T - 1)/T. To end class-balanced, as the
-      authors' code does, give one epoch less: later ones keep t/T = 1.
+      t of T. MMEngine counts t from 0, so the first epoch is instance-balanced and the
+      last one has t/T = (T - 1)/T. To end class-balanced, as the authors' code does,
+      pass one epoch less; further epochs keep t/T = 1.
 
-    Draws are spread more evenly than independent ones: an epoch has
+    Draws have less variance than independent ones: an epoch has
     :math:`\lfloor L p_j \rfloor` or :math:`\lceil L p_j \rceil` draws of class j
-    (L is ``num_samples``; :math:`L p_j` on average), all samples of a class come once
-    before any comes again, and then the whole is shuffled.
+    (L is ``num_samples``), :math:`L p_j` on average. All samples of a class are drawn
+    once before any is repeated, and the epoch is then shuffled.
 
     Args:
-        dataset: see :class:`EpochSampler`. Modes ``'class'`` and ``'progressive'`` need
-            samples of every class.
+        dataset: see :class:`EpochSampler`. Modes ``'class'`` and ``'progressive'``
+            require samples of every class.
         mode: ``'instance'``, ``'class'``, ``'sqrt'`` or ``'progressive'``.
-        num_epochs: T, for ``'progressive'`` alone.
+        num_epochs: number of epochs T, only for ``'progressive'``.
         num_samples: see :class:`EpochSampler`.
         seed: see :class:`EpochSampler`.
         infinite: see :class:`EpochSampler`.
 
     Raises:
-        TypeError: if the data set does not tell its labels.
-        ValueError: on an unknown mode, a class without samples where the mode draws
-            every class, ``num_epochs`` missing or of no use, or a number out of range.
+        TypeError: if the data set does not expose its labels.
+        ValueError: if the mode is unknown, a class without samples would be drawn,
+            ``num_epochs`` is missing or unexpected, or an argument is out of range.
     """
 
     def __init__(
@@ -66,12 +66,16 @@ class ClassBalancedSampler(EpochSampler):
         self.num_epochs = num_epochs
 
     def class_probabilities(self, epoch: int = 0) -> np.ndarray:
-        """Probability of each class in an epoch, counted from 0: ``(C,)`` float64."""
+        """Probability of drawing each class: ``(C,)`` float64.
+
+        Args:
+            epoch: index of the epoch, counted from 0.
+        """
         weights = self._class_weights(epoch)
         return weights / weights.sum()
 
     def _class_weights(self, epoch: int) -> np.ndarray:
-        # Not normalised: whole counts stay whole, and `instance` exact.
+        # Not normalised, as integer counts make mode 'instance' exact.
         counts = self.classes.counts
         if self.num_epochs is None:
             return counts.astype(np.float64) ** EXPONENTS[self.mode]
@@ -79,37 +83,40 @@ class ClassBalancedSampler(EpochSampler):
         return (1 - done) * counts + done * counts.sum() / len(counts)
 
     def _draw(self, length: int, epoch: int, rng: np.random.Generator) -> np.ndarray:
-        draws = share_out(length, self._class_weights(epoch), rng)
+        draws = proportional_counts(length, self._class_weights(epoch), rng)
         return rng.permutation(self.classes.draw(draws, rng))
 
 
-def share_out(total: int, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Share a number out by weights: whole parts, right on average.
+def proportional_counts(
+    total: int, weights: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Split a total into random integer counts whose means are proportional to weights.
 
-    Each part is its exact share rounded down or up. What rounding down leaves over goes
-    to parts in a random order, by systematic sampling of their fractions.
+    Each count is its exact share rounded down or up. What is left after rounding down
+    is distributed by systematic sampling of the fractions, in random order.
 
     Args:
-        total: what to share out.
-        weights: ``(C,)`` non-negative.
-        rng: source of the rounding.
+        total: sum of the counts.
+        weights: ``(C,)`` non-negative weights.
+        rng: random generator of the rounding.
 
     Returns:
-        ``(C,)`` int64 that sum to ``total``.
+        ``(C,)`` int64 counts.
 
     Examples:
-        >>> share_out(10, np.array([3.0, 2.0]), np.random.default_rng(0)).tolist()
+        >>> rng = np.random.default_rng(0)
+        >>> proportional_counts(10, np.array([3.0, 2.0]), rng).tolist()
         [6, 4]
     """
     shares = total * weights / weights.sum()
-    parts = np.floor(shares).astype(np.int64)
-    left = total - int(parts.sum())
+    counts = np.floor(shares).astype(np.int64)
+    remainder = total - int(counts.sum())
     order = rng.permutation(np.flatnonzero(weights))
-    edges = np.cumsum((shares - parts)[order])
-    edges[-1] = left  # as it is, but for the rounding of floating numbers
-    passed = np.minimum(np.floor(edges + rng.random()), left)
-    parts[order] += np.diff(passed, prepend=0).astype(np.int64)
-    return parts
+    edges = np.cumsum((shares - counts)[order])
+    edges[-1] = remainder  # exact, without the rounding error of the sum
+    passed = np.minimum(np.floor(edges + rng.random()), remainder)
+    counts[order] += np.diff(passed, prepend=0).astype(np.int64)
+    return counts
 
 
 def _check_mode(mode: str, num_epochs: int | None) -> None:
@@ -117,11 +124,11 @@ def _check_mode(mode: str, num_epochs: int | None) -> None:
         raise ValueError(f'Expected `mode` to be one of {MODES}, but got {mode!r}.')
     if mode != PROGRESSIVE and num_epochs is not None:
         raise ValueError(
-            f'Expected `num_epochs` with mode={PROGRESSIVE!r} only, but got '
+            f'Expected `num_epochs` only with mode={PROGRESSIVE!r}, but got '
             f'{num_epochs!r} with mode={mode!r}: leave it out.'
         )
     if mode == PROGRESSIVE and (not isinstance(num_epochs, int) or num_epochs < 1):
         raise ValueError(
-            f'Expected `num_epochs` to be 1 or more with mode={PROGRESSIVE!r} (that of '
-            f'the training), but got {num_epochs!r}.'
+            'Expected `num_epochs` to be the number of training epochs with '
+            f'mode={PROGRESSIVE!r}, 1 or more, but got {num_epochs!r}.'
         )

@@ -1,4 +1,4 @@
-"""What the samplers share: epochs, ranks, endless streams, starting anywhere."""
+"""Base class of epoch-seeded, distributed and resumable samplers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,27 +13,27 @@ OVERSAMPLE = 'oversample'
 
 
 class EpochSampler(Sampler[int]):
-    """Base of samplers whose epoch is one sequence, dealt out to the ranks.
+    """Base class of samplers that split one sequence per epoch among the ranks.
 
-    The sequence of an epoch depends on ``seed`` and the epoch alone, not on the ranks:
-    rank r of W takes its positions r, r + W, r + 2W, ..., so that all ranks together
-    see at each step what one process would.
+    The sequence depends only on ``seed`` and the epoch, not on the number of ranks:
+    rank r of W takes positions r, r + W, r + 2W, ... of it, so in each step all ranks
+    together draw the samples that a single process would.
 
     Args:
-        dataset: with one label per sample; see
-            :func:`mmgala.datasets.dataset_labels`.
-        num_samples: draws of an epoch, over all ranks. Defaults to the size of the data
-            set; ``'oversample'`` is the largest class count times the number of
-            classes, as many as let even draws visit all of the largest class.
-        seed: of the sequences. Defaults to one that all ranks agree on.
-        infinite: epoch after epoch without an end, for ``IterBasedTrainLoop``; there,
-            MMEngine resumes without loading what was seen. Never for
-            ``EpochBasedTrainLoop``, whose epoch would not end.
+        dataset: single-label data set; see :func:`mmgala.datasets.dataset_labels`.
+        num_samples: number of draws per epoch over all ranks. Defaults to the size of
+            the data set; ``'oversample'`` is the largest class count times the number
+            of classes, so that class-balanced draws cover all samples.
+        seed: seed of the sequences. Defaults to a random one shared by all ranks.
+        infinite: whether to continue with the next epoch forever, as
+            ``IterBasedTrainLoop`` requires; MMEngine then resumes without loading the
+            samples seen before. Do not use it with ``EpochBasedTrainLoop``, whose first
+            epoch would never end.
 
     Raises:
-        TypeError: if the data set does not tell its labels.
-        ValueError: on an invalid ``num_samples``; if the data set is empty, has several
-            labels a sample or one out of range.
+        TypeError: if the data set does not expose its labels.
+        ValueError: if ``num_samples`` is invalid, the data set is empty, or samples
+            have several labels or one out of range.
     """
 
     def __init__(
@@ -52,26 +52,26 @@ class EpochSampler(Sampler[int]):
         self.epoch = 0
         self._start = 0
         if infinite:
-            # MMEngine's IterBasedTrainLoop fast-forwards whatever has a `skip`, by the
-            # batches seen times the batch size. For a finite sampler that is wrong: an
-            # epoch's last batch may be smaller, or be dropped, and the loop would go on
-            # counting epochs from 0. Without `skip` it steps through the batches.
+            # MMEngine's IterBasedTrainLoop calls `skip`, where it exists, with the
+            # number of past batches times the batch size. That is wrong for a finite
+            # sampler, whose epochs may end with a smaller or dropped batch, and the
+            # loop would count epochs from 0. Without `skip` it replays the batches.
             self.skip = self.start_at
 
     def epoch_indices(self, epoch: int) -> np.ndarray:
-        """Sequence of an epoch, over all ranks: ``(num_samples,)`` indices."""
+        """Indices drawn in an epoch over all ranks: ``(num_samples,)``."""
         rng = np.random.default_rng((self.seed, epoch))
         return self._draw(self.num_samples, epoch, rng)
 
     def start_at(self, num_samples: int) -> None:
-        """Let the next iteration start later, as if it had been interrupted there.
+        """Start the next iteration at a later position, to resume training.
 
         Args:
-            num_samples: samples of this rank to leave out, from the start of the epoch
-                or, if infinite, from the start of the training.
+            num_samples: number of samples of this rank to skip, from the start of the
+                epoch or, if infinite, of the training.
 
         Raises:
-            ValueError: if it is negative.
+            ValueError: if ``num_samples`` is negative.
         """
         if num_samples < 0:
             raise ValueError(
@@ -80,11 +80,11 @@ class EpochSampler(Sampler[int]):
         self._start = num_samples
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next iteration; an infinite sampler counts itself."""
+        """Set the epoch of the next iteration; infinite samplers ignore it."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Samples of this rank in an epoch, the same on every rank."""
+        """Number of samples per epoch and rank, equal for all ranks."""
         return -(-self.num_samples // self.world_size)
 
     def __iter__(self) -> Iterator[int]:
@@ -97,15 +97,15 @@ class EpochSampler(Sampler[int]):
         indices = self.epoch_indices(self.epoch)
         missing = len(self) * self.world_size - self.num_samples
         if missing:
-            # Ranks must not differ in length. What is missing is drawn like the rest,
-            # so that it has the distribution which was asked for.
+            # All ranks need equally many samples. The additional ones are drawn in the
+            # same way, to keep the distribution.
             rng = np.random.default_rng((self.seed, self.epoch, 1))
             more = self._draw(missing, self.epoch, rng)
             indices = np.concatenate([indices, more])
         return indices[self.rank :: self.world_size]
 
     def _stream(self, start: int) -> Iterator[int]:
-        """Every ``world_size``-th sample of all epochs, one behind the other."""
+        """This rank's samples of one epoch after the other."""
         position = start * self.world_size + self.rank
         while True:
             epoch, first = divmod(position, self.num_samples)
@@ -114,7 +114,7 @@ class EpochSampler(Sampler[int]):
             position += len(indices) * self.world_size
 
     def _draw(self, length: int, epoch: int, rng: np.random.Generator) -> np.ndarray:
-        """Draw ``(length,)`` indices as in this epoch."""
+        """Draw ``(length,)`` indices with the distribution of this epoch."""
         raise NotImplementedError
 
 

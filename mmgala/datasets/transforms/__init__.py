@@ -1,4 +1,4 @@
-"""Augmentations of published recipes that no library registers."""
+"""Augmentations of published recipes that OpenMMLab does not provide."""
 
 from mmgala.datasets.transforms.cifar_auto_augment import CIFARAutoAugment
 from mmgala.datasets.transforms.cutout import Cutout

@@ -1,4 +1,4 @@
-"""AutoAugment's policy for CIFAR, as the long-tail literature runs it."""
+"""AutoAugment for CIFAR as implemented in the long-tail literature."""
 
 import math
 from collections.abc import Callable
@@ -11,43 +11,44 @@ from mmgala.registry import TRANSFORMS
 
 HIGHEST_LEVEL = 9
 MAX_SHEAR = 0.3
-MAX_SHIFT = 150 / 331  # of the side of the image
+MAX_TRANSLATION = 150 / 331  # relative to the side of the image
 MAX_ROTATION = 30.0  # degrees
 MAX_ENHANCEMENT = 0.9
 POSTERIZE_BITS = (8, 4)  # at the lowest and the highest level
 SOLARIZE_START = 256
 
-# Each step of a sub-policy: operation, probability, level (None where it has none).
+# Steps of each sub-policy: operation, probability, level (None if it has no level).
 POLICY: list[tuple[tuple[str, float, int | None], ...]] = AutoAugment(
     AutoAugmentPolicy.CIFAR10
 ).policies
 
 
-def strength(operation: str, level: int | None) -> float:
+def magnitude(operation: str, level: int | None) -> float:
     """Magnitude of an operation at a level from 0 to 9, without its sign.
 
-    Shears are slopes, shifts shares of the side, rotations degrees, enhancements
-    differences from a factor of 1; posterize gives bits to keep, solarize the grey
-    level from which on pixels are inverted. Operations without a level give 0.
+    The unit depends on the operation: slope for shears, fraction of the side for
+    translations, degrees for rotations, difference from factor 1 for enhancements,
+    number of bits to keep for posterize, and the lowest grey level to invert for
+    solarize. It is 0 for operations without a level.
     """
-    share = (level or 0) / HIGHEST_LEVEL
+    fraction = (level or 0) / HIGHEST_LEVEL
     if operation == 'Posterize':
         most, fewest = POSTERIZE_BITS
-        return round(most + (fewest - most) * share)
+        return round(most + (fewest - most) * fraction)
     if operation == 'Solarize':
-        return SOLARIZE_START * (1 - share)
-    largest = {
+        return SOLARIZE_START * (1 - fraction)
+    maximum = {
         'ShearX': MAX_SHEAR,
         'ShearY': MAX_SHEAR,
-        'TranslateX': MAX_SHIFT,
-        'TranslateY': MAX_SHIFT,
+        'TranslateX': MAX_TRANSLATION,
+        'TranslateY': MAX_TRANSLATION,
         'Rotate': MAX_ROTATION,
         'Color': MAX_ENHANCEMENT,
         'Contrast': MAX_ENHANCEMENT,
         'Sharpness': MAX_ENHANCEMENT,
         'Brightness': MAX_ENHANCEMENT,
     }
-    return largest.get(operation, 0.0) * share
+    return maximum.get(operation, 0.0) * fraction
 
 
 def _affine(
@@ -88,8 +89,8 @@ def _enhance(kind: Callable) -> Callable[[Image.Image, float, int], Image.Image]
     return lambda image, value, fill: kind(image).enhance(1 + value)
 
 
-# With a random sign: shears, shifts and enhancements. Rotations have none in the code
-# that produced the published numbers.
+# Operations with a random sign. Rotations have no random sign in the code that produced
+# the published numbers.
 SIGNED: dict[str, Callable[[Image.Image, float, int], Image.Image]] = {
     'ShearX': _shear_x,
     'ShearY': _shear_y,
@@ -103,7 +104,7 @@ SIGNED: dict[str, Callable[[Image.Image, float, int], Image.Image]] = {
 UNSIGNED: dict[str, Callable[[Image.Image, float, int], Image.Image]] = {
     'Rotate': _rotate,
     'Posterize': lambda image, value, fill: ImageOps.posterize(image, int(value)),
-    # PIL compares with `<`, so the ceiling keeps what the fraction itself would keep.
+    # PIL keeps levels < threshold; rounding up keeps the same ones as the fraction.
     'Solarize': lambda image, value, fill: ImageOps.solarize(image, math.ceil(value)),
     'AutoContrast': lambda image, value, fill: ImageOps.autocontrast(image),
     'Equalize': lambda image, value, fill: ImageOps.equalize(image),
@@ -113,14 +114,15 @@ UNSIGNED: dict[str, Callable[[Image.Image, float, int], Image.Image]] = {
 
 @TRANSFORMS.register_module()
 class CIFARAutoAugment:
-    """AutoAugment for CIFAR as the published long-tail results were made with it.
+    """AutoAugment for CIFAR as used for published long-tail results.
 
-    The 25 sub-policies of Cubuk et al., *AutoAugment: Learning Augmentation Policies
-    from Data*, CVPR 2019, arXiv 1805.09501. The implementation that the long-tail
-    literature shares differs from torchvision's (``mmgala.TorchvisionAutoAugment``):
-    what leaves the image is filled with grey 128 instead of black, rotations have one
-    direction only, shears are bicubic, shifts are not rounded to whole pixels, and
-    solarize starts from 256 instead of 255.
+    Applies one of the 25 sub-policies of Cubuk et al., *AutoAugment: Learning
+    Augmentation Policies from Data*, CVPR 2019, arXiv 1805.09501. The implementation
+    common in the long-tail literature differs from torchvision's
+    (``mmgala.TorchvisionAutoAugment``): pixels from outside the image are filled with
+    grey 128 instead of black, rotations have only one direction, shears are bicubic,
+    translations are not rounded to whole pixels, and the solarize threshold starts
+    from 256 instead of 255.
 
     Args:
         fill: grey level of pixels from outside the image, 0 to 255.
@@ -133,7 +135,7 @@ class CIFARAutoAugment:
         """Augment ``results['img']``, a PIL image.
 
         Raises:
-            TypeError: if it is an array.
+            TypeError: if it is not a PIL image.
         """
         image = results['img']
         if not isinstance(image, Image.Image):
@@ -143,7 +145,7 @@ class CIFARAutoAugment:
             )
         for operation, probability, level in POLICY[np.random.randint(len(POLICY))]:
             if np.random.random() < probability:
-                image = self._apply(image, operation, strength(operation, level))
+                image = self._apply(image, operation, magnitude(operation, level))
         results['img'] = image
         return results
 

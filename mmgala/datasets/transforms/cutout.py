@@ -1,4 +1,4 @@
-"""Cutout whose hole may leave the image on every side."""
+"""Cutout with a uniformly distributed centre, as in the original paper."""
 
 import numpy as np
 
@@ -7,21 +7,21 @@ from mmgala.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class Cutout:
-    """Erase one square at a random place, as the authors of Cutout do.
+    """Erase a square at a random position, as the authors of Cutout do.
 
-    The centre is uniform over all pixels of the image, and the square is clipped at all
-    four borders: the centre of an image is erased less often than with a square that
-    lies inside, and 19.1 % of an image of 32 x 32 pixels are erased on average by a
-    square of 16. MMCV's ``Cutout`` draws the *upper left* corner instead, so that its
-    square is clipped at the right and at the bottom only.
+    The centre is uniformly distributed over the image and the square is clipped at all
+    four borders, so a 16 x 16 square erases 19.1 % of a 32 x 32 image on average. A
+    square that always lies inside would erase the middle of the image more often.
+    MMCV's ``Cutout`` draws the *upper left* corner instead, so its square is clipped
+    only at the right and at the bottom.
 
     Source: DeVries and Taylor, *Improved Regularization of Convolutional Neural
     Networks with Cutout*, arXiv 1708.04552.
 
     Args:
         size: side of the square, in pixels.
-        fill: grey level of the erased pixels, 0 to 255. The published code erases after
-            scaling to [0, 1] and before subtracting the mean, so its hole is black.
+        fill: grey level of the erased pixels, 0 to 255. The published code erases
+            before it subtracts the mean, which makes the square black.
 
     Raises:
         ValueError: if ``size`` is not positive.

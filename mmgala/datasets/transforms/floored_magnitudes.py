@@ -1,4 +1,4 @@
-"""RandAugment's posterize and solarize with whole-number magnitudes."""
+"""Posterize and solarize for RandAugment with magnitudes rounded down."""
 
 import math
 
@@ -9,13 +9,13 @@ from mmgala.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class FlooredPosterize(Posterize):
-    """MMPretrain's ``Posterize``, with a random number of bits that is rounded down.
+    """MMPretrain's ``Posterize`` with the number of bits rounded down.
 
     timm rounds down, so level 9.9 of ``magnitude_range=(0, 4)`` keeps 3 bits.
-    MMPretrain rounds up, which is timm's result only for ``magnitude_range=(4, 0)``.
+    MMPretrain rounds up, which agrees with timm only for ``magnitude_range=(4, 0)``.
 
     Args:
-        *args, **kwargs: as those of MMPretrain's ``Posterize``.
+        *args, **kwargs: passed to MMPretrain's ``Posterize``.
     """
 
     def random_magnitude(self) -> int:
@@ -25,13 +25,13 @@ class FlooredPosterize(Posterize):
 
 @TRANSFORMS.register_module()
 class FlooredSolarize(Solarize):
-    """MMPretrain's ``Solarize``, with a random threshold that is rounded down.
+    """MMPretrain's ``Solarize`` with the threshold rounded down.
 
-    timm rounds down, so grey level 245 is inverted at a threshold of 245.8. MMPretrain
-    inverts from 246.
+    With a threshold of 245.8, timm inverts grey levels from 245 upwards, MMPretrain
+    from 246 upwards.
 
     Args:
-        *args, **kwargs: as those of MMPretrain's ``Solarize``.
+        *args, **kwargs: passed to MMPretrain's ``Solarize``.
     """
 
     def random_magnitude(self) -> int:

@@ -1,4 +1,4 @@
-"""Geometric operations of RandAugment with an interpolation drawn at random."""
+"""Geometric operations for RandAugment with a random interpolation method."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,25 +16,24 @@ INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'area', 'lanczos')
 
 @TRANSFORMS.register_module()
 class RandomInterpolation(BaseTransform):
-    """``Rotate``, ``Shear`` or ``Translate`` of MMPretrain, interpolated at random.
+    """``Rotate``, ``Shear`` or ``Translate`` with a random interpolation method.
 
-    timm's RandAugment draws between bilinear and bicubic interpolation each time it
-    applies an operation. MMPretrain's operations always use the same one.
+    timm's RandAugment chooses between bilinear and bicubic interpolation each time it
+    applies an operation. MMPretrain's operations always use the same method.
 
     In the ``policies`` of MMPretrain's ``RandAugment``, ``pad_val`` and
-    ``interpolations`` may also come from its ``hparams``.
+    ``interpolations`` may also be set through its ``hparams``.
 
     Args:
         operation: ``'Rotate'``, ``'Shear'`` or ``'Translate'``.
-        interpolations: names to draw from, each with the same probability, as
-            ``mmcv.imrotate`` has them.
-        pad_val: colour of what comes from outside the image, in the image's order of
-            channels.
-        **kwargs: further arguments of the operation.
+        interpolations: names of equally likely interpolation methods, as in
+            ``mmcv.imrotate``.
+        pad_val: colour of pixels from outside the image, in the image's channel order.
+        **kwargs: passed to the operation.
 
     Raises:
-        ValueError: on an unknown operation or interpolation, or if there is no
-            interpolation to draw from.
+        ValueError: if the operation or an interpolation method is unknown, or
+            ``interpolations`` is empty.
     """
 
     def __init__(
@@ -62,12 +61,12 @@ class RandomInterpolation(BaseTransform):
         ]
 
     def __iter__(self) -> Iterator[BaseTransform]:
-        """The operation with each interpolation, for mmcv to share what they draw."""
+        """Iterate over the operations; mmcv uses it to share their random choices."""
         return iter(self.transforms)
 
     @cache_randomness
     def random_index(self) -> int:
-        """Draw an interpolation."""
+        """Draw the index of an interpolation method."""
         return int(np.random.randint(len(self.transforms)))
 
     def transform(self, results: dict) -> dict:

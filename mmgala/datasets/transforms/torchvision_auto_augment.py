@@ -1,4 +1,4 @@
-"""Augmentations of torchvision's that a text config cannot name."""
+"""torchvision's AutoAugment with a policy that a config can name."""
 
 from PIL import Image
 from torchvision.transforms import AutoAugment, AutoAugmentPolicy
@@ -10,18 +10,18 @@ POLICIES = tuple(policy.value for policy in AutoAugmentPolicy)
 
 @TRANSFORMS.register_module()
 class TorchvisionAutoAugment:
-    """torchvision's AutoAugment, with its policy by name.
+    """torchvision's AutoAugment with the name of its policy.
 
-    MMPretrain registers torchvision's transforms as ``torchvision/X``, but this one
-    wants its policy as a Python enumeration, which a config cannot hold, and
-    MMPretrain's own AutoAugment has no policy for CIFAR.
+    MMPretrain registers torchvision's transforms as ``torchvision/X``, but
+    ``AutoAugment`` takes its policy as a Python enumeration, which a config cannot
+    contain. MMPretrain's own AutoAugment has no policy for CIFAR.
 
     Args:
-        policy: ``'cifar10'`` (also for CIFAR-100, as usual), ``'imagenet'`` or
+        policy: ``'cifar10'`` (commonly used for CIFAR-100, too), ``'imagenet'`` or
             ``'svhn'``.
 
     Raises:
-        ValueError: on an unknown policy.
+        ValueError: if the policy is unknown.
     """
 
     def __init__(self, policy: str = 'cifar10') -> None:
@@ -32,7 +32,11 @@ class TorchvisionAutoAugment:
         self.augment = AutoAugment(AutoAugmentPolicy(policy))
 
     def __call__(self, results: dict) -> dict:
-        """Augment ``results['img']``, a PIL image."""
+        """Augment ``results['img']``, a PIL image.
+
+        Raises:
+            TypeError: if it is not a PIL image.
+        """
         if not isinstance(results['img'], Image.Image):
             raise TypeError(
                 'Expected a PIL image, but got '

@@ -11,7 +11,7 @@ from mmdet.datasets import CocoDataset
 from mmengine.fileio import exists, get_local_path
 from mmengine.logging import print_log
 
-from mmgala.datasets.readers.annotations import find_bad_path
+from mmgala.datasets.readers.annotations import find_invalid_path
 from mmgala.registry import DATASETS
 
 FREQUENCIES = ('r', 'c', 'f')
@@ -264,7 +264,7 @@ class LVISDataset(CocoDataset):
                 else image.get('file_name', '')
             )
             paths.append(path)
-        bad = find_bad_path(paths)
+        bad = find_invalid_path(paths)
         if bad:
             raise ValueError(
                 f'{self.ann_file}: image {images[bad[0]]["id"]}: {bad[1]} (of '

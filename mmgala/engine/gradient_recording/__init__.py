@@ -1,1 +1,1 @@
-"""Record the gradients that losses send back to their logits."""
+"""Recording of the gradients of losses with respect to their logits."""

@@ -1,4 +1,4 @@
-"""Find the losses in a model that classify."""
+"""Search for the classification losses of a model."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,20 @@ from torch import nn
 def find_losses(
     model: nn.Module, wanted: str | Sequence[str] | None
 ) -> dict[str, nn.Module]:
-    """The losses to watch, by their name in the model.
+    """Find the losses whose gradients to record.
 
     Args:
-        model: without wrappers.
-        wanted: name of a loss, or names; ``None`` for the only module called
-            ``loss_module``, or else all that are called ``loss_cls``, as those of
-            MMDetection's heads are, but for a region proposal network's, which does
-            not tell classes apart.
+        model: the model without wrappers.
+        wanted: module name or names of the losses. Defaults to the only module named
+            ``loss_module`` or, without one, to all modules named ``loss_cls``, as in
+            MMDetection's heads, except those of region proposal networks, which do not
+            distinguish classes.
+
+    Returns:
+        Losses by module name.
 
     Raises:
-        ValueError: if there is none of a name, or several ``loss_module``.
+        ValueError: if no module has the name, or several are named ``loss_module``.
     """
     modules = dict(model.named_modules())
     if wanted is None:
@@ -35,34 +38,36 @@ def find_losses(
         found = [wanted] if isinstance(wanted, str) else list(wanted)
         missing = [repr(name) for name in found if name not in modules]
     if missing or not found:
-        choice = [
+        candidates = [
             n for n, m in modules.items() if 'loss' in f'{n}{type(m).__name__}'.lower()
         ]
-        raise ValueError(_message(model, ', '.join(missing) or 'at all', [], choice))
+        raise ValueError(
+            _message(model, ', '.join(missing) or 'at all', [], candidates)
+        )
     return {name: modules[name] for name in found}
 
 
 def check_num_classes(
     model: nn.Module, losses: Sequence[str], num_classes: int
 ) -> None:
-    """Check that the heads that own the losses are of as many classes as the data.
+    """Check that the heads of the losses have the training set's number of classes.
 
     Args:
-        model: without wrappers.
-        losses: their names in the model.
-        num_classes: of the training set.
+        model: the model without wrappers.
+        losses: module names of the losses.
+        num_classes: number of classes of the training set.
 
     Raises:
-        ValueError: if a head has another ``num_classes``.
+        ValueError: if a head has a different ``num_classes``.
     """
     for name in losses:
-        owner = name.rpartition('.')[0]
-        own = getattr(model.get_submodule(owner), 'num_classes', num_classes)
-        if own != num_classes:
+        head = name.rpartition('.')[0]
+        head_classes = getattr(model.get_submodule(head), 'num_classes', num_classes)
+        if head_classes != num_classes:
             raise ValueError(
-                f'{owner} has num_classes={own}, but the training set has '
-                f'{num_classes} classes: correct num_classes, or name the losses of '
-                'heads that tell these classes apart with '
+                f'{head} has num_classes={head_classes}, but the training set has '
+                f'{num_classes} classes: correct num_classes, or choose the losses of '
+                'heads with these classes by '
                 'GradientStatisticsHook(loss_module=[...]).'
             )
 
@@ -72,15 +77,15 @@ def _last(name: str) -> str:
 
 
 def _message(
-    model: nn.Module, wanted: str, found: Sequence[str], choice: Sequence[str]
+    model: nn.Module, wanted: str, found: Sequence[str], candidates: Sequence[str]
 ) -> str:
-    if not choice:
+    if not candidates:
         return (
             f'GradientStatisticsHook found no loss in {type(model).__name__}: the '
-            'loss has to be a module that the head calls with logits and target.'
+            'loss must be a module that the head calls with logits and target.'
         )
     return (
         f'GradientStatisticsHook found {len(found) or "no"} modules {wanted} in '
-        f'{type(model).__name__}. Name the one that is called with the logits: '
-        f"GradientStatisticsHook(loss_module='...'), one of {list(choice)}."
+        f'{type(model).__name__}. Set GradientStatisticsHook(loss_module=...) to the '
+        f'one that is called with the logits: {list(candidates)}.'
     )

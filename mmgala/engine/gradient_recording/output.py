@@ -1,4 +1,4 @@
-"""What ``GradientStatisticsHook`` writes: files, scalars and pictures."""
+"""Output of ``GradientStatisticsHook``: files, scalars and figures."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,16 +32,16 @@ def make_record(
     period: GradientSums,
     total: GradientSums,
 ) -> GradientRecord:
-    """Put the sums of a period, and of the training so far, into a record.
+    """Create a record of the sums of a period and of the training so far.
 
     Args:
         when: unit and number of the period's end, such as ``('epoch', 3)``.
-        class_names: C names.
-        class_counts: training samples of each class, ``(C,)``.
+        class_names: C class names.
+        class_counts: ``(C,)`` number of training samples per class.
         limits: ``(many, few)``, between the shot groups.
-        bins: bin of each class in the matrix, ``(C,)``.
-        period: sums on the CPU.
-        total: sums on the CPU.
+        bins: ``(C,)`` index of each class's bin in the matrix.
+        period: sums of the period, on the CPU.
+        total: sums of the training so far, on the CPU.
     """
     sums = (
         ClassGradients(**{name: getattr(s, name).numpy().copy() for name in SUMS})
@@ -53,13 +53,15 @@ def make_record(
 def write_outputs(
     runner: Runner, record: GradientRecord, draw: bool, loss: str = ''
 ) -> None:
-    """Write file and scalars of a record, and a picture; what fails costs a warning.
+    """Write a record as a file, as scalars and optionally as a figure.
+
+    Errors are logged as warnings, so that they do not stop the training.
 
     Args:
-        runner: of the training.
-        record: of a period.
-        draw: also write the picture.
-        loss: name of the loss, where several are watched.
+        runner: runner of the training.
+        record: record of a period.
+        draw: whether to write the figure.
+        loss: name of the loss, if several are recorded.
     """
     summary = summarise_gradients(record)
     scalars = {
@@ -68,36 +70,36 @@ def write_outputs(
         if value is not None
     }
     when = f'{record.unit} {record.number}'
-    picture = f'gradient_ratio_{loss}' if loss else 'gradient_ratio'
+    figure_name = f'gradient_ratio_{loss}' if loss else 'gradient_ratio'
 
-    def write_picture() -> None:
+    def write_figure() -> None:
         run = {when: describe_gradients([record])}
         image = figure_to_image(draw_gradient_ratio(record.class_counts, run))
-        runner.visualizer.add_image(picture, image, step=record.number)
+        runner.visualizer.add_image(figure_name, image, step=record.number)
 
     outputs: dict[str, Callable[[], Any]] = {
         'file': lambda: write_record(record, Path(runner.work_dir) / FOLDER / loss),
         'scalars': lambda: runner.visualizer.add_scalars(scalars, step=record.number),
     }
     if draw:
-        outputs['picture'] = write_picture
+        outputs['figure'] = write_figure
     for what, write in outputs.items():
         try:
             write()
-        except Exception as error:  # of whatever backend: the training goes on
+        except Exception as error:  # any backend may fail in its own way
             runner.logger.warning(
-                f'The {what} of the gradient statistics of {when} could not be written'
-                f'{f" ({loss})" if loss else ""}, and the training goes on without: '
+                f'Could not write the {what} with the gradient statistics of {when}'
+                f'{f" ({loss})" if loss else ""}; training continues without it: '
                 f'{error}'
             )
 
 
-def set_old_files_aside(runner: Runner, done: int) -> None:
-    """Keep files that an earlier training wrote beyond this one's start apart.
+def move_old_records(runner: Runner, done: int) -> None:
+    """Move away files of an earlier run that this run has not reached.
 
     Args:
-        runner: of the training.
-        done: epochs, or iterations, that are done when it starts.
+        runner: runner of the training.
+        done: number of epochs, or iterations, completed when the training starts.
     """
     folder = Path(runner.work_dir) / FOLDER
     old = [
@@ -114,9 +116,9 @@ def set_old_files_aside(runner: Runner, done: int) -> None:
             new = aside / path.relative_to(folder)
             new.parent.mkdir(parents=True, exist_ok=True)
             path.rename(new)
-        runner.logger.info(f'Gradient statistics of an earlier run are in {aside}.')
+        runner.logger.info(f'Moved gradient statistics of an earlier run to {aside}.')
     except OSError as error:
         runner.logger.warning(
-            f'Gradient statistics of an earlier run stay in {folder}, beside those of '
-            f'this one: {error}'
+            f'Could not move gradient statistics of an earlier run out of {folder}, '
+            f'where they mix with those of this run: {error}'
         )

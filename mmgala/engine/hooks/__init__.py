@@ -1,4 +1,4 @@
-"""Hooks."""
+"""Hooks for MMEngine's runner."""
 
 from mmgala.engine.hooks.channels_last_hook import ChannelsLastHook
 from mmgala.engine.hooks.class_counts_hook import ClassCountsHook

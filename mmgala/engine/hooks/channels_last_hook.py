@@ -1,4 +1,4 @@
-"""Train with weights in the channels-last memory format."""
+"""Hook that trains with weights in channels-last memory format."""
 
 import torch
 from mmengine.hooks import Hook
@@ -14,35 +14,36 @@ from mmgala.registry import HOOKS
 class ChannelsLastHook(Hook):
     """Keep 4-D weights and their optimizer state in ``torch.channels_last`` format.
 
-    Convolutions are often faster on it, most of all in mixed precision. Values, shapes
-    and names do not change, and the images need no conversion: a convolution whose
-    weight is channels-last gives channels-last output, and the layers after it follow.
+    Convolutions are often faster in this format, especially in mixed precision. Values,
+    shapes and names do not change. Images need no conversion, since a convolution with
+    channels-last weights returns channels-last output, as do the layers after it.
 
-    Checkpoints are saved in the ordinary, contiguous format, so they load into
-    trainings with and without this hook.
+    Checkpoints are saved in contiguous format, so they can be loaded with and without
+    this hook.
     """
 
-    priority = 'LOWEST'  # the last to look at a checkpoint before it is saved
+    priority = 'LOWEST'  # runs after all hooks that modify a checkpoint to be saved
 
     def before_run(self, runner: Runner) -> None:
         """Check that the weights can be converted.
 
         Raises:
-            ValueError: if the model is in a wrapper that stores weights by itself, such
-                as ``FullyShardedDataParallel``.
+            ValueError: if a model wrapper stores the weights in its own way, such as
+                ``FullyShardedDataParallel``.
         """
         model = runner.model
         if is_model_wrapper(model) and not isinstance(model, DistributedDataParallel):
             raise ValueError(
-                'ChannelsLastHook needs the model alone or in DistributedDataParallel, '
-                f'but got it in {type(model).__name__}: leave one of the two out.'
+                'ChannelsLastHook supports no model wrapper except '
+                f'DistributedDataParallel, but got {type(model).__name__}: leave out '
+                'the wrapper or the hook.'
             )
 
     def before_train(self, runner: Runner) -> None:
-        """Convert the model and the optimizer's state, initialized or loaded by now.
+        """Convert the model and the optimizer state.
 
-        Not before: a tensor in another format is initialized in another order, and
-        one seed would give other weights.
+        This comes after initialization, which fills a tensor in memory order and would
+        give different weights for the same seed.
         """
         _convert_model(runner)
         if isinstance(runner.model, DistributedDataParallel):
@@ -53,7 +54,7 @@ class ChannelsLastHook(Hook):
             _convert_state(single)
 
     def before_val(self, runner: Runner) -> None:
-        """Convert the model where it is validated without training."""
+        """Convert the model, in case it is validated without training."""
         _convert_model(runner)
 
     def before_test(self, runner: Runner) -> None:
@@ -61,7 +62,7 @@ class ChannelsLastHook(Hook):
         _convert_model(runner)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Make tensors contiguous in what is saved; the training keeps its own."""
+        """Save contiguous copies of the tensors."""
         _make_contiguous(checkpoint)
 
 
@@ -70,10 +71,11 @@ def _convert_model(runner: Runner) -> None:
 
 
 def _wrap_again(runner: Runner) -> None:
-    """Let ``DistributedDataParallel`` see the new format.
+    """Rebuild ``DistributedDataParallel`` after the conversion.
 
-    It lays out its buckets when it is built. Gradients of weights that are converted
-    later are reduced wrongly, with no more than a warning of lower performance.
+    Its gradient buckets have the memory format of the weights at construction. If
+    weights are converted later, gradients are reduced wrongly, with only a performance
+    warning.
     """
     wrapper_cfg = runner.cfg.get('model_wrapper_cfg')
     runner.model = runner.wrap_model(wrapper_cfg, runner.model.module)
@@ -81,7 +83,7 @@ def _wrap_again(runner: Runner) -> None:
 
 
 def _make_contiguous(container: dict) -> None:
-    """Replace tensors of another format in a dict, and in the dicts that it holds."""
+    """Make the tensors in a nested dict contiguous."""
     for key, value in container.items():
         if isinstance(value, torch.Tensor):
             container[key] = value.contiguous()
@@ -90,10 +92,9 @@ def _make_contiguous(container: dict) -> None:
 
 
 def _convert_state(wrapper: OptimWrapper) -> None:
-    """Convert what the optimizer keeps of each element of a weight, like momentum.
+    """Convert element-wise optimizer state, such as momentum.
 
-    The update would be right without it, but slow: its operands would be stored in
-    different orders.
+    This is only for speed: updates are slow if operands differ in memory format.
     """
     for parameter, state in wrapper.optimizer.state.items():
         if parameter.dim() != 4:

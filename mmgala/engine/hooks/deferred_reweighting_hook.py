@@ -1,4 +1,4 @@
-"""Switch on class weights in the last part of a training."""
+"""Hook that enables class weights in the last part of a training."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ from mmgala.utils.checkpoint import unwrap_model
 class DeferredReweightingHook(Hook):
     """Deferred re-weighting (DRW) of Cao et al. (NeurIPS 2019, arXiv 1906.07413).
 
-    Losses with a ``reweighting`` switch, as :class:`mmgala.models.LDAMLoss` has it, are
-    unweighted at first and weighted from ``begin`` on.
+    Losses with an attribute ``reweighting``, such as :class:`mmgala.models.LDAMLoss`,
+    use class weights only after a fraction ``begin`` of the iterations.
 
     Args:
-        begin: share of all iterations after which weights count. The authors' 160 of
-            200 epochs are 0.8.
+        begin: fraction of iterations before class weights are enabled, from 0 to 1.
+            Defaults to the authors' 160 of 200 epochs.
 
     Raises:
-        ValueError: if ``begin`` is not between 0 and 1, or no loss has the switch.
+        ValueError: if ``begin`` is not between 0 and 1, or no loss has the attribute.
     """
 
     def __init__(self, begin: float = 0.8) -> None:
@@ -37,13 +37,13 @@ class DeferredReweightingHook(Hook):
         self._losses = [m for m in modules if hasattr(m, 'reweighting')]
         if not self._losses:
             raise ValueError(
-                'DeferredReweightingHook found no loss that can be re-weighted: use '
-                'mmgala.LDAMLoss, or take the hook out of the config.'
+                'DeferredReweightingHook found no loss with `reweighting`: use '
+                'mmgala.LDAMLoss, or remove the hook from the config.'
             )
 
     def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Set the switch; at every step, so that a resumed training has it right."""
-        # A quotient: 0.55 * 100 is above 55.
+        """Set ``reweighting``, in each step to be right after resuming."""
+        # Not begin * max_iters: 0.55 * 100 > 55.
         reweighting = runner.iter / runner.max_iters >= self.begin
         for loss in self._losses:
             loss.reweighting = reweighting

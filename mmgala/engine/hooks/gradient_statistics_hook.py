@@ -1,4 +1,4 @@
-"""Record which class vectors are pulled and pushed in training, and by whom."""
+"""Hook that records the gradients of the logits, class by class."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +12,13 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
 from mmgala.datasets import count_classes
-from mmgala.datasets.labels import class_names, holds_instances
+from mmgala.datasets.labels import class_names, is_detection_dataset
 from mmgala.engine.gradient_recording.find_losses import check_num_classes, find_losses
-from mmgala.engine.gradient_recording.watched_loss import (
+from mmgala.engine.gradient_recording.recorded_loss import (
     GradientAccumulator,
-    WatchedLoss,
-    restore,
-    state_of,
+    RecordedLoss,
+    recording_state,
+    restore_recording,
     sum_over_ranks,
 )
 from mmgala.engine.hooks.resume_within_epoch_hook import ResumeWithinEpochHook
@@ -31,60 +31,62 @@ KEY = 'gradient_statistics'
 
 @HOOKS.register_module()
 class GradientStatisticsHook(Hook):
-    """Keep, per class, the logit gradients that a training really computes.
+    """Record the gradients of the logits for each class during training.
 
-    One entry in ``custom_hooks`` of a config, whatever its head and loss::
+    It works with any head and loss, as one entry in ``custom_hooks`` of a config::
 
         custom_hooks = [dict(type='mmgala.GradientStatisticsHook')]
 
-    For each class it sums positive and negative gradient of the class vector, the
-    negative gradient *given* by the class's samples, and where negative gradient
-    comes from (:class:`mmgala.functional.GradientSums`; the quantities of arXiv
-    2403.09036, section 2). The gradient is that of each sample's own loss: loss scale,
-    gradient accumulation, ``loss_weight``, ``avg_factor`` and the number of ranks do
-    not change it. The training is the same, to the last bit, as without the hook.
+    For each class, it sums the positive and the negative gradient of the class weight
+    vector, the negative gradient *caused* by samples of the class, and the negative
+    gradient by source (see :class:`mmgala.functional.GradientSums`; the quantities of
+    arXiv 2403.09036, section 2). Gradients are those of each sample's loss, independent
+    of loss scale, gradient accumulation, ``loss_weight``, ``avg_factor`` and the number
+    of ranks. Training is bit-for-bit the same as without the hook.
 
-    In MMDetection's trainings it watches the ``loss_cls`` of every bbox head, each
-    stage of a cascade by itself, or of a one-stage or query head. Sums are over samples
-    of the foreground and the C classes: background, which pushes all class vectors,
-    is no class, and what it gives is left out of every sum. Training samples of a class
-    are its instances, as often as an epoch shows them.
+    With MMDetection, it records the ``loss_cls`` of each bbox head (each stage of a
+    cascade separately) or of a one-stage or query head. Sums include only foreground
+    samples and the C classes; gradients to and from background are left out. The
+    training samples of a class are its instances, counted as often as they appear in
+    an epoch.
 
-    After each period it writes
+    After each period, it writes
 
-    * ``<work dir>/gradient_statistics/epoch_<n>.npz``, for
+    * a file ``<work dir>/gradient_statistics/epoch_<n>.npz``, the input of
       ``tools/analysis/gradient_report.py``; see :mod:`mmgala.analysis.gradient_files`;
-    * scalars ``gradients/...`` to MMEngine's visualizer, and so to TensorBoard, W&B or
+    * scalars ``gradients/...`` to MMEngine's visualizer, hence to TensorBoard, W&B or
       MLflow; see :func:`mmgala.analysis.summarise_gradients`;
-    * every ``draw_interval`` periods a picture, likewise.
+    * every ``draw_interval`` periods, a figure to the visualizer.
 
-    Several losses have a folder ``gradient_statistics/<loss>`` each, scalars
-    ``gradients/<loss>/...`` and pictures of their own.
+    With several losses, each has its own folder ``gradient_statistics/<loss>``, scalars
+    ``gradients/<loss>/...`` and figures.
 
-    A file or picture that cannot be written costs a warning, never the training.
+    Failure to write a file or figure is logged as a warning and does not stop the
+    training.
 
-    A step costs a few passes over the ``(N, C)`` gradient. With several ranks all of
-    them reduce ``7 C + B * B`` numbers of each loss, at once, in every step, so that a
-    checkpoint, which one rank saves, never holds one rank's share.
+    A step costs a few passes over the ``(N, C)`` gradient. With several ranks, each
+    step all-reduces ``7 C + B * B`` numbers per loss, in one call, so that a
+    checkpoint always contains the sums over all ranks.
 
     Args:
-        loss_module: name of the loss in the model, such as ``'head.loss_module'``, or
-            a list of names. Defaults to the model's only module of the name
-            ``loss_module``, or else to every ``loss_cls`` outside of an ``rpn_head``.
-        interval: a period, in epochs; in iterations where the training counts in
-            these. Defaults to 1 epoch, or to the loop's ``val_interval`` iterations.
-        matrix: also sum negative gradient by receiving and giving class, ``(B, B)``.
-        max_bins: up to so many classes, each has its own row and column in the
-            matrix; beyond, so many bins of classes of similar frequency have.
-        draw_interval: a picture every so many periods; 0 for none.
+        loss_module: module name of the loss, such as ``'head.loss_module'``, or a list
+            of names. Defaults to the only module named ``loss_module`` or, without one,
+            to every ``loss_cls`` outside of an ``rpn_head``.
+        interval: length of a period in epochs, or in iterations for an iteration-based
+            training. Defaults to 1 epoch, or to ``val_interval`` iterations.
+        matrix: whether to sum negative gradients by receiving and by causing class
+            also, as a ``(B, B)`` matrix.
+        max_bins: maximum size B of the matrix; with more classes, classes of similar
+            frequency share a bin.
+        draw_interval: number of periods between figures; 0 for no figures.
         many: classes with more training samples are many-shot.
         few: classes with fewer training samples are few-shot.
 
     Raises:
-        TypeError: before the training if the training set does not tell its labels.
-        ValueError: before the training if the loss is not found, or one of several
-            ``loss_module``, or if a detection head and the training set disagree about
-            the number of classes; in the first step if logits do.
+        TypeError: before training, if the training set does not expose its labels.
+        ValueError: before training, if the loss is not found or ambiguous, or a
+            detection head has a different number of classes than the training set; in
+            the first step, if the logits have.
     """
 
     def __init__(
@@ -113,10 +115,10 @@ class GradientStatisticsHook(Hook):
         self.draw_interval = draw_interval
         self.limits = (many, few)
         self._saved: dict[str, Any] | None = None
-        self._losses: list[WatchedLoss] = []
+        self._losses: list[RecordedLoss] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Find the losses, count the classes, and go on where a checkpoint stopped."""
+        """Find the losses, count the classes and restore sums from a checkpoint."""
         model = unwrap_model(runner.model)
         losses = find_losses(model, self.loss_module)
         dataset = runner.train_dataloader.dataset
@@ -130,29 +132,29 @@ class GradientStatisticsHook(Hook):
         self._interval = self.interval or (
             1 if self._by_epoch else runner.train_loop.val_interval
         )
-        # Not above: the other hooks are of use without what files and pictures need.
+        # Imported late, as the other hooks do not need the plotting libraries.
         from mmgala.engine.gradient_recording import output
 
         self._output = output
-        detection = holds_instances(dataset)
+        detection = is_detection_dataset(dataset)
         if detection:
             check_num_classes(model, list(losses), len(counts))
-        self._losses = self._watch(model, losses, len(counts) if detection else None)
-        if runner.iter > 0:  # load_from alone brings weights, no statistics
+        self._losses = self._record(model, losses, len(counts) if detection else None)
+        if runner.iter > 0:  # resumed; load_from loads only weights
             self._restore(runner)
         if is_main_process():
             done = runner.epoch if self._by_epoch else runner.iter
-            self._output.set_old_files_aside(runner, done)
+            self._output.move_old_records(runner, done)
         self._unfinished = False
-        runner.logger.info(f'Gradient statistics of {", ".join(losses)} are recorded.')
+        runner.logger.info(f'Recording gradient statistics of {", ".join(losses)}.')
 
-    def _watch(
+    def _record(
         self, model: nn.Module, losses: dict[str, nn.Module], num_classes: int | None
-    ) -> list[WatchedLoss]:
+    ) -> list[RecordedLoss]:
         device = next(model.parameters()).device
         counts = torch.from_numpy(self._counts)
         return [
-            WatchedLoss(
+            RecordedLoss(
                 name,
                 module,
                 GradientAccumulator(counts, self.limits, self.max_bins, device),
@@ -163,19 +165,19 @@ class GradientStatisticsHook(Hook):
         ]
 
     def _restore(self, runner: Runner) -> None:
-        for reason in restore(self._losses, self._saved):
+        for reason in restore_recording(self._losses, self._saved):
             runner.logger.warning(
-                f'The checkpoint {reason}: gradient statistics begin at iteration '
+                f'The checkpoint {reason}: recording starts at iteration '
                 f'{runner.iter + 1}.'
             )
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Forget the part of an interrupted epoch that MMEngine repeats."""
-        goes_on = any(
+        """Discard the part of an interrupted epoch that MMEngine repeats."""
+        continues_epoch = any(
             isinstance(hook, ResumeWithinEpochHook) and hook.batches_done > 0
             for hook in runner.hooks
         )
-        if self._by_epoch and not goes_on:
+        if self._by_epoch and not continues_epoch:
             for loss in self._losses:
                 loss.sums.drop_current()
 
@@ -186,7 +188,7 @@ class GradientStatisticsHook(Hook):
         data_batch: DATA_BATCH = None,
         outputs: dict | None = None,
     ) -> None:
-        """Sum over the ranks."""
+        """Sum the gradients of the step over the ranks."""
         sum_over_ranks(loss.sums for loss in self._losses)
         for loss in self._losses:
             loss.sums.finish_step()
@@ -198,7 +200,7 @@ class GradientStatisticsHook(Hook):
             self._finish_period(runner, 'iter', runner.iter + 1)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """End a period that counts in epochs."""
+        """End the period, if it is measured in epochs."""
         if not self._by_epoch:
             return
         for loss in self._losses:
@@ -209,7 +211,7 @@ class GradientStatisticsHook(Hook):
             self._finish_period(runner, 'epoch', runner.epoch + 1)
 
     def after_train(self, runner: Runner) -> None:
-        """Leave the losses as they were, and nothing of a training that ended early."""
+        """Stop recording, and write the statistics of an unfinished period."""
         for loss in self._losses:
             loss.remove()
         if self._unfinished:
@@ -218,11 +220,11 @@ class GradientStatisticsHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save the sums."""
-        if self._losses:  # else nothing was trained
-            checkpoint[KEY] = state_of(self._losses)
+        if self._losses:  # empty without training
+            checkpoint[KEY] = recording_state(self._losses)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Read the sums, which count if the training is resumed from here."""
+        """Keep the sums, to restore them if the training is resumed."""
         self._saved = checkpoint.get(KEY)
 
     def _finish_period(self, runner: Runner, unit: str, number: int) -> None:
@@ -235,9 +237,9 @@ class GradientStatisticsHook(Hook):
                 continue
             if not period.samples.any():
                 runner.logger.warning(
-                    f'{loss.name} sent back no finite gradient until {unit} {number}: '
-                    'if the head computes its loss elsewhere, name that module with '
-                    'GradientStatisticsHook(loss_module=...).'
+                    f'{loss.name} had no finite gradient until {unit} {number}: if '
+                    'the head computes its loss in another module, choose that one '
+                    'with GradientStatisticsHook(loss_module=...).'
                 )
             record = self._output.make_record(
                 (unit, number), self._names, self._counts, self.limits, loss.sums.bins,

@@ -1,4 +1,4 @@
-"""Sum the statistics of losses over the ranks at the end of each step."""
+"""Hook that sums the statistics of losses over the ranks after each step."""
 
 from typing import Any
 
@@ -13,22 +13,22 @@ from mmgala.utils.checkpoint import unwrap_model
 
 @HOOKS.register_module()
 class ReduceStatisticsHook(Hook):
-    """Let every rank take part in every reduction, whatever its batch held.
+    """Reduce the statistics of losses on all ranks, whether or not a loss was called.
 
-    A detector skips a head, and so its loss, where an image gives it nothing to do. A
-    reduction inside the loss would then hang. Losses that accumulate over the ranks
-    (those with ``defer_reduction``) leave it to this hook: one reduction for all of
-    them, after each step and before a checkpoint is saved::
+    A detector skips a head and its loss if a batch has no objects for it, so that a
+    reduction inside the loss would deadlock. Instead, losses with ``defer_reduction``
+    are reduced by this hook, all in one call after each step, before checkpoints are
+    saved::
 
         custom_hooks = [dict(type='mmgala.ReduceStatisticsHook')]
 
-    ``tools/train.py`` adds it to each config of MMDetection's scope.
+    ``tools/train.py`` adds it to every config with ``default_scope = 'mmdet'``.
     """
 
-    priority = 'ABOVE_NORMAL'  # before a moving average copies the buffers
+    priority = 'ABOVE_NORMAL'  # runs before EMAHook copies the buffers
 
     def before_train(self, runner: Runner) -> None:
-        """Find the losses."""
+        """Find the losses and take over their reduction."""
         self._losses: list[Any] = [
             module
             for module in unwrap_model(runner.model).modules()
@@ -44,12 +44,12 @@ class ReduceStatisticsHook(Hook):
         data_batch: DATA_BATCH = None,
         outputs: dict | None = None,
     ) -> None:
-        """Reduce what the losses have pending."""
+        """Reduce the pending statistics."""
         all_reduce_params([loss.pending for loss in self._losses])
         for loss in self._losses:
             loss.take_pending()
 
     def after_train(self, runner: Runner) -> None:
-        """Let the losses reduce by themselves again."""
+        """Return the reduction to the losses."""
         for loss in self._losses:
             loss.defer_reduction(False)

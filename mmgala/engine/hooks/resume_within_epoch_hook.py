@@ -1,4 +1,4 @@
-"""Let a training that stopped within an epoch go on from the very next batch."""
+"""Hook that resumes a training in the middle of an epoch."""
 
 from typing import Any
 
@@ -13,24 +13,24 @@ KEY = 'train_sampler'
 
 @HOOKS.register_module()
 class ResumeWithinEpochHook(Hook):
-    """Resume in the middle of an epoch, with no batch repeated and none left out.
+    """Resume in the middle of an epoch without repeating or skipping batches.
 
-    MMEngine's ``EpochBasedTrainLoop`` begins an epoch anew when it resumes from a
-    checkpoint that ``CheckpointHook(by_epoch=False)`` saved within. With this hook the
-    remaining batches follow, whatever the number of workers and ranks, and nothing of
-    what was seen is loaded. It needs a sampler that has ``start_at(num_samples)`` and
-    ``seed``, as those of mmgala have; with others it warns, and leaves all as it was.
-    ``IterBasedTrainLoop`` finds the place by itself.
+    When MMEngine's ``EpochBasedTrainLoop`` resumes from a checkpoint saved in the
+    middle of an epoch (``CheckpointHook(by_epoch=False)``), it restarts the epoch. With
+    this hook, it continues with the remaining batches, for any number of workers and
+    ranks, without loading the others. The sampler needs ``start_at(num_samples)`` and
+    ``seed``, as the samplers of mmgala have; with others, the hook logs a warning and
+    the epoch restarts. ``IterBasedTrainLoop`` continues correctly by itself.
 
-    Checkpoints keep the place and the sampler's seed in ``meta['train_sampler']``, so
-    the hook must have been there when they were saved. The seed is restored under any
-    loop: where the config has none, MMEngine would go on with another sequence.
+    Checkpoints store the position and the sampler's seed in ``meta['train_sampler']``,
+    so the hook must be active when they are saved. The seed is restored for any loop;
+    if the config has none, MMEngine would continue with a different sequence.
 
-    MMEngine numbers the batches of the resumed part from 1 in the log's text; its
-    iteration, epoch, learning rate and ETA are right.
+    In its log, MMEngine counts the batches of the resumed epoch from 1; iteration,
+    epoch, learning rate and ETA are right.
     """
 
-    # Before CheckpointHook, and after DistSamplerSeedHook has set the epoch.
+    # Runs before CheckpointHook, and after DistSamplerSeedHook has set the epoch.
     priority = 'LOW'
 
     def __init__(self) -> None:
@@ -41,17 +41,17 @@ class ResumeWithinEpochHook(Hook):
 
     @property
     def batches_done(self) -> int:
-        """Batches of the epoch to come that were done before the training stopped."""
+        """Number of batches of the coming epoch that were trained before resuming."""
         return self._batches_done
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Read the place, which counts if the training is resumed from here."""
+        """Keep the position, to restore it if the training is resumed."""
         self._saved = (checkpoint.get('meta') or {}).get(KEY)
 
     def before_train(self, runner: Runner) -> None:
-        """Restore the seed, and find the place."""
+        """Restore the seed and find the position in the epoch."""
         self._batches_done = 0
-        if runner.iter == 0:  # nothing is resumed: load_from brings weights only
+        if runner.iter == 0:  # not resumed; load_from loads only weights
             return
         sampler = _startable_sampler(runner.train_dataloader)
         seed = None if self._saved is None else self._saved['seed']
@@ -59,23 +59,22 @@ class ResumeWithinEpochHook(Hook):
             sampler.seed = seed
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             startable = sampler is not None and seed is not None
-            self._batches_done = self._find_place(runner, startable)
+            self._batches_done = self._find_position(runner, startable)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Start the sampler at the place, in the first epoch after resuming."""
+        """Advance the sampler in the first epoch after resuming."""
         self._epoch = runner.epoch
         self._first_iter = runner.iter - self._batches_done
         if self._batches_done > 0:
-            # Saved after the last batch of an epoch, none is left; what MMEngine does
-            # at the end of an epoch still follows.
+            # No batches may be left; MMEngine still has to run the end of the epoch.
             batches = runner.train_dataloader.batch_sampler
             batches.sampler.start_at(self._batches_done * batches.batch_size)
         self._batches_done = 0
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Save the place and the sampler's seed."""
+        """Save the position and the sampler's seed."""
         meta = checkpoint['meta']
-        # Saved at the end of the epoch, it counts as the start of the next.
+        # At the end of an epoch, the position is the start of the next.
         within = meta['epoch'] == self._epoch
         sampler = _startable_sampler(runner.train_dataloader)
         meta[KEY] = dict(
@@ -84,8 +83,8 @@ class ResumeWithinEpochHook(Hook):
             seed=None if sampler is None else sampler.seed,
         )
 
-    def _find_place(self, runner: Runner, startable: bool) -> int:
-        """Batches of the epoch that were done, or 0 with a warning."""
+    def _find_position(self, runner: Runner, startable: bool) -> int:
+        """Number of finished batches; 0, with a warning, if the epoch must restart."""
         total = len(runner.train_dataloader)
         if self._saved is None:
             done = runner.iter - runner.epoch * total
@@ -99,11 +98,11 @@ class ResumeWithinEpochHook(Hook):
         obstacle = _obstacle(before, total, startable)
         if obstacle:
             runner.logger.warning(
-                f'Epoch {number} was interrupted, but begins anew: {obstacle}.'
+                f'Epoch {number} was interrupted and has to restart: {obstacle}.'
             )
             return 0
         runner.logger.info(
-            f'Epoch {number} goes on after {done} of its {total} batches. The log '
+            f'Epoch {number} continues after {done} of its {total} batches. The log '
             'counts the remaining ones from 1.'
         )
         return done
@@ -114,22 +113,21 @@ def _obstacle(before: int | None, now: int, startable: bool) -> str | None:
         return 'the checkpoint was saved without ResumeWithinEpochHook'
     if before != now:
         return (
-            f'it had {before} batches, and now {now} (batch size, number of ranks or '
-            'data changed)'
+            f'it had {before} batches before and has {now} now (batch size, number of '
+            'ranks or data changed)'
         )
     if not startable:
         return (
-            'its sampler, or batch sampler, cannot start in the middle. One that can, '
-            "and shuffles like DefaultSampler, is ClassBalancedSampler(mode='instance')"
+            'its sampler or batch sampler cannot start in the middle; use '
+            "ClassBalancedSampler(mode='instance'), which shuffles like DefaultSampler"
         )
     return None
 
 
 def _startable_sampler(loader: DataLoader) -> Any:
-    """Sampler that can start in the middle of an epoch, or None.
+    """Return the sampler if it can start in the middle of an epoch, or else None.
 
-    A batch sampler other than PyTorch's may use samples in another way than so many a
-    batch.
+    Only PyTorch's batch sampler is known to use ``batch_size`` samples per batch.
     """
     batches = loader.batch_sampler
     if type(batches) is BatchSampler and hasattr(batches.sampler, 'start_at'):

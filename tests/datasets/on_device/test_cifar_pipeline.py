@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from scipy.stats import ks_2samp
 
-from mmgala.datasets.on_device import find_pipeline, translate
-from mmgala.datasets.on_device.auto_augment import NOTHING, VARIANTS
+from mmgala.datasets.on_device import build_augmentation, find_pipeline
+from mmgala.datasets.on_device.auto_augment import NO_OPERATION, VARIANTS
 from tests.datasets.on_device.pictures import from_batch, photograph, pictures, to_batch
 from tests.datasets.on_device.pil_operations import by_pil
 from tests.datasets.on_device.sets import Pictures, cifar_pipeline
@@ -23,7 +23,7 @@ def pipeline(repository):
 
 @pytest.fixture(scope='module')
 def augmentation(pipeline):
-    return translate(pipeline, (32, 32), 3)
+    return build_augmentation(pipeline, (32, 32), 3)
 
 
 def step_by_step(image, crop, flip, operations, centre):
@@ -36,7 +36,7 @@ def step_by_step(image, crop, flip, operations, centre):
         pil = pil.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     image = np.array(pil)
     for number in operations:
-        if number != NOTHING:
+        if number != NO_OPERATION:
             image = by_pil(VARIANTS[number], image).copy()
     row, column = centre
     image[max(0, row - 8) : row + 8, max(0, column - 8) : column + 8] = 0

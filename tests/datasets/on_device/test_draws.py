@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom, chisquare
 
 from mmgala.datasets.on_device.auto_augment import (
-    NOTHING,
+    NO_OPERATION,
     VARIANTS,
     BatchedCIFARAutoAugment,
 )
@@ -17,7 +17,7 @@ from mmgala.datasets.on_device.transforms import (
     BatchedHorizontalFlip,
     BatchedRandomCrop,
 )
-from mmgala.datasets.transforms.cifar_auto_augment import POLICY, SIGNED, strength
+from mmgala.datasets.transforms.cifar_auto_augment import POLICY, SIGNED, magnitude
 from tests.datasets.on_device.pictures import to_batch
 
 SIZE = (32, 32)
@@ -38,7 +38,7 @@ def assert_share(hits, probability, count=DRAWS):
 def outcomes(step):
     """What a step of a sub-policy does, and with which probability."""
     name, probability, level = step
-    value = strength(name, level)
+    value = magnitude(name, level)
     result = Counter({None: 1 - probability})
     for sign in (-1, 1):
         signed = sign * value if name in SIGNED else value
@@ -61,7 +61,9 @@ def expected_pairs():
 def drawn_pairs():
     """How often each pair of operations was drawn."""
     draws = draw(BatchedCIFARAutoAugment(SIZE))
-    named = [[None if v == NOTHING else VARIANTS[v] for v in pair] for pair in draws]
+    named = [
+        [None if v == NO_OPERATION else VARIANTS[v] for v in pair] for pair in draws
+    ]
     return Counter(map(tuple, named))
 
 

@@ -9,9 +9,9 @@ from mmpretrain.structures import DataSample
 from mmgala.datasets import LongTailedDataset
 from mmgala.datasets.on_device import (
     DeviceImages,
+    build_augmentation,
     epoch_batches,
     find_pipeline,
-    translate,
 )
 from tests.datasets.on_device.pictures import from_batch, noise, pictures
 from tests.datasets.on_device.sets import Pictures, cifar_pipeline
@@ -84,7 +84,7 @@ def augmented(repository):
 
     def run(batches, device=CPU, seed=0, **options):
         data = on_device(dataset, device)
-        pipeline = translate(find_pipeline(dataset), data.size, data.channels)
+        pipeline = build_augmentation(find_pipeline(dataset), data.size, data.channels)
         rng = np.random.default_rng(seed)
         return list(epoch_batches(data, pipeline.to(device), batches, rng, **options))
 
@@ -149,23 +149,23 @@ UNREADABLE = {
     'other size': (
         ValueError,
         lambda: Pictures(changed(noise(count=3), 1, noise((8, 8))[0])),
-        r'that of sample 1 is \(8, 8, 3\), and the first \(32, 32, 3\)',
+        r'sample 1 has \(8, 8, 3\) and the first has \(32, 32, 3\).* ordinary loop',
     ),
     'type': (
         ValueError,
         lambda: Pictures(noise(count=2).astype(np.float32)),
-        r'that of sample 0 of Pictures is \(32, 32, 3\) float32',
+        r'uint8 .* sample 0 of Pictures has \(32, 32, 3\) float32',
     ),
     'channels': (
         ValueError,
         lambda: Pictures(np.zeros((2, 4, 4, 2), np.uint8)),
-        r'that of sample 0 of Pictures is \(4, 4, 2\) uint8',
+        r'sample 0 of Pictures has \(4, 4, 2\) uint8',
     ),
     'none': (ValueError, lambda: Empty(), 'Expected images, but Empty is empty'),
     'scores': (
         ValueError,
         lambda: Pictures(noise(), gt_score=[1]),
-        'sample 0 of Pictures has `gt_score`',
+        'without `gt_score`, but sample 0 of Pictures',
     ),
     'several labels': (
         ValueError,
@@ -175,7 +175,7 @@ UNREADABLE = {
     'no annotations': (
         TypeError,
         lambda: [1, 2],
-        'Expected list to have `get_data_info`',
+        '`get_data_info`.*got list',
     ),
 }
 

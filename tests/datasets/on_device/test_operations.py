@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmgala.datasets.on_device.auto_augment import NOTHING, BatchedOperations
+from mmgala.datasets.on_device.auto_augment import NO_OPERATION, BatchedOperations
 from mmgala.datasets.transforms.cifar_auto_augment import POLICY
 from tests.datasets.on_device.pictures import from_batch, pictures, to_batch
 from tests.datasets.on_device.pil_operations import OPERATIONS, all_variants, by_pil
@@ -48,21 +48,23 @@ def test_each_image_gets_its_own_operation():
     variants = [variant for name in OPERATIONS for variant in all_variants(name)[-1:]]
     images = pictures()
     rng = np.random.default_rng(0)
-    which = rng.integers(NOTHING, len(variants), size=len(images) * 20)
+    which = rng.integers(NO_OPERATION, len(variants), size=len(images) * 20)
     repeated = np.tile(images, (20, 1, 1, 1))
 
     found = on_device(variants, (32, 32), repeated, which)
 
     for result, image, number in zip(found, repeated, which, strict=True):
-        unchanged = number == NOTHING
+        unchanged = number == NO_OPERATION
         expected = image if unchanged else by_pil(variants[number], image)
         assert np.abs(result.astype(int) - expected).max() <= 1
-    assert set(which) == set(range(NOTHING, len(variants)))
+    assert set(which) == set(range(NO_OPERATION, len(variants)))
 
 
 def test_nothing_to_do_changes_nothing():
     images = pictures()
-    found = on_device(all_variants('Invert'), (32, 32), images, [NOTHING] * len(images))
+    found = on_device(
+        all_variants('Invert'), (32, 32), images, [NO_OPERATION] * len(images)
+    )
     np.testing.assert_array_equal(found, images)
 
 

@@ -1,4 +1,4 @@
-"""One clear line for each thing that cannot be sampled."""
+"""Invalid data sets and arguments raise errors of one line."""
 
 import json
 
@@ -32,13 +32,13 @@ def message_of(error_type, call, *args, **kwargs):
 def test_class_without_samples_is_named(sampler_class, settings):
     data = Labelled([4, 0, 2, 0], names=['ant', 'bee', 'cat', 'dog'])
     message = message_of(ValueError, sampler_class, data, **settings)
-    assert 'class 1 (bee) of Labelled has none (2 such classes): add samples' in message
+    assert 'class 1 (bee) of Labelled has none (empty classes: 2)' in message
     assert "ClassBalancedSampler(mode='instance')" in message
 
 
 def test_class_without_samples_and_without_name():
     message = message_of(ValueError, ClassAwareSampler, Labelled([4, 0, 2]))
-    assert 'class 1 of Labelled has none (1 such classes)' in message
+    assert 'class 1 of Labelled has none (empty classes: 1)' in message
 
 
 @pytest.mark.parametrize('num_samples', [0, -3, 2.5, 'all'], ids=repr)
@@ -65,14 +65,14 @@ def test_progressive_mode_needs_the_number_of_epochs(num_epochs):
     message = message_of(
         ValueError, ClassBalancedSampler, DATA, 'progressive', num_epochs
     )
-    assert '`num_epochs` to be 1 or more' in message
+    assert '`num_epochs`' in message
     assert message.endswith(f'but got {num_epochs!r}.')
 
 
 @pytest.mark.parametrize('mode', ['instance', 'class', 'sqrt'])
 def test_other_modes_need_no_number_of_epochs(mode):
     message = message_of(ValueError, ClassBalancedSampler, DATA, mode, num_epochs=3)
-    assert f"mode='progressive' only, but got 3 with mode='{mode}'" in message
+    assert f"only with mode='progressive', but got 3 with mode='{mode}'" in message
 
 
 @pytest.mark.parametrize('label', [-1, 2])
@@ -89,7 +89,7 @@ def test_negative_label_where_the_classes_are_not_known(labelled):
 
 def test_empty_data_set():
     message = message_of(ValueError, ClassAwareSampler, Labelled([]))
-    assert message.startswith('Expected a data set with samples to draw, but Labelled')
+    assert 'Labelled is empty' in message
 
 
 def test_multi_label_data_set(tmp_path):
@@ -110,4 +110,4 @@ def test_data_set_that_was_cut_short(monkeypatch):
     monkeypatch.setattr(Labelled, '__len__', lambda self: 5)
     message = message_of(ValueError, ClassAwareSampler, DATA)
     assert 'Labelled has 5 samples and 6 labels' in message
-    assert 'not by `num_batch_per_epoch`' in message
+    assert '`num_samples`' in message

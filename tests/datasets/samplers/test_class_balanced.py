@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmgala.datasets import ClassBalancedSampler
-from mmgala.datasets.samplers.class_balanced import share_out
+from mmgala.datasets.samplers.class_balanced import proportional_counts
 from tests.datasets.samplers.chi_square import Labelled
 
 COUNTS = np.array([40, 15, 6, 2, 1])
@@ -73,7 +73,7 @@ def test_sharing_out_is_right_on_average():
     weights[[3, 29]] = 0
     expected = 77 * weights / weights.sum()
     rng = np.random.default_rng(0)
-    parts = np.array([share_out(77, weights, rng) for _ in range(4000)])
+    parts = np.array([proportional_counts(77, weights, rng) for _ in range(4000)])
     assert (parts.sum(axis=1) == 77).all()
     assert (np.abs(parts - expected) < 1).all()
     # A part is one of two neighbouring numbers: its variance is known.
@@ -86,5 +86,5 @@ def test_sharing_out_whole_numbers_is_exact():
     counts = np.random.default_rng(0).integers(1, 1000, size=8142).astype(float)
     rng = np.random.default_rng(0)
     for times in (1, 2, 3):
-        parts = share_out(int(times * counts.sum()), counts, rng)
+        parts = proportional_counts(int(times * counts.sum()), counts, rng)
         np.testing.assert_array_equal(parts, times * counts)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mmgala.datasets.transforms import CIFARAutoAugment
-from mmgala.datasets.transforms.cifar_auto_augment import POLICY, strength
+from mmgala.datasets.transforms.cifar_auto_augment import POLICY, magnitude
 
 DRAWS = 20_000
 SIDE = 32
@@ -24,7 +24,7 @@ def noise():
 def apply(image, operation, level, fill=128):
     """An operation alone, without the policy."""
     transform = CIFARAutoAugment(fill)
-    return np.asarray(transform._apply(image, operation, strength(operation, level)))
+    return np.asarray(transform._apply(image, operation, magnitude(operation, level)))
 
 
 def dot(row, column):
@@ -107,14 +107,14 @@ def test_sub_policies_are_drawn_alike():
 
 def test_strengths():
     levels = range(10)
-    assert [strength('Posterize', i) for i in levels] == [8, 8, 7, 7, 6, 6, 5, 5, 4, 4]
-    assert strength('Solarize', 0) == 256
-    assert strength('Solarize', 9) == 0
-    assert strength('Rotate', 2) == pytest.approx(6.667, abs=1e-3)
-    assert strength('ShearY', 8) == pytest.approx(0.2667, abs=1e-4)
-    assert strength('TranslateX', 9) == pytest.approx(0.4532, abs=1e-4)
-    assert strength('Color', 9) == pytest.approx(0.9)
-    assert strength('Equalize', None) == 0
+    assert [magnitude('Posterize', i) for i in levels] == [8, 8, 7, 7, 6, 6, 5, 5, 4, 4]
+    assert magnitude('Solarize', 0) == 256
+    assert magnitude('Solarize', 9) == 0
+    assert magnitude('Rotate', 2) == pytest.approx(6.667, abs=1e-3)
+    assert magnitude('ShearY', 8) == pytest.approx(0.2667, abs=1e-4)
+    assert magnitude('TranslateX', 9) == pytest.approx(0.4532, abs=1e-4)
+    assert magnitude('Color', 9) == pytest.approx(0.9)
+    assert magnitude('Equalize', None) == 0
 
 
 def test_rotation_has_one_direction_and_grey_corners():

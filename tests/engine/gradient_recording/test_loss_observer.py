@@ -337,8 +337,8 @@ class Unnamed(nn.Module):
         return args[0].sum()
 
 
-def test_a_loss_has_to_name_what_it_takes():
-    message = r'Expected Unnamed\.forward to name logits and target'
+def test_a_loss_needs_logits_and_target_as_parameters():
+    message = r'parameters of Unnamed\.forward: choose another loss'
     with pytest.raises(ValueError, match=message):
         observe(Unnamed())
 
@@ -371,7 +371,7 @@ class Odd(nn.Module):
             r'Odd to be called with logits',
         ),
         (torch.sum, (2, 3), None, r'and a target, but got shape \(2, 3\) and NoneType'),
-        (lambda z: {'loss': z}, (2, 3), torch.zeros(2).long(), 'one tensor.*dict'),
+        (lambda z: {'loss': z}, (2, 3), torch.zeros(2).long(), 'a tensor.*dict'),
         (torch.sum, (2, 3), torch.zeros(2, 4), r'soft labels \(N, C\).*\(2, 4\)'),
         (torch.sum, (2, 3), torch.zeros(2), r'class indices \(N,\).*float32'),
     ],

@@ -112,7 +112,7 @@ def test_a_training_without_such_a_loss_is_refused_at_its_start(tmp_path):
     record = Record()
     hooks = [DeferredReweightingHook(), record]
     runner = tiny_runner(tmp_path, custom_hooks=hooks)
-    message = 'found no loss that can be re-weighted: use mmgala.LDAMLoss'
+    message = 'no loss with `reweighting`: use mmgala.LDAMLoss'
     with pytest.raises(ValueError, match=message):
         runner.train()
     assert record.weighted == []

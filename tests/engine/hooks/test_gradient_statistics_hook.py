@@ -227,7 +227,7 @@ def test_names_that_are_not_those_of_the_classes_are_left_out(tmp_path, monkeypa
 
 @pytest.mark.parametrize(
     ('what', 'function'),
-    [('file', 'write_record'), ('picture', 'draw_gradient_ratio')],
+    [('file', 'write_record'), ('figure', 'draw_gradient_ratio')],
 )
 def test_what_cannot_be_written_costs_a_warning(tmp_path, monkeypatch, what, function):
     def full(*args):
@@ -237,18 +237,18 @@ def test_what_cannot_be_written_costs_a_warning(tmp_path, monkeypatch, what, fun
     with_hook, _ = observed(tmp_path, statistics=dict(draw_interval=1))
     without, _ = train(tmp_path / 'without', model=Classifier())
     assert weights(with_hook) == weights(without)
-    warning = f'The {what} of the gradient statistics of epoch 2 could not be written'
+    warning = f'Could not write the {what} with the gradient statistics of epoch 2'
     lines = [line for line in text_of_log(tmp_path).splitlines() if warning in line]
     assert len(lines) == 1
     assert 'No space left on device' in lines[0]
-    assert len(record_paths(tmp_path)) == (3 if what == 'picture' else 0)
+    assert len(record_paths(tmp_path)) == (3 if what == 'figure' else 0)
 
 
-def test_a_loss_that_is_never_called_is_said_to_be_silent(tmp_path):
+def test_a_loss_that_is_never_called_causes_a_warning(tmp_path):
     model = Classifier()
     model.second = Classifier()
     observed(tmp_path, model=model, statistics=dict(loss_module='second.loss_module'))
-    assert 'second.loss_module sent back no finite gradient' in text_of_log(tmp_path)
+    assert 'second.loss_module had no finite gradient' in text_of_log(tmp_path)
     assert not read_gradient_run(tmp_path)[-1].total.samples.any()
 
 
@@ -277,11 +277,11 @@ def test_old_files_that_cannot_be_moved_cost_a_warning(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, 'rename', refuse)
     _, log = observed(tmp_path)
     assert_epochs_match(tmp_path, log.epochs)
-    assert 'of an earlier run stay in' in text_of_log(tmp_path)
+    assert 'Could not move gradient statistics' in text_of_log(tmp_path)
 
 
 def test_a_loss_that_is_no_module(tmp_path):
-    with pytest.raises(ValueError, match='found no loss in Linear: the loss has to be'):
+    with pytest.raises(ValueError, match='found no loss in Linear'):
         observed(tmp_path, model=Linear())
 
 
@@ -295,7 +295,7 @@ def test_a_loss_of_another_name_is_named(tmp_path):
         def loss_module(self):
             return self._modules['criterion']
 
-    message = r"found no modules loss_module in Renamed.*one of \['criterion'\]"
+    message = r"found no modules loss_module in Renamed.*loss_module=.*\['criterion'\]"
     with pytest.raises(ValueError, match=message):
         observed(tmp_path / 'unnamed', model=Renamed())
     with pytest.raises(ValueError, match=r"no modules 'nothing' in Renamed"):

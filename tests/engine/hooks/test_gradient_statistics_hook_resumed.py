@@ -117,7 +117,7 @@ def test_resumed_where_the_checkpoint_has_no_such_sums(tmp_path, before):
     _, log = observed(tmp_path, resume=True)
     total = read_gradient_run(tmp_path)[-1].total
     assert_sums(total, expected_sums(sum(log.epochs.values(), [])))
-    assert 'gradient statistics begin at iteration 7' in text_of_log(tmp_path)
+    assert 'recording starts at iteration 7' in text_of_log(tmp_path)
 
 
 def test_files_beyond_the_place_that_is_resumed_are_kept_apart(tmp_path):

@@ -112,8 +112,8 @@ def test_backbone_is_taken_and_the_classifier_is_not(tmp_path, save, donor, form
     (log,) = (tmp_path / 'work').glob('*/*.log')
     # 19 convolutions, and 19 norms of five tensors.
     line = (
-        f'Representation from {path}: took all 114 weights of backbone.*; left '
-        f'{LEFT[form]}. The classifier starts anew.\n'
+        f'Loaded all 114 weights of backbone.* from {path}; skipped {LEFT[form]}. '
+        'The classifier is trained from scratch.\n'
     )
     assert line in log.read_text()
 

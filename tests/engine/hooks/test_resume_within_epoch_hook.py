@@ -91,7 +91,7 @@ def test_what_was_seen_is_not_loaded_again(tmp_path):
     runner, recorders = interrupt_and_resume(tmp_path, 8)
     loaded = runner.train_dataloader.dataset.loaded
     assert loaded == [index for batch in recorders[1].batches for index in batch]
-    assert 'Epoch 2 goes on after 2 of its 6 batches' in log_of(tmp_path)
+    assert 'Epoch 2 continues after 2 of its 6 batches' in log_of(tmp_path)
 
 
 def test_without_the_hook_mmengine_repeats_the_epoch(tmp_path):
@@ -149,19 +149,19 @@ OBSTACLES = {
     'sampler': (
         dict(sampler=SAMPLERS['default']),
         None,
-        'its sampler, or batch sampler, cannot start in the middle',
+        'its sampler or batch sampler cannot start in the middle',
     ),
     'batch sampler': (
         dict(batch_sampler=dict(type='mmgala.Pairs')),
         None,
-        'its sampler, or batch sampler, cannot start in the middle',
+        'its sampler or batch sampler cannot start in the middle',
     ),
     'sampler of before': (
         dict(sampler=SAMPLERS['default']),
         dict(sampler=SAMPLERS['class-aware']),
-        'its sampler, or batch sampler, cannot start in the middle',
+        'its sampler or batch sampler cannot start in the middle',
     ),
-    'batch size': (dict(), dict(batch_size=8), 'it had 6 batches, and now 3 (batch'),
+    'batch size': (dict(), dict(batch_size=8), 'it had 6 batches before and has 3 now'),
     'no place': (
         dict(custom_hooks=[]),
         dict(custom_hooks=[dict(type='mmgala.ResumeWithinEpochHook')]),
@@ -171,7 +171,7 @@ OBSTACLES = {
 
 
 @pytest.mark.parametrize('name', OBSTACLES)
-def test_what_cannot_be_resumed_is_told_and_left_as_it_was(tmp_path, name):
+def test_an_epoch_that_cannot_be_continued_restarts_with_a_warning(tmp_path, name):
     options, change, reason = OBSTACLES[name]
     _, recorders = interrupt_and_resume(
         tmp_path / 'hook', 8, resumed_with=change, **options
@@ -184,8 +184,8 @@ def test_what_cannot_be_resumed_is_told_and_left_as_it_was(tmp_path, name):
     )
     assert recorders[1].batches == without[1].batches
     log = log_of(tmp_path / 'hook')
-    assert log.count('was interrupted, but begins anew') == 1
-    assert f'Epoch 2 was interrupted, but begins anew: {reason}' in log
+    assert log.count('was interrupted and has to restart') == 1
+    assert f'Epoch 2 was interrupted and has to restart: {reason}' in log
 
 
 def test_ranks_resume_together(tmp_path, rank_pool):

@@ -1,4 +1,4 @@
-"""Pipeline of a data set that may be wrapped."""
+"""Batched counterpart of a data set's augmentation pipeline."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
@@ -20,24 +20,54 @@ from mmgala.datasets.on_device.transforms import (
 )
 from mmgala.datasets.transforms import CIFARAutoAugment, Cutout
 
+Size = tuple[int, int]
+Steps = list[BatchedStep]
 
-def find_pipeline(dataset: Any) -> Compose:
-    """Find the pipeline that all samples of a data set go through.
+
+class Augmentation(nn.Module):
+    """The random transforms of a pipeline, applied to batches.
 
     Args:
-        dataset: MMEngine's or MMPretrain's data set, in any number of wrappers that
-            have ``dataset`` or ``datasets``.
+        steps: batched transforms in order.
+    """
+
+    def __init__(self, steps: Sequence[BatchedStep]) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList(steps)
+
+    def draw(self, rng: np.random.Generator, count: int) -> list[np.ndarray]:
+        """Make the random choices for ``count`` images: one array per transform."""
+        steps = cast(Iterable[BatchedStep], self.steps)
+        return [step.draw(rng, count) for step in steps]
+
+    def forward(self, images: Tensor, draws: Sequence[np.ndarray]) -> Tensor:
+        """Transform images.
+
+        Args:
+            images: ``(N, C, H, W)`` uint8; may be modified in place.
+            draws: random choices for these images, as made by :meth:`draw`.
+        """
+        for step, choices in zip(self.steps, draws, strict=True):
+            images = step(images, choices)
+        return images
+
+
+def find_pipeline(dataset: Any) -> Compose:
+    """Return the pipeline that all samples of a data set pass through.
+
+    Args:
+        dataset: data set of MMEngine or MMPretrain, inside any number of wrappers with
+            an attribute ``dataset`` or ``datasets``.
 
     Raises:
-        TypeError: if it is another kind of data set, or prepares samples in its own
-            way.
-        ValueError: if parts of it have different pipelines.
+        TypeError: if it is another kind of data set, or overrides ``prepare_data``.
+        ValueError: if its parts have different pipelines.
     """
     first, *others = _pipelines(dataset)
     if any(_options(other) != _options(first) for other in others):
         raise ValueError(
             f'Expected one pipeline for all samples, but parts of '
-            f'{type(dataset).__name__} have different ones: give them the same, or '
+            f'{type(dataset).__name__} have different ones: use the same pipeline, or '
             'train with the ordinary loop.'
         )
     return first
@@ -49,8 +79,8 @@ def _pipelines(dataset: Any) -> list[Compose]:
         prepare = getattr(dataset, 'prepare_data', None)
         if getattr(prepare, '__func__', None) is not BaseDataset.prepare_data:
             raise TypeError(
-                f'Expected a data set whose samples are its annotations after its '
-                f'pipeline, but {name} prepares them in its own way: train with the '
+                f'Expected a data set that only applies its pipeline to its '
+                f'annotations, but {name} overrides `prepare_data`: train with the '
                 'ordinary loop.'
             )
         return [dataset.pipeline]
@@ -59,95 +89,69 @@ def _pipelines(dataset: Any) -> list[Compose]:
         parts = [dataset.dataset]
     if not parts:
         raise TypeError(
-            f"Expected MMEngine's or MMPretrain's data set, but {name} has no "
+            f'Expected a data set of MMEngine or MMPretrain, but {name} has no '
             '`pipeline`: train with the ordinary loop.'
         )
     return [pipeline for part in parts for pipeline in _pipelines(part)]
 
 
-def unwrapped(transform: Any) -> Any:
-    """Transform itself, or that of torchvision which MMPretrain has wrapped."""
+def _options(pipeline: Compose) -> list[tuple[type, dict]]:
+    transforms = map(_unwrap, pipeline.transforms)
+    return [(type(transform), vars(transform)) for transform in transforms]
+
+
+def _unwrap(transform: Any) -> Any:
+    """Return torchvision's transform from MMPretrain's wrapper, or any other as is."""
     if isinstance(transform, TorchVisonTransformWrapper):
         return transform.t
     return transform
 
 
-def _options(pipeline: Compose) -> list[tuple[type, dict]]:
-    transforms = map(unwrapped, pipeline.transforms)
-    return [(type(transform), vars(transform)) for transform in transforms]
-
-
-Size = tuple[int, int]
-Steps = list[BatchedStep]
-
-
-class Augmentation(nn.Module):
-    """The random transforms of a pipeline, for batches.
+def build_augmentation(pipeline: Compose, size: Size, channels: int) -> Augmentation:
+    """Build the batched counterpart of a pipeline.
 
     Args:
-        steps: transforms in their order.
-    """
-
-    def __init__(self, steps: Sequence[BatchedStep]) -> None:
-        super().__init__()
-        self.steps = nn.ModuleList(steps)
-
-    def draw(self, rng: np.random.Generator, count: int) -> list[np.ndarray]:
-        """Make the random choices for a number of images, one array a transform."""
-        steps = cast(Iterable[BatchedStep], self.steps)
-        return [step.draw(rng, count) for step in steps]
-
-    def forward(self, images: Tensor, draws: Sequence[np.ndarray]) -> Tensor:
-        """Transform ``(N, C, H, W)`` uint8 images, which may change in place."""
-        for step, choices in zip(self.steps, draws, strict=True):
-            images = step(images, choices)
-        return images
-
-
-def translate(pipeline: Compose, size: Size, channels: int) -> Augmentation:
-    """Find the batched transforms that equal those of a pipeline.
-
-    Args:
-        pipeline: ends with ``PackInputs``.
-        size: height and width of the images that go in.
-        channels: of the images that go in.
+        pipeline: pipeline that ends with ``PackInputs``.
+        size: height and width of the input images.
+        channels: number of channels of the input images.
 
     Raises:
-        ValueError: on a transform, or an option of one, that has no batched version.
+        ValueError: if a transform, or one of its options, has no batched version.
     """
-    *transforms, _ = checked_transforms(pipeline)
+    *transforms, _ = supported_transforms(pipeline)
     steps: Steps = []
     for transform in transforms:
-        inner = unwrapped(transform)
-        steps += TRANSLATORS[type(inner)](inner, size, channels)
+        inner = _unwrap(transform)
+        steps += BATCHED_VERSIONS[type(inner)](inner, size, channels)
         size = steps[-1].out_size if steps else size
     return Augmentation(steps)
 
 
-def checked_transforms(pipeline: Compose) -> list[Any]:
-    """Transforms of a pipeline, all of known kinds.
+def supported_transforms(pipeline: Compose) -> list[Any]:
+    """Return the transforms of a pipeline after checking that all are supported.
 
     Raises:
-        ValueError: on an unknown transform, or if the last is not ``PackInputs``.
+        ValueError: if a transform has no batched version, or the last one is not
+            ``PackInputs``.
     """
     *transforms, last = pipeline.transforms or [None]
     for transform in transforms:
-        if type(unwrapped(transform)) not in TRANSLATORS:
-            raise _unknown(transform)
+        if type(_unwrap(transform)) not in BATCHED_VERSIONS:
+            raise _unsupported(transform)
     if not isinstance(last, PackInputs):
         raise ValueError(
             f'Expected a pipeline that ends with PackInputs, but got {last!r}.'
         )
     if last.input_key != 'img' or last.algorithm_keys:
-        raise _unknown(last)
+        raise _unsupported(last)
     return pipeline.transforms
 
 
-def _unknown(transform: Any) -> ValueError:
-    known = ', '.join(kind.__name__ for kind in TRANSLATORS)
+def _unsupported(transform: Any) -> ValueError:
+    supported = ', '.join(kind.__name__ for kind in BATCHED_VERSIONS)
     return ValueError(
-        f'Expected transforms that have a version for the device ({known}, '
-        f'PackInputs), but got {transform!r}: train with the ordinary loop, '
+        f'Expected transforms with an on-device version ({supported}, PackInputs), but '
+        f'got {transform!r}: train with the ordinary loop, '
         'train_cfg=dict(by_epoch=True, max_epochs=...).'
     )
 
@@ -155,7 +159,7 @@ def _unknown(transform: Any) -> ValueError:
 def _crop(transform: RandomCrop, size: Size, channels: int) -> Steps:
     constant = transform.padding_mode == 'constant' and isinstance(transform.fill, int)
     if transform.pad_if_needed or not constant:
-        raise _unknown(transform)
+        raise _unsupported(transform)
     padding = transform.padding or 0
     sides = (padding,) if isinstance(padding, int) else tuple(padding)
     left, top, right, bottom = sides * (4 // len(sides))
@@ -172,7 +176,9 @@ def _flip(transform: RandomHorizontalFlip, size: Size, channels: int) -> Steps:
 
 def _auto_augment(transform: CIFARAutoAugment, size: Size, channels: int) -> Steps:
     if channels != 3:
-        raise ValueError(f'Expected RGB images for {transform!r}, but got grey ones.')
+        raise ValueError(
+            f'Expected RGB images for {transform!r}, but got greyscale images.'
+        )
     return [BatchedCIFARAutoAugment(size, transform.fill)]
 
 
@@ -186,11 +192,13 @@ def _to_pil(transform: NumpyToPIL, size: Size, channels: int) -> Steps:
 
 def _to_numpy(transform: PILToNumpy, size: Size, channels: int) -> Steps:
     if transform.dtype is not None:
-        raise _unknown(transform)
+        raise _unsupported(transform)
     return [ChannelReversal(size)] if transform.to_bgr else []
 
 
-TRANSLATORS: dict[type, Callable[[Any, Size, int], Steps]] = {
+# Builder of the batched version of each transform, given the size and the number of
+# channels of its input.
+BATCHED_VERSIONS: dict[type, Callable[[Any, Size, int], Steps]] = {
     NumpyToPIL: _to_pil,
     RandomCrop: _crop,
     RandomHorizontalFlip: _flip,

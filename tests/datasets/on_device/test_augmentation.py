@@ -7,7 +7,7 @@ from mmengine.dataset import ConcatDataset, RepeatDataset
 from torchvision.transforms import functional as F
 
 from mmgala.datasets import LongTailedDataset
-from mmgala.datasets.on_device import find_pipeline, translate
+from mmgala.datasets.on_device import build_augmentation, find_pipeline
 from tests.datasets.on_device.pictures import from_batch, noise, pictures, to_batch
 from tests.datasets.on_device.sets import PACK, Pictures, cifar_pipeline
 
@@ -23,7 +23,7 @@ def augmented(*steps, images=None, seed=0):
     """Images after a translated pipeline, and the choices that were made."""
     images = pictures() if images is None else images
     pipeline = find_pipeline(dataset(*steps, images=images))
-    augmentation = translate(pipeline, images.shape[1:3], images.shape[3])
+    augmentation = build_augmentation(pipeline, images.shape[1:3], images.shape[3])
     draws = augmentation.draw(np.random.default_rng(seed), len(images))
     return from_batch(augmentation(to_batch(images), draws)), draws
 
@@ -55,9 +55,7 @@ def test_crop(options, padding, fill):
 
 
 def test_crop_that_is_too_large():
-    with pytest.raises(
-        ValueError, match='a crop of at most 34 x 34 pixels, the padded'
-    ):
+    with pytest.raises(ValueError, match='34 x 34 pixels, but got 40 x 40'):
         augmented(dict(type='torchvision/RandomCrop', size=40, padding=1))
 
 
@@ -150,10 +148,8 @@ REFUSED = {
 def test_what_is_not_known_is_refused_by_name(name):
     step, named = REFUSED[name]
     message = (
-        r'Expected transforms that have a version for the device \(NumpyToPIL, '
-        r'RandomCrop, RandomHorizontalFlip, CIFARAutoAugment, PILToNumpy, Cutout, '
-        rf'PackInputs\), but got \w*{named}\(.*\): train with the ordinary loop, '
-        r'train_cfg=dict\(by_epoch=True, max_epochs=\.\.\.\)\.$'
+        r'\(NumpyToPIL, RandomCrop, RandomHorizontalFlip, CIFARAutoAugment, '
+        rf'PILToNumpy, Cutout, PackInputs\), but got \w*{named}\(.*by_epoch=True'
     )
     with pytest.raises(ValueError, match=message):
         augmented(TO_PIL, step)
@@ -165,14 +161,14 @@ def test_what_is_not_known_is_refused_by_name(name):
 def test_other_ways_to_pack_are_refused(options):
     pipeline = find_pipeline(Pictures(pictures(), pipeline=[{**PACK, **options}]))
     with pytest.raises(ValueError, match=r'but got PackInputs\('):
-        translate(pipeline, (32, 32), 3)
+        build_augmentation(pipeline, (32, 32), 3)
 
 
 @pytest.mark.parametrize('steps', [[], [TO_PIL], [PACK, TO_PIL]], ids=str)
 def test_a_pipeline_ends_with_packing(steps):
     pipeline = find_pipeline(Pictures(pictures(), pipeline=steps))
     with pytest.raises(ValueError, match='PackInputs'):
-        translate(pipeline, (32, 32), 3)
+        build_augmentation(pipeline, (32, 32), 3)
 
 
 def test_pipelines_of_wrapped_sets(repository):
@@ -196,7 +192,7 @@ def test_pipelines_of_wrapped_sets(repository):
 )
 def test_several_pipelines_are_refused(step, change):
     parts = ConcatDataset([dataset(step), dataset({**step, **change})])
-    message = 'Expected one pipeline for all samples, but parts of ConcatDataset have'
+    message = 'parts of ConcatDataset have .* ordinary loop'
     if 'type' in change:
         parts = ConcatDataset([dataset(step), dataset(change)])
     with pytest.raises(ValueError, match=message):
@@ -213,7 +209,7 @@ class OwnWay(Pictures):
 @pytest.mark.parametrize(
     ('other', 'message'),
     [
-        (OwnWay(noise()), 'but OwnWay prepares them in its own way: train with'),
+        (OwnWay(noise()), 'OwnWay overrides `prepare_data`: train with the ordinary'),
         (torch.utils.data.TensorDataset(), 'TensorDataset has no `pipeline`'),
         ([], 'list has no `pipeline`'),
     ],

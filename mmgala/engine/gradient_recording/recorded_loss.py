@@ -1,4 +1,4 @@
-"""A loss that is watched in training, and the sums of what it sends back."""
+"""A loss whose gradients are recorded, and the accumulated sums of its gradients."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,13 +13,13 @@ from mmgala.functional import GradientSums, frequency_bins, shot_groups
 
 
 class GradientAccumulator:
-    """Sums of the current period and of the training so far.
+    """Gradient sums of the current period and of the training so far.
 
     Args:
-        class_counts: training samples of each class, ``(C,)``.
+        class_counts: ``(C,)`` number of training samples per class.
         limits: ``(many, few)``, between the shot groups.
-        max_bins: limit of the matrix's rows and columns; 0 for no matrix.
-        device: that the gradients are on.
+        max_bins: maximum number of rows and columns of the matrix; 0 for no matrix.
+        device: device of the gradients.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class GradientAccumulator:
         self.bins = bins.numpy()
         self._group, self._bins = group.to(device), bins.to(device)
         size = num_classes, min(max_bins, num_classes)
-        # This rank's sums since the last step, and those of all ranks since the last
-        # fold. Then of the period, and of finished ones: float32 would round off what
-        # comes last in a long training.
+        # `pending`: this rank, since the last step. `_current`: all ranks, since the
+        # last fold. `_period` and `_finished` are float64, since float32 would lose
+        # small increments in a long training.
         self.pending = GradientSums.zeros(*size, device=device)
         self._current = GradientSums.zeros(*size, device=device)
         self._size = size
@@ -53,45 +53,53 @@ class GradientAccumulator:
     def add(self, grad: Tensor, target: Tensor) -> None:
         """Add a batch of this rank; see :meth:`mmgala.functional.GradientSums.add`.
 
+        Args:
+            grad: ``(N, C)`` gradients with respect to the logits.
+            target: ``(N,)`` class indices, or ``(N, C)`` soft labels.
+
         Raises:
-            ValueError: if the gradients are of another number of classes.
+            ValueError: if the gradients have a different number of classes.
         """
         num_classes = len(self._group)
         if grad.shape[1] != num_classes:
             raise ValueError(
-                f'The loss gets logits of {grad.shape[1]} classes, but the training '
-                f'set has {num_classes}: set num_classes of the head to that number.'
+                f'The loss got logits of {grad.shape[1]} classes, but the training set '
+                f'has {num_classes}: set num_classes of the head to {num_classes}.'
             )
         self.pending.add(grad, target, self._group, self._bins)
 
     def finish_step(self) -> None:
-        """Count what was added since the last step; see :func:`sum_over_ranks`."""
+        """Include the pending batches; call :func:`sum_over_ranks` first."""
         self._current.flat.add_(self.pending.flat)
         self.pending.flat.zero_()
 
     def fold(self) -> None:
-        """Make the current sums part of the period for good."""
+        """Include the current sums in the period permanently."""
         self._period.flat.add_(self._current.flat.cpu().double())
         self.drop_current()
 
     def drop_current(self) -> None:
-        """Forget what came since the last :meth:`fold`."""
+        """Discard everything since the last :meth:`fold`."""
         self._current.flat.zero_()
 
     def finish_period(self) -> tuple[GradientSums, GradientSums]:
-        """Sums of the period, which ends, and of the training so far."""
+        """End the period; return its sums and those of the training so far."""
         self.fold()
         self._finished.flat.add_(self._period.flat)
         period, self._period = self._period, self._zeros()
         return period, self._finished
 
     def state_dict(self) -> dict[str, Any]:
-        """State for a checkpoint: after a step it is the same on all ranks."""
+        """State for a checkpoint, the same on all ranks after a step."""
         sums = {name: sums.flat.cpu().clone() for name, sums in self._saved().items()}
         return dict(limits=self._limits, **sums)
 
     def load_state_dict(self, state: dict[str, Any]) -> bool:
-        """Restore a state; false, and nothing done, if groups or sizes are others."""
+        """Restore a state.
+
+        Returns:
+            Whether the state has the same shot groups and sizes; if not, it is ignored.
+        """
         saved = self._saved()
         if tuple(state['limits']) != tuple(self._limits) or any(
             state[name].shape != sums.flat.shape for name, sums in saved.items()
@@ -106,27 +114,26 @@ class GradientAccumulator:
 
 
 def sum_over_ranks(accumulators: Iterable[GradientAccumulator]) -> None:
-    """Sum what was added in a step over the ranks, each of which has to take part.
+    """Sum the pending batches over the ranks, in one reduction for all accumulators.
 
-    It is one reduction, also of several accumulators, and comes before their
-    :meth:`GradientAccumulator.finish_step`.
+    Every rank has to call this, before :meth:`GradientAccumulator.finish_step`.
     """
     all_reduce_params([sums.pending.flat for sums in accumulators])
 
 
-class WatchedLoss:
-    """One of the losses of a training.
+class RecordedLoss:
+    """A loss whose gradients are recorded.
 
     Args:
-        name: in the model.
+        name: name of the module in the model.
         module: the loss.
-        sums: where its gradients go.
-        num_classes: C of a detection head; of others, ``None``.
-        alone: whether it is the only one that is watched.
+        sums: accumulator of its gradients.
+        num_classes: number of classes C for detection heads, otherwise ``None``.
+        alone: whether no other loss is recorded.
 
     Attributes:
-        folder: what its files, scalars and pictures are called by; empty where it is
-            alone.
+        folder: name of the loss in paths, scalars and figures; empty if no other loss
+            is recorded.
     """
 
     def __init__(
@@ -139,31 +146,34 @@ class WatchedLoss:
     ) -> None:
         self.name = name
         self.sums = sums
-        # A module's name may hold a slash.
+        # Module names may contain slashes.
         self.folder = '' if alone else re.sub(r'[^\w.-]', '_', name)
         self._observer = LossObserver(module, sums.add, num_classes)
 
     def remove(self) -> None:
-        """Leave the loss as it was."""
+        """Stop recording."""
         self._observer.remove()
 
 
-def state_of(losses: Sequence[WatchedLoss]) -> dict[str, Any]:
-    """State of all for a checkpoint: that of the only one, or of each by its name."""
+def recording_state(losses: Sequence[RecordedLoss]) -> dict[str, Any]:
+    """State for a checkpoint: that of a single loss, or of each loss by name."""
     if len(losses) == 1:
         return losses[0].sums.state_dict()
     return {loss.name: loss.sums.state_dict() for loss in losses}
 
 
-def restore(losses: Sequence[WatchedLoss], state: dict[str, Any] | None) -> list[str]:
-    """Restore what :func:`state_of` gave.
+def restore_recording(
+    losses: Sequence[RecordedLoss], state: dict[str, Any] | None
+) -> list[str]:
+    """Restore a state returned by :func:`recording_state`.
 
     Args:
-        losses: of the training.
-        state: of a checkpoint, if it has one.
+        losses: recorded losses of the training.
+        state: state from a checkpoint, or None if it has none.
 
     Returns:
-        For each loss that begins anew, a clause that says why.
+        A reason for each loss whose statistics could not be restored, to follow "the
+        checkpoint".
     """
     reasons = []
     for loss in losses:
@@ -171,9 +181,10 @@ def restore(losses: Sequence[WatchedLoss], state: dict[str, Any] | None) -> list
         own = state if alone and len(losses) == 1 else (state or {}).get(loss.name)
         of = '' if len(losses) == 1 else f' of {loss.name}'
         if own is None:
-            reasons.append(f'holds none{of}')
+            reasons.append(f'has no gradient statistics{of}')
         elif not loss.sums.load_state_dict(own):
             reasons.append(
-                f'holds those{of} of other classes, shot groups or another matrix'
+                f'has gradient statistics{of} with different classes, shot groups or '
+                'matrix size'
             )
     return reasons
