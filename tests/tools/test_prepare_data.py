@@ -215,7 +215,9 @@ def test_without_a_network_another_source_is_named(prepare, server, monkeypatch)
     assert_one_line(
         end, r'cannot be downloaded: .* name resolution\. Download it by other'
     )
-    assert_one_line(end, f'put it at {prepare.root}/train-images-idx3-ubyte.gz, md5 ')
+    assert_one_line(
+        end, f'by other means to {prepare.root}/train-images-idx3-ubyte.gz, md5 '
+    )
     assert_one_line(end, 'apt-get install dataset-fashion-mnist')
 
 
