@@ -29,12 +29,12 @@ from cifar100_results import (  # noqa: E402
 )
 from cifar100_table import HEADER, cifar100_rows  # noqa: E402
 from mmengine.config import Config  # noqa: E402
-from results_table import pipe_table  # noqa: E402
 
 from mmgala.comparison.processes import Task, run_tasks  # noqa: E402
 from mmgala.comparison.run_progress import CONSOLE, RunProgress  # noqa: E402
 from mmgala.comparison.runs import Run, check_folder  # noqa: E402
 from mmgala.comparison.worker import execute  # noqa: E402
+from mmgala.utils.tables import markdown_table  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 EPOCHS = 200
@@ -175,7 +175,7 @@ class Recorder(RunProgress):
         if error is None:
             entry, run = self._entries[name]
             record_run(entry, run.folder, current_commit())
-            CONSOLE.print(pipe_table(HEADER, cifar100_rows(read_results())))
+            CONSOLE.print(markdown_table(HEADER, cifar100_rows(read_results())))
 
 
 def current_commit() -> str:

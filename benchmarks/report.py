@@ -14,10 +14,10 @@ from runs import CONSOLE, Training
 from mmgala.analysis import merge_runs, read_run, write_class_vectors
 from mmgala.apis.class_vectors import measure_class_vectors
 from mmgala.comparison.results import evaluate
-from mmgala.comparison.tables import cells, markdown_table
 from mmgala.evaluation import search_tau
 from mmgala.functional import rebalance
 from mmgala.utils.files import write_text
+from mmgala.utils.tables import cells_over_seeds, markdown_table
 from mmgala.visualization import (
     plot_class_accuracy,
     plot_gradient_statistics,
@@ -145,11 +145,11 @@ def table(rows: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> Tabl
     """Table of mean ± standard deviation, a row a method."""
     result = Table('', *COLUMNS.values(), title=title, title_justify='left')
     for name, runs in rows.items():
-        result.add_row(name, *cells(runs, COLUMNS))
+        result.add_row(name, *cells_over_seeds(runs, COLUMNS))
     return result
 
 
 def markdown(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """The same table for a README."""
-    body = [[name, *cells(runs, COLUMNS)] for name, runs in rows.items()]
+    body = [[name, *cells_over_seeds(runs, COLUMNS)] for name, runs in rows.items()]
     return markdown_table(['', *COLUMNS.values()], body)

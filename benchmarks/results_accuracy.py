@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from results_table import ROOT, ResultTable, mean_and_spread, read_result, result_file
+from results_table import ROOT, ResultTable, read_result, result_file
+
+from mmgala.utils.tables import cells_over_seeds
 
 sys.path.append(str(ROOT))  # for projects
 
@@ -29,11 +31,7 @@ def _four_rows(
     for method, label in (('ce', 'CE'), ('gala', 'GALA')):
         for step, suffix in (('', ''), ('rebalancing', ' + re-balancing')):
             runs = runs_of(method, step)
-            cells = [
-                mean_and_spread([run[key] for run in runs if key in run])
-                for key in COLUMNS
-            ]
-            rows.append([label + suffix, *cells])
+            rows.append([label + suffix, *cells_over_seeds(runs, COLUMNS)])
     return rows
 
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
-from results_table import ResultTable, mean_and_spread, read_result, result_file
+from results_table import ResultTable, read_result, result_file
+
+from mmgala.utils.tables import mean_and_spread
 
 SETS = {
     'digits-lt': 'Digits-LT',

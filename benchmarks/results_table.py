@@ -1,13 +1,11 @@
 """A table of results, with the command that makes them and the files that hold them."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
-from tabulate import tabulate
+from mmgala.utils.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results'
@@ -38,13 +36,7 @@ class ResultTable:
         )
         source = f'<sub>Command: `{self.command}`. Data: {links}.</sub>'
         note = [self.note, ''] if self.note else []
-        return '\n'.join([pipe_table(self.header, self.rows), '', *note, source])
-
-
-def pipe_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table: text in the first column, numbers in the others."""
-    align = ['left', *['right'] * (len(header) - 1)]
-    return tabulate(rows, header, 'pipe', colalign=align, disable_numparse=True)
+        return '\n'.join([markdown_table(self.header, self.rows), '', *note, source])
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -61,11 +53,3 @@ def result_file(name: str) -> Path:
 def read_result(name: str) -> Any:
     """Content of a result file."""
     return json.loads(result_file(name).read_text())
-
-
-def mean_and_spread(values: Sequence[float], digits: int = 1) -> str:
-    """Mean ± standard deviation; without the spread for one value, ``-`` for none."""
-    if not values:
-        return '-'
-    spread = f' ± {stdev(values):.{digits}f}' if len(values) > 1 else ''
-    return f'{mean(values):.{digits}f}{spread}'

@@ -20,10 +20,10 @@ from mmgala.comparison.results import (
     read_scores,
 )
 from mmgala.comparison.runs import CONFIG, LOG, Run, read_run_state
-from mmgala.comparison.tables import cells, markdown_table
 from mmgala.comparison.verdict import Interval, caution, differences, groups_of, verdict
 from mmgala.utils.environment import describe_machine
 from mmgala.utils.files import write_text
+from mmgala.utils.tables import cells_over_seeds, markdown_table
 from mmgala.visualization.comparison_plots import MethodPoint, plot_head_vs_tail
 
 
@@ -281,7 +281,7 @@ def _table(
         missing = f' ({len(row.seeds)} of {seeds} seeds)'
         name = row.name + missing * (len(row.seeds) < seeds)
         gain = over_first.get(row.name)
-        body.append([name, *cells(row.runs, columns), str(gain or '-')])
+        body.append([name, *cells_over_seeds(row.runs, columns), str(gain or '-')])
     first = next(run.method for run in runs if run.asked)
     headings = ['', *columns.values(), f'{lead} over {first} (95 %)']
     return markdown_table(headings, body)

@@ -17,7 +17,7 @@ CONFIG = 'config.py'
 LOG = 'train.log'
 SCORES = {'val': 'val.npz', 'test': 'test.npz'}
 # Settings that say where a run is or how far it got, and do not change its results.
-PLACES = ('work_dir', 'resume', 'experiment_name')
+NOT_COMPARED = ('work_dir', 'resume', 'experiment_name')
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Run:
     def settings(self) -> dict[str, str]:
         """All settings by their dotted names, as text."""
         settings = flatten(self.cfg.to_dict())
-        for place in PLACES:
+        for place in NOT_COMPARED:
             settings.pop(place, None)
         settings |= flatten(dict(self.retraining or {}), 'retraining')
         if self.start is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmgala.comparison.results import COLUMNS, Row, leading_metric
-from mmgala.comparison.tables import cell
+from mmgala.utils.tables import mean_and_spread
 from mmgala.visualization.comparison_plots import pareto_front
 
 
@@ -148,7 +148,7 @@ def _highest(rows: Sequence[Row], targets: np.ndarray) -> str:
     best = max(rows, key=lambda row: np.mean([run[lead] for run in row.runs]))
     behind = differences(best, rows, targets)
     equal = [name for name, gap in behind.items() if gap is None or gap.high >= 0]
-    figure = cell([run[lead] for run in best.runs])
+    figure = mean_and_spread([run[lead] for run in best.runs])
     others = [name for name in behind if name not in equal]
     return (
         f'Highest {COLUMNS[lead]}: {best.name}, {figure}. Not told apart from it, as '

@@ -90,7 +90,7 @@ def foreground_gradient_sum(
     return grad.new_zeros(num_classes).index_add_(0, label, grad)
 
 
-BACKGROUNDS = ('exclude', 'theta')
+SIGMOID_BACKGROUNDS = ('exclude', 'theta')
 
 
 def add_sigmoid_margin(

@@ -125,7 +125,7 @@ def cifar(known: Cifar) -> DataSet:
         packing='images',
         unpacked_size=num_classes * sum(known.per_class.values()) * (3 * SIDE**2 + 8),
         files=published_checksums(known.sha256, names),
-        convert=functools.partial(make_arrays, known),
+        convert=functools.partial(convert_cifar, known),
     )
     splits = [
         Split(
@@ -154,7 +154,7 @@ def _read_labels(name: str, root: Path) -> tuple[Sequence[str], np.ndarray]:
     return (), np.load(root / name, allow_pickle=False)
 
 
-def make_arrays(known: Cifar, source: Path, folder: Path) -> None:
+def convert_cifar(known: Cifar, source: Path, folder: Path) -> None:
     """Write images and labels, class by class in the order of the file names.
 
     Args:

@@ -41,7 +41,7 @@ def plankton() -> DataSet:
         packing='images',
         unpacked_size=NUM_IMAGES * (SIZE**2 + 8 + 40),
         files=published_checksums(SHA256, names),
-        convert=make_arrays,
+        convert=convert_plankton,
     )
     return DataSet(
         name='plankton',
@@ -81,7 +81,7 @@ def _split(split: str, needs: Sequence[str]) -> Split:
     return Split(split, read, class_counts, needs)
 
 
-def make_arrays(source: Path, folder: Path) -> None:
+def convert_plankton(source: Path, folder: Path) -> None:
     """Write images, labels and names, class by class in the order of the file names.
 
     Args:

@@ -9,7 +9,7 @@ from matplotlib.transforms import Bbox
 Taken = tuple[Bbox, float]  # a place in pixels, and how bad it is to cover it
 # Where a label may be, seen from its point: angles, at growing distances in points.
 ANGLES = np.deg2rad([0, 180, 90, 270, 45, 315, 135, 225])
-DISTANCES = (9, 16, 26, 38, 52)
+OFFSETS = (9, 16, 26, 38, 52)
 NAME = 10  # a name on another is worse than one on a bar
 
 
@@ -38,14 +38,14 @@ def place_label(
         zorder=3,
     )
     size = np.array(text.get_window_extent().size)
-    options = [(angle, distance) for distance in DISTANCES for angle in ANGLES]
+    options = [(angle, distance) for distance in OFFSETS for angle in ANGLES]
     boxes = [_box_at(point, size, a, d * scale) for a, d in options]
     best = int(np.argmin(_covered(boxes, taken, axes.bbox)))  # the nearest of equals
     angle, distance = options[best]
     centre = (np.array([boxes[best].x0, boxes[best].y0]) + size / 2 - point) / scale
     text.set_position(tuple(centre))
     taken.append((boxes[best], NAME))
-    if distance > DISTANCES[0]:
+    if distance > OFFSETS[0]:
         end = point + (distance - 2) * scale * np.array([np.cos(angle), np.sin(angle)])
         ends = axes.transData.inverted().transform([point, end])
         axes.plot(*ends.T, color=colour, linewidth=0.7, linestyle=':', zorder=1)

@@ -9,6 +9,7 @@ from statistics import mean
 import torch
 from torchvision.ops import box_convert, box_iou
 
+from mmgala.utils.tables import markdown_table
 from projects.collage_lvis.overview import read_part
 
 MIN_SCORE = 0.05
@@ -74,21 +75,19 @@ def _boxes(marks: Sequence[Mapping]) -> torch.Tensor:
 
 def markdown(runs: Sequence[Mapping]) -> str:
     """Table of all methods: means over the seeds."""
-    lines = [
-        f'Detections of rare classes on the test part, with a score of {MIN_SCORE} or '
-        'more, by what is there: their number, and their mean score.',
-        '',
-        f'| | {" | ".join(PLACES.values())} |',
-        '|---|' + '---:|' * len(PLACES),
-    ]
-    rows: dict[tuple[str, str], list[Mapping]] = defaultdict(list)
+    found: dict[tuple[str, str], list[Mapping]] = defaultdict(list)
     for run in runs:
-        rows[run['detector'], run['method']].append(run['rare_detections'])
-    for names, seeds in rows.items():
-        cells = []
+        found[run['detector'], run['method']].append(run['rare_detections'])
+    rows = []
+    for names, seeds in found.items():
+        cells = [', '.join(names)]
         for place in PLACES:
             scores = [s[place][1] for s in seeds if s[place][1] is not None]
             number = mean(s[place][0] for s in seeds)
             cells.append(f'{number:.0f} ({mean(scores):.2f})' if scores else '0')
-        lines.append(f'| {", ".join(names)} | {" | ".join(cells)} |')
-    return '\n'.join([*lines, ''])
+        rows.append(cells)
+    return (
+        f'Detections of rare classes on the test part with a score of at least '
+        f'{MIN_SCORE}, by what they lie on: number and mean score.\n\n'
+        f'{markdown_table(["", *PLACES.values()], rows)}\n'
+    )

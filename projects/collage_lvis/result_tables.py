@@ -1,8 +1,9 @@
-"""Tables of the detectors' figures."""
+"""Tables of the detectors' results."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
+from mmgala.utils.tables import markdown_table
 from projects.collage_lvis.detector_runs import METRICS
 
 PARTS = {'test': 'Test part', 'val': 'Validation part'}
@@ -32,11 +33,11 @@ def best_background(runs: Sequence[Mapping], detector: str) -> str:
 
 
 def markdown(runs: Sequence[Mapping], chosen: Mapping[str, str]) -> str:
-    """All figures: mean over seeds, and each seed's in brackets.
+    """All metrics: mean over seeds, and each seed's in brackets.
 
     Args:
         runs: as in the JSON file.
-        chosen: form of GALA that each detector got by its validation figures.
+        chosen: form of GALA that each detector got by its validation results.
     """
     seeds = ', '.join(str(seed) for seed in sorted({run['seed'] for run in runs}))
     lines = [
@@ -45,11 +46,13 @@ def markdown(runs: Sequence[Mapping], chosen: Mapping[str, str]) -> str:
         f'{seeds}.',
     ]
     for part, title in PARTS.items():
-        lines += ['', f'{title}:', '', f'| | {" | ".join(METRICS)} | minutes |']
-        lines.append('|---|' + '---:|' * (len(METRICS) + 1))
-        for detector in chosen:
-            for method in methods_of(runs, detector):
-                lines.append(_row(runs, detector, method, part))
+        rows = [
+            _row(runs, detector, method, part)
+            for detector in chosen
+            for method in methods_of(runs, detector)
+        ]
+        table = markdown_table(['', *METRICS, 'minutes'], rows)
+        lines += ['', f'{title}:', '', table]
     lines.append('')
     for detector, method in chosen.items():
         lines.append(
@@ -58,8 +61,8 @@ def markdown(runs: Sequence[Mapping], chosen: Mapping[str, str]) -> str:
     return '\n'.join([*lines, ''])
 
 
-def _row(runs: Sequence[Mapping], detector: str, method: str, part: str) -> str:
-    cells = []
+def _row(runs: Sequence[Mapping], detector: str, method: str, part: str) -> list[str]:
+    cells = [f'{detector}, {method}']
     for metric in METRICS:
         values = values_of(runs, detector, method, part, metric)
         seeds = ', '.join(f'{value:.1f}' for value in values)
@@ -69,5 +72,4 @@ def _row(runs: Sequence[Mapping], detector: str, method: str, part: str) -> str:
         for run in runs
         if (run['detector'], run['method']) == (detector, method)
     ]
-    cells.append(f'{mean(seconds) / 60:.1f}')
-    return f'| {detector}, {method} | ' + ' | '.join(cells) + ' |'
+    return [*cells, f'{mean(seconds) / 60:.1f}']

@@ -22,7 +22,6 @@ import numpy as np  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from rich.progress import track  # noqa: E402
 
-from benchmarks.results_table import pipe_table  # noqa: E402
 from benchmarks.runs import CONSOLE, Training, train_all  # noqa: E402
 from mmgala.analysis import (  # noqa: E402
     SUMS,
@@ -36,6 +35,7 @@ from mmgala.apis.class_vectors import measure_class_vectors  # noqa: E402
 from mmgala.comparison.results import evaluate  # noqa: E402
 from mmgala.utils.environment import describe_machine  # noqa: E402
 from mmgala.utils.files import write_json  # noqa: E402
+from mmgala.utils.tables import markdown_table  # noqa: E402
 from mmgala.visualization import (  # noqa: E402
     draw_gradient_course,
     draw_gradient_ratio,
@@ -197,7 +197,7 @@ def main() -> None:
         f'{FEW} training images, of '
         f'{len(last.class_counts)} classes. Pictures: sums and means over the seeds.'
     )
-    table = pipe_table(*claim_rows(runs))
+    table = markdown_table(*claim_rows(runs))
     write_json(out, dict(runs=runs, machine=describe_machine()))
     draw(epochs, vectors, out)
     CONSOLE.print(f'{title}\n\n{table}', soft_wrap=True, markup=False)

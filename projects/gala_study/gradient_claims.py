@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.results_table import mean_and_spread
 from mmgala.analysis import GradientRecord, summarise_gradients
+from mmgala.utils.tables import mean_and_spread
 
 METHODS = ('CE', 'EQL', 'GALA')
 OURS = 'GALA'

@@ -11,7 +11,7 @@ from mmgala.functional.checks import check_choice
 from mmgala.models import GALALoss
 from mmgala.registry import MODELS
 
-BACKGROUNDS = ('objectness', 'exclude')
+SOFTMAX_BACKGROUNDS = ('objectness', 'exclude')
 
 
 @MODELS.register_module()
@@ -111,7 +111,7 @@ class GALABBoxLoss(GALALoss):
             reduction=reduction,
             loss_weight=loss_weight,
         )
-        check_choice('background', background, BACKGROUNDS)
+        check_choice('background', background, SOFTMAX_BACKGROUNDS)
         if use_sigmoid:
             raise ValueError(
                 'GALABBoxLoss is a softmax loss: set use_sigmoid=False, or use '

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmgala.detection.losses.checks import check_region_labels
 from mmgala.functional import add_sigmoid_margin, sigmoid_gradient_sums
 from mmgala.functional.checks import check_choice, check_positive
-from mmgala.functional.gala_detection import BACKGROUNDS
+from mmgala.functional.gala_detection import SIGMOID_BACKGROUNDS
 from mmgala.models.losses.gradient_statistics import GradientStatistics
 from mmgala.registry import MODELS
 
@@ -91,7 +91,7 @@ class GALASigmoidLoss(GradientStatistics):
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
         check_positive('eps', eps)
-        check_choice('background', background, BACKGROUNDS)
+        check_choice('background', background, SIGMOID_BACKGROUNDS)
         if not use_sigmoid:
             raise ValueError(
                 'GALASigmoidLoss needs use_sigmoid=True; mmgala.GALABBoxLoss is the '
