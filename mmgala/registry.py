@@ -48,23 +48,26 @@ class Registry(MMEngineRegistry):
         return super().get(key)
 
 
-def find_class(kind: str | type, registry: MMEngineRegistry) -> type | None:
+def find_class(kind: str | type | None, registry: MMEngineRegistry) -> type | None:
     """Find the class that ``type`` of a config names.
 
     Args:
-        kind: name, with a scope or in the default scope of the config; or the class.
+        kind: name, with a scope or in the default scope of the config; or the class
+            itself.
         registry: of MMEngine, such as ``mmengine.registry.MODELS``.
 
     Returns:
         The class, or ``None`` if no such name is registered.
     """
-    if isinstance(kind, type):
+    if not isinstance(kind, str):
         return kind
     with registry.switch_scope_and_registry(None) as in_scope:
         return in_scope.get(kind)
 
 
-def is_subclass(kind: str | type, parent: type, registry: MMEngineRegistry) -> bool:
+def is_subclass(
+    kind: str | type | None, parent: type, registry: MMEngineRegistry
+) -> bool:
     """Whether ``type`` of a config names ``parent`` or a subclass of it."""
     found = find_class(kind, registry)
     return isinstance(found, type) and issubclass(found, parent)

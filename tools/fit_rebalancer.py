@@ -11,7 +11,9 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
+from mmpretrain.models.heads import LinearClsHead
 
 from mmgala.apis.image_errors import name_unreadable_images
 from mmgala.apis.inference import split_dataloader
@@ -34,15 +36,10 @@ from mmgala.cli.post_hoc import (
     to_choose,
 )
 from mmgala.functional.post_hoc import PostHocSteps
+from mmgala.models import LongTailedClsHead
 from mmgala.models.post_hoc import build_post_hoc, post_hoc_config
+from mmgala.registry import MODELS, find_class, is_subclass
 from mmgala.utils.checkpoint import check_fits, read_checkpoint
-
-PLAIN = ('LinearClsHead', 'mmpretrain.LinearClsHead')
-OURS = tuple(
-    scope + name
-    for name in ('GALAHead', 'CosineClsHead', 'ClassMeanClsHead')
-    for scope in ('', 'mmgala.')
-)
 
 
 def parse_args() -> argparse.Namespace:
@@ -89,10 +86,12 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
     head = cfg.model.get('head') or {}
-    if head.get('type') not in (*PLAIN, *OURS):
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    kind = find_class(head.get('type'), MODELS)
+    if not (kind is LinearClsHead or is_subclass(kind, LongTailedClsHead, MODELS)):
         raise ValueError(
-            'A re-balancer goes into a linear head (mmgala.GALAHead, CosineClsHead or '
-            f'LinearClsHead), but the config has {head.get("type")}.'
+            'A re-balancer goes into LinearClsHead, mmgala.GALAHead or another '
+            f'mmgala.LongTailedClsHead, but the config has {head.get("type")}.'
         )
     if head.get('rebalancer') is not None:
         raise ValueError(
@@ -126,7 +125,8 @@ def save(cfg: Config, checkpoint: dict, module: torch.nn.Module, out: Path) -> N
     state = {k: v for k, v in named.items() if not k.startswith(prefix)}  # of before
     state |= {prefix + name: value for name, value in module.state_dict().items()}
     cfg = cfg.copy()
-    if cfg.model.head.type in PLAIN:  # its default loss stays
+    if find_class(cfg.model.head.type, MODELS) is LinearClsHead:
+        # Without a loss in the config, its default stays.
         cfg.model.head.setdefault('loss', dict(type='CrossEntropyLoss'))
         cfg.model.head.type = 'mmgala.GALAHead'
     cfg.model.head.rebalancer = post_hoc_config(module)

@@ -2,33 +2,27 @@
 
 import os
 from copy import deepcopy
-from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 from mmgala.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
-from mmgala.registry import OPTIM_WRAPPERS
+from mmgala.registry import HOOKS, OPTIM_WRAPPERS, is_subclass
 
 
 def add_hook(cfg: Config, name: str) -> None:
-    """Add a hook of this package to a config that does not have it yet.
+    """Add a hook of this package to a config that has neither it nor a subclass.
 
     Args:
         cfg: changed in place.
         name: of the hook's class.
     """
+    kind = HOOKS.get(f'mmgala.{name}')
     hooks = cfg.get('custom_hooks') or []
-    if not any(_name(hook) == name for hook in hooks):
+    types = [h.get('type') if isinstance(h, dict) else type(h) for h in hooks]
+    if not any(is_subclass(hook, kind, HOOKS) for hook in types):
         cfg.custom_hooks = [*hooks, dict(type=f'mmgala.{name}')]
-
-
-def _name(hook: Any) -> str:
-    """Class name of an entry of ``custom_hooks``, however it is written."""
-    kind = hook.get('type') if isinstance(hook, dict) else type(hook)
-    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
-    return name.rpartition('.')[2]
 
 
 # MMDetection's default, with what is needed to undo a flip.

@@ -10,13 +10,13 @@ from mmengine.config import Config, ConfigDict
 from mmengine.hooks import EarlyStoppingHook
 from mmengine.optim import ReduceOnPlateauParamScheduler
 from mmengine.registry import HOOKS, MODELS, PARAM_SCHEDULERS, init_default_scope
-from mmpretrain.models.heads import LinearClsHead, MultiLabelClsHead, MultiTaskHead
+from mmpretrain.models.heads import MultiLabelClsHead, MultiTaskHead
 
 from mmgala.apis.stages import trains_by_epoch
 from mmgala.apis.validation_data import validates_on_test
 from mmgala.comparison.method import Method
 from mmgala.engine import ClassCountsHook
-from mmgala.models import GALAHead
+from mmgala.models import GALAHead, is_linear_head
 from mmgala.registry import find_class, is_subclass
 
 
@@ -93,7 +93,7 @@ def _switch_off_decay(cfg: Config, parameters: Sequence[str]) -> None:
 def _parts(cfg: Config, method: Method) -> list[Any]:
     """The head with its loss, and the method's hooks."""
     head = cfg.model.head
-    if is_subclass(head.type, LinearClsHead, MODELS):
+    if is_linear_head(find_class(head.type, MODELS)):
         head = _linear_head(head, method.head)
     elif (needed := _head_it_needs(method)) is not None:
         raise ValueError(

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from mmengine.device import get_device
-from mmpretrain.models.heads import LinearClsHead
 from rich.console import Console
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -16,9 +15,9 @@ from torch.nn.functional import normalize
 from torch.utils.data import DataLoader
 
 from mmgala.apis.inference import build_whole_split
+from mmgala.models.heads.base import LongTailedClsHead, is_linear_head
 from mmgala.models.heads.class_mean_head import ClassMeanLinear
 from mmgala.models.heads.cosine_head import CosineLinear
-from mmgala.models.heads.gala_head import GALAHead
 from mmgala.retraining.closed_form import (
     nearest_class_mean,
     search_norm_tau,
@@ -262,16 +261,17 @@ def _head_of_means(context: RetrainingContext) -> dict[str, Any]:
         ValueError: if the head is of another kind.
     """
     head: Any = getattr(context.source.model, 'head', None)
-    linear = type(head) in (LinearClsHead, GALAHead)
+    linear = is_linear_head(type(head)) and type(head.fc) is nn.Linear
     if not linear or context.source.layer is not head.fc:
         raise ValueError(
-            'ncm on centred and normalised features needs a head of its own in place '
-            f'of a LinearClsHead or GALAHead, but this is {context.source.layer_name} '
-            f'in a {type(head).__name__}: choose --distance euclidean or cosine.'
+            'ncm on centred and normalised features replaces a linear head, but this '
+            f'is {context.source.layer_name} in a {type(head).__name__}: choose '
+            '--distance euclidean or cosine.'
         )
     changes: dict[str, Any] = dict(type='mmgala.ClassMeanClsHead')
-    if type(head) is GALAHead and 'loss' not in context.source.cfg.model.head:
-        changes['loss'] = dict(type='mmgala.GALALoss')  # its default
+    has_loss = 'loss' in context.source.cfg.model.head
+    if isinstance(head, LongTailedClsHead) and not has_loss:
+        changes['loss'] = dict(head.default_loss)
     return changes
 
 

@@ -3,6 +3,7 @@
 import pytest
 from mmengine.config import Config
 from mmengine.hooks import EMAHook
+from mmengine.registry import init_default_scope
 
 from mmgala.apis.config_options import (
     is_detection,
@@ -10,6 +11,11 @@ from mmgala.apis.config_options import (
     use_detection_tta,
 )
 from mmgala.engine import ReduceStatisticsHook
+
+
+class UsersReduction(ReduceStatisticsHook):
+    """A subclass stands for its parent."""
+
 
 ADDED = dict(type='mmgala.ReduceStatisticsHook')
 NMS = dict(type='soft_nms', iou_threshold=0.4)
@@ -27,9 +33,11 @@ NMS = dict(type='soft_nms', iou_threshold=0.4)
         ([dict(type='ReduceStatisticsHook')], False),
         ([dict(type=ReduceStatisticsHook)], False),
         ([ReduceStatisticsHook()], False),
+        ([dict(type=UsersReduction)], False),
     ],
 )
 def test_the_reduction_is_added_where_it_is_not_there(hooks, added):
+    init_default_scope('mmgala')  # in which a name needs no scope
     cfg = Config(dict(custom_hooks=hooks) if hooks is not None else {})
     reduce_statistics(cfg)
     before = hooks or []

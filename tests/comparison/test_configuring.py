@@ -4,12 +4,17 @@ import copy
 
 import pytest
 import torch
+from mmengine.hooks import EarlyStoppingHook
 from mmengine.registry import HOOKS, MODELS, init_default_scope
+from mmpretrain.models.heads import LinearClsHead, MultiLabelLinearClsHead
+from mmpretrain.models.losses import CrossEntropyLoss
 
 from mmgala.comparison import CATALOGUE, find_methods, plan_runs
 from mmgala.comparison.config import run_config, training_length
 from mmgala.comparison.methods import own_methods, parse_settings
 from mmgala.comparison.runs import flatten
+from mmgala.engine import ClassCountsHook
+from mmgala.models import GALAHead, GALALoss
 from tests.comparison.small import small_config
 
 COUNTS = [103, 67, 43, 28, 18, 11, 7, 5, 3, 2]
@@ -245,3 +250,84 @@ def test_the_hash_is_of_settings_and_not_of_places(tmp_path):
     assert hash_of(cfg, tmp_path / 'a') == hash_of(small_config(), tmp_path / 'b')
     cfg.optim_wrapper.optimizer.lr = 0.051
     assert hash_of(cfg, tmp_path / 'a') != hash_of(small_config(), tmp_path / 'a')
+
+
+class UsersHead(LinearClsHead):
+    """Another name, nothing else."""
+
+
+class DropoutHead(LinearClsHead):
+    def pre_logits(self, feats):
+        return torch.nn.functional.dropout(super().pre_logits(feats), 0.5)
+
+
+class UsersGALAHead(GALAHead):
+    pass
+
+
+class UsersMultiLabelHead(MultiLabelLinearClsHead):
+    pass
+
+
+class UsersCounts(ClassCountsHook):
+    pass
+
+
+class UsersStopping(EarlyStoppingHook):
+    pass
+
+
+class UsersCrossEntropy(CrossEntropyLoss):
+    pass
+
+
+@pytest.mark.parametrize('kind', [UsersHead, UsersGALAHead])
+def test_a_subclass_of_a_linear_head_is_exchanged_like_its_parent(kind, tmp_path):
+    user = small_config()
+    user.model.head.type = kind
+    assert config_of('ldam', tmp_path, user).model.head.type == 'mmgala.CosineClsHead'
+    assert config_of('ce', tmp_path, user).model.head.type == 'LinearClsHead'
+
+
+def test_a_head_that_transforms_features_keeps_its_type(tmp_path):
+    user = small_config()
+    user.model.head.type = DropoutHead
+    head = config_of('gala', tmp_path, user).model.head
+    assert head.type is DropoutHead
+    assert head.loss.type == 'mmgala.GALALoss'
+    with pytest.raises(ValueError, match='ldam needs CosineClsHead, .* DropoutHead'):
+        config_of('ldam', tmp_path, user)
+
+
+def test_a_subclass_of_a_multi_label_head_is_refused(tmp_path):
+    user = small_config()
+    user.model.head.type = UsersMultiLabelHead
+    with pytest.raises(ValueError, match='UsersMultiLabelHead gives several labels'):
+        plan_runs(user, find_methods(['ce']), [0], tmp_path)
+
+
+def test_subclasses_of_hooks_stand_for_their_parents(tmp_path):
+    user = small_config()
+    stopping = dict(type=UsersStopping, monitor='accuracy/top1')
+    user.custom_hooks = [dict(type=UsersCounts), stopping]
+    cfg = config_of('ce', tmp_path, user)
+    assert [hook.type for hook in cfg.custom_hooks] == [UsersCounts, UsersStopping]
+    assert 'val_begin' not in cfg.train_cfg
+
+
+def test_a_subclass_of_gala_head_is_not_required(tmp_path):
+    user = small_config()
+    user.model.head.type = DropoutHead
+    own = own_methods(
+        dict(mine=dict(head=dict(type=UsersGALAHead), loss=dict(type=GALALoss))), 'f.py'
+    )
+    assert config_of('mine', tmp_path, user, own=own).model.head.type is DropoutHead
+
+
+def test_mixed_labels_are_soft_for_a_subclass_of_cross_entropy(tmp_path):
+    user = small_config()
+    user.model.train_cfg = dict(augments=dict(type='Mixup', alpha=1.0))
+    own = own_methods(dict(mine=dict(loss=dict(type=UsersCrossEntropy))), 'f.py')
+    for text in ('ce', 'mine'):
+        assert config_of(text, tmp_path, user, own=own).model.head.loss.use_soft
+    assert 'use_soft' not in config_of('gala', tmp_path, user).model.head.loss

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from mmengine.registry import init_default_scope
 from numpy.testing import assert_allclose
 
-from mmgala.models import EqualizationLoss, GALALoss
+from mmgala.models import EqualizationLoss, GALALoss, LDAMLoss
 from mmgala.retraining import (
     RetrainOptions,
     Schedule,
@@ -308,6 +308,27 @@ def test_losses_that_make_up_for_the_counts(name, expected):
     loss, _ = build_loss(dict(type=name), 5, COUNTS)
     if hasattr(loss, 'class_counts'):
         assert loss.class_counts.tolist() == COUNTS
+    assert corrects_for_counts(loss) is expected
+
+
+class UsersLDAM(LDAMLoss):
+    pass
+
+
+class UsersCounts(torch.nn.Module):
+    def set_class_counts(self, class_counts):
+        pass
+
+
+@pytest.mark.parametrize(
+    ('loss', 'expected'),
+    [
+        (UsersLDAM(5), False),
+        (UsersCounts(), True),
+        (torch.nn.CrossEntropyLoss(), False),
+    ],
+)
+def test_losses_of_users_say_whether_they_make_up_for_the_counts(loss, expected):
     assert corrects_for_counts(loss) is expected
 
 

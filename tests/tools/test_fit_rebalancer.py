@@ -192,13 +192,13 @@ def head_of(weights):
     return Config.fromfile(weights.with_suffix('.py')).model.head
 
 
-LINEAR = 'A re-balancer goes into a linear head'
-
-
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        (['model.head.type=StackedLinearClsHead'], f'{LINEAR} .* StackedLinearClsHead'),
+        (
+            ['model.head.type=StackedLinearClsHead'],
+            'goes into LinearClsHead, .* has StackedLinearClsHead',
+        ),
         (
             ['model.head.rebalancer.type=mmgala.PredictionRebalancer'],
             'The config has a re-balancer already',

@@ -93,6 +93,18 @@ class LongTailedClsHead(LinearClsHead):
         return super()._get_predictions(cls_score, data_samples)
 
 
+def is_linear_head(kind: Any) -> bool:
+    """Whether heads of a class apply one layer, ``fc``, to the features.
+
+    That holds for MMPretrain's ``LinearClsHead`` and for subclasses with its
+    ``forward``, so that one of them can take the place of another.
+    """
+    return all(
+        getattr(kind, name, None) is getattr(LinearClsHead, name)
+        for name in ('forward', 'pre_logits')
+    )
+
+
 def _knows_its_classes(kind: str | type) -> bool:
     """Whether a loss, named or given as a class, takes ``num_classes``."""
     loss = MODELS.get(kind) if isinstance(kind, str) else kind

@@ -1,0 +1,89 @@
+"""A loss that a user derives works like those of the package."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.testing import assert_close
+
+from mmgala.functional.class_priors import log_class_prior
+from mmgala.models import (
+    ClassCountsLoss,
+    ClassificationLoss,
+    GALAHead,
+    GALALoss,
+    LongTailedClsHead,
+)
+from tests.batches import random_logits, random_target
+
+COUNTS = [50, 10, 5, 1]
+
+
+class SquaredLoss(ClassificationLoss):
+    """A whole loss: its formula."""
+
+    def compute_loss(self, cls_score, label, weight):
+        return F.cross_entropy(cls_score, label, reduction='none') ** 2
+
+
+class PriorLoss(ClassCountsLoss):
+    """A loss with a class vector and an argument."""
+
+    def __init__(self, num_classes, strength=1.0, class_counts=None):
+        super().__init__(num_classes)
+        self.strength = strength
+        self.start_counts(class_counts)
+
+    def compute_vectors(self, class_counts):
+        return dict(offsets=self.strength * log_class_prior(class_counts))
+
+    def compute_loss(self, cls_score, label, weight):
+        return F.cross_entropy(cls_score + self.offsets, label, reduction='none')
+
+
+class HeavyGALALoss(GALALoss):
+    """A subclass that only has other defaults."""
+
+    def __init__(self, num_classes, **kwargs):
+        super().__init__(num_classes, lambda_pos=2.0, lambda_neg=2.0, **kwargs)
+
+
+class HeavyGALAHead(GALAHead):
+    default_loss = dict(type=HeavyGALALoss)
+
+
+def test_the_formula_is_all_a_loss_needs():
+    logits, target = random_logits(8, 4), random_target('hard', 8, 4)
+    plain = F.cross_entropy(logits, target, reduction='none')
+    weight = torch.rand(8)
+    loss = SquaredLoss(4, reduction='sum', loss_weight=0.5)(logits, target, weight)
+    assert_close(loss, 0.5 * (weight * plain**2).sum())
+    assert repr(SquaredLoss(4)).startswith('SquaredLoss(num_classes=4, reduction=')
+
+
+def test_class_vectors_follow_the_counts_and_a_checkpoint():
+    logits, target = random_logits(8, 4).float(), random_target('hard', 8, 4)
+    loss_module = PriorLoss(4, strength=2.0)
+    with pytest.raises(ValueError, match='PriorLoss needs the class counts'):
+        loss_module(logits, target)
+    loss_module.set_class_counts(COUNTS)
+    prior = torch.tensor(COUNTS) / 66
+    expected = F.cross_entropy(logits + 2 * prior.log(), target)
+    assert_close(loss_module(logits, target), expected)
+
+    restored = PriorLoss(4, strength=2.0)
+    restored.load_state_dict(loss_module.state_dict())
+    assert_close(restored(logits, target), expected)
+    assert 'strength=2.0' in repr(restored)
+
+
+@pytest.mark.parametrize('kind', [SquaredLoss, PriorLoss, HeavyGALALoss])
+def test_heads_pass_the_number_of_classes_on(kind):
+    assert LongTailedClsHead(4, 3, loss=dict(type=kind)).loss_module.num_classes == 4
+    with pytest.raises(ValueError, match='its loss num_classes=5'):
+        LongTailedClsHead(4, 3, loss=dict(type=kind, num_classes=5))
+
+
+def test_a_subclass_of_the_head_has_its_default_loss():
+    loss_module = HeavyGALAHead(4, 3).loss_module
+    assert type(loss_module) is HeavyGALALoss
+    assert loss_module.lambda_pos == 2.0
