@@ -4,10 +4,10 @@
     python benchmarks/cifar100_lt.py --list         # the queue, and what is done
     python benchmarks/cifar100_lt.py --workers 2    # about 2 hours a run and core
 
-Kill it at any time: the same command goes on from the last epoch of what was running,
+It can be stopped at any time: the same command continues from the last finished epoch,
 and never repeats a run whose results are in benchmarks/results/cifar100_lt.json.
-Results, config, log and weights are written there after every run. Run it from a clone
-of its own if you want to edit the code meanwhile.
+Results, config, log and weights are written there after every run. Run it from a
+separate clone if you want to edit the code meanwhile.
 """
 
 import argparse

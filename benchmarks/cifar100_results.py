@@ -1,4 +1,4 @@
-"""What is kept of the runs of ``cifar100_lt.py``."""
+"""Results, logs and weights of the runs of ``cifar100_lt.py``."""
 
 import json
 import shutil

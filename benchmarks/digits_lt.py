@@ -1,8 +1,8 @@
 """The demo: cross-entropy and GALA on long-tailed digits, in minutes.
 
-Trains both on three seeds, tests with and without re-balancing, prints one table and
-draws two pictures, and writes a page that shows what each training did to each class.
-tau is chosen on the validation part; nothing on the test part.
+Trains both on three seeds, tests with and without re-balancing, prints one table,
+draws two plots, and writes a page that shows what each training did to each class. tau
+is chosen on the validation part, and nothing on the test part.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Cross-entropy and GALA on Fashion-MNIST-LT, imbalance factor 100.
 
 Two networks: a ResNet-14 without augmentation, and ResNet-32 with the CIFAR recipe
-(--network resnet32 --seeds 1). Each takes about half an hour on 2 cores, and goes on
+(--network resnet32 --seeds 1). Each takes about half an hour on 2 cores, and continues
 where it was interrupted. The last epoch counts; tau is chosen on held-out training
 images.
 """
@@ -31,7 +31,7 @@ RESULTS = ROOT / 'benchmarks' / 'results'
 
 
 def summary(training: Training, arrays: dict) -> dict:
-    """All figures of one run, in percent."""
+    """All metrics of one run, in percent."""
     targets, counts = arrays['test_targets'], arrays['class_counts']
     chosen, tau = rebalanced(arrays, tau=None)
     run = dict(
@@ -52,7 +52,7 @@ def summary(training: Training, arrays: dict) -> dict:
 
 
 def keep_record(trainings: list[Training], work_dir: Path, out: Path) -> None:
-    """Put each run's recipe and the course of its training beside the figures."""
+    """Store each run's config and training log next to the results."""
     for training in trainings:
         log = (work_dir / training.name / 'train.log').read_text().splitlines()
         course = [line for line in log if ' - Epoch(' in line]

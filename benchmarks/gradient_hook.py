@@ -1,7 +1,7 @@
 """Cost of GradientStatisticsHook per training step: off, on, on with the matrix.
 
 Two measurements in one run, the three variants in turn: of whole steps (ResNet-32 for
-small images, batch 64; ResNet-50, batch 8 on a processor and 64 on a GPU), and of the
+small images, batch 64; ResNet-50, batch 8 on a CPU and 64 on a GPU), and of the
 loss alone, where the difference is not lost in the noise of the network. The share is
 what the hook adds to the loss over what the step takes.
 """
@@ -135,7 +135,7 @@ def measure_steps(
 
 
 def measure(network: str, num_classes: int, device: str, rounds: int) -> dict:
-    """All figures of one network and number of classes."""
+    """All measurements for one network and number of classes."""
     if network == 'ResNet-32':
         model, shape = cifar_resnet(num_classes), (64, 3, 32, 32)
     else:

@@ -2,9 +2,9 @@
 
 5,000 images of the official size of vocabulary, with 12 annotated instances and 300
 detections each. Three quarters of the detections are of classes that are annotated in
-the image or known to be absent, the rest of any. Both are given the same arrays; each
-runs in a process of its own, imports not timed. The original first needs them as a list
-of dictionaries, which is counted, as it is part of using it.
+the image or known to be absent, the rest are of any class. Both get the same arrays;
+each runs in a separate process, and imports are not timed. The original first converts
+them to a list of dictionaries, which is timed, because using it requires that.
 
 The package is installed with ``pip install --no-deps lvis==0.5.3``.
 """
@@ -142,7 +142,7 @@ def peak_mib() -> int:
 
 
 def measure(root: Path, which: str) -> dict:
-    """Seconds, peak bytes and figures of one evaluation, in this process."""
+    """Seconds, peak bytes and metrics of one evaluation, in this process."""
     importlib.import_module(MODULES[which])
     before = peak_mib()
     begin, cpu_begin = time.perf_counter(), time.process_time()

@@ -1,11 +1,11 @@
 """Compare methods on Fashion-MNIST-LT, its pairs, digits and plankton; study GALA.
 
-Each set is one call of tools/compare.py, which goes on where it was interrupted:
+Each data set is one call of tools/compare.py, which continues where it was interrupted:
 
     python benchmarks/method_comparison.py              # every set, hours on 2 cores
-    python benchmarks/method_comparison.py digits       # one of them
+    python benchmarks/method_comparison.py digits-lt    # one of them
 
-Table, figures and picture of each go to benchmarks/results/compare_*.
+The table, numbers and plot of each go to benchmarks/results/compare_*.
 """
 
 import argparse

@@ -86,7 +86,7 @@ def draw(
     results: Mapping[Training, Mapping[str, np.ndarray]],
     accuracies: Mapping[str, np.ndarray],
 ) -> list[Path]:
-    """Draw class accuracies and gradient statistics; the pictures' paths."""
+    """Plot class accuracies and gradient statistics; returns the paths."""
     theta: dict[str, list] = {}
     ratio: dict[str, list] = {}
     for training, arrays in sorted(results.items(), key=lambda item: item[0].method):

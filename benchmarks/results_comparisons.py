@@ -147,11 +147,7 @@ def study_table() -> ResultTable:
     )
 
 
-STEPS = {
-    '': '',
-    'rebalancing': ' + re-balancing',
-    'logit-adjustment': ' + logit adjustment',
-}
+STEPS = {'rebalancing': 're-balancing', 'logit-adjustment': 'logit adjustment'}
 UNBALANCED_COLUMNS = {
     'class_mean': 'mean over classes',
     'top1': 'top-1',
@@ -166,12 +162,12 @@ def plankton_table(name: str) -> ResultTable:
     rows = []
     for row in read_result(f'compare_{name}')['rows']:
         method = METHODS.get(plain_name(row['method']), row['method'])
-        step = STEPS.get(row['post_hoc'], f' + {row["post_hoc"]}')
+        steps = [STEPS.get(name, name) for name in row['post_hoc'].split('+') if name]
         cells = [
             mean_and_spread([run[key] for run in row['runs'] if key in run])
             for key in UNBALANCED_COLUMNS
         ]
-        rows.append([method + step, *cells])
+        rows.append([' + '.join([method, *steps]), *cells])
     return ResultTable(
         ['', *UNBALANCED_COLUMNS.values()],
         rows,

@@ -1,9 +1,9 @@
 """Cost of the samplers at the size of iNaturalist 2018: building one, and an epoch.
 
 437,513 samples of 8,142 classes, against PyTorch's WeightedRandomSampler and MMEngine's
-DefaultSampler, in turn in one run; medians. Processor time of one thread is measured: a
-busy machine adds little to it. What it takes to read the labels of a plain MMPretrain
-data set, one record after the other, is told apart.
+DefaultSampler, in turn in one run; medians. The CPU time of one thread is measured,
+which a busy machine hardly changes. Reading the labels of a plain MMPretrain data set,
+one record after another, is measured separately.
 """
 
 import argparse

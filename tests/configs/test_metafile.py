@@ -1,4 +1,4 @@
-"""configs/gala/README.md and metafile.yml: every config, and the figures there are."""
+"""configs/gala/README.md and metafile.yml: every config, and its results."""
 
 import json
 import re
@@ -69,7 +69,7 @@ def test_every_config_has_its_place(models, rows):
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_published_figures_are_the_papers(models, rows, name):
+def test_published_numbers_are_the_papers(models, rows, name):
     metadata = models[name]['Metadata']
     found = (
         metadata.get('Published Top 1 Accuracy'),
@@ -131,7 +131,7 @@ def top1_means(results):
 
 
 @pytest.mark.parametrize('name', sorted(RUN))
-def test_our_figures_are_those_of_the_results(models, rows, name):
+def test_our_numbers_are_those_of_the_results(models, rows, name):
     top1 = top1_means(json.loads((ROOT / 'benchmarks/results' / RUN[name]).read_text()))
     (result,) = models[name]['Results']
 

@@ -1,4 +1,4 @@
-"""The configs that docs/detection.md prints are what it says."""
+"""docs/detection.md: its configs build, with the losses that the page names."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ def test_there_are_configs():
 
 
 @pytest.mark.parametrize('number', range(4))
-def test_each_builds_with_the_loss_it_names(tmp_path, number):
+def test_each_builds_with_the_loss_it_shows(tmp_path, number):
     texts = CONFIGS.copy()
     texts[1] = CASCADE + CONFIGS[0].splitlines()[2] + '\n' + CONFIGS[1]
     texts[3] = CASCADE + CONFIGS[3]

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / 'docs' / 'own_data.md').read_text()
 FLOWERS = {'daisy': 60, 'orchid': 10, 'rose': 25}
 
-# The printed training, in half a minute on a processor.
+# Makes the printed training short enough for a test.
 SMALL = [
     'train_cfg.max_epochs=3',
     'train_cfg.val_interval=3',
@@ -46,7 +46,7 @@ def commands(name):
 
 
 def write_images(root):
-    """Images whose colour tells the class."""
+    """Images whose class can be seen by their colour."""
     rng = np.random.default_rng(0)
     for index, (name, count) in enumerate(FLOWERS.items()):
         (root / name).mkdir(parents=True)

@@ -13,7 +13,7 @@ from tests.preparation.tiny_cifar import zipped
 from tests.tools.command_line import ROOT, call, load_tool
 
 PAGE = (ROOT / 'docs' / 'plankton.md').read_text()
-# The printed training, in seconds.
+# Makes the printed training short enough for a test.
 SMALL = [
     f'model.head.num_classes={len(COUNTS)}',
     f'data_preprocessor.num_classes={len(COUNTS)}',
@@ -61,7 +61,7 @@ def followed(tmp_path_factory):
     for name in ('train', 'class mean', 'top-1'):
         for _, tool, *arguments in commands(name):
             tool = tool.removeprefix('tools/').removesuffix('.py')
-            # What fit_rebalancer.py has written holds the options already.
+            # The config that fit_rebalancer.py wrote already has the options.
             written = arguments[0].startswith('work_dirs/')
             options = [] if written else ['--cfg-options', *SMALL]
             where = [] if '--work-dir' in arguments else ['--work-dir', f'log/{name}']
