@@ -25,7 +25,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # Fixtures that start processes or open a browser, once for all tests.
 COSTLY = ('rank_pool', 'browser')
 # Folders whose tests run whole programs and recipes.
-SLOW = {('tests', name) for name in ('benchmarks', 'browser', 'configs', 'tools')}
+SLOW = {
+    ('tests', name)
+    for name in ('benchmarks', 'browser', 'configs', 'docs', 'projects', 'tools')
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,9 +53,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, 'fixturenames', ())
         costly = next((name for name in COSTLY if name in fixtures), None)
         parts = item.path.relative_to(REPOSITORY).parts
-        if costly or parts[:2] in SLOW:
+        in_slow_folder = parts[:2] in SLOW
+        if costly or in_slow_folder:
             item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.xdist_group(costly or '/'.join(parts)))
+        together = parts[:2] if in_slow_folder else parts
+        item.add_marker(pytest.mark.xdist_group(costly or '/'.join(together)))
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
 config = dict(
     type='mmgala.GALAHead', num_classes=4, in_channels=3,

@@ -20,6 +20,7 @@ ARGUMENTS = (
     '--disable-sync',
     '--disable-quic',
 )
+DESKTOP = dict(width=1280, height=900)
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 # What a class, a run and a title must not be able to do.
 HOSTILE = '</script><script>window.hacked = 1</script><img src=x onerror=hacked=1>'
@@ -75,7 +76,7 @@ def open_report(browser, tmp_path):
     assert [page.faults for page in opened] == [[]] * len(opened)
 
 
-def _small_report():
+def small_report():
     """Ten classes, two runs, one class without test samples; hostile names."""
     report = make_report(10, ('CE', f'GALA {HOSTILE}'), title=f'Title {HOSTILE}')
     for index, name in NAMES.items():
@@ -89,14 +90,14 @@ def _small_report():
 @pytest.fixture
 def small():
     """The small report: to be changed at will."""
-    return _small_report()
+    return small_report()
 
 
 @pytest.fixture(scope='session')
 def _opened_small(browser, tmp_path_factory):
     path = tmp_path_factory.mktemp('report') / 'small.html'
-    write_html_report(_small_report(), path)
-    context = browser.new_context(offline=True, viewport=dict(width=1280, height=900))
+    write_html_report(small_report(), path)
+    context = browser.new_context(offline=True, viewport=DESKTOP)
     page = ReportPage(context)
     page.open(path)
     yield page

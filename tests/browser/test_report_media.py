@@ -5,6 +5,7 @@ import time
 import pytest
 
 from mmgala.visualization.html_report import write_html_report
+from tests.browser.conftest import DESKTOP, small_report
 from tests.browser.made_reports import make_report
 from tests.browser.report_page import ReportPage
 
@@ -31,7 +32,7 @@ def opened_large(browser, tmp_path_factory):
     """Three runs of 8,142 classes, and the seconds that opening took."""
     path = tmp_path_factory.mktemp('large') / 'large.html'
     write_html_report(make_report(8142, ('CE', 'CE + re-weighting', 'GALA')), path)
-    context = browser.new_context(offline=True, viewport=dict(width=1280, height=900))
+    context = browser.new_context(offline=True, viewport=DESKTOP)
     page = ReportPage(context)
     started = time.monotonic()
     page.open(path)
@@ -40,15 +41,37 @@ def opened_large(browser, tmp_path_factory):
     assert page.faults == []
 
 
+@pytest.fixture(scope='module')
+def phone(browser, tmp_path_factory):
+    """The small report on a phone."""
+    path = tmp_path_factory.mktemp('phone') / 'small.html'
+    write_html_report(small_report(), path)
+    page = ReportPage(browser.new_context(offline=True, **PHONE))
+    page.open(path)
+    yield page
+    page.close()
+    assert page.faults == []
+
+
+@pytest.fixture
+def desktop(small_page):
+    """The small report on a desktop whose window and medium may be changed."""
+    yield small_page
+    small_page.page.emulate_media(media='screen')
+    small_page.page.set_viewport_size(DESKTOP)
+    small_page.page.wait_for_function(
+        "() => document.querySelector('#fig-tau .main-svg').clientWidth > 1000"
+    )
+
+
 def overflow(page):
     return page.run('() => document.documentElement.scrollWidth - innerWidth')
 
 
-def test_phone_page_does_not_scroll_sideways(open_report, small, artefacts):
-    page = open_report(small, **PHONE)
-    page.page.screenshot(path=artefacts / 'phone.png', full_page=True)
-    assert overflow(page) <= 0
-    shown = page.run(FIT)
+def test_phone_page_does_not_scroll_sideways(phone, artefacts):
+    phone.page.screenshot(path=artefacts / 'phone.png', full_page=True)
+    assert overflow(phone) <= 0
+    shown = phone.run(FIT)
     assert len(shown) == FIGURES
     for figure, width, height, beyond in shown:
         assert width > 300, figure
@@ -56,8 +79,8 @@ def test_phone_page_does_not_scroll_sideways(open_report, small, artefacts):
         assert beyond <= 0, figure
 
 
-def test_phone_controls_unfold_and_work(open_report, small, artefacts):
-    page = open_report(small, **PHONE)
+def test_phone_controls_unfold_and_work(phone, artefacts):
+    page = phone
     assert not page.page.get_by_label('Order of classes').is_visible()
     page.page.get_by_text('Runs, classes and order').tap()
     page.page.screenshot(path=artefacts / 'phone_controls.png')
@@ -68,8 +91,8 @@ def test_phone_controls_unfold_and_work(open_report, small, artefacts):
     assert overflow(page) <= 0
 
 
-def test_figures_follow_the_width_of_the_window(open_report, small):
-    page = open_report(small, viewport=dict(width=1280, height=900))
+def test_figures_follow_the_width_of_the_window(desktop):
+    page = desktop
     page.page.set_viewport_size(dict(width=700, height=900))
     page.page.wait_for_function(
         "() => document.querySelector('#fig-tau .main-svg').clientWidth < 700"
@@ -80,8 +103,12 @@ def test_figures_follow_the_width_of_the_window(open_report, small):
 
 
 @pytest.mark.parametrize('classes', [10, 1203])
-def test_paper_shows_all_charts_and_no_controls(open_report, artefacts, classes):
-    page = open_report(make_report(classes), viewport=dict(width=1280, height=900))
+def test_paper_shows_all_charts_and_no_controls(request, artefacts, classes):
+    if classes == 10:
+        page = request.getfixturevalue('desktop')
+    else:
+        open_report = request.getfixturevalue('open_report')
+        page = open_report(make_report(classes), viewport=DESKTOP)
     page.page.emulate_media(media='print')
     page.page.wait_for_function(
         "() => document.querySelector('#fig-tau .main-svg').clientWidth === 680"
@@ -98,17 +125,11 @@ def test_paper_shows_all_charts_and_no_controls(open_report, artefacts, classes)
         '() => getComputedStyle(document.documentElement).backgroundColor'
     )
     assert background == 'rgb(255, 255, 255)'
-    page.page.emulate_media(media='screen')
-    page.page.set_viewport_size(dict(width=1280, height=900))
-    page.page.wait_for_function(
-        "() => document.querySelector('#fig-tau .main-svg').clientWidth > 1000"
-    )
 
 
-def test_pdf_can_be_made(open_report, small, artefacts):
-    page = open_report(small)
+def test_pdf_can_be_made(desktop, artefacts):
     path = artefacts / 'report.pdf'
-    page.page.pdf(path=path, prefer_css_page_size=True)
+    desktop.page.pdf(path=path, prefer_css_page_size=True)
     assert path.read_bytes()[:5] == b'%PDF-'
 
 
@@ -157,7 +178,7 @@ def test_trends_are_means_of_neighbours_and_bars_too(opened_large):
 
 def test_without_webgl_all_points_are_still_drawn(open_report):
     report = make_report(1600, ('a', 'b'))
-    page = open_report(report, script=NO_WEBGL, viewport=dict(width=1280, height=900))
+    page = open_report(report, script=NO_WEBGL, viewport=DESKTOP)
     (trace,) = page.traces('fig-ratio', run=1, key='ratio')
     assert trace['type'] == 'scatter'
     points = page.page.locator('#fig-mass .scatterlayer path.point')

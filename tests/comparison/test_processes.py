@@ -7,6 +7,8 @@ import pytest
 from mmgala.comparison.processes import Task, one_line, run_tasks
 from tests.comparison import tasks
 
+pytestmark = pytest.mark.slow
+
 
 class Notes:
     """Keeps what an observer is told."""

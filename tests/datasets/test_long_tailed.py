@@ -116,6 +116,7 @@ def digest():
     return hashlib.sha256(pixels).hexdigest()
 
 
+@pytest.mark.slow
 def test_same_subset_in_another_process_with_another_hash_seed():
     command = f'from {__name__} import digest; print(digest())'
     root = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..'))

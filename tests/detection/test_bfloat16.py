@@ -68,6 +68,7 @@ class Types:
         self.layers.add(output.dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('config', NAMES.values(), ids=NAMES, indirect=True)
 def test_it_trains_and_is_tested(config):
     runner = Runner.from_cfg(config)

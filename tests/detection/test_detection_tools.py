@@ -15,6 +15,8 @@ from mmgala.utils.checkpoint import read_checkpoint
 from tests.detection.gradient_training import cascade, data_set, write_coco
 from tests.tools.command_line import assert_one_line, call, run
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 _base_ = '{root}/configs/detection/_base_/default_runtime.py'
 

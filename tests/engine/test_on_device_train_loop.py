@@ -12,6 +12,8 @@ from tests.datasets.on_device.sets import PACK, cifar_pipeline
 from tests.engine.on_device_ranks import train_on_rank
 from tests.engine.on_device_training import COUNT, train, weights
 
+pytestmark = pytest.mark.slow
+
 FLIP = dict(type='torchvision/RandomHorizontalFlip')
 BALANCED = dict(type='mmgala.ClassBalancedSampler', mode='class')
 

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import sys
 
@@ -28,6 +30,7 @@ except ImportError as error:
 """
 
 
+@pytest.mark.slow
 def test_functional_needs_no_openmmlab(repository):
     result = subprocess.run(
         [sys.executable, '-c', SCRIPT],

@@ -184,6 +184,7 @@ def real(shared_dir, tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_the_real_set_is_the_published_one(real):
     """Its mean and deviation of each channel are known to everybody."""
     images = np.load(real / 'train_images.npy', mmap_mode='r')
@@ -201,6 +202,7 @@ def test_the_real_set_is_the_published_one(real):
     assert check(find_data_set('cifar100'), real).problems == []
 
 
+@pytest.mark.slow
 def test_the_order_of_the_real_set_is_that_of_its_names(real, shared_dir):
     images = np.load(real / 'test_images.npy', mmap_mode='r')
     with zipfile.ZipFile(shared_dir / 'data/cifar100.zip') as archive:

@@ -1,6 +1,8 @@
 """Run the project's tools as a user does, or their ``main`` in this process."""
 
+import contextlib
 import importlib.util
+import io
 import os
 import re
 import subprocess
@@ -92,6 +94,15 @@ def call(tool, *arguments, cwd, cfg_options=True):
         except SystemExit as end:
             return end.code
     return None
+
+
+def call_and_read(tool, *arguments, cwd):
+    """Call the ``main`` of a tool that succeeds; what it printed."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        end = call(tool, *arguments, cwd=cwd)
+    assert end is None, end
+    return printed.getvalue()
 
 
 def assert_one_line(end, message):

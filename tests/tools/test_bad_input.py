@@ -116,6 +116,15 @@ def test_missing_config(tmp_path, tool, rest):
     assert_one_line(end, r'Config configs/nothing\.py does not exist')
 
 
+def test_the_line_is_all_that_a_process_leaves_on_stderr(tmp_path):
+    result = run('train.py', 'nothing.py', cwd=tmp_path, succeeds=False)
+
+    assert result.returncode == 1
+    assert 'Traceback' not in result.stderr
+    end = result.stderr.strip().splitlines()[-1]
+    assert_one_line(end, r'Config nothing\.py does not exist')
+
+
 @pytest.mark.parametrize(
     ('tau', 'reason'),
     [
@@ -342,8 +351,6 @@ def test_unreadable_image_in_a_training_with_a_loader_worker_is_named(
     config, image = image_config
     image.write_bytes(b'')
 
-    result = run('train.py', config, '--work-dir', 'work', cwd=tmp_path, succeeds=False)
+    end = call('train', config, '--work-dir', 'work', cwd=tmp_path)
 
-    assert result.returncode == 1
-    assert 'Traceback' not in result.stderr
-    assert_one_line(result.stderr.strip().splitlines()[-1], re.escape(str(image)))
+    assert_one_line(end, re.escape(str(image)))

@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from mmgala.datasets import DigitsDataset, LongTailedDataset
 from mmgala.registry import MODELS
 from mmgala.utils.checkpoint import read_checkpoint
-from tests.tools.command_line import call, run
+from tests.tools.command_line import call, call_and_read
 
 TOOL = 'analysis/class_vectors'
 COUNTS = [103, 66, 43, 27, 18, 11, 7, 4, 3, 2]
@@ -48,14 +48,14 @@ def expected_similarities(features, labels, weight):
 
 @pytest.fixture(scope='module')
 def measured(tmp_path_factory, trained):
-    """What the tool wrote and printed, run as a user does."""
+    """What the tool wrote and printed."""
     folder = tmp_path_factory.mktemp('vectors')
     out = folder / 'deep' / 'vectors.json'
     limits = ['--many', '40', '--few', '10']
-    result = run(f'{TOOL}.py', trained.config, trained.checkpoint, '--out', out,
-                 *limits, cwd=folder)  # fmt: skip
+    text = call_and_read(TOOL, trained.config, trained.checkpoint, '--out', out,
+                         *limits, cwd=folder)  # fmt: skip
     return SimpleNamespace(
-        report=json.loads(out.read_text()), out=out, folder=folder, text=result.stdout
+        report=json.loads(out.read_text()), out=out, folder=folder, text=text
     )
 
 

@@ -17,13 +17,6 @@ NUM_SAMPLES = 497  # an odd number: the second process gets a sample twice
 SUBSET = options(test_dataloader__dataset__indices=NUM_SAMPLES)
 
 
-def dist_test(folder, trained, *flags):
-    """Metrics and output of a test over two processes."""
-    arguments = [trained.config, trained.checkpoint, 2, '--out', 'm.json', *flags]
-    result = run('dist_test.sh', *arguments, *SUBSET, cwd=folder)
-    return json.loads((folder / 'm.json').read_text()), result.stdout
-
-
 def assert_metrics(found, scores, raw):
     target = raw.targets[:NUM_SAMPLES]
     expected = expected_metrics(scores, target, raw.counts, many=40, few=10)
@@ -32,17 +25,13 @@ def assert_metrics(found, scores, raw):
 
 
 def test_metrics_over_two_processes_are_those_of_the_single_process_scores(
-    tmp_path, trained, raw
-):
-    metrics, _ = dist_test(tmp_path, trained)
-
-    assert_metrics(metrics, raw.scores[:NUM_SAMPLES], raw)
-
-
-def test_rebalanced_metrics_with_a_searched_strength_too(
     tmp_path, trained, raw, validation
 ):
-    metrics, stdout = dist_test(tmp_path, trained, '--rebalance', '--tau', 'auto')
+    """Re-balanced with a searched strength, so each process has seen all scores."""
+    arguments = [trained.config, trained.checkpoint, 2, '--out', 'm.json']
+    flags = ['--rebalance', '--tau', 'auto']
+    stdout = run('dist_test.sh', *arguments, *flags, *SUBSET, cwd=tmp_path).stdout
+    metrics = json.loads((tmp_path / 'm.json').read_text())
 
     tau, _ = best_tau(validation.scores, validation.targets)
     assert f're-balanced with tau={tau:g}, over' in stdout

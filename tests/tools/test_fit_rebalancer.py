@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 from mmgala.datasets import DigitsDataset
 from mmgala.utils.checkpoint import read_checkpoint
 from tests.reference.rebalance_numpy import rebalance
-from tests.tools.command_line import assert_one_line, call, run
+from tests.tools.command_line import assert_one_line, call, call_and_read
 from tests.tools.conftest import PRIOR, load_scores
 from tests.tools.tau import best_tau
 
@@ -32,9 +32,9 @@ def fitted(tmp_path_factory, trained):
     folder = tmp_path_factory.mktemp('fitted')
     weights = folder / 'deep' / 'fitted.pth'
     arguments = [trained.config, trained.checkpoint, weights, '--work-dir', 'log']
-    result = run('fit_rebalancer.py', *arguments, cwd=folder)
+    stdout = call_and_read('fit_rebalancer', *arguments, cwd=folder)
     return SimpleNamespace(
-        weights=weights, config=weights.with_suffix('.py'), stdout=result.stdout
+        weights=weights, config=weights.with_suffix('.py'), stdout=stdout
     )
 
 
