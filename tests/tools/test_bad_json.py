@@ -15,7 +15,7 @@ def inaturalist(tmp_path, miniatures):
 
 
 # What becomes of the training JSON, and what is said of it. Every kind of bad entry:
-# tests/datasets/test_coco_labels.py.
+# tests.datasets.readers.test_coco_labels.py.
 JSON = {
     'category beyond the number of classes': (
         lambda content: content['annotations'][8].update(category_id=6),

@@ -25,7 +25,7 @@ def replace(number, new):
 
 
 # A training list of 185 lines, 104 of them of class 0, and what is said of it. Every
-# kind of bad line: tests/datasets/test_image_list.py.
+# kind of bad line: tests.datasets.readers.test_image_list.py.
 LISTS = {
     'missing image': (
         replace(7, 'train/n01440764/n01440764_99999.JPEG 0'),
