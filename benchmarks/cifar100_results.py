@@ -11,8 +11,7 @@ import torch
 
 from mmgala.comparison.results import evaluate
 from mmgala.comparison.runs import CONFIG, LOG, SCORES, read_run_state
-from mmgala.evaluation import search_tau
-from mmgala.evaluation.strength_search import TAU_GRID
+from mmgala.evaluation import TAU_GRID, TauSearch, choose_post_hoc
 from mmgala.functional import rebalance
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.utils.environment import describe_machine
@@ -100,7 +99,9 @@ def accuracies(folder: Path) -> dict[str, Any]:
 def chosen_tau(folder: Path) -> dict[str, Any]:
     """The strength of re-balancing that the images held out choose."""
     scores, targets, _ = _read_scores(folder / SCORES['val'])
-    search = search_tau(scores, torch.from_numpy(targets))
+    choice = choose_post_hoc(scores, targets, rebalancing='auto')
+    search = choice.searches['rebalancing']
+    assert isinstance(search, TauSearch)
     return dict(
         tau=search.tau,
         held_out=len(targets),

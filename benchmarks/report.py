@@ -14,7 +14,7 @@ from runs import CONSOLE, Training
 from mmgala.analysis import merge_runs, read_run, write_class_vectors
 from mmgala.apis.class_vectors import measure_class_vectors
 from mmgala.comparison.results import evaluate
-from mmgala.evaluation import search_tau
+from mmgala.evaluation import choose_post_hoc
 from mmgala.functional import rebalance
 from mmgala.utils.files import write_text
 from mmgala.utils.tables import cells_over_seeds, markdown_table
@@ -39,11 +39,10 @@ def rebalanced(
 ) -> tuple[np.ndarray, float]:
     """Re-balanced test scores, and tau: the given, or else the validation set's."""
     if tau is None:
-        search = search_tau(
-            torch.from_numpy(arrays['val_scores']),
-            torch.from_numpy(arrays['val_targets']),
+        choice = choose_post_hoc(
+            arrays['val_scores'], arrays['val_targets'], rebalancing='auto'
         )
-        tau = search.tau
+        tau = choice.steps.strengths['rebalancing']
     return rebalance(torch.from_numpy(arrays['test_scores']), tau).numpy(), tau
 
 

@@ -14,9 +14,9 @@ pytestmark = pytest.mark.slow
 HEAD = """
 config = dict(
     type='mmgala.GALAHead', num_classes=4, in_channels=3,
-    rebalancer=dict(type='mmgala.PredictionRebalancer', tau=1.7))
+    post_hoc=dict(type='mmgala.PredictionRebalancer', tau=1.7))
 head = {registry}.MODELS.build(config)
-print(type(head).__module__, type(head.loss_module).__name__, head.rebalancer)
+print(type(head).__module__, type(head.loss_module).__name__, head.post_hoc)
 """
 CLASSIFIER = """
 import torch

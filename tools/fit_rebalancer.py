@@ -1,13 +1,13 @@
 """Fit a re-balancer, or other post-hoc steps, and store them in a checkpoint.
 
 Writes OUT, the weights with the fitted steps, and next to it a config that uses them:
-from then on the model takes them for single images, also through MMPretrain's
-ImageClassificationInferencer. The steps are those that flags ask for (--tau asks for
-re-balancing); without any, re-balancing.
+the model then takes them for single images, also through MMPretrain's
+ImageClassificationInferencer. Flags choose the steps; without any, it re-balances.
 """
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -26,18 +26,21 @@ from mmgala.apis.launch import (
 from mmgala.apis.saved_model import check_out, write_model
 from mmgala.cli.arguments import add_config_arguments
 from mmgala.cli.post_hoc import (
+    add_class_counts,
     add_post_hoc_arguments,
-    asked_for,
-    check_post_hoc_arguments,
+    flag,
+    requested_steps,
+)
+from mmgala.evaluation.selection import (
+    AUTO,
+    check_steps,
     choose_on_validation_set,
-    class_counts_of,
     collect_validation_scores,
-    steps_of,
     to_choose,
 )
-from mmgala.functional.post_hoc import PostHocSteps
+from mmgala.functional.post_hoc import STEPS, PostHocSteps
 from mmgala.models import LongTailedClsHead
-from mmgala.models.post_hoc import build_post_hoc, post_hoc_config
+from mmgala.models.post_hoc import PostHocChain, PostHocStep, build_post_hoc
 from mmgala.registry import MODELS, find_class, is_subclass
 from mmgala.utils.checkpoint import check_fits, read_checkpoint
 
@@ -53,83 +56,95 @@ def parse_args() -> argparse.Namespace:
         '--split',
         choices=['val', 'test'],
         default='val',
-        help='data to fit the class mass of re-balancing on; the labels of val weight '
-        'its classes evenly, those of test are not used',
+        help='data to fit the class mass of re-balancing on; the labels of val are '
+        'used to weight its classes equally, those of test are not used',
     )
     add_post_hoc_arguments(
         parser,
-        're-balance by the class mass of --split; what is done where no other step is '
-        'asked for; --tau is auto by default',
+        're-balance with --tau auto, by the class mass of --split; the default if no '
+        'other step is requested',
     )
     parser.add_argument('--work-dir', help='where to save the log')
     return parser.parse_args()
 
 
-def check_args(args: argparse.Namespace) -> None:
-    if args.tau is not None or not asked_for(args):
+def fitted_steps(args: argparse.Namespace) -> dict[str, Any]:
+    """Check the arguments; the steps to fit, see :func:`requested_steps`."""
+    if all(getattr(args, name) is None for name in STEPS):
         args.rebalance = True
-    if args.rebalance and args.tau is None:
-        args.tau = 'auto'
-    check_post_hoc_arguments(args)
-    if to_choose(args) and args.split == 'test':
+    steps = requested_steps(args, tau=AUTO)
+    if to_choose(steps) and args.split == 'test':
         raise ValueError(
-            f'{to_choose(args)[0]} auto needs labels, and those of the test set are '
-            'not for choosing: use --split val, or give it a number.'
+            f'{flag(to_choose(steps)[0])} auto needs labels, and nothing may be chosen '
+            'on those of the test set: use --split val, or give a number.'
         )
     check_out(args.out, args.config, args.checkpoint)
+    return steps
 
 
-def merge_args(cfg: Config, args: argparse.Namespace) -> None:
+def merge_args(cfg: Config, args: argparse.Namespace, steps: dict[str, Any]) -> None:
     set_work_dir(cfg, args.config, args.work_dir)
     cfg.load_from = args.checkpoint
     cfg.resume = False
     if args.cfg_options is not None:
         cfg.merge_from_dict(args.cfg_options)
-    head = cfg.model.get('head') or {}
-    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
-    kind = find_class(head.get('type'), MODELS)
-    if not (kind is LinearClsHead or is_subclass(kind, LongTailedClsHead, MODELS)):
-        raise ValueError(
-            'A re-balancer goes into LinearClsHead, mmgala.GALAHead or another '
-            f'mmgala.LongTailedClsHead, but the config has {head.get("type")}.'
-        )
-    if head.get('rebalancer') is not None:
-        raise ValueError(
-            'The config has a re-balancer already, or other post-hoc steps: take the '
-            'trained one.'
-        )
-    if needs_scores(args):
+    check_head(cfg)
+    if needs_scores(steps):
         cfg.val_dataloader = split_dataloader(cfg, args.split)
         collect_validation_scores(cfg)
     set_dataloader_defaults(cfg)
 
 
-def needs_scores(args: argparse.Namespace) -> bool:
-    """Whether anything is to be learnt from data."""
-    return args.rebalance or bool(to_choose(args))
+def check_head(cfg: Config) -> None:
+    """Check that the head can take post-hoc steps, and takes none yet."""
+    head = cfg.model.get('head') or {}
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
+    kind = find_class(head.get('type'), MODELS)
+    if not (kind is LinearClsHead or is_subclass(kind, LongTailedClsHead, MODELS)):
+        raise ValueError(
+            'Post-hoc steps go into LinearClsHead, mmgala.GALAHead or another '
+            f'mmgala.LongTailedClsHead, but the config has {head.get("type")}.'
+        )
+    for name in ('post_hoc', 'rebalancer'):
+        if head.get(name) is not None:
+            raise ValueError(
+                f'The config has post-hoc steps already (model.head.{name}): use the '
+                'config that the checkpoint was trained with.'
+            )
 
 
-def fit(runner: Runner, args: argparse.Namespace, steps: PostHocSteps) -> PostHocSteps:
-    if not needs_scores(args):
-        return steps
-    if args.split == 'val':
-        return choose_on_validation_set(runner, args, steps)
+def needs_scores(steps: dict[str, Any]) -> bool:
+    """Whether anything is to be estimated from data."""
+    return 'rebalancing' in steps or bool(to_choose(steps))
+
+
+def fit(runner: Runner, split: str, steps: dict[str, Any]) -> PostHocSteps:
+    """Choose strengths, and estimate the class mass."""
+    if not needs_scores(steps):
+        return PostHocSteps.from_config(**steps)
+    if split == 'val':
+        choice = choose_on_validation_set(runner, **steps)
+        runner.logger.info(str(choice))
+        return choice.steps
     runner.val()
-    return steps.fit(torch.from_numpy(runner.val_evaluator.metrics[0].scores))
+    scores = torch.from_numpy(runner.val_evaluator.metrics[0].scores)
+    return PostHocSteps.from_config(**steps).with_class_mass_of(scores)
 
 
-def save(cfg: Config, checkpoint: dict, module: torch.nn.Module, out: Path) -> None:
+def save(
+    cfg: Config, checkpoint: dict, module: PostHocStep | PostHocChain, out: Path
+) -> None:
     """Put the steps into the head, and write checkpoint and config."""
-    prefix = 'head.rebalancer.'
+    earlier = ('head.post_hoc.', 'head.rebalancer.')
     named = {k.removeprefix('module.'): v for k, v in checkpoint['state_dict'].items()}
-    state = {k: v for k, v in named.items() if not k.startswith(prefix)}  # of before
-    state |= {prefix + name: value for name, value in module.state_dict().items()}
+    state = {k: v for k, v in named.items() if not k.startswith(earlier)}
+    state |= {f'head.post_hoc.{k}': v for k, v in module.state_dict().items()}
     cfg = cfg.copy()
     if find_class(cfg.model.head.type, MODELS) is LinearClsHead:
         # Without a loss in the config, its default stays.
         cfg.model.head.setdefault('loss', dict(type='CrossEntropyLoss'))
         cfg.model.head.type = 'mmgala.GALAHead'
-    cfg.model.head.rebalancer = post_hoc_config(module)
+    cfg.model.head.post_hoc = module.config()
     write_model(cfg, state, checkpoint.get('meta') or {}, out)
 
 
@@ -137,21 +152,21 @@ def main() -> None:
     args = parse_args()
     with one_line_errors():
         name_unreadable_images()
-        check_args(args)
+        steps = fitted_steps(args)
         cfg = load_config(args.config)
         original = cfg.copy()
         if args.cfg_options is not None:
             original.merge_from_dict(args.cfg_options)
         checkpoint = read_checkpoint(args.checkpoint)
-        merge_args(cfg, args)
-        steps = steps_of(args, class_counts_of(checkpoint, args))
+        merge_args(cfg, args, steps)
+        add_class_counts(steps, checkpoint)
         runner = Runner.from_cfg(cfg)
         check_fits(checkpoint, runner.model, args.checkpoint)
-        steps.check_num_classes(cfg.model.head.num_classes)
-        steps = fit(runner, args, steps)
-        save(original, checkpoint, build_post_hoc(steps), args.out)
+        check_steps(steps).check_num_classes(cfg.model.head.num_classes)
+        fitted = fit(runner, args.split, steps)
+        save(original, checkpoint, build_post_hoc(fitted), args.out)
         runner.logger.info(
-            f'The model whose scores are {steps} is in {args.out}; use it with '
+            f'The model whose scores are {fitted} is in {args.out}; use it with '
             f'{args.out.with_suffix(".py")}.'
         )
 

@@ -3,6 +3,7 @@
 import argparse
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import mmengine
 from mmengine.config import Config, ConfigDict
@@ -11,6 +12,7 @@ from mmengine.registry import METRICS, RUNNERS
 from mmengine.runner import Runner
 
 from mmgala.apis.config_options import (
+    add_hook,
     is_detection,
     show_detections,
     use_detection_tta,
@@ -28,16 +30,18 @@ from mmgala.apis.launch import (
 from mmgala.apis.validation_data import SAME_SET, validates_on_test
 from mmgala.cli.arguments import add_config_arguments, parse_launched_args
 from mmgala.cli.post_hoc import (
+    add_class_counts,
     add_post_hoc_arguments,
-    asked_for,
-    check_post_hoc_arguments,
+    flag,
+    flags_of,
+    requested_steps,
+)
+from mmgala.evaluation import PostHocChoice, PostHocEvaluator
+from mmgala.evaluation.selection import (
     choose_on_validation_set,
-    class_counts_of,
-    collect_validation_scores,
-    steps_of,
+    selection_config,
     to_choose,
 )
-from mmgala.functional.post_hoc import PostHocSteps
 from mmgala.utils.checkpoint import check_fits, read_checkpoint, unwrap_model
 
 
@@ -58,8 +62,8 @@ def parse_args() -> argparse.Namespace:
     )
     add_post_hoc_arguments(
         parser,
-        're-balance the predictions by the class mass of the whole test set, which is '
-        'assumed to be class-balanced; --tau is 1 by default',
+        're-balance with --tau 1, by the class mass of the whole test set, whose '
+        'classes are assumed to be balanced',
     )
     parser.add_argument(
         '--amp',
@@ -87,8 +91,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def check_args(args: argparse.Namespace) -> None:
-    """Find what cannot work before the test set is run through."""
-    check_post_hoc_arguments(args)
+    """Refuse what cannot work before the test set is predicted."""
     if args.out is None:
         if args.out_item is not None:
             raise ValueError('--out-item needs --out FILE.')
@@ -104,15 +107,14 @@ def check_args(args: argparse.Namespace) -> None:
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
 
 
-def check_scope(cfg: Config, args: argparse.Namespace) -> None:
-    """Find what works for classification alone."""
+def check_scope(cfg: Config, args: argparse.Namespace, steps: dict[str, Any]) -> None:
+    """Refuse for a detector what is for classification only."""
     if not is_detection(cfg):
         return
-    if asked_for(args):
+    if steps:
         raise ValueError(
-            f'{asked_for(args)[0]} is for classification: it needs one row of scores '
-            'an image, and classes that a test set shares out evenly. Test a detector '
-            'without it.'
+            f'{flags_of(steps)[0]} is for classification: it needs one row of scores '
+            'per image. Test a detector without it.'
         )
     if args.interval != 1:
         raise ValueError(
@@ -121,7 +123,7 @@ def check_scope(cfg: Config, args: argparse.Namespace) -> None:
     if args.out_item == 'pred' and args.out.endswith('.npz'):
         raise ValueError(
             '--out of detections takes a .pkl file: they are boxes and masks, not one '
-            'row of scores an image.'
+            'row of scores per image.'
         )
 
 
@@ -146,8 +148,6 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.merge_from_dict(args.cfg_options)
     if args.tta:
         use_detection_tta(cfg) if is_detection(cfg) else use_tta(cfg)
-    if asked_for(args):
-        use_post_hoc_steps(cfg, args)
     set_dataloader_defaults(cfg, pin_memory=not args.no_pin_memory)
 
 
@@ -161,39 +161,64 @@ def use_tta(cfg: Config) -> None:
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
 
 
-def use_post_hoc_steps(cfg: Config, args: argparse.Namespace) -> None:
-    """Wrap the test metrics; ``auto`` also collects the validation scores."""
+def check_selection(cfg: Config, args: argparse.Namespace, name: str) -> None:
+    """Check that there is a validation set to choose the strength ``name`` on."""
+    if cfg.get('val_dataloader') is None:
+        raise ValueError(
+            f'{flag(name)} auto is chosen on the validation set, but the config has '
+            'no val_dataloader: give a number instead.'
+        )
+    if args.tta:
+        raise ValueError(
+            f'{flag(name)} auto predicts the validation set without test-time '
+            'augmentation: give a number with --tta.'
+        )
+
+
+def use_post_hoc_steps(cfg: Config, steps: dict[str, Any]) -> None:
+    """Evaluate the predictions after these steps, with the metrics of the config."""
     metrics = cfg.test_evaluator
     if isinstance(metrics, dict) and 'metrics' in metrics:
         metrics = metrics['metrics']  # of an evaluator that the config names itself
+    values = {name: value for name, value in steps.items() if name != 'class_counts'}
     cfg.test_evaluator = dict(
         type='mmgala.PostHocEvaluator',
         metrics=metrics if isinstance(metrics, list) else [metrics],
+        **values,
     )
-    if flags := to_choose(args):
-        if cfg.get('val_dataloader') is None:
-            raise ValueError(
-                f'{flags[0]} auto is chosen on the validation set, but the config has '
-                'no val_dataloader: give a number instead.'
-            )
-        collect_validation_scores(cfg)
+    if 'class_counts' in steps:
+        add_hook(cfg, 'ClassCountsHook')  # they come with the checkpoint
 
 
-def take_steps(runner: Runner, args: argparse.Namespace, steps: PostHocSteps) -> None:
-    """Choose what is to be chosen, and give the test its steps."""
+def build_runner(cfg: Config, checkpoint: dict, steps: dict[str, Any]) -> Runner:
+    """Build the runner, and refuse a checkpoint or steps that do not fit its model."""
+    build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+    runner = build(cfg)
+    check_fits(checkpoint, runner.model, cfg.load_from)
     head = getattr(unwrap_model(runner.model), 'head', None)
-    if getattr(head, 'rebalancer', None) is not None:
+    if steps and getattr(head, 'post_hoc', None) is not None:
         raise ValueError(
-            'The model re-balances its predictions already, or takes other post-hoc '
-            'steps (model.head.rebalancer in the config): test it without '
-            f'{" and ".join(asked_for(args))}.'
+            'The model takes post-hoc steps already (model.head.post_hoc in the '
+            f'config): test it without {" and ".join(flags_of(steps))}.'
         )
-    if to_choose(args):
+    return runner
+
+
+def choose_strengths(
+    cfg: Config, checkpoint: dict, steps: dict[str, Any]
+) -> PostHocChoice:
+    """Choose the strengths in a run of its own, before the test is configured."""
+    runner = build_runner(selection_config(cfg), checkpoint, steps)
+    return choose_on_validation_set(runner, **steps)
+
+
+def log_steps(runner: Runner, choice: PostHocChoice | None) -> None:
+    if choice is not None:
         if validates_on_test(runner.cfg):
             runner.logger.warning(SAME_SET)
-        steps = choose_on_validation_set(runner, args, steps).transductive()
-    runner.test_evaluator.steps = steps
-    runner.logger.info(f'Predictions are {steps}.')
+        runner.logger.info(str(choice))
+    if isinstance(runner.test_evaluator, PostHocEvaluator):
+        runner.logger.info(f'Predictions are {runner.test_evaluator.steps}.')
 
 
 def dump_type(cfg: Config, path: str) -> str:
@@ -207,19 +232,23 @@ def main() -> None:
     with one_line_errors():
         name_unreadable_images()
         check_args(args)
+        steps = requested_steps(args, tau=1.0)
         cfg = load_config(args.config)
-        check_scope(cfg, args)
+        check_scope(cfg, args, steps)
         checkpoint = read_checkpoint(args.checkpoint)
         merge_args(cfg, args)
-        steps = None
-        if asked_for(args):
-            steps = steps_of(args, class_counts_of(checkpoint, args))
+        add_class_counts(steps, checkpoint)
+        for name in to_choose(steps):
+            check_selection(cfg, args, name)
         set_launcher(cfg, args.launcher)
-        build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-        runner = build(cfg)
-        check_fits(checkpoint, runner.model, args.checkpoint)
-        if steps is not None:
-            take_steps(runner, args, steps)
+        choice = None
+        if to_choose(steps):
+            choice = choose_strengths(cfg, checkpoint, steps)
+            steps |= choice.steps.strengths
+        if steps:
+            use_post_hoc_steps(cfg, steps)
+        runner = build_runner(cfg, checkpoint, steps)
+        log_steps(runner, choice)
         test(runner, args)
         end_distributed()
 

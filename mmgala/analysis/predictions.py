@@ -163,7 +163,7 @@ def analyse_predictions(
         dump: predictions on a whole test set whose classes are balanced (or shared
             out as ``target_prior`` says), with ``class_counts``.
         tau: strength of re-balancing. Choose it on *validation* predictions
-            (:func:`mmgala.evaluation.search_tau`).
+            (:func:`mmgala.evaluation.choose_post_hoc`).
         many: classes with more training samples are many-shot.
         few: classes with fewer training samples are few-shot.
         target_prior: class shares of the test set, ``(C,)`` with sum 1.

@@ -16,7 +16,7 @@ from mmgala.comparison.results import (
     evaluate_runs,
     is_balanced,
     leading_metric,
-    post_hoc_name,
+    post_hoc_title,
     read_scores,
 )
 from mmgala.comparison.runs import CONFIG, LOG, Run, read_run_state
@@ -255,7 +255,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     points = [
         MethodPoint(
             row.method,
-            post_hoc_name(row.post_hoc) if row.post_hoc else '',
+            post_hoc_title(row.post_hoc) if row.post_hoc else '',
             [run[head] for run in row.runs],
             [run[tail] for run in row.runs],
         )

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from mmgala.comparison.runs import SCORES, Run
 from mmgala.evaluation import LongTailedAccuracy
 from mmgala.evaluation.selection import choose_post_hoc
-from mmgala.functional.rebalance import class_shares
+from mmgala.functional.post_hoc import STEPS
 
 COLUMNS = {
     'top1': 'top-1',
@@ -89,18 +90,17 @@ def leading_metric(targets: np.ndarray) -> str:
     return 'top1' if is_balanced(targets) else 'class_mean'
 
 
-# Step -> its name in tables, and what its strength is called in the record.
-STEPS = {
-    'logit-adjustment': ('logit adjustment', 'logit_adjustment_tau'),
-    'rebalancing': ('re-balancing', 'rebalancing_tau'),
-    'temperature': ('temperature', 'temperature'),
-}
-# What can be done to scores: a step, or several, which follow each other in this order.
+# Post-hoc steps to evaluate: one, or several that follow each other in this order.
 POST_HOC = tuple(
-    '+'.join(names)
+    '+'.join(name.replace('_', '-') for name in names)
     for number in range(1, len(STEPS) + 1)
     for names in itertools.combinations(STEPS, number)
 )
+
+
+def step_names(post_hoc: str) -> list[str]:
+    """Fields of ``PostHocSteps`` that one of ``POST_HOC`` stands for."""
+    return post_hoc.replace('-', '_').split('+')
 
 
 def diverged(runs: Sequence[Run]) -> dict[str, str]:
@@ -112,50 +112,48 @@ def diverged(runs: Sequence[Run]) -> dict[str, str]:
     }
 
 
-def post_hoc_name(steps: str) -> str:
+def post_hoc_title(post_hoc: str) -> str:
     """Name in tables of one of ``POST_HOC``."""
-    return ' + '.join(STEPS[step][0] for step in steps.split('+'))
+    return ' + '.join(STEPS[name].title for name in step_names(post_hoc))
 
 
 def apply_post_hoc(
-    scores: Scores, steps: str, target_prior: np.ndarray | torch.Tensor | None = None
+    scores: Scores,
+    post_hoc: str,
+    target_prior: np.ndarray | torch.Tensor | Literal['train'] | None = None,
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Test scores after steps whose strengths the validation set chooses.
+    """Transform test scores by steps whose strengths the validation set chooses.
 
-    Re-balancing takes the predicted class marginal of the test scores, without looking
-    at their labels, if the test set has the classes' shares that it is told: balanced,
-    or ``target_prior``. On a test set that is not balanced, and without a prior, it
-    takes the marginal of the validation scores, weighted as if that set were balanced.
+    Re-balancing uses the predicted class marginal of the test scores (never their
+    labels) if the test set has the assumed class shares: it is balanced, or
+    ``target_prior`` is given. On an imbalanced test set without a prior it uses the
+    marginal of the validation scores, weighted as if that set were balanced.
 
     Args:
         scores: of a run with a validation set.
-        steps: one of ``POST_HOC``.
-        target_prior: class shares of the test set, ``(C,)`` with sum 1. Strengths are
-            then chosen for top-1 under these shares instead of the mean over classes.
+        post_hoc: one of ``POST_HOC``.
+        target_prior: class shares of the test set, ``(C,)`` with sum 1, or ``'train'``:
+            those of the training set. Strengths are then chosen for top-1 accuracy
+            under these shares instead of the mean over classes.
 
     Returns:
-        Scores ``(N, C)``, and the chosen strengths.
+        Scores ``(N, C)``, and the chosen strength of each step.
 
     Raises:
         ValueError: if there are no validation scores.
     """
     if scores.val is None or scores.val_targets is None:
-        raise ValueError(f'{steps} needs validation scores to choose its strength on.')
-    names = steps.split('+')
-    chosen = choose_post_hoc(
-        scores.val,
-        scores.val_targets,
-        scores.class_counts,
-        target_prior=target_prior,
-        **{name.replace('-', '_'): 'auto' for name in names},  # type: ignore[arg-type]
-    ).steps
-    strengths = {
-        STEPS[name][1]: float(getattr(chosen, name.replace('-', '_'))) for name in names
-    }
+        raise ValueError(
+            f'{post_hoc} needs validation scores to choose its strength on.'
+        )
+    asked: dict[str, Any] = dict.fromkeys(step_names(post_hoc), 'auto')
+    vectors: dict[str, Any] = dict(
+        class_counts=scores.class_counts, target_prior=target_prior
+    )
+    steps = choose_post_hoc(scores.val, scores.val_targets, **asked, **vectors).steps
     if target_prior is not None or is_balanced(scores.test_targets):
-        chosen = chosen.transductive()
-    test = chosen.transform(torch.from_numpy(scores.test))
-    return test.numpy(), strengths
+        steps = steps.without_class_mass()
+    return steps.transform(torch.from_numpy(scores.test)).numpy(), steps.strengths
 
 
 @dataclass(frozen=True)
@@ -224,20 +222,18 @@ def evaluate_runs(
             continue
         scores = read_scores(run.folder)
         targets = scores.test_targets
-        prior = class_shares(scores.class_counts.tolist())
         for step in ('', *post_hoc):
             changed, chosen = scores.test, dict[str, float]()
             if step:
-                changed, chosen = apply_post_hoc(
-                    scores, step, prior if training_prior else None
-                )
+                prior: Literal['train'] | None = 'train' if training_prior else None
+                changed, chosen = apply_post_hoc(scores, step, prior)
             metrics = evaluate(changed, targets, scores.class_counts, **limits)
             correct = changed.argmax(axis=1) == targets
             entry = (run.seed, {**chosen, **metrics}, correct)
             found.setdefault((run.method, step), []).append(entry)
     rows = []
     for (method, step), entries in found.items():
-        name = f'{method} + {post_hoc_name(step)}' if step else method
+        name = f'{method} + {post_hoc_title(step)}' if step else method
         seeds, figures, correct = zip(*entries, strict=True)
         rows.append(Row(name, method, step, seeds, figures, np.stack(correct)))
     order = list(dict.fromkeys(run.method for run in runs))

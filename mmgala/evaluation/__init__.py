@@ -1,16 +1,10 @@
-"""Metrics for long tails, and what is done to scores after training."""
+"""Metrics for long-tailed data, and evaluation after post-hoc steps."""
 
 from mmgala.evaluation.evaluator import PostHocEvaluator, RebalancingEvaluator
 from mmgala.evaluation.metrics.long_tailed_accuracy import LongTailedAccuracy
 from mmgala.evaluation.score_dump import ScoreDump
 from mmgala.evaluation.selection import PostHocChoice, choose_post_hoc
-from mmgala.evaluation.strength_search import (
-    TAU_GRID,
-    TauSearch,
-    TemperatureSearch,
-    search_logit_adjustment,
-    search_tau,
-)
+from mmgala.evaluation.strength_search import TAU_GRID, TauSearch, TemperatureSearch
 
 __all__ = [
     'TAU_GRID',
@@ -22,6 +16,4 @@ __all__ = [
     'TauSearch',
     'TemperatureSearch',
     'choose_post_hoc',
-    'search_logit_adjustment',
-    'search_tau',
 ]

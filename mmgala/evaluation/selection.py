@@ -1,11 +1,16 @@
-"""Choose post-hoc steps on validation data."""
+"""Choose the strengths of post-hoc steps on validation data."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.runner import Runner
 from torch import Tensor
 
 from mmgala.evaluation.strength_search import (
@@ -13,15 +18,12 @@ from mmgala.evaluation.strength_search import (
     TauSearch,
     TemperatureSearch,
     WeightedScores,
-    search_logit_adjustment,
-    search_rebalancing,
+    search_tau,
     search_temperature,
 )
-from mmgala.functional.post_hoc import PostHocSteps
+from mmgala.functional.post_hoc import STEPS, PostHocSteps
 
-# Of a step: its value, or 'auto' to choose it, or None to leave the step out.
-Strength = float | Literal['auto'] | None
-Vector = Sequence[float] | np.ndarray | Tensor
+AUTO = 'auto'  # in place of a strength: choose it
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,68 +31,73 @@ class PostHocChoice:
     """Result of :func:`choose_post_hoc`.
 
     Attributes:
-        steps: the steps with the chosen values, and the class mass of the validation
-            scores; ``steps.transform(test_scores)`` is inductive then, and
-            ``steps.transductive().transform(test_scores)`` takes the mass of the test
-            scores instead.
-        logit_adjustment: how its ``tau`` was chosen; ``None`` if it was not.
-        rebalancing: likewise.
-        temperature: likewise.
+        steps: the steps with the chosen strengths, and with the class mass of the
+            validation scores, so that ``steps.transform(test_scores)`` is inductive;
+            ``steps.without_class_mass().transform(test_scores)`` uses the mass of the
+            test scores instead.
+        searches: for each step whose strength was chosen, the values tried.
     """
 
     steps: PostHocSteps
-    logit_adjustment: TauSearch | None = None
-    rebalancing: TauSearch | None = None
-    temperature: TemperatureSearch | None = None
+    searches: Mapping[str, TauSearch | TemperatureSearch] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        parts = []
-        if self.logit_adjustment is not None:
-            curve = self.logit_adjustment
-            parts.append(f'Logit adjustment strength, on the validation set:\n{curve}')
-        if self.rebalancing is not None:
-            curve = self.rebalancing
-            parts.append(f'Re-balancing strength, on the validation set:\n{curve}')
-        if self.temperature is not None:
-            parts.append(f'Temperature {self.temperature}')
-        return '\n'.join(parts) or 'Nothing was to choose.'
+        parts = [
+            f'{STEPS[name].title.capitalize()}, chosen on the validation set:\n{search}'
+            for name, search in self.searches.items()
+        ]
+        return '\n'.join(parts) or 'All strengths were given.'
+
+
+def to_choose(steps: Mapping[str, Any]) -> list[str]:
+    """Names of the steps whose strength is ``'auto'``."""
+    return [name for name in STEPS if steps.get(name) == AUTO]
+
+
+def check_steps(steps: Mapping[str, Any]) -> PostHocSteps:
+    """Check all but the strengths that are still to be chosen.
+
+    Args:
+        steps: fields of :class:`mmgala.functional.PostHocSteps`, where a strength may
+            be ``'auto'``.
+
+    Returns:
+        The steps, with strengths of 1 where they are to be chosen.
+
+    Raises:
+        ValueError: if a strength or vector is invalid.
+    """
+    pending = dict.fromkeys(to_choose(steps), 1.0)
+    return PostHocSteps.from_config(**{**steps, **pending})
 
 
 def choose_post_hoc(
     scores: np.ndarray | Tensor,
     target: np.ndarray | Tensor,
-    class_counts: Vector | None = None,
-    logit_adjustment: Strength = None,
-    rebalancing: Strength = None,
-    temperature: Strength = None,
-    target_prior: Vector | None = None,
     taus: Sequence[float] = TAU_GRID,
+    **steps: Any,
 ) -> PostHocChoice:
-    """Choose post-hoc steps on labelled validation data, one after another.
+    """Choose the strengths of post-hoc steps on labelled validation data.
 
-    First the strength of logit adjustment by accuracy, then that of re-balancing, by
-    accuracy, of the adjusted scores, then the temperature by negative log-likelihood
-    of what has come out. Samples are weighted to stand for the test set's classes, in
-    the class mass, too; see :class:`mmgala.evaluation.strength_search.WeightedScores`.
+    One step after another, each on the result of those before: ``tau`` of logit
+    adjustment and of re-balancing by accuracy, the temperature by negative
+    log-likelihood. Samples are weighted to represent the test set's classes, in the
+    class mass, too; see :class:`mmgala.evaluation.strength_search.WeightedScores`.
 
     Args:
         scores: softmax scores of the validation set, ``(N, C)``.
         target: its labels, ``(N,)``.
-        class_counts: training samples of each class, ``(C,)``. Logit adjustment needs
-            them.
-        logit_adjustment: its ``tau``, or ``'auto'``. Defaults to leaving it out.
-        rebalancing: its ``tau``, or ``'auto'``. Defaults to leaving it out.
-        temperature: its ``T``, or ``'auto'``. Defaults to leaving it out.
-        target_prior: class shares of the test set, ``(C,)`` with sum 1. Defaults to
-            balanced.
         taus: strengths to try.
+        **steps: fields of :class:`mmgala.functional.PostHocSteps`, where a strength may
+            be ``'auto'`` to choose it. Vectors may be sequences. Re-balancing always
+            uses the class mass of the validation scores.
 
     Returns:
         The steps, and how they were chosen.
 
     Raises:
-        ValueError: if there are fewer samples than classes, if anything does not fit
-            the scores, or on a value that is none.
+        ValueError: if there are fewer samples than classes, a value is invalid, or
+            anything does not fit the scores.
 
     Examples:
         >>> scores = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4]])
@@ -101,45 +108,103 @@ def choose_post_hoc(
         >>> choice.steps.transform(torch.tensor([[0.6, 0.4]])).argmax(dim=1)
         tensor([1])
     """
-    prior = _vector(target_prior)
-    data = WeightedScores(torch.as_tensor(scores), torch.as_tensor(target), prior)
-    steps = PostHocSteps(
-        _fixed(logit_adjustment),
-        _fixed(rebalancing),
-        _fixed(temperature, neutral=1.0),
-        class_counts=_vector(class_counts),
-        target_prior=prior,
+    strengths = {name: _checked(steps.pop(name, None)) for name in STEPS}
+    chosen = PostHocSteps.from_config(**steps)  # takes no step yet
+    data = WeightedScores(
+        torch.as_tensor(scores), torch.as_tensor(target), chosen.prior
     )
-    steps.check_num_classes(data.scores.shape[1])
-    adjusting = balancing = scaling = None
-    if logit_adjustment == 'auto' and steps.class_counts is not None:
-        adjusting = search_logit_adjustment(data, steps.class_counts, taus)
-        steps = replace(steps, logit_adjustment=adjusting.tau)
-    if rebalancing is not None:
-        adjusted = replace(data, step=steps.adjust)
-        if rebalancing == 'auto':
-            balancing = search_rebalancing(adjusted, taus)
-            steps = replace(steps, rebalancing=balancing.tau)
-        # Scaled to what it is of balanced data: the plain sum of the scores.
-        mass = adjusted.class_mass()
-        steps = replace(steps, class_mass=mass * (len(data.scores) / mass.sum()))
-    if temperature == 'auto':
-        scaling = search_temperature(replace(data, step=steps.transform))
-        steps = replace(steps, temperature=scaling.temperature)
-    return PostHocChoice(steps, adjusting, balancing, scaling)
+    searches: dict[str, TauSearch | TemperatureSearch] = {}
+    for name, strength in strengths.items():
+        if name == 'rebalancing' and strength is not None:
+            chosen = replace(chosen, class_mass=_class_mass(data, chosen))
+        if strength == AUTO:
+            searches[name] = _search(name, data, chosen, taus)
+            strength = getattr(searches[name], STEPS[name].strength)
+        chosen = chosen.with_strength(name, strength)
+    chosen.check_num_classes(data.scores.shape[1])
+    return PostHocChoice(chosen, searches)
 
 
-def _fixed(strength: Strength, neutral: float = 0.0) -> float | None:
-    """The value of a step until it is chosen."""
-    if strength is None:
-        return None
-    if isinstance(strength, str) and strength != 'auto':
+def _checked(strength: Any) -> Any:
+    if isinstance(strength, str) and strength != AUTO:
         raise ValueError(
-            "Expected the value of a post-hoc step to be a number, 'auto' or None, "
+            "Expected the strength of a post-hoc step to be a number, 'auto' or None, "
             f'but got {strength!r}.'
         )
-    return neutral if strength == 'auto' else float(strength)
+    return strength
 
 
-def _vector(values: Vector | None) -> Tensor | None:
-    return None if values is None else torch.as_tensor(values, dtype=torch.float64)
+def _class_mass(data: WeightedScores, before: PostHocSteps) -> Tensor:
+    """Class mass after these steps, scaled to the plain sum of balanced scores."""
+    mass = replace(data, step=before.transform).class_mass()
+    return mass * (len(data.scores) / mass.sum())
+
+
+def _search(
+    name: str, data: WeightedScores, before: PostHocSteps, taus: Sequence[float]
+) -> TauSearch | TemperatureSearch:
+    """Choose the strength of a step on the result of those before it."""
+    if STEPS[name].strength == 'temperature':
+        # Temperature 1 normalises each row once more: only its rounding changes.
+        start = before.with_strength(name, 1.0)
+        return search_temperature(replace(data, step=start.transform))
+    alone = before
+    for other in STEPS:
+        alone = alone.with_strength(other, None)
+    return search_tau(
+        replace(data, step=before.transform),
+        lambda part, tau: alone.with_strength(name, tau).transform(part),
+        taus,
+    )
+
+
+def collect_validation_scores(cfg: Config) -> None:
+    """Let runs of this config collect the scores of the validation set.
+
+    Args:
+        cfg: changed in place; it has a ``val_dataloader``.
+    """
+    cfg.val_evaluator = dict(type='mmgala.ScoreDump')
+    if cfg.get('val_cfg') is None:
+        cfg.val_cfg = dict()
+
+
+def selection_config(cfg: Config) -> Config:
+    """Config of a run that only collects the scores of the validation set.
+
+    It logs in the folder ``selection`` of the work dir, and draws nothing.
+
+    Args:
+        cfg: of a test, with a ``val_dataloader`` and a work dir.
+    """
+    cfg = copy.deepcopy(cfg)
+    collect_validation_scores(cfg)
+    name = cfg.get('experiment_name') or Path(cfg.filename).stem
+    cfg.experiment_name = f'{name}_selection'  # else both runs share their logger
+    cfg.work_dir = str(Path(cfg.work_dir) / 'selection')
+    cfg.visualizer = None
+    (cfg.get('default_hooks') or {}).pop('visualization', None)
+    return cfg
+
+
+def choose_on_validation_set(runner: Runner, **steps: Any) -> PostHocChoice:
+    """Predict the validation set, and choose as :func:`choose_post_hoc` does.
+
+    Args:
+        runner: of a config prepared by :func:`collect_validation_scores`.
+        **steps: see :func:`choose_post_hoc`.
+
+    Returns:
+        The choice, the same on every rank.
+
+    Raises:
+        ValueError: see :func:`choose_post_hoc`.
+    """
+    runner.val()
+    choice: list[PostHocChoice | None] = [None]
+    if is_main_process():
+        dump = runner.val_evaluator.metrics[0]
+        choice[0] = choose_post_hoc(dump.scores, dump.targets, **steps)
+    broadcast_object_list(choice)
+    assert choice[0] is not None
+    return choice[0]

@@ -1,4 +1,4 @@
-"""Choose the strength of one post-hoc step on validation data."""
+"""Search for the strength of one post-hoc step on validation data."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -8,19 +8,17 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from mmgala.functional import rebalance
 from mmgala.functional.checks import check_logits_and_target
-from mmgala.functional.post_hoc import logit_adjustment
 from mmgala.functional.rebalance import check_enough_samples, check_target_prior
 
 TAU_GRID = tuple(step / 10 for step in range(31))
-# Values re-balanced at once, 16 MB: the scores of a large set fill the memory already.
+# Values transformed at once, 16 MB: the scores of a large set fill the memory already.
 CHUNK = 2**22
 
 
 @dataclass(frozen=True)
 class TauSearch:
-    """Result of :func:`search_tau` and :func:`search_logit_adjustment`.
+    """Result of :func:`search_tau`.
 
     Attributes:
         tau: the chosen strength.
@@ -44,23 +42,24 @@ class TauSearch:
 
 @dataclass(frozen=True, eq=False)
 class WeightedScores:
-    r"""Validation scores, weighted to stand for the test set's classes.
+    r"""Validation scores, weighted to represent the test set's classes.
 
-    Sample i of class k counts :math:`\pi_k / n_k`, in the class mass and in every
-    figure. With a balanced prior an accuracy is then the mean accuracy of the classes,
-    also where the validation set itself is not balanced.
+    Sample i of class k has the weight :math:`\pi_k / n_k` in the class mass, in
+    accuracies and in losses, where :math:`n_k` counts validation samples. With a
+    balanced prior an accuracy is then the mean over classes, even if the validation set
+    is not balanced.
 
     Args:
         scores: softmax scores of the validation set, ``(N, C)``.
         target: its labels, ``(N,)``.
         target_prior: :math:`\pi`, class shares of the test set, ``(C,)`` with sum 1.
             Defaults to balanced.
-        step: what is done to the scores first, a few rows at a time: a large set is
-            never held twice.
+        step: applied to the scores first, a few rows at a time, so that there is
+            never a second copy of a large set.
 
     Raises:
-        ValueError: if there are fewer samples than classes, or labels or prior do
-            not fit the scores.
+        ValueError: if there are fewer samples than classes, or the labels or the prior
+            do not fit the scores.
     """
 
     scores: Tensor
@@ -76,8 +75,8 @@ class WeightedScores:
             check_target_prior(self.target_prior, num_classes)
             if not bool(self.target_prior[self.target].any()):
                 raise ValueError(
-                    'Nothing can be chosen: `target_prior` is 0 for every class that '
-                    'the validation set has.'
+                    'No strength can be chosen: `target_prior` is 0 for every class '
+                    'of the validation set.'
                 )
 
     @property
@@ -107,87 +106,44 @@ class WeightedScores:
 
 
 def search_tau(
-    scores: Tensor,
-    target: Tensor,
+    data: WeightedScores,
+    transform: Callable[[Tensor, float], Tensor],
     taus: Sequence[float] = TAU_GRID,
-    target_prior: Tensor | None = None,
 ) -> TauSearch:
-    """Choose the strength of re-balancing by accuracy on labelled validation data.
-
-    Samples are weighted to stand for the test set's classes, see
-    :class:`WeightedScores`.
-
-    Args:
-        scores: softmax scores of the validation set, ``(N, C)``.
-        target: its labels, ``(N,)``.
-        taus: strengths to try.
-        target_prior: class shares of the test set, ``(C,)`` with sum 1. Defaults to
-            balanced.
-
-    Returns:
-        The best strength, of equals the smallest, and the whole curve.
-
-    Raises:
-        ValueError: if there are fewer samples than classes, or labels or prior do
-            not fit the scores.
-    """
-    return search_rebalancing(WeightedScores(scores, target, target_prior), taus)
-
-
-def search_rebalancing(
-    data: WeightedScores, taus: Sequence[float] = TAU_GRID
-) -> TauSearch:
-    """Choose the strength of re-balancing; see :func:`search_tau`."""
-    mass, prior = data.class_mass(), data.target_prior
-    return _search(data, taus, lambda part, tau: rebalance(part, tau, mass, prior))
-
-
-def search_logit_adjustment(
-    data: WeightedScores, class_counts: Tensor, taus: Sequence[float] = TAU_GRID
-) -> TauSearch:
-    """Choose the strength of post-hoc logit adjustment, as re-balancing's is.
+    """Choose the strength of a post-hoc step by accuracy on validation data.
 
     Args:
         data: scores and labels of the validation set.
-        class_counts: training samples of each class, ``(C,)``.
+        transform: takes the step on scores ``(N, C)`` with a strength.
         taus: strengths to try.
 
-    Raises:
-        ValueError: if the counts do not fit the scores.
+    Returns:
+        The best strength, the smallest of equals, and the accuracy of each.
     """
-    prior = data.target_prior
-    return _search(
-        data, taus, lambda part, tau: logit_adjustment(part, class_counts, tau, prior)
-    )
-
-
-def _search(
-    data: WeightedScores, taus: Sequence[float], step: Callable[[Tensor, float], Tensor]
-) -> TauSearch:
     hits = torch.zeros(len(taus), dtype=torch.float64)
     total = 0.0
     for part, labels, weight in data.parts():
         total += float(weight.sum())
         for index, tau in enumerate(taus):
-            predicted = step(part, tau).argmax(dim=1)
+            predicted = transform(part, tau).argmax(dim=1)
             hits[index] += weight @ (predicted == labels).double()
     return choose_tau(taus, (100 * hits / total).tolist())
 
 
 def choose_tau(taus: Sequence[float], accuracies: Sequence[float]) -> TauSearch:
-    """The strength with the best accuracy, of equals the smallest.
+    """Choose the strength with the best accuracy, the smallest of equals.
 
     Args:
         taus: strengths that were tried, at least one.
-        accuracies: of each, in percent.
+        accuracies: accuracy of each, in percent.
     """
-    best = max(accuracies) - 1e-9  # equals may differ by the rounding of their sums
+    best = max(accuracies) - 1e-9  # equal ones may differ by rounding
     tau = min(t for t, a in zip(taus, accuracies, strict=True) if a >= best)
     return TauSearch(tau, tuple(taus), tuple(accuracies))
 
 
-# Where every sample is classified rightly the best temperature is 0, and where none is
-# it is infinite: no temperature outside of these is chosen.
+# The best temperature is 0 if every sample is classified correctly and infinite if none
+# is, so the search has limits.
 LIMITS = (0.05, 20.0)
 
 
@@ -197,8 +153,8 @@ class TemperatureSearch:
 
     Attributes:
         temperature: the chosen one, rounded to four decimals.
-        loss_before: negative log-likelihood at temperature 1, in nats a sample.
-        loss_after: that at the chosen temperature.
+        loss_before: negative log-likelihood at temperature 1, in nats per sample.
+        loss_after: negative log-likelihood at the chosen temperature.
     """
 
     temperature: float
@@ -218,8 +174,8 @@ class TemperatureSearch:
 def search_temperature(data: WeightedScores) -> TemperatureSearch:
     """Choose the temperature by negative log-likelihood on labelled validation data.
 
-    The loss is convex in 1/T, so it has one minimum, which a bounded search finds in
-    log T. Source: Guo et al., ICML 2017, arXiv 1706.04599, section 4.2.
+    The loss is convex in 1/T, so it has one minimum; a bounded search over log T finds
+    it. Source: Guo et al., ICML 2017, arXiv 1706.04599, section 4.2.
 
     Args:
         data: scores and labels of the validation set.
@@ -237,9 +193,9 @@ def search_temperature(data: WeightedScores) -> TemperatureSearch:
 
 
 def negative_log_likelihood(data: WeightedScores, temperature: float = 1.0) -> float:
-    """Weighted mean of ``-log p`` of the labels, in nats, at a temperature."""
+    """Weighted mean of ``-log p`` of the labels at a temperature, in nats."""
     total = weights = 0.0
-    # A score that has underflowed to 0 would make the mean infinite, whatever T.
+    # A score that has underflowed to 0 would make the mean infinite at any temperature.
     least = torch.finfo(torch.float32).tiny
     for part, labels, weight in data.parts():
         logits = part.clamp(min=least).log() / temperature

@@ -36,13 +36,13 @@ from mmgala.functional.losses import (
     smoothed_cross_entropy,
     vector_scaling_loss,
 )
-from mmgala.functional.post_hoc import (
-    PostHocSteps,
+from mmgala.functional.post_hoc import PostHocSteps, temperature_scale
+from mmgala.functional.rebalance import (
     log_count_adjustment,
+    log_prior_adjustment,
     logit_adjustment,
-    temperature_scale,
+    rebalance,
 )
-from mmgala.functional.rebalance import log_prior_adjustment, rebalance
 
 __all__ = [
     'GradientSums',

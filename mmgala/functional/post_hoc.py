@@ -1,32 +1,40 @@
-r"""Post-hoc steps on softmax scores: what can be mended after training.
+r"""Post-hoc steps: corrections of softmax scores after training.
 
 Three steps, always in this order:
 
 1. logit adjustment divides by a power of the *training counts*;
-2. prediction re-balancing divides by a power of the *class mass*: what the model
-   still favours once the counts are out, so its mass is that of the adjusted scores;
-3. temperature scaling makes all scores more or less certain. It changes no ranking,
-   so nothing that comes before depends on it.
+2. prediction re-balancing divides by a power of the *class mass*, the predicted class
+   marginal, which is taken after logit adjustment: what the model still favours then;
+3. temperature scaling makes all scores more or less confident. It keeps the ranking of
+   the classes, so no earlier step depends on it.
 
-Adding a vector to the logits multiplies the scores by its exponential, and dividing
-the logits by a number raises the scores to a power; softmax ignores the row constant
-that scores have lost. All three are therefore exact on scores.
+Adding a vector to the logits multiplies the scores by its exponential, dividing the
+logits by a number takes a root of the scores, and softmax ignores the row constant that
+scores have lost. All three steps are therefore exact on scores.
+
+:class:`PostHocSteps` describes them once: its fields are the arguments of the
+evaluators and of :func:`mmgala.evaluation.choose_post_hoc`, and the keys in saved
+configs and results.
 """
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from mmgala.functional.checks import check_class_vector
-from mmgala.functional.class_priors import fill_absent_classes
 from mmgala.functional.rebalance import (
     check_scores,
     check_target_prior,
     check_tau,
+    class_shares,
     estimate_class_mass,
+    log_count_adjustment,
     log_prior_adjustment,
+    logit_adjustment,
     rebalance,
 )
 
@@ -40,72 +48,9 @@ def check_temperature(temperature: float) -> None:
     if not math.isfinite(temperature) or temperature <= 0:
         raise ValueError(
             'Expected `temperature` to be a finite number above 0, but got '
-            f'{temperature}. 1 changes nothing, more makes scores less certain.'
+            f'{temperature}. 1 leaves scores unchanged; larger values make them less '
+            'confident.'
         )
-
-
-def log_count_adjustment(
-    class_counts: Tensor, tau: float = 1.0, target_prior: Tensor | None = None
-) -> Tensor:
-    r"""What post-hoc logit adjustment adds to the logits.
-
-    .. math:: \tau \left( \log(\pi_j C) - \log(n_j C / \sum_k n_k) \right)
-
-    Args:
-        class_counts: :math:`n`, training samples of each class, ``(C,)``. A class
-            without any counts like the rarest one that has some.
-        tau: strength, 0 or more.
-        target_prior: :math:`\pi`, the test set's class shares, ``(C,)`` with sum 1.
-            Defaults to balanced.
-
-    Returns:
-        ``(C,)`` float64, ``-inf`` where ``target_prior`` is 0 and ``tau`` is not.
-
-    Raises:
-        ValueError: on wrong counts, ``tau`` or ``target_prior``.
-    """
-    return log_prior_adjustment(fill_absent_classes(class_counts), tau, target_prior)
-
-
-def logit_adjustment(
-    scores: Tensor,
-    class_counts: Tensor,
-    tau: float = 1.0,
-    target_prior: Tensor | None = None,
-) -> Tensor:
-    r"""Adjust softmax scores for the class counts of the training.
-
-    .. math:: Q_{ij} \propto P_{ij} \, (\pi_j / n_j)^\tau
-
-    which are the softmax scores of the logits :math:`z_{ij} - \tau \log n_j` where the
-    test set is balanced. It is :func:`rebalance` with the training counts in place of
-    the class mass: known beforehand and the same for every model. Source: Menon et
-    al., *Long-tail learning via logit adjustment*, ICLR 2021, arXiv 2007.07314,
-    section 4.1.
-
-    Args:
-        scores: softmax scores, ``(N, C)``, rows summing to 1.
-        class_counts: :math:`n`, training samples of each class, ``(C,)``. A class
-            without any counts like the rarest one that has some.
-        tau: strength, 0 or more. 0 gives the scores back.
-        target_prior: :math:`\pi`, the test set's class shares, ``(C,)`` with sum 1.
-            Defaults to balanced.
-
-    Returns:
-        Scores ``(N, C)``, rows summing to 1, of the type of ``scores``.
-
-    Raises:
-        ValueError: if ``scores`` are not probabilities, or on wrong counts, ``tau`` or
-            ``target_prior``.
-
-    Examples:
-        >>> logit_adjustment(torch.tensor([[0.9, 0.1]]), torch.tensor([90, 10]))
-        tensor([[0.5000, 0.5000]])
-    """
-    check_scores(scores)
-    class_counts = torch.as_tensor(class_counts)
-    check_class_vector('class_counts', class_counts, scores.shape[1])
-    return rebalance(scores, tau, fill_absent_classes(class_counts), target_prior)
 
 
 def temperature_scale(scores: Tensor, temperature: float) -> Tensor:
@@ -113,20 +58,20 @@ def temperature_scale(scores: Tensor, temperature: float) -> Tensor:
 
     .. math:: Q_{ij} \propto P_{ij}^{1 / T}
 
-    which are the softmax scores of the logits :math:`z_{ij} / T`. Source: Guo et al.,
+    These are the softmax scores of the logits :math:`z_{ij} / T`. Source: Guo et al.,
     *On Calibration of Modern Neural Networks*, ICML 2017, arXiv 1706.04599, section
     4.2.
 
     Args:
         scores: softmax scores, ``(N, C)``, rows summing to 1.
-        temperature: :math:`T`, above 0. Above 1 makes them less certain.
+        temperature: :math:`T`, above 0. Values above 1 make them less confident.
 
     Returns:
-        Scores ``(N, C)``, rows summing to 1, of the type of ``scores``; their order in
-        each row stays.
+        Scores ``(N, C)``, rows summing to 1, of the type of ``scores`` and with the
+        same ranking in each row.
 
     Raises:
-        ValueError: if ``scores`` are not probabilities, or on a wrong temperature.
+        ValueError: if ``scores`` are not probabilities, or ``temperature`` is invalid.
 
     Examples:
         >>> temperature_scale(torch.tensor([[0.8, 0.2]]), 2.0)  # 2 : 1 from 4 : 1
@@ -138,125 +83,256 @@ def temperature_scale(scores: Tensor, temperature: float) -> Tensor:
     return (scores.to(wide).log() / temperature).softmax(dim=1).to(scores.dtype)
 
 
+@dataclass(frozen=True)
+class StepInfo:
+    """What there is to know about a kind of step, whatever its strength.
+
+    Attributes:
+        title: its name in tables and messages.
+        purpose: what it does, for the help of a command.
+        strength: what its strength is called, ``'tau'`` or ``'temperature'``.
+        check: raises ``ValueError`` on an invalid strength.
+        effect: what it has done to scores, with a placeholder for the strength.
+    """
+
+    title: str
+    purpose: str
+    strength: str
+    check: Callable[[float], None]
+    effect: str
+
+
+def _step(*info: Any) -> Any:
+    return field(default=None, metadata={'step': StepInfo(*info)})
+
+
 @dataclass(frozen=True, eq=False)
 class PostHocSteps:
-    """Which post-hoc steps, and how strong: plain values, and what they do to scores.
+    """Which post-hoc steps to take, and how strong: plain values, and their effect.
 
-    A step that is ``None`` is left out. The order is fixed: logit adjustment,
-    re-balancing, temperature.
+    A step that is ``None`` is left out. The steps come first, in the order in which
+    they are taken.
 
     Attributes:
         logit_adjustment: its ``tau``; needs ``class_counts``.
         rebalancing: its ``tau``.
         temperature: its ``T``.
         class_counts: training samples of each class, ``(C,)``.
-        class_mass: mass of each class after logit adjustment, ``(C,)``. ``None``:
-            transductive re-balancing, by the mass of the very scores that are given.
-        target_prior: class shares of the test set, ``(C,)`` with sum 1; ``None``:
-            balanced.
+        class_mass: class mass after logit adjustment, ``(C,)``. ``None`` makes
+            re-balancing transductive: it uses the mass of the scores it is given.
+        target_prior: class shares of the test set, ``(C,)`` with sum 1; ``'train'``:
+            those of the training set, by ``class_counts``; ``None``: balanced.
 
     Raises:
-        ValueError: on a wrong ``tau``, temperature, ``class_mass`` or
-            ``target_prior``.
+        ValueError: if a strength or vector is invalid, or the vectors differ in length.
 
     Examples:
         >>> scores = torch.tensor([[0.9, 0.1], [0.7, 0.3]])
         >>> steps = PostHocSteps(rebalancing=1.0, temperature=2.0)
         >>> print(steps)
-        re-balanced with tau=1, over the whole test set, then scaled by temperature 2
+        re-balanced with tau=1 over the whole test set, then scaled by temperature 2
         >>> steps.transform(scores)
         tensor([[0.6000, 0.4000],
                 [0.4330, 0.5670]])
     """
 
-    logit_adjustment: float | None = None
-    rebalancing: float | None = None
-    temperature: float | None = None
+    logit_adjustment: float | None = _step(
+        'logit adjustment',
+        'divide the scores by this power of the training counts; in theory 1',
+        'tau',
+        check_tau,
+        'logit-adjusted with tau={:g}',
+    )
+    rebalancing: float | None = _step(
+        're-balancing',
+        'divide the scores by this power of the class mass',
+        'tau',
+        check_tau,
+        're-balanced with tau={:g}',
+    )
+    temperature: float | None = _step(
+        'temperature',
+        'divide the logits by this; above 1, scores become less confident',
+        'temperature',
+        check_temperature,
+        'scaled by temperature {:.4g}',
+    )
     class_counts: Tensor | None = None
     class_mass: Tensor | None = None
-    target_prior: Tensor | None = None
+    target_prior: Tensor | Literal['train'] | None = None
 
     def __post_init__(self) -> None:
-        for tau in (self.logit_adjustment, self.rebalancing):
-            if tau is not None:
-                check_tau(tau)
-        if self.temperature is not None:
-            check_temperature(self.temperature)
-        if self.class_mass is not None:
-            check_class_vector('class_mass', self.class_mass, len(self.class_mass))
-        if self.target_prior is not None:
-            check_target_prior(self.target_prior, len(self.target_prior))
-
-    def check_num_classes(self, num_classes: int) -> None:
-        """Check that the vectors are for this many classes, and that none is missing.
-
-        Raises:
-            ValueError: if not.
-        """
-        if self.logit_adjustment is not None and self.class_counts is None:
+        for name, strength in self.strengths.items():
+            STEPS[name].check(strength)
+        if isinstance(self.target_prior, str) and self.target_prior != 'train':
             raise ValueError(
-                'Logit adjustment needs the class counts of the training, and they are '
-                'not known: use a checkpoint of a training with mmgala.ClassCountsHook '
-                '(it is in configs/_base_/default_runtime.py), or give `class_counts`.'
+                "Expected `target_prior` to be 'train' or one number per class, but "
+                f'got {self.target_prior!r}.'
             )
+        if vectors := self._vectors:
+            self._check_vectors(next(iter(vectors.values())).numel())
+
+    @classmethod
+    def from_config(cls, **values: Any) -> 'PostHocSteps':
+        """Build from a config: like the constructor, but vectors may be sequences."""
         for name in ('class_counts', 'class_mass', 'target_prior'):
-            vector = getattr(self, name)
-            if vector is not None:
-                check_class_vector(name, vector, num_classes)
+            if values.get(name) is not None and not isinstance(values[name], str):
+                values[name] = torch.as_tensor(values[name], dtype=torch.float64)
+        return cls(**values)
 
-    def transductive(self) -> 'PostHocSteps':
-        """The same without the class mass: it will be that of the scores given."""
-        return replace(self, class_mass=None)
+    @property
+    def strengths(self) -> dict[str, float]:
+        """Strength of each step that is taken, in order."""
+        found = {name: getattr(self, name) for name in STEPS}
+        return {name: value for name, value in found.items() if value is not None}
 
-    def fit(self, scores: Tensor) -> 'PostHocSteps':
-        """The same with the class mass of these scores, ``(N, C)``: inductive.
+    @property
+    def needs_class_counts(self) -> bool:
+        """Whether the steps depend on ``class_counts``."""
+        return self.logit_adjustment is not None or self.target_prior == 'train'
+
+    @property
+    def prior(self) -> Tensor | None:
+        """``target_prior`` in numbers, ``(C,)``; ``None`` if balanced."""
+        if not isinstance(self.target_prior, str):
+            return self.target_prior
+        return class_shares(self._known_counts())
+
+    def with_strength(self, name: str, strength: float | None) -> 'PostHocSteps':
+        """The same steps but for one, which gets this strength or is left out."""
+        changed: dict[str, Any] = {name: strength}
+        return replace(self, **changed)
+
+    def with_class_mass_of(self, scores: Tensor) -> 'PostHocSteps':
+        """The inductive version: re-balancing uses the class mass of these scores.
+
+        Args:
+            scores: softmax scores, ``(N, C)``, before any step.
 
         Raises:
             ValueError: see :func:`rebalance`.
         """
-        return replace(self, class_mass=estimate_class_mass(self.adjust(scores)))
+        check_scores(scores)
+        mass = estimate_class_mass(self.adjust_for_counts(scores))
+        return replace(self, class_mass=mass)
+
+    def without_class_mass(self) -> 'PostHocSteps':
+        """The transductive version: re-balancing uses the mass of its input."""
+        return replace(self, class_mass=None)
 
     def transform(self, scores: Tensor) -> Tensor:
-        """All steps.
+        """Take all steps on softmax scores.
 
         Args:
-            scores: softmax scores, ``(N, C)``, rows summing to 1; a whole test set
-                where re-balancing is transductive.
+            scores: ``(N, C)``, rows summing to 1; a whole test set where re-balancing
+                is transductive.
 
         Returns:
             ``(N, C)``, rows summing to 1.
 
         Raises:
-            ValueError: if these are no probabilities, or the steps do not fit them.
+            ValueError: if these are not probabilities, or the steps do not fit them.
         """
-        return self.finish(self.adjust(scores), self.class_mass)
+        return self.rebalance_and_scale(self.adjust_for_counts(scores), self.class_mass)
 
-    def adjust(self, scores: Tensor) -> Tensor:
-        """The first step alone: what the class mass is taken of."""
-        check_scores(scores)
+    def adjust_for_counts(self, scores: Tensor) -> Tensor:
+        """Take the first step alone: the class mass is that of its result."""
         self.check_num_classes(scores.shape[1])
-        if self.logit_adjustment is None or self.class_counts is None:
+        if self.logit_adjustment is None:
             return scores
-        return logit_adjustment(
-            scores, self.class_counts, self.logit_adjustment, self.target_prior
-        )
+        counts = self._known_counts()
+        return logit_adjustment(scores, counts, self.logit_adjustment, self.prior)
 
-    def finish(self, adjusted: Tensor, class_mass: Tensor | None) -> Tensor:
-        """The steps after :meth:`adjust`, given the class mass."""
+    def rebalance_and_scale(
+        self, adjusted: Tensor, class_mass: Tensor | None
+    ) -> Tensor:
+        """Take the steps that follow :meth:`adjust_for_counts`.
+
+        Args:
+            adjusted: its result for some or all samples, ``(N, C)``.
+            class_mass: of the whole test set, or fitted earlier, ``(C,)``. ``None``:
+                that of ``adjusted``.
+        """
         scores = adjusted
         if self.rebalancing is not None:
-            scores = rebalance(scores, self.rebalancing, class_mass, self.target_prior)
+            scores = rebalance(scores, self.rebalancing, class_mass, self.prior)
         if self.temperature is not None:
             scores = temperature_scale(scores, self.temperature)
         return scores
 
+    def transform_logits(self, logits: Tensor) -> Tensor:
+        """Take all steps on logits: softmax gives :meth:`transform` of their softmax.
+
+        Args:
+            logits: ``(N, C)``.
+
+        Returns:
+            ``(N, C)``, float32 or wider.
+
+        Raises:
+            ValueError: if the steps do not fit the logits, or re-balancing has no
+                class mass.
+        """
+        self.check_num_classes(logits.shape[-1])
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        if (tau := self.logit_adjustment) is not None:
+            added = log_count_adjustment(self._known_counts(), tau, self.prior)
+            logits = logits + added.float()
+        if (tau := self.rebalancing) is not None:
+            if self.class_mass is None:
+                raise ValueError('Re-balancing of logits needs a fitted `class_mass`.')
+            added = log_prior_adjustment(self.class_mass, tau, self.prior)
+            logits = logits + added.float()
+        if self.temperature is not None:
+            # A tensor: dividing by a number multiplies by its reciprocal on a GPU.
+            logits = logits / logits.new_tensor(self.temperature)
+        return logits
+
+    def check_num_classes(self, num_classes: int) -> None:
+        """Check that the vectors fit this many classes, and that none is missing.
+
+        Raises:
+            ValueError: if not.
+        """
+        if self.needs_class_counts:
+            self._known_counts()
+        self._check_vectors(num_classes)
+
+    def _known_counts(self) -> Tensor:
+        if self.class_counts is None:
+            adjusts = self.logit_adjustment is not None
+            what = 'Logit adjustment' if adjusts else "target_prior='train'"
+            raise ValueError(
+                f'{what} needs the class counts of the training set, but they are '
+                'unknown: use a checkpoint trained with mmgala.ClassCountsHook (it is '
+                'in configs/_base_/default_runtime.py), or pass `class_counts`.'
+            )
+        return self.class_counts
+
+    @property
+    def _vectors(self) -> dict[str, Tensor]:
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: v for name, v in values.items() if isinstance(v, Tensor)}
+
+    def _check_vectors(self, num_classes: int) -> None:
+        for name, vector in self._vectors.items():
+            check_class_vector(name, vector, num_classes)
+        if isinstance(self.target_prior, Tensor):
+            check_target_prior(self.target_prior, num_classes)
+
     def __str__(self) -> str:
         parts = []
-        if self.logit_adjustment is not None:
-            parts.append(f'logit-adjusted with tau={self.logit_adjustment:g}')
-        if self.rebalancing is not None:
-            over = ', over the whole test set' if self.class_mass is None else ''
-            parts.append(f're-balanced with tau={self.rebalancing:g}{over}')
-        if self.temperature is not None:
-            parts.append(f'scaled by temperature {self.temperature:.4g}')
-        return ', then '.join(parts) or 'left as they are'
+        for name, strength in self.strengths.items():
+            text = STEPS[name].effect.format(strength)
+            if name == 'rebalancing' and self.class_mass is None:
+                text += ' over the whole test set'
+            parts.append(text)
+        return ', then '.join(parts) or 'left unchanged'
+
+
+# The steps by the name of their field, in the order in which they are taken.
+STEPS: dict[str, StepInfo] = {
+    item.name: item.metadata['step']
+    for item in fields(PostHocSteps)
+    if 'step' in item.metadata
+}

@@ -1,7 +1,8 @@
-r"""Prediction re-balancing of softmax scores (arXiv 2403.09036, section 3.3).
+r"""Scores divided by a power of one value per class.
 
-A classifier that is biased towards some classes gives them too much probability
-mass in total. Re-balancing divides each class's scores by a power of that mass.
+A classifier that is biased towards some classes gives them too much probability mass
+in total. Prediction re-balancing (arXiv 2403.09036, section 3.3) divides each class's
+scores by a power of that mass, logit adjustment by a power of its training count.
 """
 
 import math
@@ -11,10 +12,11 @@ import torch
 from torch import Tensor
 
 from mmgala.functional.checks import check_class_vector
+from mmgala.functional.class_priors import fill_absent_classes
 
 
 def check_tau(tau: float) -> None:
-    """Check a re-balancing strength.
+    """Check the strength of re-balancing or logit adjustment.
 
     Raises:
         ValueError: if it is negative or not finite.
@@ -22,7 +24,7 @@ def check_tau(tau: float) -> None:
     if not math.isfinite(tau) or tau < 0:
         raise ValueError(
             f'Expected `tau` to be a finite number of 0 or more, but got {tau}. '
-            '0 changes nothing, 1 divides by the class mass or counts.'
+            '0 leaves scores unchanged, 1 divides by the class mass or counts.'
         )
 
 
@@ -65,17 +67,16 @@ def class_shares(class_counts: Sequence[float] | Tensor) -> Tensor:
 def log_prior_adjustment(
     class_mass: Tensor, tau: float = 1.0, target_prior: Tensor | None = None
 ) -> Tensor:
-    r"""What re-balancing adds to the logits.
+    r"""Vector that re-balancing adds to the logits.
 
     .. math:: \tau \left( \log(\pi_j C) - \log \bar S_j \right),
         \qquad \bar S_j = S_j C / \sum_k S_k
 
-    Adding it to the logits and taking the softmax gives the re-normalised
-    re-balanced scores, without a detour over probabilities that underflow.
+    The softmax of the sum gives the normalised re-balanced scores without computing
+    probabilities that underflow.
 
     Args:
-        class_mass: :math:`S`, sum of each class's scores, ``(C,)``. Its scale does
-            not matter.
+        class_mass: :math:`S`, sum of each class's scores, ``(C,)``, on any scale.
         tau: strength, 0 or more.
         target_prior: :math:`\pi`, the test set's class shares, ``(C,)`` with sum 1.
             Defaults to balanced.
@@ -84,7 +85,7 @@ def log_prior_adjustment(
         ``(C,)`` float64, ``-inf`` where ``target_prior`` is 0 and ``tau`` is not.
 
     Raises:
-        ValueError: on a wrong length, sign, sum or ``tau``.
+        ValueError: if ``class_mass``, ``tau`` or ``target_prior`` is invalid.
     """
     check_tau(tau)
     num_classes = class_mass.numel()
@@ -93,8 +94,7 @@ def log_prior_adjustment(
     if tau == 0:
         return torch.zeros_like(class_mass)
     share = class_mass * (num_classes / class_mass.sum())
-    # A class that no sample was given any probability for would get an infinite
-    # boost: its mass counts as the smallest there is.
+    # A class without any mass would get an infinite boost: use the smallest float.
     adjustment = -share.clamp(min=torch.finfo(torch.float32).tiny).log()
     if target_prior is not None:
         target_prior = target_prior.to(adjustment)
@@ -115,13 +115,13 @@ def rebalance(
         S_j = \sum_i P_{ij}
 
     Without ``class_mass`` this is *transductive*: :math:`S` comes from the given
-    scores, which must be a whole unlabelled test set whose classes are balanced (or
-    shared out as ``target_prior`` says). With a ``class_mass`` fitted earlier it is
+    scores, which must be a whole unlabelled test set with balanced classes (or with
+    the class shares in ``target_prior``). With a ``class_mass`` fitted earlier it is
     *inductive*: samples may come one at a time.
 
     Args:
         scores: softmax scores, ``(N, C)``, rows summing to 1.
-        tau: strength, 0 or more. 0 gives the scores back.
+        tau: strength, 0 or more. 0 leaves the scores unchanged.
         class_mass: :math:`S` fitted earlier on other unlabelled data, ``(C,)``.
         target_prior: :math:`\pi`, the test set's class shares, ``(C,)`` with sum 1.
             Defaults to balanced.
@@ -131,8 +131,8 @@ def rebalance(
 
     Raises:
         ValueError: if ``scores`` are not probabilities, if there are fewer samples
-            than classes to estimate :math:`S` from, or on a wrong ``tau``,
-            ``class_mass`` or ``target_prior``.
+            than classes to estimate :math:`S` from, or if ``tau``, ``class_mass`` or
+            ``target_prior`` is invalid.
 
     Examples:
         >>> scores = torch.tensor([[0.9, 0.1], [0.7, 0.3]])  # class 0 favoured
@@ -147,11 +147,75 @@ def rebalance(
         check_class_vector('class_mass', class_mass, scores.shape[1])
     adjustment = log_prior_adjustment(class_mass, tau, target_prior)
     wide = torch.promote_types(scores.dtype, torch.float32)
-    # A score of 0 stays the least, however much its class is boosted; but not -inf,
-    # or a row whose other classes have a prior of 0 would be NaN.
+    # A score of 0 stays the smallest, however much its class is boosted. It must not be
+    # -inf, or a row whose other classes have a prior of 0 would be NaN.
     log_scores = scores.to(wide).log().clamp(min=-1e5)
     adjusted = log_scores + adjustment.to(device=scores.device, dtype=wide)
     return adjusted.softmax(dim=1).to(scores.dtype)
+
+
+def log_count_adjustment(
+    class_counts: Tensor, tau: float = 1.0, target_prior: Tensor | None = None
+) -> Tensor:
+    r"""Vector that post-hoc logit adjustment adds to the logits.
+
+    .. math:: \tau \left( \log(\pi_j C) - \log(n_j C / \sum_k n_k) \right)
+
+    Args:
+        class_counts: :math:`n`, training samples of each class, ``(C,)``. A class
+            without samples counts like the rarest class that has some.
+        tau: strength, 0 or more.
+        target_prior: :math:`\pi`, the test set's class shares, ``(C,)`` with sum 1.
+            Defaults to balanced.
+
+    Returns:
+        ``(C,)`` float64, ``-inf`` where ``target_prior`` is 0 and ``tau`` is not.
+
+    Raises:
+        ValueError: if the counts, ``tau`` or ``target_prior`` are invalid.
+    """
+    return log_prior_adjustment(fill_absent_classes(class_counts), tau, target_prior)
+
+
+def logit_adjustment(
+    scores: Tensor,
+    class_counts: Tensor,
+    tau: float = 1.0,
+    target_prior: Tensor | None = None,
+) -> Tensor:
+    r"""Adjust softmax scores for the class counts of the training set.
+
+    .. math:: Q_{ij} \propto P_{ij} \, (\pi_j / n_j)^\tau
+
+    On a balanced test set these are the softmax scores of the logits
+    :math:`z_{ij} - \tau \log n_j`. It is :func:`rebalance` with the training counts in
+    place of the class mass: known beforehand, and the same for every model. Source:
+    Menon et al., *Long-tail learning via logit adjustment*, ICLR 2021, arXiv
+    2007.07314, section 4.1.
+
+    Args:
+        scores: softmax scores, ``(N, C)``, rows summing to 1.
+        class_counts: :math:`n`, training samples of each class, ``(C,)``. A class
+            without samples counts like the rarest class that has some.
+        tau: strength, 0 or more. 0 leaves the scores unchanged.
+        target_prior: :math:`\pi`, the test set's class shares, ``(C,)`` with sum 1.
+            Defaults to balanced.
+
+    Returns:
+        Scores ``(N, C)``, rows summing to 1, of the type of ``scores``.
+
+    Raises:
+        ValueError: if ``scores`` are not probabilities, or the counts, ``tau`` or
+            ``target_prior`` are invalid.
+
+    Examples:
+        >>> logit_adjustment(torch.tensor([[0.9, 0.1]]), torch.tensor([90, 10]))
+        tensor([[0.5000, 0.5000]])
+    """
+    check_scores(scores)
+    class_counts = torch.as_tensor(class_counts)
+    check_class_vector('class_counts', class_counts, scores.shape[1])
+    return rebalance(scores, tau, fill_absent_classes(class_counts), target_prior)
 
 
 def check_scores(scores: Tensor) -> None:
@@ -187,7 +251,7 @@ def estimate_class_mass(scores: Tensor) -> Tensor:
 
 
 def check_enough_samples(num_samples: int, num_classes: int) -> None:
-    """Check that a class mass can be estimated at all.
+    """Check that there are enough samples to estimate a class mass from.
 
     Raises:
         ValueError: if there are fewer samples than classes.
@@ -195,6 +259,6 @@ def check_enough_samples(num_samples: int, num_classes: int) -> None:
     if num_samples < num_classes:
         raise ValueError(
             f'Re-balancing cannot estimate the mass of {num_classes} classes from '
-            f'{num_samples} samples: give it a whole data set, or a `class_mass` '
-            'fitted earlier (tools/fit_rebalancer.py).'
+            f'{num_samples} samples: use a whole data set, or a `class_mass` fitted '
+            'earlier (tools/fit_rebalancer.py).'
         )

@@ -1,6 +1,6 @@
-"""Post-hoc steps as modules that are deployed with the model."""
+"""Post-hoc steps as modules, which are saved and deployed with the model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,72 +8,61 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmgala.functional.checks import check_class_vector
-from mmgala.functional.class_priors import fill_absent_classes
-from mmgala.functional.post_hoc import (
-    PostHocSteps,
-    check_temperature,
-    temperature_scale,
-)
-from mmgala.functional.rebalance import (
-    check_scores,
-    check_target_prior,
-    check_tau,
-    estimate_class_mass,
-    log_prior_adjustment,
-    rebalance,
-)
+from mmgala.functional.post_hoc import STEPS, PostHocSteps
+from mmgala.functional.rebalance import check_scores, estimate_class_mass
 from mmgala.models.float32_buffers import Float32BuffersMixin
 from mmgala.registry import MODELS
 
+Vector = Sequence[float] | Tensor
 
-class PriorAdjuster(Float32BuffersMixin):
-    """Divide scores by a power of one value per class, and keep it in the checkpoint.
 
-    Subclasses name the buffer of these values in ``VECTOR`` and tell in ``STEP`` and
-    ``UNFITTED`` what to say of them.
+class PostHocStep(Float32BuffersMixin):
+    """One post-hoc step: its strength and its vectors are buffers, and so saved.
+
+    The mathematics is in :class:`mmgala.functional.PostHocSteps`. Subclasses name the
+    step in ``NAME`` and its vectors in ``VECTORS``; without the first of these the step
+    is not fitted yet.
 
     Args:
-        tau: strength, 0 or more.
-        vector: the values, ``(C,)``. Defaults to none: load a fitted checkpoint.
-        target_prior: class shares of the data to predict, ``(C,)`` with sum 1.
-            Defaults to balanced.
+        strength: ``tau`` or temperature.
+        **vectors: values of ``VECTORS``, ``(C,)`` each, or ``None``.
 
     Raises:
-        ValueError: on a wrong ``tau``, vector or ``target_prior``.
+        ValueError: if the strength or a vector is invalid.
     """
 
-    VECTOR: str
-    STEP: str
-    UNFITTED: str
+    NAME: str
+    VECTORS: tuple[str, ...] = ()
 
-    tau: Tensor
-    target_prior: Tensor
-
-    def __init__(
-        self,
-        tau: float,
-        vector: Sequence[float] | Tensor | None,
-        target_prior: Sequence[float] | Tensor | None,
-    ) -> None:
+    def __init__(self, strength: float, **vectors: Vector | None) -> None:
         super().__init__()
-        check_tau(tau)
-        values, prior = _vector(vector), _vector(target_prior)
-        if vector is not None:
-            check_class_vector(self.VECTOR, values, values.numel())
-        if target_prior is not None:
-            check_target_prior(prior, len(values) or prior.numel())
-        self.register_buffer('tau', torch.tensor(float(tau)))
-        self.register_buffer(self.VECTOR, values)
-        self.register_buffer('target_prior', prior)
+        PostHocSteps.from_config(**{self.NAME: strength, **vectors})  # checks them
+        self.register_buffer(self._strength_name, torch.tensor(float(strength)))
+        for name in self.VECTORS:
+            self.register_buffer(name, _float32(vectors[name]))
+
+    @property
+    def _strength_name(self) -> str:
+        return STEPS[self.NAME].strength
+
+    @property
+    def strength(self) -> Tensor:
+        """The buffer ``tau`` or ``temperature``."""
+        return getattr(self, self._strength_name)
 
     @property
     def fitted(self) -> bool:
-        """Whether there are values to divide by."""
-        return getattr(self, self.VECTOR).numel() > 0
+        """Whether the step has the vector it needs."""
+        return not self.VECTORS or getattr(self, self.VECTORS[0]).numel() > 0
+
+    def values(self) -> PostHocSteps:
+        """This step as plain values."""
+        vectors = {name: getattr(self, name) for name in self.VECTORS}
+        known = {name: value for name, value in vectors.items() if value.numel()}
+        return PostHocSteps(**{self.NAME: float(self.strength), **known})
 
     def transform(self, scores: Tensor) -> Tensor:
-        """Adjust softmax scores.
+        """Take the step on softmax scores.
 
         Args:
             scores: ``(N, C)``, rows summing to 1.
@@ -82,13 +71,12 @@ class PriorAdjuster(Float32BuffersMixin):
             ``(N, C)``, rows summing to 1.
 
         Raises:
-            ValueError: if it is not fitted, or fitted to another number of classes.
+            ValueError: if the step is not fitted, or to another number of classes.
         """
-        self._check_fitted(scores.shape[-1])
-        return rebalance(scores, float(self.tau), self._mass(), self._prior)
+        return self._fitted_values(scores).transform(scores)
 
-    def adjust(self, logits: Tensor) -> Tensor:
-        """Adjust logits: their softmax is :meth:`transform` of their softmax.
+    def transform_logits(self, logits: Tensor) -> Tensor:
+        """Take the step on logits: softmax gives :meth:`transform` of their softmax.
 
         Args:
             logits: ``(N, C)``.
@@ -97,83 +85,79 @@ class PriorAdjuster(Float32BuffersMixin):
             ``(N, C)``, float32 or wider.
 
         Raises:
-            ValueError: if it is not fitted, or fitted to another number of classes.
+            ValueError: if the step is not fitted, or to another number of classes.
         """
-        self._check_fitted(logits.shape[-1])
-        adjustment = log_prior_adjustment(self._mass(), float(self.tau), self._prior)
-        return logits + adjustment.float()
+        return self._fitted_values(logits).transform_logits(logits)
 
-    def _mass(self) -> Tensor:
-        """What the scores are divided by, ``(C,)``."""
-        return getattr(self, self.VECTOR)
-
-    @property
-    def _prior(self) -> Tensor | None:
-        return self.target_prior if self.target_prior.numel() else None
-
-    def _check_fitted(self, num_classes: int) -> None:
-        name, known = type(self).__name__, getattr(self, self.VECTOR).numel()
+    def _fitted_values(self, scores: Tensor) -> PostHocSteps:
+        name, num_classes = type(self).__name__, scores.shape[-1]
         if not self.fitted:
             raise ValueError(
-                f'{name} has no {self.UNFITTED} yet: fit it with '
+                f'{name} has no {self.VECTORS[0].replace("_", " ")} yet: fit it with '
                 'tools/fit_rebalancer.py and load the checkpoint that it writes.'
             )
-        if known != num_classes:
+        values = self.values()
+        vector = getattr(values, self.VECTORS[0]) if self.VECTORS else None
+        if vector is not None and len(vector) != num_classes:
             raise ValueError(
-                f'{name} was fitted to {known} classes, but the scores have '
+                f'{name} was fitted to {len(vector)} classes, but the scores have '
                 f'{num_classes}.'
             )
+        return values
 
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        """Take the number of classes, and ``tau``, from the checkpoint."""
-        for name in (self.VECTOR, 'target_prior'):
+        """Take the number of classes from the checkpoint, and log another strength."""
+        for name in self.VECTORS:
             stored = state_dict.get(prefix + name)
             if stored is not None:
-                setattr(self, name, self.tau.new_zeros(stored.shape))
-        tell_of_change(self.STEP, 'tau', self.tau, state_dict.get(prefix + 'tau'))
+                setattr(self, name, self.strength.new_zeros(stored.shape))
+        name, own = self._strength_name, float(self.strength)
+        stored = state_dict.get(prefix + name)
+        if stored is not None and float(stored) != own:
+            print_log(
+                f'{STEPS[self.NAME].title.capitalize()} uses {name}={float(stored):g} '
+                f'from the checkpoint, not {own:g} from the config.',
+                logger='current',
+            )
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def config(self) -> dict:
+        """Config that builds this module; its vectors are left to the checkpoint."""
+        strength = str(np.float32(self.strength.item()))  # 1.2, not 1.2000000477
+        kind = f'mmgala.{type(self).__name__}'
+        return {'type': kind, self._strength_name: float(strength)}
 
     def extra_repr(self) -> str:
         """State, for ``print(model)``."""
-        return f'tau={float(self.tau):g}, fitted={self.fitted}'
+        text = f'{self._strength_name}={float(self.strength):g}'
+        return f'{text}, fitted={self.fitted}' if self.VECTORS else text
 
 
-def tell_of_change(step: str, name: str, own: Tensor, stored: Tensor | None) -> None:
-    """Log that a checkpoint's value takes the place of the config's."""
-    if stored is not None and float(stored) != float(own):
-        print_log(
-            f'{step} uses {name}={float(stored):g} from the checkpoint, not '
-            f'{float(own):g} from the config.',
-            logger='current',
-        )
-
-
-def _vector(values: Sequence[float] | Tensor | None) -> Tensor:
+def _float32(values: Vector | None) -> Tensor:
     if values is None:
         return torch.zeros(0)
     return torch.as_tensor(values, dtype=torch.float32)
 
 
 @MODELS.register_module()
-class LogitAdjuster(PriorAdjuster):
-    """Adjust scores for the class counts of the training.
+class LogitAdjuster(PostHocStep):
+    """Adjust scores for the class counts of the training set.
 
-    All of its state is saved with the model. See
-    :func:`mmgala.functional.logit_adjustment` for the formula (Menon et al., ICLR
+    See :func:`mmgala.functional.logit_adjustment` for the formula (Menon et al., ICLR
     2021, arXiv 2007.07314, section 4.1).
 
     Args:
         tau: strength, 0 or more.
-        class_counts: training samples of each class, ``(C,)``. A class without any
-            counts like the rarest one that has some. Defaults to none: load a
-            checkpoint of ``tools/fit_rebalancer.py``, which has them from the training.
+        class_counts: training samples of each class, ``(C,)``. A class without samples
+            counts like the rarest class that has some. By default they come from a
+            checkpoint that ``tools/fit_rebalancer.py`` wrote.
         target_prior: class shares of the data to predict, ``(C,)`` with sum 1.
             Defaults to balanced.
 
     Raises:
-        ValueError: on a wrong ``tau``, ``class_counts`` or ``target_prior``.
+        ValueError: if ``tau``, ``class_counts`` or ``target_prior`` is invalid.
 
     Examples:
         >>> import torch
@@ -181,42 +165,35 @@ class LogitAdjuster(PriorAdjuster):
         tensor([[0.5000, 0.5000]])
     """
 
-    VECTOR = 'class_counts'
-    STEP = 'Logit adjustment'
-    UNFITTED = 'class counts'
-
-    class_counts: Tensor
+    NAME = 'logit_adjustment'
+    VECTORS = ('class_counts', 'target_prior')
 
     def __init__(
         self,
         tau: float = 1.0,
-        class_counts: Sequence[float] | Tensor | None = None,
-        target_prior: Sequence[float] | Tensor | None = None,
+        class_counts: Vector | None = None,
+        target_prior: Vector | None = None,
     ) -> None:
-        super().__init__(tau, class_counts, target_prior)
-
-    def _mass(self) -> Tensor:
-        return fill_absent_classes(self.class_counts)
+        super().__init__(tau, class_counts=class_counts, target_prior=target_prior)
 
 
 @MODELS.register_module()
-class PredictionRebalancer(PriorAdjuster):
-    r"""Re-balance softmax scores by a class mass that was fitted earlier.
+class PredictionRebalancer(PostHocStep):
+    r"""Re-balance scores by a class mass that was fitted earlier.
 
-    Fitted on unlabelled data it is inductive: it works on single images. All of its
-    state, ``tau`` included, is saved with the model. See
+    Fitted on unlabelled data it is inductive: it works on single images. See
     :func:`mmgala.functional.rebalance` for the formula (arXiv 2403.09036, section
     3.3).
 
     Args:
         tau: strength, 0 or more.
-        class_mass: sum of each class's scores over unlabelled data, ``(C,)``.
-            Defaults to none: call :meth:`fit` or load a fitted checkpoint.
+        class_mass: sum of each class's scores over unlabelled data, ``(C,)``. By
+            default call :meth:`fit` or load a fitted checkpoint.
         target_prior: class shares of the data to predict, ``(C,)`` with sum 1.
             Defaults to balanced.
 
     Raises:
-        ValueError: on a wrong ``tau``, ``class_mass`` or ``target_prior``.
+        ValueError: if ``tau``, ``class_mass`` or ``target_prior`` is invalid.
 
     Examples:
         >>> import torch
@@ -228,122 +205,68 @@ class PredictionRebalancer(PriorAdjuster):
         tensor([[0.3684, 0.6316]])
     """
 
-    VECTOR = 'class_mass'
-    STEP = 'Re-balancing'
-    UNFITTED = 'class mass'
-
-    class_mass: Tensor
+    NAME = 'rebalancing'
+    VECTORS = ('class_mass', 'target_prior')
 
     def __init__(
         self,
         tau: float = 1.0,
-        class_mass: Sequence[float] | Tensor | None = None,
-        target_prior: Sequence[float] | Tensor | None = None,
+        class_mass: Vector | None = None,
+        target_prior: Vector | None = None,
     ) -> None:
-        super().__init__(tau, class_mass, target_prior)
+        super().__init__(tau, class_mass=class_mass, target_prior=target_prior)
 
     def fit(self, scores: Tensor) -> 'PredictionRebalancer':
         """Estimate the class mass from the scores of unlabelled data.
 
         Args:
-            scores: softmax scores ``(N, C)`` of data whose classes are balanced (or
-                shared out as ``target_prior`` says).
+            scores: softmax scores ``(N, C)`` of data with balanced classes (or with the
+                class shares in ``target_prior``).
 
         Returns:
             Itself.
 
         Raises:
-            ValueError: if these are no probabilities, or fewer samples than classes.
+            ValueError: if these are not probabilities, or fewer samples than classes.
         """
         check_scores(scores)
-        self.class_mass = estimate_class_mass(scores).to(self.class_mass)
+        self.class_mass = estimate_class_mass(scores).to(self.strength)
         return self
 
 
 @MODELS.register_module()
-class TemperatureScaler(Float32BuffersMixin):
-    """Divide the logits by a temperature, which is saved with the model.
+class TemperatureScaler(PostHocStep):
+    """Divide the logits by a temperature.
 
     See :func:`mmgala.functional.temperature_scale` (Guo et al., ICML 2017, arXiv
     1706.04599, section 4.2).
 
     Args:
-        temperature: above 0. Above 1 makes scores less certain.
+        temperature: above 0. Values above 1 make scores less confident.
 
     Raises:
-        ValueError: on a wrong temperature.
+        ValueError: if ``temperature`` is not positive and finite.
 
     Examples:
         >>> TemperatureScaler(2.0).transform(torch.tensor([[0.8, 0.2]]))
         tensor([[0.6667, 0.3333]])
     """
 
-    temperature: Tensor
+    NAME = 'temperature'
 
     def __init__(self, temperature: float = 1.0) -> None:
-        super().__init__()
-        check_temperature(temperature)
-        self.register_buffer('temperature', torch.tensor(float(temperature)))
-
-    @property
-    def fitted(self) -> bool:
-        """Always: any temperature will do."""
-        return True
-
-    def transform(self, scores: Tensor) -> Tensor:
-        """Scale softmax scores.
-
-        Args:
-            scores: ``(N, C)``, rows summing to 1.
-
-        Returns:
-            ``(N, C)``, rows summing to 1.
-
-        Raises:
-            ValueError: if they are no probabilities.
-        """
-        return temperature_scale(scores, float(self.temperature))
-
-    def adjust(self, logits: Tensor) -> Tensor:
-        """Scale logits: their softmax is :meth:`transform` of their softmax.
-
-        Args:
-            logits: ``(N, C)``.
-
-        Returns:
-            ``(N, C)``, float32 or wider.
-        """
-        wide = torch.promote_types(logits.dtype, torch.float32)
-        return logits.to(wide) / self.temperature
-
-    def _load_from_state_dict(
-        self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
-    ) -> None:
-        stored = state_dict.get(prefix + 'temperature')
-        tell_of_change('Scaling', 'temperature', self.temperature, stored)
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-    def extra_repr(self) -> str:
-        """State, for ``print(model)``."""
-        return f'temperature={float(self.temperature):g}'
-
-
-PostHocStep = LogitAdjuster | PredictionRebalancer | TemperatureScaler
-ORDER = (LogitAdjuster, PredictionRebalancer, TemperatureScaler)
+        super().__init__(temperature)
 
 
 @MODELS.register_module()
 class PostHocChain(nn.Module):
-    """Logit adjustment, then re-balancing, then temperature: any of these.
-
-    The order is fixed. The class mass of the re-balancer is that of adjusted scores,
-    and the temperature changes no ranking.
+    """Several post-hoc steps: logit adjustment, then re-balancing, then temperature.
 
     Args:
         steps: configs or modules, in that order, each kind at most once.
 
     Raises:
-        ValueError: if there are no steps, or another order.
+        ValueError: if there are no steps, or they are in another order.
 
     Examples:
         >>> import torch
@@ -353,15 +276,18 @@ class PostHocChain(nn.Module):
         tensor([[0.5000, 0.5000]])
     """
 
+    steps: Any  # a ModuleList, whose items type checkers take for plain modules
+
     def __init__(self, steps: Sequence[dict | nn.Module]) -> None:
         super().__init__()
         modules = [MODELS.build(s) if isinstance(s, dict) else s for s in steps]
-        kinds = [type(module) for module in modules]
-        if not kinds or kinds != [kind for kind in ORDER if kind in kinds]:
+        names = [getattr(module, 'NAME', None) for module in modules]
+        if not names or names != [name for name in STEPS if name in names]:
+            found = ', '.join(type(module).__name__ for module in modules) or 'none'
             raise ValueError(
-                'Expected `steps` to be, in this order and each at most once, of '
-                f'{", ".join(kind.__name__ for kind in ORDER)}, but got '
-                f'{", ".join(kind.__name__ for kind in kinds) or "none"}.'
+                'Expected `steps` to be post-hoc steps in this order, each at most '
+                f'once: {", ".join(step.title for step in STEPS.values())}; but got '
+                f'{found}.'
             )
         self.steps = nn.ModuleList(modules)
 
@@ -371,42 +297,30 @@ class PostHocChain(nn.Module):
         return all(step.fitted for step in self.steps)
 
     def transform(self, scores: Tensor) -> Tensor:
-        """All steps on softmax scores.
-
-        Args:
-            scores: ``(N, C)``, rows summing to 1.
-
-        Returns:
-            ``(N, C)``, rows summing to 1.
-
-        Raises:
-            ValueError: if a step is not fitted, or to another number of classes.
-        """
-        step: Any  # of PostHocStep, as type checkers cannot see
+        """Take all steps on softmax scores; see :meth:`PostHocStep.transform`."""
         for step in self.steps:
             scores = step.transform(scores)
         return scores
 
-    def adjust(self, logits: Tensor) -> Tensor:
-        """All steps on logits: their softmax is :meth:`transform` of their softmax.
-
-        Args:
-            logits: ``(N, C)``.
-
-        Returns:
-            ``(N, C)``, float32 or wider.
-
-        Raises:
-            ValueError: if a step is not fitted, or to another number of classes.
-        """
-        step: Any  # of PostHocStep, as type checkers cannot see
+    def transform_logits(self, logits: Tensor) -> Tensor:
+        """Take all steps on logits; see :meth:`PostHocStep.transform_logits`."""
         for step in self.steps:
-            logits = step.adjust(logits)
+            logits = step.transform_logits(logits)
         return logits
 
+    def config(self) -> dict:
+        """Config that builds this module; its vectors are left to the checkpoint."""
+        steps = [step.config() for step in self.steps]
+        return dict(type='mmgala.PostHocChain', steps=steps)
 
-def build_post_hoc(steps: PostHocSteps) -> nn.Module:
-    """The module that does what ``steps`` say.
+
+MODULES: Mapping[str, type[PostHocStep]] = {
+    kind.NAME: kind for kind in (LogitAdjuster, PredictionRebalancer, TemperatureScaler)
+}
+
+
+def build_post_hoc(steps: PostHocSteps) -> PostHocStep | PostHocChain:
+    """Build the module that takes ``steps``.
 
     Args:
         steps: at least one; re-balancing with a class mass.
@@ -417,25 +331,14 @@ def build_post_hoc(steps: PostHocSteps) -> nn.Module:
     Raises:
         ValueError: if there is no step.
     """
-    modules: list[nn.Module] = []
-    prior = steps.target_prior
-    if (tau := steps.logit_adjustment) is not None:
-        modules.append(LogitAdjuster(tau, steps.class_counts, prior))
-    if (tau := steps.rebalancing) is not None:
-        modules.append(PredictionRebalancer(tau, steps.class_mass, prior))
-    if steps.temperature is not None:
-        modules.append(TemperatureScaler(steps.temperature))
+    vectors = dict(
+        class_counts=steps.class_counts,
+        class_mass=steps.class_mass,
+        target_prior=steps.prior,
+    )
+    modules = []
+    for name, strength in steps.strengths.items():
+        kind = MODULES[name]
+        used = {vector: vectors[vector] for vector in kind.VECTORS}
+        modules.append(kind(strength, **used))
     return modules[0] if len(modules) == 1 else PostHocChain(modules)
-
-
-def post_hoc_config(module: nn.Module) -> dict:
-    """Config that builds this module, with the values that one likes to read.
-
-    Vectors are left to the checkpoint.
-    """
-    if isinstance(module, PostHocChain):
-        steps = [post_hoc_config(step) for step in module.steps]
-        return dict(type='mmgala.PostHocChain', steps=steps)
-    name = 'temperature' if isinstance(module, TemperatureScaler) else 'tau'
-    value = np.float32(getattr(module, name))  # printed, 1.2 and not 1.2000000477
-    return {'type': f'mmgala.{type(module).__name__}', name: float(str(value))}

@@ -172,7 +172,7 @@ def _check_scores(source: FeatureSource, features: Tensor, scores: Tensor) -> No
     """Check that scores are the softmax of the layer's outputs and nothing more.
 
     Raises:
-        ValueError: if they are not, as with a sigmoid or a re-balancer.
+        ValueError: if they are not, as with a sigmoid or a post-hoc step.
     """
     logits = source.layer(features)
     if logits.shape == scores.shape:
@@ -181,7 +181,7 @@ def _check_scores(source: FeatureSource, features: Tensor, scores: Tensor) -> No
             return
     raise ValueError(
         f"The model's scores are not the softmax of the outputs of {source.layer_name}"
-        ': only such a classifier can be adjusted. A head with a re-balancer or other '
-        'corrections: give the config and checkpoint from before it was fitted. A head '
+        ': only such a classifier can be adjusted. If the head takes post-hoc steps, '
+        'use the config and checkpoint from before they were fitted. A head '
         'that scales these outputs, or ends in a sigmoid, cannot be.'
     )

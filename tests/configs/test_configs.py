@@ -152,7 +152,7 @@ def test_gala_config_builds_the_gala_head_and_loss(path):
     assert type(head.loss_module) is GALALoss
     assert head.loss_module.variant == 'paper'
     assert head.loss_module.lambda_pos == head.loss_module.lambda_neg == 1.0
-    assert head.rebalancer is None
+    assert head.post_hoc is None
 
 
 @pytest.mark.parametrize('path', GALA, ids=name)

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from mmgala.evaluation import TAU_GRID
 from mmgala.evaluation.selection import choose_post_hoc
 from mmgala.evaluation.strength_search import LIMITS, WeightedScores, search_temperature
+from mmgala.functional.post_hoc import STEPS
 from tests.evaluation.predictions import biased_scores
 from tests.reference.post_hoc_numpy import chain
 
@@ -72,7 +73,8 @@ class Reference:
         return by_class(-np.log(own), self.target, self.shares)
 
 
-ALL = ('logit_adjustment', 'rebalancing', 'temperature')
+ALL = tuple(STEPS)
+AUTO = dict.fromkeys(ALL, 'auto')
 
 
 @pytest.mark.parametrize('prior', [None, TAIL], ids=['balanced', 'tail'])
@@ -85,7 +87,11 @@ def test_choices_and_scores_equal_the_reference(seed, steps, prior):
     expected = Reference(scores, target, prior or [0.2] * 5, steps)
 
     choice = choose_post_hoc(
-        scores, target, COUNTS, target_prior=prior, **dict.fromkeys(steps, 'auto')
+        scores,
+        target,
+        class_counts=COUNTS,
+        target_prior=prior,
+        **dict.fromkeys(steps, 'auto'),
     )
 
     chosen = choice.steps
@@ -94,7 +100,7 @@ def test_choices_and_scores_equal_the_reference(seed, steps, prior):
     ):
         found = getattr(chosen, name)
         assert found == (pytest.approx(value, rel=1e-3) if name in steps else None)
-        assert (getattr(choice, name) is None) == (name not in steps)
+    assert list(choice.searches) == list(steps)
     new = chosen.transform(torch.tensor(scores))
     assert_allclose(
         new.numpy(), expected.after(temperature=expected.temperature), rtol=2e-2,
@@ -114,7 +120,10 @@ def test_every_choice_changes_something():
 def test_given_values_are_kept_and_the_rest_is_chosen_given_them():
     scores, target = imbalanced()
 
-    choice = choose_post_hoc(scores, target, COUNTS, 0.3, 'auto', 2.0)
+    choice = choose_post_hoc(
+        scores, target, class_counts=COUNTS, logit_adjustment=0.3, rebalancing='auto',
+        temperature=2.0
+    )  # fmt: skip
 
     reference = Reference(scores, target, [0.2] * 5, ())
     reference.tau = 0.3
@@ -123,19 +132,22 @@ def test_given_values_are_kept_and_the_rest_is_chosen_given_them():
     steps = choice.steps
     assert (steps.logit_adjustment, steps.temperature) == (0.3, 2.0)
     assert steps.rebalancing == best
-    assert choice.logit_adjustment is choice.temperature is None
+    assert list(choice.searches) == ['rebalancing']
 
 
 def test_inductive_and_transductive_on_other_data():
     scores, target = imbalanced()
     test = biased_scores(50, 5, seed=9)[0]
-    steps = choose_post_hoc(scores, target, COUNTS, 0.3, 0.9, 1.4).steps
+    steps = choose_post_hoc(
+        scores, target, class_counts=COUNTS, logit_adjustment=0.3, rebalancing=0.9,
+        temperature=1.4
+    ).steps  # fmt: skip
     adjusted = scores / np.array(COUNTS) ** 0.3
     adjusted /= adjusted.sum(axis=1, keepdims=True)
     mass = by_class(adjusted, target, [0.2] * 5)
 
     inductive = steps.transform(torch.tensor(test))
-    transductive = steps.transductive().transform(torch.tensor(test))
+    transductive = steps.without_class_mass().transform(torch.tensor(test))
 
     for actual, of in ((inductive, mass), (transductive, None)):
         expected = chain(test, COUNTS, 0.3, 0.9, of, 1.4)
@@ -151,17 +163,17 @@ def test_class_mass_of_a_balanced_set_is_the_plain_sum():
 
 def test_tensors_will_do_as_arrays_do():
     scores, target = imbalanced()
-    tensors = torch.tensor(scores), torch.tensor(target), torch.tensor(COUNTS)
-    auto = dict.fromkeys(ALL, 'auto')
-    of_tensors = choose_post_hoc(*tensors, **auto)
-    assert str(of_tensors) == str(choose_post_hoc(scores, target, COUNTS, **auto))
+    tensors = torch.tensor(scores), torch.tensor(target)
+    of_tensors = choose_post_hoc(*tensors, class_counts=torch.tensor(COUNTS), **AUTO)
+    of_arrays = choose_post_hoc(scores, target, class_counts=COUNTS, **AUTO)
+    assert str(of_tensors) == str(of_arrays)
 
 
 def test_a_large_set_is_gone_through_in_parts(monkeypatch):
     scores, target = imbalanced()
-    whole = choose_post_hoc(scores, target, COUNTS, *['auto'] * 3).steps
+    whole = choose_post_hoc(scores, target, class_counts=COUNTS, **AUTO).steps
     monkeypatch.setattr('mmgala.evaluation.strength_search.CHUNK', 5 * 7)
-    parts = choose_post_hoc(scores, target, COUNTS, *['auto'] * 3).steps
+    parts = choose_post_hoc(scores, target, class_counts=COUNTS, **AUTO).steps
     for name in ALL:
         assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-3)
     assert_allclose(parts.class_mass, whole.class_mass, rtol=1e-6)
@@ -176,7 +188,8 @@ class TestTemperature:
         after = choose_post_hoc(sharper, target, temperature='auto')
         expected = 3 * before.steps.temperature
         assert after.steps.temperature == pytest.approx(expected, rel=1e-3)
-        assert after.temperature.loss_after < after.temperature.loss_before
+        search = after.searches['temperature']
+        assert search.loss_after < search.loss_before
 
     @pytest.mark.parametrize(('right', 'limit'), [(True, 0), (False, 1)])
     def test_it_stays_within_limits_and_says_so(self, right, limit):
@@ -188,30 +201,29 @@ class TestTemperature:
 
     def test_a_label_whose_score_is_0_does_not_make_the_loss_infinite(self):
         scores, target = biased_scores(100, 5)
-        clean = choose_post_hoc(scores, target, temperature='auto').temperature
+        clean = choose_post_hoc(scores, target, temperature='auto').steps
         scores[0] = np.eye(5)[(target[0] + 1) % 5]
-        search = choose_post_hoc(scores, target, temperature='auto').temperature
-        assert math.isfinite(search.loss_before)
-        assert clean.temperature < search.temperature < LIMITS[1] / 2
+        choice = choose_post_hoc(scores, target, temperature='auto')
+        assert math.isfinite(choice.searches['temperature'].loss_before)
+        assert clean.temperature < choice.steps.temperature < LIMITS[1] / 2
 
 
 def test_printed():
     scores, target = imbalanced()
-    text = str(choose_post_hoc(scores, target, COUNTS, *['auto'] * 3))
+    text = str(choose_post_hoc(scores, target, class_counts=COUNTS, **AUTO))
     assert text.count('<- chosen') == 2
-    assert text.startswith('Logit adjustment strength, on the validation set:\n')
-    assert '\nRe-balancing strength, on the validation set:\n' in text
-    assert '\nTemperature ' in text
-    assert str(choose_post_hoc(scores, target, temperature=2)) == (
-        'Nothing was to choose.'
-    )
+    assert text.startswith('Logit adjustment, chosen on the validation set:\n')
+    assert '\nRe-balancing, chosen on the validation set:\n' in text
+    assert '\nTemperature, chosen on the validation set:\n' in text
+    assert 'given' in str(choose_post_hoc(scores, target, temperature=2))
 
 
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(logit_adjustment='auto'), 'needs the class counts of the training'),
-        (dict(logit_adjustment=1.0), 'needs the class counts of the training'),
+        (dict(logit_adjustment='auto'), 'needs the class counts'),
+        (dict(logit_adjustment=1.0), 'needs the class counts'),
+        (dict(target_prior='train'), 'needs the class counts'),
         (dict(class_counts=[1, 2]), '`class_counts` to hold 5 values'),
         (dict(rebalancing='best'), "a number, 'auto' or None, but got 'best'"),
         (dict(temperature=-1), '`temperature` to be a finite number above 0'),

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 
 from mmgala.evaluation import LongTailedAccuracy, RebalancingEvaluator, ScoreDump
 from mmgala.evaluation.evaluator import PostHocEvaluator
+from mmgala.functional.post_hoc import STEPS
 from mmgala.registry import EVALUATOR
 from tests.evaluation.predictions import as_samples, biased_scores, evaluate
 from tests.reference.post_hoc_numpy import chain
@@ -28,9 +29,9 @@ def predictions():
 )
 def test_scores_equal_numpy(predictions, adjustment, rebalancing, temperature, mass):
     dump = ScoreDump()
-    evaluator = PostHocEvaluator(
-        dump, adjustment, rebalancing, temperature, class_mass=mass
-    )
+    strengths = adjustment, rebalancing, temperature
+    steps = dict(zip(STEPS, strengths, strict=True))
+    evaluator = PostHocEvaluator(dump, **steps, class_mass=mass)
 
     evaluate(evaluator, *predictions, class_counts=COUNTS)
 
@@ -44,7 +45,7 @@ def test_scores_equal_numpy(predictions, adjustment, rebalancing, temperature, m
 
 def test_counts_that_are_given_go_before_those_of_the_checkpoint(predictions):
     dump = ScoreDump()
-    evaluator = PostHocEvaluator(dump, 0.7, class_counts=COUNTS)
+    evaluator = PostHocEvaluator(dump, logit_adjustment=0.7, class_counts=COUNTS)
 
     evaluate(evaluator, *predictions, class_counts=OTHERS)
 
@@ -79,7 +80,7 @@ def test_temperature_changes_calibration_alone(predictions):
 def test_unknown_class_counts_are_found_at_the_first_batch():
     evaluator = PostHocEvaluator(LongTailedAccuracy(), logit_adjustment=1.0)
 
-    with pytest.raises(ValueError, match='needs the class counts of the training'):
+    with pytest.raises(ValueError, match='needs the class counts'):
         evaluator.process(as_samples(*biased_scores(2, 6)))
 
 
@@ -104,7 +105,7 @@ def test_one_image_suffices_without_re_balancing():
     scores, target = biased_scores(1, 6)
     dump = ScoreDump()
 
-    evaluate(PostHocEvaluator(dump, 0.7), scores, target, COUNTS)
+    evaluate(PostHocEvaluator(dump, logit_adjustment=0.7), scores, target, COUNTS)
 
     assert_allclose(dump.scores, chain(scores, COUNTS, 0.7, 0, None, 1), rtol=1e-4)
 
@@ -132,5 +133,5 @@ def test_prior_of_an_unknown_training_is_refused_at_the_first_batch():
 
 
 def test_another_word_is_no_prior():
-    with pytest.raises(ValueError, match="to be 'train' or a number .* got 'test'"):
+    with pytest.raises(ValueError, match="to be 'train' or .* got 'test'"):
         RebalancingEvaluator(LongTailedAccuracy(), target_prior='test')

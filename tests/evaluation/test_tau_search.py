@@ -1,13 +1,21 @@
-"""search_tau against trying every strength in NumPy."""
+"""The chosen strength of re-balancing against every strength in NumPy."""
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score
 
-from mmgala.evaluation import TAU_GRID, search_tau
+from mmgala.evaluation import TAU_GRID, choose_post_hoc
 from tests.evaluation.predictions import biased_scores
 from tests.reference.rebalance_numpy import rebalance
+
+
+def search_rebalancing(scores, target, **options):
+    """All strengths that were tried, and the chosen one."""
+    choice = choose_post_hoc(scores, target, rebalancing='auto', **options)
+    search = choice.searches['rebalancing']
+    assert choice.steps.rebalancing == search.tau
+    return search
 
 
 def imbalanced(scores, target, counts):
@@ -47,11 +55,7 @@ PRIORS = {
 def test_curve_and_choice_equal_brute_force(seed, counts, prior):
     scores, target = imbalanced(*biased_scores(200, 5, seed), counts)
 
-    search = search_tau(
-        torch.tensor(scores),
-        torch.tensor(target),
-        target_prior=None if prior is None else torch.tensor(prior),
-    )
+    search = search_rebalancing(scores, target, target_prior=prior)
 
     curve = accuracy_curve(scores, target, np.full(5, 0.2) if prior is None else prior)
     assert search.taus == TAU_GRID
@@ -63,7 +67,7 @@ def test_curve_and_choice_equal_brute_force(seed, counts, prior):
 def test_balanced_validation_set_gives_the_plain_class_mass_and_accuracy():
     scores, target = biased_scores(200, 5)
 
-    search = search_tau(torch.tensor(scores), torch.tensor(target))
+    search = search_rebalancing(scores, target)
 
     predicted = rebalance(scores, 1.3).argmax(axis=1)
     expected = 100 * balanced_accuracy_score(target, predicted)
@@ -82,7 +86,7 @@ def test_of_equal_strengths_the_smallest_is_chosen(count, taus):
     # summed from weights whose rounding depends on the count.
     scores = torch.tensor([[0.9, 0.1]] * count + [[0.6, 0.4]])
 
-    search = search_tau(scores, torch.tensor([0] * count + [1]), taus)
+    search = search_rebalancing(scores, torch.tensor([0] * count + [1]), taus=taus)
 
     assert search.accuracies == pytest.approx((50, 50))
     assert search.tau == 0.0
@@ -90,7 +94,7 @@ def test_of_equal_strengths_the_smallest_is_chosen(count, taus):
 
 def test_printed_curve_marks_the_choice_only():
     scores, target = biased_scores(200, 5)
-    search = search_tau(torch.tensor(scores), torch.tensor(target))
+    search = search_rebalancing(scores, target)
 
     lines = str(search).splitlines()
 
@@ -104,7 +108,7 @@ def test_printed_curve_marks_the_choice_only():
 
 
 def test_printed_curve_of_a_single_accuracy():
-    search = search_tau(torch.eye(2), torch.tensor([0, 1]), taus=(0.0, 0.5))
+    search = search_rebalancing(torch.eye(2), torch.tensor([0, 1]), taus=(0.0, 0.5))
 
     assert str(search).splitlines()[1:] == [
         '0.00  100.00    <- chosen',
@@ -119,12 +123,11 @@ def test_printed_curve_of_a_single_accuracy():
         ([0, 1, 2], None, 'between 0 and 1'),
         ([0, 1, 1], [0.2, 0.3, 0.5], 'to hold 2 values'),
         ([0, 1, 1], [0.6, 0.6], 'to sum to 1'),
-        ([0, 0, 0], [0.0, 1.0], '`target_prior` is 0 for every class that the'),
+        ([0, 0, 0], [0.0, 1.0], '`target_prior` is 0 for every class'),
     ],
 )
 def test_what_does_not_fit_is_refused(target, prior, message):
     scores = torch.full((len(target), 2), 0.5)
-    prior = None if prior is None else torch.tensor(prior)
 
     with pytest.raises(ValueError, match=message):
-        search_tau(scores, torch.tensor(target), target_prior=prior)
+        search_rebalancing(scores, torch.tensor(target), target_prior=prior)

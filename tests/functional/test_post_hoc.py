@@ -8,12 +8,13 @@ import torch
 from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
-from mmgala.functional.post_hoc import (
+from mmgala.functional import (
     PostHocSteps,
     log_count_adjustment,
     logit_adjustment,
     temperature_scale,
 )
+from mmgala.functional.post_hoc import STEPS
 from tests.batches import random_logits
 from tests.reference import post_hoc_numpy as reference
 
@@ -151,11 +152,11 @@ class TestSteps:
 
     def test_fitted_steps_give_single_samples_what_the_set_gives_them(self, scores):
         steps = PostHocSteps(0.8, 1.2, class_counts=double(COUNTS))
-        fitted = steps.fit(scores)
+        fitted = steps.with_class_mass_of(scores)
         single = torch.cat([fitted.transform(row[None]) for row in scores])
         assert_close(single, steps.transform(scores))
         with pytest.raises(ValueError, match='mass of 5 classes from 1 samples'):
-            fitted.transductive().transform(scores[:1])
+            fitted.without_class_mass().transform(scores[:1])
 
     def test_no_steps_leave_the_scores(self, scores):
         assert PostHocSteps().transform(scores) is scores
@@ -163,11 +164,11 @@ class TestSteps:
     @pytest.mark.parametrize(
         ('steps', 'text'),
         [
-            ({}, 'left as they are'),
+            ({}, 'left unchanged'),
             (dict(logit_adjustment=1.0), 'logit-adjusted with tau=1'),
             (
                 dict(logit_adjustment=0.5, rebalancing=1.7, temperature=1.25),
-                'logit-adjusted with tau=0.5, then re-balanced with tau=1.7, over the '
+                'logit-adjusted with tau=0.5, then re-balanced with tau=1.7 over the '
                 'whole test set, then scaled by temperature 1.25',
             ),
             (dict(rebalancing=2.0, class_mass=double(MASS)), 're-balanced with tau=2'),
@@ -184,6 +185,11 @@ class TestSteps:
             (dict(temperature=0.0), '`temperature` to be a finite number above 0'),
             (dict(class_mass=double([1.0, -1.0])), '`class_mass` to be finite'),
             (dict(target_prior=double([0.5, 0.6])), '`target_prior` to sum to 1'),
+            (dict(target_prior='test'), "`target_prior` to be 'train' .* got 'test'"),
+            (
+                dict(class_mass=double(MASS), target_prior=double([0.5, 0.5])),
+                '`target_prior` to hold 5 values',
+            ),
         ],
     )
     def test_wrong_values_are_refused_at_once(self, steps, message):
@@ -193,7 +199,8 @@ class TestSteps:
     @pytest.mark.parametrize(
         ('steps', 'message'),
         [
-            (dict(logit_adjustment=1.0), 'needs the class counts of the training'),
+            (dict(logit_adjustment=1.0), 'Logit adjustment needs the class counts'),
+            (dict(target_prior='train'), "target_prior='train' needs the class counts"),
             (dict(class_counts=double(COUNTS[:4])), '`class_counts` to hold 5 values'),
             (dict(class_mass=double(MASS[:4])), '`class_mass` to hold 5 values'),
             (dict(target_prior=double([0.5, 0.5])), '`target_prior` to hold 5 values'),
@@ -202,3 +209,43 @@ class TestSteps:
     def test_what_does_not_fit_the_scores_is_refused(self, scores, steps, message):
         with pytest.raises(ValueError, match=message):
             PostHocSteps(**steps).transform(scores)
+
+    @pytest.mark.parametrize('prior', [None, PRIOR], ids=['balanced', 'prior'])
+    @pytest.mark.parametrize('temperature', [None, 1.5])
+    @pytest.mark.parametrize('rebalancing', [None, 1.2])
+    @pytest.mark.parametrize('adjustment', [None, 0.8])
+    def test_softmax_of_the_transformed_logits_is_the_transformed_softmax(
+        self, logits, scores, adjustment, rebalancing, temperature, prior
+    ):
+        vectors = map(double, (COUNTS, MASS, prior))
+        steps = PostHocSteps(adjustment, rebalancing, temperature, *vectors)
+        actual = steps.transform_logits(logits).softmax(dim=1)
+        assert_close(actual, steps.transform(scores), rtol=1e-6, atol=1e-9)
+
+    def test_logits_have_no_class_mass_of_their_own(self, logits):
+        with pytest.raises(ValueError, match='needs a fitted `class_mass`'):
+            PostHocSteps(rebalancing=1.0).transform_logits(logits)
+
+    @pytest.mark.parametrize('name', ['logit_adjustment', 'rebalancing'])
+    def test_prior_of_the_training_set_is_its_class_shares(self, scores, name):
+        counts = double(COUNTS)
+        by_name = PostHocSteps(**{name: 0.7}, class_counts=counts, target_prior='train')
+        by_hand = PostHocSteps(
+            **{name: 0.7}, class_counts=counts, target_prior=counts / counts.sum()
+        )
+        assert torch.equal(by_name.transform(scores), by_hand.transform(scores))
+
+    def test_lists_of_a_config_are_vectors(self, scores):
+        config = dict(logit_adjustment=0.8, rebalancing=1.2, class_counts=COUNTS,
+                      class_mass=MASS, target_prior=PRIOR)  # fmt: skip
+        steps = PostHocSteps(0.8, 1.2, None, *map(double, (COUNTS, MASS, PRIOR)))
+        actual = PostHocSteps.from_config(**config).transform(scores)
+        assert torch.equal(actual, steps.transform(scores))
+
+    def test_strengths_are_in_the_order_of_the_steps(self):
+        steps = PostHocSteps(temperature=2.0, logit_adjustment=0.0)
+        assert list(steps.strengths.items()) == [
+            ('logit_adjustment', 0.0),
+            ('temperature', 2.0),
+        ]
+        assert list(STEPS) == ['logit_adjustment', 'rebalancing', 'temperature']

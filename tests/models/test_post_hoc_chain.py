@@ -7,14 +7,14 @@ from mmengine.runner.checkpoint import load_state_dict as mmengine_load_state_di
 from torch import nn
 from torch.testing import assert_close
 
-from mmgala.functional.post_hoc import PostHocSteps
+from mmgala.functional.post_hoc import STEPS, PostHocSteps
 from mmgala.models import GALAHead, PredictionRebalancer
 from mmgala.models.post_hoc import (
+    MODULES,
     LogitAdjuster,
     PostHocChain,
     TemperatureScaler,
     build_post_hoc,
-    post_hoc_config,
 )
 from mmgala.registry import MODELS
 from tests.batches import random_logits
@@ -47,11 +47,11 @@ def expected_chain(logits):
     return reference.chain(scores, FILLED, 0.8, 1.2, MASS, 1.5)
 
 
-@pytest.mark.parametrize('method', ['transform', 'adjust'])
+@pytest.mark.parametrize('method', ['transform', 'transform_logits'])
 class TestFormula:
     def scores(self, module, logits, method):
-        if method == 'adjust':
-            return module.adjust(logits).softmax(dim=1).numpy()
+        if method == 'transform_logits':
+            return module.transform_logits(logits).softmax(dim=1).numpy()
         return module.transform(logits.softmax(dim=1)).numpy()
 
     @pytest.mark.parametrize('prior', [None, PRIOR], ids=['balanced', 'prior'])
@@ -96,9 +96,9 @@ class TestChain:
 
     def test_half_logits_are_adjusted_in_float32(self, logits):
         half = logits.half()
-        actual = whole_chain().adjust(half)
+        actual = whole_chain().transform_logits(half)
         assert actual.dtype == torch.float32
-        assert torch.equal(actual, whole_chain().adjust(half.float()))
+        assert torch.equal(actual, whole_chain().transform_logits(half.float()))
 
     def test_casting_a_model_leaves_the_state_exact(self):
         chain = whole_chain()
@@ -119,10 +119,12 @@ class TestStateDict:
             [LogitAdjuster(), PredictionRebalancer(), TemperatureScaler()]
         )
         load(fresh, whole_chain().state_dict())
-        assert torch.equal(fresh.adjust(logits), whole_chain().adjust(logits))
+        assert torch.equal(
+            fresh.transform_logits(logits), whole_chain().transform_logits(logits)
+        )
 
     def test_checkpoint_from_before_there_were_chains(self, logits, load):
-        """The names and shapes that ``fit_rebalancer.py`` has always written."""
+        """The names and shapes of the first ``fit_rebalancer.py``."""
         head = GALAHead(5, 3, rebalancer=dict(type='mmgala.PredictionRebalancer'))
         state = {k: v for k, v in head.state_dict().items() if 'rebalancer' not in k}
         state['rebalancer.tau'] = torch.tensor(1.7)
@@ -131,23 +133,71 @@ class TestStateDict:
 
         load(head, state)
 
-        expected = PredictionRebalancer(1.7, MASS).adjust(logits)
-        assert torch.equal(head.rebalancer.adjust(logits), expected)
+        expected = PredictionRebalancer(1.7, MASS).transform_logits(logits)
+        assert torch.equal(head.post_hoc.transform_logits(logits), expected)
 
 
-STEPS = {
+# Buffers of the chain in a head, as written when the head called it its re-balancer.
+SAVED = {
+    'rebalancer.steps.0.tau': 0.8,
+    'rebalancer.steps.0.class_counts': COUNTS,
+    'rebalancer.steps.0.target_prior': PRIOR,
+    'rebalancer.steps.1.tau': 1.2,
+    'rebalancer.steps.1.class_mass': MASS,
+    'rebalancer.steps.1.target_prior': PRIOR,
+    'rebalancer.steps.2.temperature': 1.5,
+}
+UNFITTED = [dict(type=f'mmgala.{kind.__name__}') for kind in MODULES.values()]
+
+
+@pytest.mark.parametrize(
+    'load', [torch_load_state_dict, mmengine_load_state_dict], ids=['torch', 'mmengine']
+)
+@pytest.mark.parametrize('name', ['post_hoc', 'rebalancer'])
+class TestCheckpointsOfTheOldName:
+    def saved(self, head):
+        state = {k: v for k, v in head.state_dict().items() if 'post_hoc' not in k}
+        return state | {name: torch.tensor(value) for name, value in SAVED.items()}
+
+    def chain(self):
+        return PostHocChain(
+            [LogitAdjuster(0.8, COUNTS, PRIOR), PredictionRebalancer(1.2, MASS, PRIOR),
+             TemperatureScaler(1.5)]
+        )  # fmt: skip
+
+    def test_head_takes_the_whole_chain(self, logits, name, load):
+        chain = dict(type='mmgala.PostHocChain', steps=UNFITTED)
+        head = GALAHead(5, 3, **{name: chain})
+
+        load(head, self.saved(head))
+
+        expected = self.chain().transform_logits(logits)
+        assert torch.equal(head.post_hoc.transform_logits(logits), expected)
+
+    def test_inside_a_model(self, logits, name, load):
+        chain = dict(type='mmgala.PostHocChain', steps=UNFITTED)
+        model = nn.ModuleDict(dict(head=GALAHead(5, 3, **{name: chain})))
+
+        load(model, {f'head.{k}': v for k, v in self.saved(model['head']).items()})
+
+        found = model.state_dict()
+        for key, value in SAVED.items():
+            new = 'head.' + key.replace('rebalancer', 'post_hoc')
+            assert torch.equal(found[new], torch.tensor(value)), key
+
+
+CHOSEN = {
     'one': dict(temperature=1.3),
     'two': dict(logit_adjustment=1.2, temperature=0.123457),
     'all': dict(logit_adjustment=0.8, rebalancing=1.2, temperature=1.5),
 }
 
 
-@pytest.mark.parametrize('chosen', STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize('chosen', CHOSEN.values(), ids=CHOSEN)
 class TestBuilding:
     def steps(self, chosen):
         vectors = [torch.tensor(v, dtype=torch.float64) for v in (COUNTS, MASS, PRIOR)]
-        return PostHocSteps(*map(chosen.get, ('logit_adjustment', 'rebalancing',
-                                              'temperature')), *vectors)  # fmt: skip
+        return PostHocSteps(*map(chosen.get, STEPS), *vectors)
 
     def test_module_does_what_the_steps_say(self, logits, chosen):
         steps, scores = self.steps(chosen), logits.softmax(dim=1)
@@ -156,16 +206,18 @@ class TestBuilding:
 
     def test_config_and_state_build_the_same_module(self, logits, chosen):
         module = build_post_hoc(self.steps(chosen))
-        config = post_hoc_config(module)
+        config = module.config()
         again = MODELS.build(config)
-        assert post_hoc_config(again) == config
+        assert again.config() == config
         again.load_state_dict(module.state_dict())
-        assert torch.equal(again.adjust(logits), module.adjust(logits))
+        assert torch.equal(
+            again.transform_logits(logits), module.transform_logits(logits)
+        )
 
 
 def test_config_has_the_numbers_that_were_given():
     steps = PostHocSteps(1.2, None, 0.1234, torch.tensor(COUNTS))
-    assert post_hoc_config(build_post_hoc(steps)) == dict(
+    assert build_post_hoc(steps).config() == dict(
         type='mmgala.PostHocChain',
         steps=[
             dict(type='mmgala.LogitAdjuster', tau=1.2),
@@ -175,7 +227,7 @@ def test_config_has_the_numbers_that_were_given():
 
 
 def test_head_takes_a_chain(logits):
-    head = GALAHead(5, 5, rebalancer=whole_chain()).eval()
+    head = GALAHead(5, 5, post_hoc=whole_chain()).eval()
     head.fc.load_state_dict({'weight': torch.eye(5), 'bias': torch.zeros(5)})
     scores = torch.stack([p.pred_score for p in head.predict((logits,))])
     np.testing.assert_allclose(
@@ -184,14 +236,14 @@ def test_head_takes_a_chain(logits):
 
 
 class TestChecks:
-    @pytest.mark.parametrize('method', ['transform', 'adjust'])
+    @pytest.mark.parametrize('method', ['transform', 'transform_logits'])
     def test_adjuster_without_counts(self, logits, method):
         with pytest.raises(ValueError, match='LogitAdjuster has no class counts yet'):
             getattr(LogitAdjuster(), method)(logits.softmax(dim=1))
 
     def test_adjuster_of_other_classes(self, logits):
         with pytest.raises(ValueError, match='LogitAdjuster was fitted to 2 classes'):
-            LogitAdjuster(1.0, [3, 4]).adjust(logits)
+            LogitAdjuster(1.0, [3, 4]).transform_logits(logits)
 
     @pytest.mark.parametrize(
         'counts', [[-1, 2], [0, 0]], ids=['negative', 'no samples']

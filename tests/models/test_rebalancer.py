@@ -52,7 +52,7 @@ class TestFormula:
         assert_close(rebalancer.transform(scores[:1]), expected)
 
     def test_adjusted_logits(self, logits, scores, tau, prior):
-        adjusted = PredictionRebalancer(tau, MASS, prior).adjust(logits)
+        adjusted = PredictionRebalancer(tau, MASS, prior).transform_logits(logits)
         expected = self.expected(scores, MASS, tau, prior)
         assert_close(adjusted.softmax(dim=1), expected)
         assert adjusted.dtype == torch.float32
@@ -76,7 +76,9 @@ def test_fitting_again_forgets_the_first_fit(scores):
 def test_half_logits_are_adjusted_in_float32(logits):
     rebalancer = PredictionRebalancer(1.7, MASS)
     half = logits.half()
-    assert torch.equal(rebalancer.adjust(half), rebalancer.adjust(half.float()))
+    assert torch.equal(
+        rebalancer.transform_logits(half), rebalancer.transform_logits(half.float())
+    )
 
 
 @pytest.mark.parametrize(
@@ -198,12 +200,12 @@ class TestChecks:
         with pytest.raises(ValueError, match='`target_prior` to hold 5 values'):
             rebalancer.fit(scores).transform(scores)
 
-    @pytest.mark.parametrize('method', ['transform', 'adjust'])
+    @pytest.mark.parametrize('method', ['transform', 'transform_logits'])
     def test_unfitted(self, scores, method):
         with pytest.raises(ValueError, match='no class mass yet: fit it with tools/'):
             getattr(PredictionRebalancer(), method)(scores)
 
-    @pytest.mark.parametrize('method', ['transform', 'adjust'])
+    @pytest.mark.parametrize('method', ['transform', 'transform_logits'])
     def test_fitted_to_other_classes(self, scores, method):
         rebalancer = PredictionRebalancer(class_mass=[1.0, 2.0, 3.0])
         with pytest.raises(ValueError, match='fitted to 3 classes.*scores have 5'):

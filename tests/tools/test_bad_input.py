@@ -142,16 +142,15 @@ def test_tau_that_is_no_strength(tmp_path, trained, tool, tau, reason):
     end = call(tool, trained.config, trained.checkpoint, *rest, f'--tau={tau}',
                cwd=tmp_path)  # fmt: skip
 
-    assert_one_line(end, rf'--tau takes a number >= 0 or auto: .*{re.escape(reason)}')
+    assert_one_line(end, rf'--tau takes a number or auto: .*{re.escape(reason)}')
 
 
-@pytest.mark.parametrize(
-    'flags', [['--tau', '1.5'], ['--target-prior', 'x.txt'], ['--tau', 'auto']]
-)
-def test_strength_or_prior_without_rebalance(tmp_path, trained, flags):
-    end = call('test', trained.config, trained.checkpoint, *flags, cwd=tmp_path)
+@pytest.mark.parametrize('flags', [[], ['--temperature=2']])
+def test_prior_that_no_step_uses(tmp_path, trained, flags):
+    end = call('test', trained.config, trained.checkpoint, *flags, '--target-prior',
+               'x.txt', cwd=tmp_path)  # fmt: skip
 
-    assert_one_line(end, '--tau and --target-prior need --rebalance')
+    assert_one_line(end, '--target-prior has no effect .* --rebalance')
 
 
 @pytest.mark.parametrize(
@@ -209,6 +208,13 @@ def test_tau_auto_on_the_test_set_itself_warns_loudly(tmp_path, trained):
     assert 'the validation set of this config IS its test set' in first
     assert 'do not report the accuracy' in second
     assert len(frame) == len(first) == len(second)
+
+
+def test_tau_auto_with_test_time_augmentation(tmp_path, trained):
+    end = call('test', trained.config, trained.checkpoint, '--tau', 'auto', '--tta',
+               cwd=tmp_path)  # fmt: skip
+
+    assert_one_line(end, '--tau auto .* give a number with --tta')
 
 
 def test_tau_auto_without_a_validation_set(tmp_path, trained):
@@ -294,7 +300,7 @@ def test_tau_is_not_chosen_on_test_labels(tmp_path, trained):
     end = call('fit_rebalancer', trained.config, trained.checkpoint, 'out.pth',
                '--split', 'test', cwd=tmp_path)  # fmt: skip
 
-    assert_one_line(end, '--tau auto needs labels, and those of the test set')
+    assert_one_line(end, '--tau auto needs labels, and .* --split val')
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ def test_report_alone_takes_other_metrics_and_steps(compared):
         'gala', 'gala + logit adjustment + re-balancing', 'gala + temperature'
     ]  # fmt: skip
     raw, both, scaled = (row['runs'][0] for row in rows[:3])
-    assert {'logit_adjustment_tau', 'rebalancing_tau'} <= set(both)
+    assert {'logit_adjustment', 'rebalancing'} <= set(both)
     assert scaled['top1'] == raw['top1']
 
 

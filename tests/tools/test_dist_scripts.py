@@ -34,7 +34,7 @@ def test_metrics_over_two_processes_are_those_of_the_single_process_scores(
     metrics = json.loads((tmp_path / 'm.json').read_text())
 
     tau, _ = best_tau(validation.scores, validation.targets)
-    assert f're-balanced with tau={tau:g}, over' in stdout
+    assert f're-balanced with tau={tau:g} over' in stdout
     assert_metrics(metrics, rebalance(raw.scores[:NUM_SAMPLES], tau), raw)
 
 

@@ -20,7 +20,7 @@ from tests.tools.tau import best_tau
 
 def stored_rebalancer(path):
     state = torch.load(path, weights_only=True)['state_dict']
-    prefix = 'head.rebalancer.'
+    prefix = 'head.post_hoc.'
     return SimpleNamespace(
         **{k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     )
@@ -60,7 +60,7 @@ def test_weights_and_statistics_are_those_of_the_training(fitted, trained):
 
     added = set(state) - set(before)
     assert added == {
-        f'head.rebalancer.{n}' for n in ('tau', 'class_mass', 'target_prior')
+        f'head.post_hoc.{n}' for n in ('tau', 'class_mass', 'target_prior')
     }
     assert all(torch.equal(state[name], value) for name, value in before.items())
 
@@ -86,7 +86,7 @@ def test_predictions_equal_numpy_with_the_stored_mass(tmp_path, fitted, raw):
 def test_fitted_model_is_not_rebalanced_twice(tmp_path, fitted):
     end = call('test', fitted.config, fitted.weights, '--rebalance', cwd=tmp_path)
 
-    assert end.startswith('error: The model re-balances its predictions already')
+    assert end.startswith('error: The model takes post-hoc steps already')
 
 
 @pytest.mark.parametrize('index', [0, 250, 499])
@@ -160,6 +160,31 @@ def test_gala_head_with_its_default_loss_keeps_it(tmp_path, trained):
     assert 'loss' not in head_of(out)
 
 
+def test_head_of_a_user_takes_post_hoc_steps_like_its_parent(tmp_path, trained):
+    (tmp_path / 'own_head.py').write_text(
+        'from mmpretrain.registry import MODELS\n'
+        'from mmgala.models import GALAHead\n'
+        '@MODELS.register_module(force=True)\n'
+        'class OwnHead(GALAHead):\n'
+        '    """Of a user."""\n'
+    )
+    config = tmp_path / 'own.py'
+    config.write_text(
+        f"_base_ = '{trained.config}'\n"
+        "custom_imports = dict(imports=['own_head'])\n"
+        "model = dict(head=dict(type='OwnHead'))\n"
+    )
+    out = tmp_path / 'out.pth'
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        assert call('fit_rebalancer', config, trained.checkpoint, out, '--tau', '1',
+                    cwd=tmp_path) is None  # fmt: skip
+
+    assert head_of(out)['type'] == 'OwnHead'
+    assert stored_rebalancer(out).class_mass.shape == (10,)
+
+
 def test_cosine_head_stays_one_and_predicts_as_the_test_does(tmp_path, trained):
     config = tmp_path / 'cosine.py'
     head = "dict(_delete_=True, type='mmgala.CosineClsHead', num_classes=10,"
@@ -197,15 +222,19 @@ def head_of(weights):
     [
         (
             ['model.head.type=StackedLinearClsHead'],
-            'goes into LinearClsHead, .* has StackedLinearClsHead',
+            'go into LinearClsHead, .* has StackedLinearClsHead',
         ),
         (
             ['model.head.rebalancer.type=mmgala.PredictionRebalancer'],
-            'The config has a re-balancer already',
+            'The config has post-hoc steps already .*model.head.rebalancer',
+        ),
+        (
+            ['model.head.post_hoc.type=mmgala.PredictionRebalancer'],
+            'The config has post-hoc steps already .*model.head.post_hoc',
         ),
         (['val_dataloader=None'], 'The config has no val_dataloader'),
     ],
-    ids=['non-linear head', 'second re-balancer', 'no validation set'],
+    ids=['non-linear head', 'old name', 'second step', 'no validation set'],
 )
 def test_config_that_cannot_be_fitted_is_refused(tmp_path, trained, changes, message):
     end = call('fit_rebalancer', trained.config, trained.checkpoint, 'out.pth',

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 
 from mmgala.datasets import DigitsDataset
 from mmgala.evaluation.selection import choose_post_hoc
+from mmgala.functional.post_hoc import STEPS
 from mmgala.utils.checkpoint import read_checkpoint
 from tests.reference.post_hoc_numpy import chain
 from tests.reference.rebalance_numpy import rebalance
@@ -23,9 +24,11 @@ from tests.tools.conftest import PRIOR, load_scores
 @pytest.fixture(scope='module')
 def chosen(raw, validation):
     """What the validation set, and the counts of the training, say."""
-    auto = dict.fromkeys(('logit_adjustment', 'rebalancing', 'temperature'), 'auto')
     return choose_post_hoc(
-        validation.scores.astype(np.float32), validation.targets, raw.counts, **auto
+        validation.scores.astype(np.float32),
+        validation.targets,
+        class_counts=raw.counts,
+        **dict.fromkeys(STEPS, 'auto'),
     ).steps
 
 
@@ -47,7 +50,7 @@ def test_given_strengths_equal_numpy(tmp_path, trained, raw):
     assert_allclose(found.scores, expected, rtol=1e-3, atol=1e-6)
     (log,) = (tmp_path / 'work').glob('2*/2*.log')
     assert (
-        'logit-adjusted with tau=0.4, then re-balanced with tau=0.6, over the whole '
+        'logit-adjusted with tau=0.4, then re-balanced with tau=0.6 over the whole '
         'test set, then scaled by temperature 1.5.'
     ) in log.read_text()
 
@@ -75,7 +78,49 @@ def test_auto_chooses_all_on_the_validation_set(tmp_path, trained, raw, chosen):
     assert_allclose(found.scores, expected, rtol=1e-3, atol=1e-5)
     assert chosen.logit_adjustment > 0
     (log,) = (tmp_path / 'work').glob('2*/2*.log')
-    assert log.read_text().count('Epoch(val)') == 1  # one run over it
+    assert log.read_text().count('<- chosen') == 2
+    (selection,) = (tmp_path / 'work').glob('selection/2*/2*.log')
+    assert selection.read_text().count('Epoch(val)') == 1  # one run over it
+
+
+def metrics_of(folder, config, checkpoint, *flags):
+    """Metrics of a test, and the config that it leaves in its work dir."""
+    folder.mkdir()
+    end = call('test', config, checkpoint, *flags, '--work-dir', 'work',
+               '--out', 'metrics.json', cwd=folder)  # fmt: skip
+    assert end is None
+    saved = folder / 'work' / config.name
+    return json.loads((folder / 'metrics.json').read_text()), saved
+
+
+@pytest.mark.parametrize(
+    ('flags', 'recorded'),
+    [
+        (['--tau', '1.7'], dict(rebalancing=1.7)),
+        (['--logit-adjustment', '0.3', '--temperature', '1.5', '--target-prior',
+          'FILE'],
+         dict(logit_adjustment=0.3, temperature=1.5, target_prior=list(PRIOR))),
+        (['--logit-adjustment', 'auto', '--tau', 'auto', '--temperature', 'auto'],
+         'chosen'),
+        (['--tau', '0.6', '--target-prior', 'train'],
+         dict(rebalancing=0.6, target_prior='train')),
+    ],
+    ids=['given', 'prior', 'auto', 'prior of the training set'],
+)  # fmt: skip
+def test_saved_config_repeats_the_test(tmp_path, trained, chosen, flags, recorded):
+    np.save(tmp_path / 'prior.npy', PRIOR)
+    flags = [str(tmp_path / 'prior.npy') if f == 'FILE' else f for f in flags]
+
+    metrics, saved = metrics_of(
+        tmp_path / 'flags', trained.config, trained.checkpoint, *flags
+    )
+
+    evaluator = Config.fromfile(saved).test_evaluator
+    del evaluator['metrics']
+    steps = chosen.strengths if recorded == 'chosen' else recorded
+    assert evaluator == dict(type='mmgala.PostHocEvaluator', **steps)
+    repeated, _ = metrics_of(tmp_path / 'again', saved, trained.checkpoint)
+    assert repeated == metrics
 
 
 @pytest.fixture(scope='module')
@@ -93,7 +138,7 @@ def test_fitted_state_is_what_the_validation_set_says(fitted, chosen, raw):
     state = torch.load(fitted.weights, weights_only=True)['state_dict']
 
     def stored(name):
-        return state[f'head.rebalancer.steps.{name}'].numpy()
+        return state[f'head.post_hoc.steps.{name}'].numpy()
 
     assert float(stored('0.tau')) == pytest.approx(chosen.logit_adjustment)
     assert stored('0.class_counts').tolist() == raw.counts.tolist()
@@ -103,7 +148,7 @@ def test_fitted_state_is_what_the_validation_set_says(fitted, chosen, raw):
 
 
 def test_config_shows_the_chosen_values(fitted, chosen):
-    steps = Config.fromfile(fitted.config).model.head.rebalancer.steps
+    steps = Config.fromfile(fitted.config).model.head.post_hoc.steps
 
     assert [step.type for step in steps] == [
         'mmgala.LogitAdjuster',
@@ -136,11 +181,11 @@ def test_no_step_is_taken_twice(tmp_path, fitted):
     flags = ['--logit-adjustment', '1', '--temperature', 'auto']
     end = call('test', fitted.config, fitted.weights, *flags, cwd=tmp_path)
 
-    message = 'The model re-balances its predictions already, or takes other post-hoc'
+    message = 'The model takes post-hoc steps already'
     assert_one_line(end, f'{message} .* without --logit-adjustment and --temperature')
     end = call('fit_rebalancer', fitted.config, fitted.weights, 'o.pth', *flags,
                cwd=tmp_path)  # fmt: skip
-    assert_one_line(end, 'The config has a re-balancer already, or other post-hoc')
+    assert_one_line(end, 'The config has post-hoc steps already')
 
 
 def test_a_step_that_needs_no_data_is_stored_without_any(tmp_path, trained, raw):
@@ -151,10 +196,10 @@ def test_a_step_that_needs_no_data_is_stored_without_any(tmp_path, trained, raw)
 
     assert end is None
     state = read_checkpoint(tmp_path / 'o.pth')['state_dict']
-    assert float(state['head.rebalancer.tau']) == pytest.approx(1.2)
-    assert state['head.rebalancer.class_counts'].tolist() == raw.counts.tolist()
+    assert float(state['head.post_hoc.tau']) == pytest.approx(1.2)
+    assert state['head.post_hoc.class_counts'].tolist() == raw.counts.tolist()
     head = Config.fromfile(tmp_path / 'o.py').model.head
-    assert head.rebalancer == dict(type='mmgala.LogitAdjuster', tau=1.2)
+    assert head.post_hoc == dict(type='mmgala.LogitAdjuster', tau=1.2)
 
 
 def test_mass_of_adjusted_scores_of_the_unlabelled_test_set(tmp_path, trained, raw):
@@ -168,10 +213,10 @@ def test_mass_of_adjusted_scores_of_the_unlabelled_test_set(tmp_path, trained, r
     assert end is None
     state = read_checkpoint(tmp_path / 'o.pth')['state_dict']
     adjusted = chain(raw.scores, raw.counts / PRIOR, 0.5, 0.0, None, 1.0)
-    mass = state['head.rebalancer.steps.1.class_mass'].numpy()
+    mass = state['head.post_hoc.steps.1.class_mass'].numpy()
     assert_allclose(mass, adjusted.sum(axis=0), rtol=1e-4)
     for step in (0, 1):
-        prior = state[f'head.rebalancer.steps.{step}.target_prior']
+        prior = state[f'head.post_hoc.steps.{step}.target_prior']
         assert_allclose(prior.numpy(), PRIOR, rtol=1e-6)
 
 
@@ -196,7 +241,7 @@ def test_fitted_prior_of_the_training(tmp_path, trained, raw):
 
     assert end is None
     state = read_checkpoint(tmp_path / 'o.pth')['state_dict']
-    prior = state['head.rebalancer.target_prior'].numpy()
+    prior = state['head.post_hoc.target_prior'].numpy()
     assert_allclose(prior, raw.counts / raw.counts.sum(), rtol=1e-6)
 
 
@@ -211,14 +256,14 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ('flags', 'message'),
         [
-            (['--temperature=0'], '--temperature takes a number > 0 or auto: .* got 0'),
-            (['--temperature=-1'], '--temperature takes a number > 0 or auto'),
-            (['--temperature=hot'], '--temperature takes a number > 0 or auto: could'),
-            (['--logit-adjustment=-1'], '--logit-adjustment takes a number >= 0 or'),
-            (['--logit-adjustment=x'], '--logit-adjustment takes a number >= 0 or'),
+            (['--temperature=0'], '--temperature takes a number or auto: .* got 0'),
+            (['--temperature=-1'], '--temperature takes a number or auto'),
+            (['--temperature=hot'], '--temperature takes a number or auto: could'),
+            (['--logit-adjustment=-1'], '--logit-adjustment takes a number or'),
+            (['--logit-adjustment=x'], '--logit-adjustment takes a number or'),
             (
                 ['--temperature=2', '--target-prior=x.txt'],
-                'the prior also serves --logit-adjustment and --temperature auto',
+                '--target-prior has no effect',
             ),
         ],
     )
@@ -249,7 +294,7 @@ def test_nothing_is_chosen_on_test_labels(tmp_path, trained):
     end = call('fit_rebalancer', trained.config, trained.checkpoint, 'o.pth',
                '--temperature', 'auto', '--split', 'test', cwd=tmp_path)  # fmt: skip
 
-    assert_one_line(end, '--temperature auto needs labels, and those of the test set')
+    assert_one_line(end, '--temperature auto needs labels, and .* --split val')
 
 
 def test_scores_of_a_temperature_leave_the_accuracy_alone(tmp_path, trained, raw):

@@ -92,7 +92,7 @@ def test_rebalanced_metrics_equal_numpy(tested, raw):
     metrics = json.loads(tested['tau.json'].path.read_text())
 
     assert_metrics(metrics, rebalance(raw.scores, 1.7), raw)
-    assert 'tau=1.7, over the whole test set' in log(tested['tau.json'].work_dir)
+    assert 'tau=1.7 over the whole test set' in log(tested['tau.json'].work_dir)
 
 
 def test_rebalancing_changes_the_metrics(tested):
@@ -111,7 +111,7 @@ def test_tau_auto_is_the_best_on_the_validation_scores(tested, validation):
     assert_allclose([float(accuracy) for _, accuracy in rows], curve, atol=0.0051)
     (chosen,) = re.findall(r'^(\S+) .*<- chosen$', text, re.MULTILINE)
     assert float(chosen) == expected
-    assert f're-balanced with tau={expected:g}, over' in text
+    assert f're-balanced with tau={expected:g} over' in text
     assert 'WARNING: the validation set' not in text
 
 

@@ -276,16 +276,16 @@ def test_model_without_gala_statistics_fits(trained):
 def test_fitted_re_balancer_fits_a_model_whose_own_is_empty(trained):
     checkpoint = read_checkpoint(trained[1])
     rebalancer = dict(type='mmgala.PredictionRebalancer')
-    model = build_model(rebalancer=rebalancer)
-    assert model.head.rebalancer.class_mass.shape == (0,)
+    model = build_model(post_hoc=rebalancer)
+    assert model.head.post_hoc.class_mass.shape == (0,)
 
-    checkpoint['state_dict']['head.rebalancer.class_mass'] = torch.ones(10)
-    checkpoint['state_dict']['head.rebalancer.tau'] = torch.tensor(1.5)
+    checkpoint['state_dict']['head.post_hoc.class_mass'] = torch.ones(10)
+    checkpoint['state_dict']['head.post_hoc.tau'] = torch.tensor(1.5)
     check_fits(checkpoint, model, 'x.pth')
     missing, unexpected = model.load_state_dict(checkpoint['state_dict'], strict=False)
 
-    assert (missing, unexpected) == (['head.rebalancer.target_prior'], [])
-    assert model.head.rebalancer.class_mass.tolist() == [1] * 10
+    assert (missing, unexpected) == (['head.post_hoc.target_prior'], [])
+    assert model.head.post_hoc.class_mass.tolist() == [1] * 10
 
 
 class TTA(BaseTTAModel):

@@ -24,9 +24,9 @@ from mmgala.analysis import (
 )
 from mmgala.apis.launch import one_line_errors, read_class_vector
 from mmgala.cli.post_hoc import read_target_prior
-from mmgala.evaluation import search_tau
-from mmgala.functional import shot_groups
-from mmgala.functional.rebalance import check_target_prior, check_tau
+from mmgala.evaluation import choose_post_hoc
+from mmgala.functional import PostHocSteps, shot_groups
+from mmgala.functional.rebalance import check_tau
 from mmgala.visualization import (
     plot_accuracy_by_count,
     plot_class_mass,
@@ -122,10 +122,22 @@ def choose_tau(
         raise ValueError(
             f'{val_path} holds what PRED holds: tau must not be chosen on test data.'
         )
-    search = search_tau(
-        torch.from_numpy(val.scores), torch.from_numpy(val.targets), target_prior=prior
+    choice = choose_post_hoc(
+        val.scores, val.targets, rebalancing='auto', target_prior=prior
     )
-    return search.tau
+    return choice.steps.strengths['rebalancing']
+
+
+def target_prior(args: argparse.Namespace, dump: PredictionDump) -> torch.Tensor | None:
+    """Class shares of the test set, ``(C,)``; ``None`` if balanced."""
+    if args.target_prior is None:
+        return None
+    given = PostHocSteps.from_config(
+        class_counts=dump.class_counts,
+        target_prior=read_target_prior(args.target_prior),
+    )
+    given.check_num_classes(dump.num_classes)
+    return given.prior
 
 
 def analyse(args: argparse.Namespace) -> tuple[PredictionDump, dict[str, dict]]:
@@ -138,12 +150,7 @@ def analyse(args: argparse.Namespace) -> tuple[PredictionDump, dict[str, dict]]:
         dump = read_predictions(path)
         if counts is not None:
             dump = dump.with_counts(counts)
-        known = dump.class_counts
-        prior = read_target_prior(
-            args.target_prior, None if known is None else known.tolist()
-        )
-        if prior is not None:
-            check_target_prior(prior, dump.num_classes)
+        prior = target_prior(args, dump)
         if first is None:
             first = dump.without_scores()
         check_same_data(first, dump, (str(args.pred[0]), str(path)))

@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mmpretrain.models.heads import LinearClsHead
-from mmpretrain.structures import DataSample
-from torch import Tensor, nn
+from torch import nn
 
+from mmgala.models.heads.post_hoc_head import PostHocHead
 from mmgala.models.losses import ClassificationLoss
-from mmgala.models.post_hoc import PostHocChain, PostHocStep
 from mmgala.registry import MODELS
 
 
-class LongTailedClsHead(LinearClsHead):
-    """``LinearClsHead`` for losses of this package, with a step after training.
+class LongTailedClsHead(PostHocHead):
+    """Linear classification head for losses of this package, with post-hoc steps.
 
     A loss with an attribute ``initial_bias``, like
     :class:`mmgala.models.ClassBalancedFocalLoss`, sets the initial bias, whatever
@@ -26,12 +25,8 @@ class LongTailedClsHead(LinearClsHead):
             it.
         in_channels: channels of the incoming feature.
         loss: config of the loss. Defaults to ``default_loss``.
-        rebalancer: config of the post-hoc step that :meth:`predict` takes:
-            a :class:`PredictionRebalancer`, :class:`LogitAdjuster`,
-            :class:`TemperatureScaler`, or a :class:`PostHocChain` of these.
-            ``tools/fit_rebalancer.py`` fits it and writes the config. Defaults to none.
-        **kwargs: ``topk``, ``cal_acc``, ``init_cfg`` of MMPretrain's
-            ``LinearClsHead``.
+        **kwargs: ``post_hoc`` of :class:`PostHocHead`; ``topk``, ``cal_acc`` and
+            ``init_cfg`` of MMPretrain's ``LinearClsHead``.
 
     Raises:
         ValueError: if head and loss disagree about the number of classes.
@@ -44,7 +39,6 @@ class LongTailedClsHead(LinearClsHead):
         num_classes: int,
         in_channels: int,
         loss: dict | nn.Module | None = None,
-        rebalancer: dict | PostHocStep | PostHocChain | None = None,
         **kwargs: Any,
     ) -> None:
         loss = dict(self.default_loss) if loss is None else loss
@@ -57,9 +51,6 @@ class LongTailedClsHead(LinearClsHead):
                 f'The head has num_classes={num_classes}, but its loss '
                 f'num_classes={loss_classes}: leave it out of the loss.'
             )
-        self.rebalancer: PostHocStep | PostHocChain | None = (
-            MODELS.build(rebalancer) if isinstance(rebalancer, dict) else rebalancer
-        )
 
     def init_weights(self) -> None:
         """Initialise weights as ``init_cfg`` says, and the bias as the loss does."""
@@ -68,29 +59,6 @@ class LongTailedClsHead(LinearClsHead):
         bias = getattr(self.loss_module, 'initial_bias', None)
         if first and bias is not None and self.fc.bias is not None:
             nn.init.constant_(self.fc.bias, bias)
-
-    def loss(
-        self, feats: tuple[Tensor, ...], data_samples: list[DataSample], **kwargs: Any
-    ) -> dict[str, Tensor]:
-        """Compute the loss of a batch; see MMPretrain's ``ClsHead.loss``.
-
-        Raises:
-            ValueError: if the re-balancer is not fitted; better raised at the first
-                training step than at the first validation.
-        """
-        if self.rebalancer is not None and not self.rebalancer.fitted:
-            raise ValueError(
-                'A re-balancer is fitted after training: take `rebalancer` out of '
-                'the head for training, then run tools/fit_rebalancer.py.'
-            )
-        return super().loss(feats, data_samples, **kwargs)
-
-    def _get_predictions(
-        self, cls_score: Tensor, data_samples: list[DataSample] | None
-    ) -> list[DataSample]:
-        if self.rebalancer is not None:
-            cls_score = self.rebalancer.adjust(cls_score)
-        return super()._get_predictions(cls_score, data_samples)
 
 
 def is_linear_head(kind: Any) -> bool:

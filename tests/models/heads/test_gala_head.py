@@ -1,4 +1,4 @@
-"""`GALAHead`: its loss in training, its re-balancer in prediction."""
+"""`GALAHead`: its loss in training, its post-hoc step in prediction."""
 
 import pytest
 import torch
@@ -66,17 +66,24 @@ class TestBuilding:
         assert GALAHead(4, 3, loss=loss_module).loss_module is loss_module
 
     @pytest.mark.parametrize(
-        'rebalancer',
+        'step',
         [
             dict(type='mmgala.PredictionRebalancer', tau=1.7),
             PredictionRebalancer(tau=1.7),
         ],
         ids=['config', 'module'],
     )
-    def test_rebalancer_is_built(self, rebalancer):
-        head = GALAHead(4, 3, rebalancer=rebalancer)
-        assert type(head.rebalancer) is PredictionRebalancer
-        assert float(head.rebalancer.tau) == pytest.approx(1.7)
+    @pytest.mark.parametrize('name', ['post_hoc', 'rebalancer'])
+    def test_post_hoc_step_is_built(self, name, step):
+        head = GALAHead(4, 3, **{name: step})
+        assert type(head.post_hoc) is PredictionRebalancer
+        assert head.rebalancer is head.post_hoc
+        assert float(head.post_hoc.tau) == pytest.approx(1.7)
+
+    def test_two_names_for_two_steps_are_refused(self):
+        step = PredictionRebalancer()
+        with pytest.raises(ValueError, match='`rebalancer` is another name'):
+            GALAHead(4, 3, post_hoc=step, rebalancer=step)
 
     def test_statistics_are_saved_with_the_head(self):
         names = set(GALAHead(4, 3).state_dict())
@@ -120,9 +127,9 @@ class TestLoss:
         losses = head.loss(feats, samples(labels))
         assert float(losses['accuracy_top-1'][0]) == 100
 
-    def test_a_fitted_rebalancer_leaves_the_loss_alone(self):
+    def test_a_fitted_step_leaves_the_loss_alone(self):
         plain = GALAHead(4, 3)
-        rebalanced = GALAHead(4, 3, rebalancer=PredictionRebalancer(1.0, MASS))
+        rebalanced = GALAHead(4, 3, post_hoc=PredictionRebalancer(1.0, MASS))
         rebalanced.fc.load_state_dict(plain.fc.state_dict())
         feats, labels = features(), samples(random_target('hard', 6, 4))
         losses = [head.loss(feats, labels)['loss'] for head in (plain, rebalanced)]
@@ -143,7 +150,7 @@ class TestPredict:
     @pytest.mark.parametrize('tau', [0.0, 1.0, 1.7])
     def test_one_image_is_rebalanced_as_the_function_does(self, tau, prior):
         rebalancer = PredictionRebalancer(tau, MASS, prior)
-        head, feats = GALAHead(4, 3, rebalancer=rebalancer).eval(), features(1)
+        head, feats = GALAHead(4, 3, post_hoc=rebalancer).eval(), features(1)
         scores = head.fc(feats[-1]).softmax(dim=1)
         prior = None if prior is None else torch.tensor(prior)
         expected = rebalance(scores, tau, torch.tensor(MASS), prior)[0]
@@ -155,7 +162,7 @@ class TestPredict:
 
     def test_predictions_go_into_the_given_samples(self):
         head, feats = (
-            GALAHead(4, 3, rebalancer=PredictionRebalancer(1.0, MASS)),
+            GALAHead(4, 3, post_hoc=PredictionRebalancer(1.0, MASS)),
             features(),
         )
         given = samples(random_target('hard', 6, 4))
@@ -164,8 +171,8 @@ class TestPredict:
         assert all('gt_label' in p and 'pred_score' in p for p in predictions)
 
     def test_a_fitted_checkpoint_gives_an_unfitted_head_its_rebalancer(self):
-        fitted = GALAHead(4, 3, rebalancer=PredictionRebalancer(1.7, MASS, PRIOR))
-        fresh = GALAHead(4, 3, rebalancer=dict(type='mmgala.PredictionRebalancer'))
+        fitted = GALAHead(4, 3, post_hoc=PredictionRebalancer(1.7, MASS, PRIOR))
+        fresh = GALAHead(4, 3, post_hoc=dict(type='mmgala.PredictionRebalancer'))
         load_state_dict(fresh, fitted.state_dict(), strict=True)
         feats = features(1)
         expected, actual = (head.predict(feats)[0] for head in (fitted, fresh))
@@ -175,10 +182,10 @@ class TestPredict:
 class TestUnfittedRebalancer:
     @pytest.fixture
     def head(self):
-        return GALAHead(4, 3, rebalancer=PredictionRebalancer())
+        return GALAHead(4, 3, post_hoc=PredictionRebalancer())
 
     def test_training_is_refused_and_adds_nothing(self, head):
-        message = 'fitted after training: take `rebalancer` out.*fit_rebalancer.py'
+        message = 'fitted after training: remove `post_hoc`.*fit_rebalancer.py'
         with pytest.raises(ValueError, match=message):
             head.loss(features(), samples(random_target('hard', 6, 4)))
         assert not head.loss_module.pos_grad.any()
@@ -188,6 +195,6 @@ class TestUnfittedRebalancer:
             head.predict(features())
 
     def test_a_rebalancer_for_other_classes_is_refused(self):
-        head = GALAHead(4, 3, rebalancer=PredictionRebalancer(1.0, [1.0, 2.0, 3.0]))
+        head = GALAHead(4, 3, post_hoc=PredictionRebalancer(1.0, [1.0, 2.0, 3.0]))
         with pytest.raises(ValueError, match='fitted to 3 classes.*scores have 4'):
             head.predict(features())
