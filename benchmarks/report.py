@@ -98,7 +98,7 @@ def draw(
         counts,
         accuracies,
         paths[0],
-        f'{name}: what each class has, and what each method makes of it',
+        f'{name}: training images and test accuracy of each class',
     )
     plot_gradient_statistics(
         counts,

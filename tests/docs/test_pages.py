@@ -10,7 +10,7 @@ from tests.docs.pages import PAGES, PROGRAM, ROOT, anchors, commands, links, tok
 from tests.tools.command_line import load_tool
 
 NAMED = re.compile(
-    r'(?<![\w./-])(?:configs|tools|benchmarks|docs|projects)/[\w./-]*\w(?![\w*])'
+    r'(?<![\w./-])(?:configs|tools|benchmarks|docs|projects|mmgala|tests)/[\w./-]*\w(?![\w*])'
 )
 # Placeholders, and what the reader makes or downloads.
 MADE = re.compile(r'_$|DIR|NAME|your_')
