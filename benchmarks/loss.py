@@ -7,6 +7,7 @@ training step.
 """
 
 import argparse
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -27,21 +28,17 @@ from mmgala.functional import (  # noqa: E402
     long_tailed_counts,
 )
 from mmgala.models import GALALoss, losses  # noqa: E402
+from mmgala.registry import MODELS  # noqa: E402
 from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
 from mmgala.utils.files import write_json  # noqa: E402
 
 SHAPES = ((64, 100), (256, 1000), (256, 2000), (256, 4000), (256, 8142))
-COUNTED = dict(
-    balanced_softmax=losses.BalancedSoftmaxLoss,
-    logit_adjustment=losses.LogitAdjustmentLoss,
-    vector_scaling=losses.VectorScalingLoss,
-    ldam=losses.LDAMLoss,
-    class_balanced=losses.ClassBalancedLoss,
-    class_balanced_focal=losses.ClassBalancedFocalLoss,
-    label_aware_smoothing=losses.LabelAwareSmoothingLoss,
-    gcl=losses.GCLLoss,
-    equalization=losses.EqualizationLoss,
-)
+# By names like label_aware_smoothing.
+LOSSES = {
+    re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name.removesuffix('Loss')).lower(): kind
+    for name, kind in vars(losses).items()
+    if name in MODELS.module_dict
+}
 OUT = Path(__file__).resolve().parent / 'results' / 'loss.json'
 
 
@@ -59,14 +56,13 @@ class ObviousGALA(GALALoss):
 def build_losses(num_classes: int, device: str) -> dict[str, Callable]:
     """Every loss, for a long tail of ``num_classes``."""
     counts = long_tailed_counts(num_classes, 1280, 256)
-    built = dict(
-        gala=GALALoss(num_classes),
-        obvious=ObviousGALA(num_classes),
-        seesaw=losses.SeesawLoss(num_classes),
-        ldam_reweighted=losses.LDAMLoss(num_classes, class_counts=counts),
-        **{n: loss(num_classes, class_counts=counts) for n, loss in COUNTED.items()},
-    )
+    built = {name: loss(num_classes) for name, loss in LOSSES.items()}
+    built['obvious'] = ObviousGALA(num_classes)
+    built['ldam_reweighted'] = losses.LDAMLoss(num_classes)
     built['ldam_reweighted'].reweighting = True
+    for loss in built.values():
+        if isinstance(loss, losses.ClassCountsLoss):
+            loss.set_class_counts(counts)
     modules = {name: loss.to(device) for name, loss in built.items()}
     return dict(cross_entropy=F.cross_entropy, **modules)
 
