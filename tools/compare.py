@@ -1,8 +1,8 @@
-"""Compare methods for long-tailed data on one config, with all else equal.
+"""Compare methods for long-tailed data on one config, all else being equal.
 
-Each method is trained on the config with each seed; only head, loss and hooks of the
-method differ. Killed, the same command goes on where it stopped. --list shows the
-methods with their settings.
+Each method is trained with each seed; only its head, loss and hooks differ. If the
+comparison is interrupted, run the same command again to continue. --list shows the
+methods and their settings.
 """
 
 import argparse
@@ -48,7 +48,7 @@ from mmgala.comparison.worker import execute, remove_features  # noqa: E402
 
 
 class ListMethods(argparse.Action):
-    """Show the methods, and end."""
+    """Print the methods and exit."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         for method in CATALOGUE.values():
@@ -65,26 +65,29 @@ def parse_args() -> argparse.Namespace:
         '--list',
         action=ListMethods,
         nargs=0,
-        help='show the methods, and where each of their settings is from',
+        help='list the methods, and the source of each of their settings',
     )
     parser.add_argument(
         '--methods',
         nargs='+',
         default=['ce', 'gala'],
         metavar='METHOD',
-        help='the first is what the others are compared with; settings as in '
+        help='methods to compare, the first of which is the baseline; with settings: '
         'gala:lambda_pos=2,lambda_neg=2',
     )
     parser.add_argument(
-        '--methods-file', help='Python file with methods = dict(my_method=dict(...))'
+        '--methods-file',
+        help='Python file with further methods, methods = dict(my_method=dict(...))',
     )
-    parser.add_argument('--seeds', type=int, default=3, help='number of seeds, from 0')
-    parser.add_argument('--work-dir', help='where to save runs and results')
+    parser.add_argument(
+        '--seeds', type=int, default=3, help='number of seeds, counted from 0'
+    )
+    parser.add_argument('--work-dir', help='directory for runs and results')
     parser.add_argument(
         '--selection',
         choices=SELECTIONS,
         default='last',
-        help='the epoch that counts: the last, or the best on the validation set',
+        help='epoch to evaluate: the last, or the best on the validation set',
     )
     parser.add_argument(
         '--post-hoc',
@@ -92,19 +95,23 @@ def parse_args() -> argparse.Namespace:
         default=[],
         choices=POST_HOC,
         metavar='STEPS',
-        help='what is done to the scores, in rows of its own, with strengths that the '
-        f'validation set chooses: {", ".join(POST_HOC)}',
+        help='post-hoc steps to evaluate in additional rows, with strengths chosen on '
+        f'the validation set: {", ".join(POST_HOC)}',
     )
     parser.add_argument(
         '--target-prior',
         choices=['balanced', 'train'],
         default='balanced',
-        help='what the post-hoc steps aim at: the mean over classes, or top-1 on data '
-        'with the class shares of the training set',
+        help='class prior that post-hoc steps optimise for: balanced classes, or that '
+        'of the training set',
     )
-    parser.add_argument('--metrics', nargs='+', default=list(COLUMNS))
     parser.add_argument(
-        '--workers', type=int, help='runs at a time; one per GPU or CPU core by default'
+        '--metrics', nargs='+', default=list(COLUMNS), help='columns of the table'
+    )
+    parser.add_argument(
+        '--workers',
+        type=int,
+        help='number of parallel runs; default: one per GPU or CPU core',
     )
     parser.add_argument(
         '--amp',
@@ -114,12 +121,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--channels-last',
         action='store_true',
-        help='weights in channels-last memory format: often faster, most with --amp',
+        help='channels-last memory format: often faster, especially with --amp',
     )
     parser.add_argument(
         '--only-report',
         action='store_true',
-        help='train nothing: write the results of the runs that are finished',
+        help='write the results of finished runs without training',
     )
     return parser.parse_args()
 
@@ -130,11 +137,11 @@ def check_args(args: argparse.Namespace) -> None:
             f'Unknown metric {unknown[0]!r}: choose from {", ".join(COLUMNS)}.'
         )
     if args.seeds < 1:
-        raise ValueError(f'--seeds takes a number of 1 or more, but got {args.seeds}.')
+        raise ValueError(f'--seeds must be 1 or more, but got {args.seeds}.')
     if args.target_prior == 'train' and not args.post_hoc:
-        raise ValueError('--target-prior is for the steps of --post-hoc: name some.')
+        raise ValueError('--target-prior requires --post-hoc STEPS.')
     if args.workers is not None and args.workers < 1:
-        raise ValueError(f'--workers takes 1 or more, but got {args.workers}.')
+        raise ValueError(f'--workers must be 1 or more, but got {args.workers}.')
 
 
 def load(args: argparse.Namespace) -> Config:
@@ -162,7 +169,7 @@ def plan(cfg: Config, work_dir: Path, args: argparse.Namespace) -> list[Run]:
 
 
 def add_imports(cfg: Config, custom_imports: dict | None) -> None:
-    """Let the runs import what the methods need, besides what the config needs."""
+    """Add the custom imports of a methods file to those of the config."""
     if custom_imports is None:
         return
     parts = [cfg.get('custom_imports') or {}, custom_imports]
@@ -172,11 +179,11 @@ def add_imports(cfg: Config, custom_imports: dict | None) -> None:
 
 
 def train(runs: list[Run], workers: int) -> dict[str, str]:
-    """Do what is not done yet; one line for each run that failed."""
+    """Train unfinished runs; return the error message of each failed run by name."""
     todo = [run for run in runs if not run.finished]
     CONSOLE.print(
-        f'{len(runs)} runs, {len(runs) - len(todo)} of them finished before; '
-        f'{min(workers, len(todo))} at a time.'
+        f'{len(runs)} runs, {len(runs) - len(todo)} of them finished already; '
+        f'{min(workers, len(todo))} in parallel.'
     )
     tasks = [
         Task(run.name, execute, (run,), (run.start.name,) if run.start else ())
@@ -191,7 +198,7 @@ def train(runs: list[Run], workers: int) -> dict[str, str]:
 def run(args: argparse.Namespace) -> dict[str, str]:
     cfg = load(args)
     set_work_dir(cfg, args.config, args.work_dir)
-    # Absolute: processes of runs may begin elsewhere.
+    # Absolute, as runs may start in another directory.
     work_dir = Path(cfg.work_dir).absolute()
     runs = plan(cfg, work_dir, args)
     failed = {}
@@ -221,7 +228,7 @@ def run(args: argparse.Namespace) -> dict[str, str]:
 
 @contextlib.contextmanager
 def only_one_in(work_dir: Path) -> Iterator[None]:
-    """Keep a second comparison out of a directory; a killed one does not."""
+    """Prevent two comparisons in one directory; a killed one releases its lock."""
     work_dir.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work_dir / '.lock', blocking=False):
@@ -240,11 +247,11 @@ def main() -> None:
             check_args(args)
             failed = run(args)
     except KeyboardInterrupt:
-        sys.exit('error: interrupted; the same command goes on where it stopped.')
+        sys.exit('error: interrupted; run the same command again to continue.')
     if failed:
         sys.exit(
-            f'error: {len(failed)} runs failed; see {LOG} in their folders. The same '
-            'command runs these again.'
+            f'error: {len(failed)} runs failed; see {LOG} in their folders. Run the '
+            'same command to repeat them.'
         )
 
 

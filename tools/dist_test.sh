@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Test on several GPUs (or CPU processes, where there is no GPU).
+# Test on several GPUs, or in several CPU processes if there is no GPU.
 #   tools/dist_test.sh CONFIG CHECKPOINT GPUS [ARGUMENTS OF test.py]
-# Several nodes: run it on each, with NNODES, NODE_RANK and MASTER_ADDR set.
+# For several nodes, set NNODES, NODE_RANK and MASTER_ADDR and run it on each.
 set -euo pipefail
 [ $# -ge 3 ] || { sed -n '2,4s/^# \?//p' "$0" >&2; exit 2; }
 . "$(dirname "$0")/torchrun.sh"

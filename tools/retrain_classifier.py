@@ -1,8 +1,8 @@
-"""Adjust or re-train only the classifier of a finished training: minutes, not epochs.
+"""Re-train or adjust only the classifier of a trained model, in minutes.
 
-Features are computed once and kept; every further method and setting starts from them.
-Writes OUT, the weights with the new classifier, and next to it a config that uses them.
-Prints accuracies on the validation set, before and after; the test set is not touched.
+Features are computed once and reused for further methods and settings. Writes the
+weights with the new classifier to OUT.pth and their config to OUT.py, and prints the
+validation accuracy before and after. The test set is not used.
 """
 
 import argparse
@@ -28,33 +28,33 @@ def parse_args() -> argparse.Namespace:
         '--method',
         required=True,
         metavar='|'.join(METHODS),
-        help='crt: a new layer, linear or cosine as the old one; lws: a learnt factor '
-        'on the logits of each class; tau-norm: class vectors of like norms; ncm: '
-        'nearest class mean',
+        help='crt: train a new layer of the same kind, linear or cosine; lws: learn a '
+        'factor for the logits of each class; tau-norm: normalise the class weight '
+        'vectors; ncm: nearest class mean',
     )
     add_training_arguments(parser)
     parser.add_argument(
         '--tau',
         type=float,
-        help='strength of tau-norm; default: the best one on the validation set',
+        help='strength of tau-norm; default: the best on the validation set',
     )
     parser.add_argument(
         '--distance',
         metavar='cl2n|euclidean|cosine',
-        help='to the class means of ncm; default: cl2n, euclidean on centred and '
-        'normalised features',
+        help='distance to the class means of ncm; default: cl2n, euclidean with '
+        'centred and normalised features',
     )
     parser.add_argument(
         '--features',
         type=Path,
         metavar='DIR',
-        help='where features are kept; default: features/ beside OUT',
+        help='directory for features; default: features/ next to OUT',
     )
     parser.add_argument(
         '--layer',
         metavar='NAME',
-        help='linear layer that holds the class vectors, like head.fc; default: the '
-        'one in model.head with an output per class',
+        help='linear layer with the class weight vectors, such as head.fc; default: '
+        'the one in model.head with one output per class',
     )
     return parser.parse_args()
 
@@ -62,7 +62,7 @@ def parse_args() -> argparse.Namespace:
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('training of crt and lws')
     group.add_argument(
-        '--loss', metavar='NAME', help='like mmgala.GALALoss; default: cross-entropy'
+        '--loss', metavar='NAME', help='such as mmgala.GALALoss; default: cross-entropy'
     )
     group.add_argument(
         '--loss-options',
@@ -74,33 +74,33 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--sampling',
         metavar='class|instance',
-        help='every class alike, or every sample alike; default: class, but instance '
-        'with a loss that makes up for the class counts',
+        help='draw classes or samples with equal probability; default: class, or '
+        'instance for a loss that compensates for class counts',
     )
     group.add_argument(
         '--init',
         metavar='new|trained',
-        help='weights that crt starts from: new ones by default, or those of the '
-        'trained model',
+        help='initial weights of crt: new ones or those of the trained model; '
+        'default: new',
     )
     group.add_argument(
         '--epochs',
         type=int,
-        help='default: 10 for crt and 5 for lws, more on small sets',
+        help='default: 10 for crt and 5 for lws, more for small data sets',
     )
     group.add_argument(
         '--lr',
         type=float,
-        help='of the first epoch, 0.2 by default; then a cosine to 0',
+        help='initial learning rate, with cosine decay to 0; default: 0.2',
     )
-    group.add_argument('--batch-size', type=int, help='512 by default')
-    group.add_argument('--weight-decay', type=float, help='5e-4 by default')
-    group.add_argument('--seed', type=int, default=0, help='0 by default')
+    group.add_argument('--batch-size', type=int, help='default: 512')
+    group.add_argument('--weight-decay', type=float, help='default: 5e-4')
+    group.add_argument('--seed', type=int, default=0, help='default: 0')
 
 
 def read_options(args: argparse.Namespace) -> RetrainOptions:
     if args.loss is None and args.loss_options is not None:
-        raise ValueError('--loss-options need --loss NAME.')
+        raise ValueError('--loss-options requires --loss NAME.')
     loss = None
     if args.loss is not None:
         loss = dict(args.loss_options or {}, type=args.loss)
@@ -130,8 +130,9 @@ def main() -> None:
             layer=args.layer,
             console=console,
         )
-        console.print(f'The new classifier is in {out}; use it with '
-                      f'{out.with_suffix(".py")}.')  # fmt: skip
+        console.print(
+            f'Wrote the new classifier to {out}; use it with {out.with_suffix(".py")}.'
+        )
 
 
 if __name__ == '__main__':

@@ -1,5 +1,5 @@
-# Sourced by slurm_train.sh and slurm_test.sh. GPUS counts processes, one a GPU;
-# GPUS_PER_NODE=0 asks for no GPU and starts PROCESSES_PER_NODE on CPUs.
+# Sourced by slurm_train.sh and slurm_test.sh. GPUS is the number of processes, one per
+# GPU. GPUS_PER_NODE=0 starts PROCESSES_PER_NODE on CPUs, without any GPU.
 
 srun_tool() { # PARTITION JOB_NAME TOOL ARGUMENT...
   local tools gres per_node=${GPUS_PER_NODE:-8}
@@ -9,7 +9,7 @@ srun_tool() { # PARTITION JOB_NAME TOOL ARGUMENT...
     gres=()
     per_node=${PROCESSES_PER_NODE:-1}
   fi
-  # SRUN_ARGS is a list of options: splitting it is meant.
+  # SRUN_ARGS is a list of options, to be split into words.
   # shellcheck disable=SC2086
   PYTHONPATH="$tools/..:${PYTHONPATH:-}" srun --partition "$1" --job-name "$2" \
     "${gres[@]}" --ntasks "${GPUS:-8}" --ntasks-per-node "$per_node" \

@@ -1,7 +1,7 @@
-"""Train a model: MMPretrain's flags, any OpenMMLab config.
+"""Train a model from an OpenMMLab config, with the flags of MMPretrain's train.py.
 
-A config with `stage1` is trained in two stages, one after the other; --cfg-options
-load_from=CHECKPOINT skips the first.
+A config with `stage1` is trained in two stages, one after the other. To skip the first,
+pass --cfg-options load_from=CHECKPOINT.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='continue from CHECKPOINT, or from the latest one of the work dir',
+        help='resume from CHECKPOINT, or from the latest one in the work dir',
     )
     parser.add_argument(
         '--amp',
@@ -56,7 +56,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--channels-last',
         action='store_true',
-        help='weights in channels-last memory format: often faster, most with --amp',
+        help='channels-last memory format: often faster, especially with --amp',
     )
     parser.add_argument(
         '--no-validate', action='store_true', help='do not evaluate while training'
@@ -64,15 +64,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--auto-scale-lr',
         action='store_true',
-        help="scale the learning rate to the actual batch size over the config's",
+        help="scale the learning rate by the actual batch size over the config's",
     )
     parser.add_argument(
-        '--no-pin-memory', action='store_true', help='do not pin memory in loaders'
+        '--no-pin-memory', action='store_true', help='do not pin memory in data loaders'
     )
     parser.add_argument(
         '--no-persistent-workers',
         action='store_true',
-        help='start loader workers anew in every epoch',
+        help='restart the data loader workers in each epoch',
     )
     return parse_launched_args(parser)
 
@@ -84,8 +84,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     if args.auto_scale_lr:
         if cfg.get('auto_scale_lr') is None:
             raise ValueError(
-                f'--auto-scale-lr needs auto_scale_lr=dict(base_batch_size=...) in '
-                f'{args.config}: the total batch size that its learning rate is for.'
+                f'--auto-scale-lr requires auto_scale_lr=dict(base_batch_size=...) in '
+                f'{args.config}, the total batch size that its learning rate is for.'
             )
         cfg.auto_scale_lr.enable = True
     if args.cfg_options is not None:
@@ -112,9 +112,9 @@ def complete_dataloaders(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def read_start(cfg: Config) -> tuple[str, dict] | None:
-    """Checkpoint to resume from and its path; None where training starts anew."""
+    """Path and content of the checkpoint to resume from; None for a new training."""
     if not cfg.get('resume'):
-        # MMEngine would read it less carefully.
+        # Checked here, as MMEngine would execute code in it.
         if cfg.get('load_from') and '://' not in cfg.load_from:
             read_checkpoint(cfg.load_from)
         return None
@@ -148,7 +148,7 @@ def main() -> None:
         if is_detection(cfg):
             reduce_statistics(cfg)
         stages = plan_stages(cfg)
-        for stage in stages:  # what is missing shall not show after days
+        for stage in stages:  # find missing files before training starts
             set_speed_options(stage.cfg, args)
             complete_dataloaders(stage.cfg, args)
             check_pretrained(stage.cfg, stage.prefix)

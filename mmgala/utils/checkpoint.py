@@ -1,4 +1,4 @@
-"""Look at a checkpoint before anything is built on it."""
+"""Safe reading and validation of checkpoints."""
 
 import contextlib
 import logging
@@ -17,48 +17,48 @@ from torch import nn
 
 
 def read_checkpoint(path: str | Path) -> dict:
-    """Load a checkpoint of MMEngine's onto the CPU without running code from it.
+    """Load a checkpoint of MMEngine onto the CPU without executing code in it.
 
     Args:
-        path: local file.
+        path: path of a local file.
 
     Returns:
-        The checkpoint; a bare state dict is wrapped as ``{'state_dict': ...}``.
+        The checkpoint; a plain state dict is returned as ``{'state_dict': ...}``.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged, or holds more than weights and plain data.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if it is damaged, or contains more than weights and plain data.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'Checkpoint {path} does not exist.')
     try:
         with _mmengine_globals():
             checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # a damaged file makes the reader fail in many ways
+    except Exception as error:  # damaged files cause many kinds of errors
         raise ValueError(f'Checkpoint {path} {_why_unreadable(error)}') from error
     if isinstance(checkpoint, dict) and 'state_dict' not in checkpoint:
         checkpoint = {'state_dict': checkpoint}
     if not isinstance(checkpoint, dict) or not isinstance(
         checkpoint['state_dict'], dict
     ):
-        raise ValueError(f'Checkpoint {path} holds no state dict.')
+        raise ValueError(f'Checkpoint {path} contains no state dict.')
     return checkpoint
 
 
 def read_latest_checkpoint(work_dir: str | Path) -> tuple[str, dict] | None:
-    """Read the checkpoint that a training in ``work_dir`` continues from.
+    """Read the checkpoint from which a training in ``work_dir`` resumes.
 
-    MMEngine notes the last one in a file. A kill can hit the writing of either: then
-    it is the newest checkpoint that is whole.
+    This is the one named in MMEngine's file ``last_checkpoint``. If it cannot be read,
+    because the training was killed while saving, the newest readable one is used.
 
     Args:
-        work_dir: of the training.
+        work_dir: work directory of the training.
 
     Returns:
-        Path and content; ``None`` where there are no checkpoints.
+        Path and content of the checkpoint; ``None`` if there are no checkpoints.
 
     Raises:
-        ValueError: if there are checkpoints and none can be read.
+        ValueError: if there are checkpoints, but none can be read.
     """
     work_dir = Path(work_dir)
     saved = [p for p in work_dir.glob('*.pth') if not p.name.startswith('best_')]
@@ -73,26 +73,26 @@ def read_latest_checkpoint(work_dir: str | Path) -> tuple[str, dict] | None:
         except (FileNotFoundError, ValueError) as error:
             print_log(str(error), logger='current', level=logging.WARNING)
     if candidates:
-        raise ValueError(f'{work_dir} holds no checkpoint that can be read.')
+        raise ValueError(f'{work_dir} contains no readable checkpoint.')
     return None
 
 
 def _why_unreadable(error: Exception) -> str:
-    # PyTorch's own advice here is to load such a file in the unsafe way.
+    # PyTorch's message recommends to load the file unsafely.
     blocked = re.search(r'GLOBAL (\w[\w.]*)', str(error))
     if blocked:
         return (
-            f'was not loaded: beside weights and plain data it holds {blocked[1]}, '
-            'which could run code.'
+            f'was not loaded: besides weights and plain data, it contains '
+            f'{blocked[1]}, which could run code.'
         )
     text = str(error).rpartition('WeightsUnpickler error: ')[2].strip()
     reason = text.splitlines()[0].split('. ')[0] if text else type(error).__name__
-    return f'cannot be read; it is truncated, or no checkpoint ({reason}).'
+    return f'cannot be read: it is truncated, or not a checkpoint ({reason}).'
 
 
 @contextlib.contextmanager
 def _mmengine_globals() -> Iterator[None]:
-    """Allow the data types that MMEngine saves beside the weights."""
+    """Allow the data types that MMEngine saves in addition to weights."""
     core: Any = getattr(np, '_core' if hasattr(np, '_core') else 'core')
     allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype]
     allowed += {type(np.dtype(kind)) for kind in ('b1', 'i4', 'i8', 'u4', 'f4', 'f8')}
@@ -106,17 +106,17 @@ def _mmengine_globals() -> Iterator[None]:
 
 
 def _getattr_of_buffer(owner: Any, name: str) -> Any:
-    """All that a ``HistoryBuffer`` is pickled with ``getattr`` for: its methods."""
+    """Look up the methods of ``HistoryBuffer`` that its pickles refer to."""
     if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
         raise pickle.UnpicklingError(f'GLOBAL getattr({owner}, {name!r})')
     return getattr(HistoryBuffer, name)
 
 
 def stored_class_counts(checkpoint: dict) -> list[int] | None:
-    """Training samples of each class, where the training knew them.
+    """Training class counts stored in a checkpoint, or None if it has none.
 
-    They are from :class:`mmgala.engine.ClassCountsHook`, or else what the training set
-    told of itself.
+    They come from :class:`mmgala.engine.ClassCountsHook` or, without it, from the meta
+    information of the training set.
     """
     meta: dict[str, Any] = checkpoint.get('meta') or {}
     dataset_meta = meta.get('dataset_meta') or {}
@@ -124,25 +124,25 @@ def stored_class_counts(checkpoint: dict) -> list[int] | None:
 
 
 def unwrap_model(model: nn.Module) -> nn.Module:
-    """The model inside wrappers for distribution and test-time augmentation."""
+    """Remove wrappers for distributed training and test-time augmentation."""
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module  # type: ignore[assignment]
     return model
 
 
 def check_fits(checkpoint: dict, model: nn.Module, path: str | Path) -> None:
-    """Check that a checkpoint is one of this model.
+    """Check that a checkpoint matches a model.
 
-    MMEngine only warns of weights that do not fit, and goes on with random ones.
+    MMEngine only warns about weights that do not match, and leaves them random.
 
     Args:
-        checkpoint: from :func:`read_checkpoint`.
-        model: the model that will load it.
-        path: of the checkpoint, for the message.
+        checkpoint: checkpoint from :func:`read_checkpoint`.
+        model: model that will load the checkpoint.
+        path: path of the checkpoint, for the error message.
 
     Raises:
-        ValueError: if a weight has another shape, as with another number of classes,
-            or weights are missing.
+        ValueError: if weights are missing or have a different shape, for example
+            because of a different number of classes.
     """
     stored = {key.removeprefix('module.'): value for key, value in
               checkpoint['state_dict'].items()}  # fmt: skip
@@ -159,6 +159,6 @@ def check_fits(checkpoint: dict, model: nn.Module, path: str | Path) -> None:
     missing = [name for name in parameters if name not in stored]
     if missing:
         raise ValueError(
-            f'Checkpoint {path} does not fit the config: it lacks {len(missing)} of '
-            f"the model's {len(parameters)} parameters, {missing[0]} first."
+            f'Checkpoint {path} does not fit the config: {len(missing)} of the '
+            f"model's {len(parameters)} parameters are missing, first {missing[0]}."
         )

@@ -1,4 +1,4 @@
-"""Pictures and pages of class statistics; they know arrays, no runner."""
+"""Figures and HTML reports of class statistics, created from plain arrays."""
 
 from mmgala.visualization.axes import save_figure
 from mmgala.visualization.class_plots import (

@@ -1,4 +1,4 @@
-"""What the pictures share: colours, the order of classes, scales and files."""
+"""Common elements of the figures: colours, class order, scales, legends, files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,32 +17,32 @@ from matplotlib.ticker import (
 
 from mmgala.utils.files import replacing
 
-# Okabe and Ito's colours: told apart with every kind of colour vision.
+# Okabe and Ito's palette, which is safe for colour-blind readers.
 COLOURS = ('#0072B2', '#56B4E9', '#D55E00', '#E69F00', '#009E73', '#CC79A7')
 
 
 def head_first(class_counts: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Classes by training samples, most frequent first, ``(C,)``."""
+    """Class indices ``(C,)`` sorted by frequency, most frequent first."""
     return np.argsort(-np.asarray(class_counts), kind='stable')
 
 
 def set_log_scale(axes: Axes) -> None:
-    """Logarithmic values with plain numbers at them."""
+    """Set a logarithmic y axis with plain numbers as tick labels."""
     axes.set_yscale('log')
     axes.yaxis.set_major_formatter(ScalarFormatter())
     low, high = axes.get_ylim()
-    # Less than a decade has one labelled tick or none: label those between.
+    # A range below a decade has at most one major tick, so label the minor ones.
     axes.yaxis.set_minor_formatter(
         ScalarFormatter() if high / low < 10 else NullFormatter()
     )
 
 
 def set_plain_ticks(axis: Axis) -> None:
-    """Plain numbers 1, 2, 5, 10, ... on a logarithmic axis, and 0 on a symlog one."""
+    """Label a logarithmic axis at 1, 2, 5, 10, ..., and a symlog axis also at 0."""
     low, high = axis.get_view_interval()
-    wide = high > 1e4 * max(low, 1)  # there is room for powers of ten only
+    wide = high > 1e4 * max(low, 1)  # only powers of ten fit
     steps = (1,) if wide else (1, 2, 5)
-    first = 0 if axis.get_scale() == 'symlog' else -9  # there, 0 to 1 is linear
+    first = 0 if axis.get_scale() == 'symlog' else -9  # linear from 0 to 1
     ticks = [step * 10.0**power for power in range(first, 10) for step in steps]
     axis.set_major_locator(FixedLocator([0, *ticks]))
     axis.set_major_formatter('{x:g}')
@@ -50,12 +50,12 @@ def set_plain_ticks(axis: Axis) -> None:
 
 
 def mark_groups(axes: Axes, borders: tuple[float, float], names: Sequence[str]) -> None:
-    """Dotted lines between shot groups, and the groups' names at the top.
+    """Draw dotted lines between shot groups, and the groups' names at the top.
 
     Args:
-        axes: with its final limits and scale of x.
-        borders: x of both borders, from left to right.
-        names: of the groups, likewise.
+        axes: axes whose x limits and scale are final.
+        borders: x values of the two borders, from left to right.
+        names: names of the three groups, from left to right.
     """
     low, high = axes.get_xlim()
     for border in borders:
@@ -65,7 +65,7 @@ def mark_groups(axes: Axes, borders: tuple[float, float], names: Sequence[str]) 
     pixels = axes.transData.transform([(x, 1) for x in ends])[:, 0]
     left, right = pixels[0], pixels[-1]
     for name, a, b in zip(names, pixels[:-1], pixels[1:], strict=True):
-        if (b - a) > 0.08 * (right - left):  # else there is no room, or no class
+        if (b - a) > 0.08 * (right - left):  # otherwise the name does not fit
             x = ((a + b) / 2 - left) / (right - left)
             axes.text(
                 x,
@@ -80,7 +80,7 @@ def mark_groups(axes: Axes, borders: tuple[float, float], names: Sequence[str]) 
 
 
 def label_classes(axes: Axes, order: np.ndarray) -> None:
-    """Name the classes on the x axis, as far as there is room."""
+    """Label the x axis with class indices, all of them if they fit."""
     axes.set_xlabel('class, from head to tail')
     if len(order) <= 20:
         axes.set_xticks(np.arange(len(order)), [str(c) for c in order])
@@ -98,11 +98,11 @@ def save_figure(figure: Figure, path: str | Path, title: str = '') -> None:
 def panels(
     names: Sequence[str], size: tuple[float, float]
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with a panel per name, side by side in rows of up to three.
+    """Create a figure with one panel per name, in rows of up to three.
 
     Args:
         names: titles of the panels.
-        size: width and height of one, in inches.
+        size: width and height of a panel, in inches.
     """
     rows = -(-len(names) // 3)
     columns = -(-len(names) // rows)
@@ -112,7 +112,7 @@ def panels(
     for axes, name in zip(used, names, strict=True):
         axes.set_title(name, fontsize=10)
         axes.label_outer()
-    for axes in used[-columns:]:  # also where nothing is below
+    for axes in used[-columns:]:  # also above an empty cell
         axes.xaxis.set_tick_params(labelbottom=True)
     for axes in grid.flat[len(names) :]:
         axes.remove()
@@ -120,7 +120,7 @@ def panels(
 
 
 def share_legend(figure: Figure, axes: Axes) -> None:
-    """One legend for all panels, above them, where it hides nothing."""
+    """Add one legend for all panels, above them."""
     handles, labels = axes.get_legend_handles_labels()
     columns = 3 if figure.get_figwidth() > 6 else 1
     figure.legend(

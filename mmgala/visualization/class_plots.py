@@ -1,4 +1,4 @@
-"""Pictures with one value per class, head on the left."""
+"""Figures with one value per class, most frequent classes on the left."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -17,6 +17,14 @@ from mmgala.visualization.axes import (
     set_log_scale,
 )
 
+# Row, key in the report, label and colour of each line of `plot_class_vectors`.
+VECTOR_LINES = (
+    (0, 'own_similarity', 'features of the class', COLOURS[0]),
+    (0, 'other_similarity', 'features of other classes', COLOURS[2]),
+    (1, 'norm', 'norm', COLOURS[4]),
+)
+NUM_BINS = 40
+
 
 def plot_class_accuracy(
     class_counts: Sequence[int] | np.ndarray,
@@ -24,13 +32,14 @@ def plot_class_accuracy(
     path: str | Path,
     title: str = '',
 ) -> None:
-    """Training counts above per-class accuracy of several methods.
+    """Plot training counts and, below them, per-class accuracy of several methods.
 
     Args:
-        class_counts: training samples of each class, ``(C,)``.
-        accuracies: percent, ``(runs, C)`` per method; drawn as mean and range.
-        path: picture to write; its ending tells the format.
-        title: of the picture.
+        class_counts: ``(C,)`` number of training samples per class.
+        accuracies: ``(runs, C)`` accuracies in percent by method; their mean and range
+            over runs are drawn.
+        path: file to write; its extension sets the format.
+        title: title of the figure.
     """
     figure = Figure(figsize=(8, 6), layout='constrained')
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
@@ -50,16 +59,16 @@ def plot_gradient_statistics(
     path: str | Path,
     title: str = '',
 ) -> None:
-    r"""Accumulated positive gradient, and positive over negative, per class.
+    r"""Plot the summed positive gradient and the gradient ratio of each class.
 
     Args:
-        class_counts: training samples of each class, ``(C,)``.
-        theta: :math:`\theta`, positive logit gradient of each class vector summed
-            over training, ``(runs, C)`` per method.
-        ratio: positive over negative logit gradient that each class vector received,
-            ``(runs, C)`` per method. 1 is balanced.
-        path: picture to write; its ending tells the format.
-        title: of the picture.
+        class_counts: ``(C,)`` number of training samples per class.
+        theta: ``(runs, C)`` positive logit gradient :math:`\theta` of each class,
+            summed over training, by method.
+        ratio: ``(runs, C)`` ratio of positive to negative logit gradient of each
+            class, by method; 1 is balanced.
+        path: file to write; its extension sets the format.
+        title: title of the figure.
     """
     figure = Figure(figsize=(8, 6), layout='constrained')
     top, bottom = figure.subplots(2, 1, sharex=True)
@@ -77,6 +86,52 @@ def plot_gradient_statistics(
     save_figure(figure, path, title)
 
 
+def plot_class_vectors(
+    class_counts: Sequence[int] | np.ndarray,
+    runs: Mapping[str, dict],
+    path: str | Path,
+    title: str = '',
+    limits: tuple[int, int] = (100, 20),
+) -> None:
+    """Plot the cosine similarity to features and the norm of each class weight vector.
+
+    Args:
+        class_counts: ``(C,)`` number of training samples per class.
+        runs: result of :func:`mmgala.analysis.describe_class_vectors` by name of the
+            run; each run has its own column.
+        path: file to write; its extension sets the format.
+        title: title of the figure.
+        limits: shot thresholds ``(many, few)``: many-shot classes have more than
+            ``many`` training samples, few-shot classes fewer than ``few``.
+    """
+    order = head_first(class_counts)
+    counts = np.asarray(class_counts)[order]
+    figure = Figure(figsize=(max(5 * len(runs), 6), 6), layout='constrained')
+    grid = figure.subplots(2, len(runs), squeeze=False, sharex=True, sharey='row')
+    for column, (name, run) in zip(grid.T, runs.items(), strict=True):
+        for row, key, label, colour in VECTOR_LINES:
+            values = np.array(run[key], dtype=float)[order]  # None becomes NaN
+            _plot_classes(column[row], values, label, colour)
+        column[0].axhline(0, color='grey', linewidth=1, linestyle='--')
+        column[0].set_title(name, fontsize=10)
+        label_classes(column[1], order)
+    low, high = grid[0, 0].get_ylim()  # shared by the row
+    grid[0, 0].set_ylim(low, high + 0.12 * (high - low))  # for the groups' names
+    grid[1, 0].set_ylim(bottom=0)
+    borders = (counts > limits[0]).sum() - 0.5, (counts >= limits[1]).sum() - 0.5
+    for row, names in zip(grid, (('many', 'medium', 'few'), ('', '', '')), strict=True):
+        for axes in row:
+            axes.grid(alpha=0.3)
+            axes.tick_params(labelsize=8)
+            axes.label_outer()
+            mark_groups(axes, borders, names)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc='outside lower center', ncols=2, fontsize=8)
+    grid[0, 0].set_ylabel('cosine similarity to')
+    grid[1, 0].set_ylabel('norm of the class weight vector')
+    save_figure(figure, path, title)
+
+
 def _plot_counts(axes: Axes, counts: np.ndarray) -> None:
     bars = axes.bar(np.arange(len(counts)), counts, color='#999999')
     if len(counts) <= 20:
@@ -87,7 +142,7 @@ def _plot_counts(axes: Axes, counts: np.ndarray) -> None:
 
 
 def _plot_lines(axes: Axes, values: Mapping[str, np.ndarray]) -> None:
-    # Pairs of related methods get related colours; a few methods, distinct ones.
+    # Up to three methods get distinct colours; more get pairs of similar colours.
     colours = COLOURS if len(values) > 3 else COLOURS[::2]
     for colour, (name, runs) in zip(cycle(colours), values.items(), strict=False):
         x = np.arange(runs.shape[1])
@@ -99,63 +154,8 @@ def _plot_lines(axes: Axes, values: Mapping[str, np.ndarray]) -> None:
     axes.grid(alpha=0.3)
 
 
-# Row, key in the report, name and colour in the picture.
-CURVES = (
-    (0, 'own_similarity', "its own class's features", COLOURS[0]),
-    (0, 'other_similarity', 'features of other classes', COLOURS[2]),
-    (1, 'norm', 'norm', COLOURS[4]),
-)
-NUM_BINS = 40
-
-
-def plot_class_vectors(
-    class_counts: Sequence[int] | np.ndarray,
-    runs: Mapping[str, dict],
-    path: str | Path,
-    title: str = '',
-    limits: tuple[int, int] = (100, 20),
-) -> None:
-    """Cosine of each class vector to features, above its norm, a column per run.
-
-    Args:
-        class_counts: training samples of each class, ``(C,)``.
-        runs: name of each run to what
-            :func:`mmgala.analysis.describe_class_vectors` gives.
-        path: picture to write; its ending tells the format.
-        title: of the picture.
-        limits: training samples above which a class is many-shot, and below which it
-            is few-shot.
-    """
-    order = head_first(class_counts)
-    counts = np.asarray(class_counts)[order]
-    figure = Figure(figsize=(max(5 * len(runs), 6), 6), layout='constrained')
-    grid = figure.subplots(2, len(runs), squeeze=False, sharex=True, sharey='row')
-    for column, (name, run) in zip(grid.T, runs.items(), strict=True):
-        for row, key, label, colour in CURVES:
-            values = np.array(run[key], dtype=float)[order]  # None becomes NaN
-            _plot_classes(column[row], values, label, colour)
-        column[0].axhline(0, color='grey', linewidth=1, linestyle='--')
-        column[0].set_title(name, fontsize=10)
-        label_classes(column[1], order)
-    low, high = grid[0, 0].get_ylim()  # which the row shares
-    grid[0, 0].set_ylim(low, high + 0.12 * (high - low))  # room for the groups' names
-    grid[1, 0].set_ylim(bottom=0)
-    borders = (counts > limits[0]).sum() - 0.5, (counts >= limits[1]).sum() - 0.5
-    for row, names in zip(grid, (('many', 'medium', 'few'), ('', '', '')), strict=True):
-        for axes in row:
-            axes.grid(alpha=0.3)
-            axes.tick_params(labelsize=8)
-            axes.label_outer()
-            mark_groups(axes, borders, names)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc='outside lower center', ncols=2, fontsize=8)
-    grid[0, 0].set_ylabel('cosine of the class vector to')
-    grid[1, 0].set_ylabel('norm of the class vector')
-    save_figure(figure, path, title)
-
-
 def _plot_classes(axes: Axes, values: np.ndarray, label: str, colour: str) -> None:
-    """A point per class; of many, a mean per bin and the middle half of its classes."""
+    """Plot a point per class; with many classes, mean and quartiles of each bin."""
     ranks = np.arange(len(values))[~np.isnan(values)]
     if len(values) <= 2 * NUM_BINS:
         axes.plot(ranks, values[ranks], 'o-', color=colour, markersize=4, label=label)
@@ -165,5 +165,5 @@ def _plot_classes(axes: Axes, values: np.ndarray, label: str, colour: str) -> No
     low, high = np.transpose([np.quantile(values[p], (0.25, 0.75)) for p in bins])
     axes.fill_between(centres, low, high, color=colour, alpha=0.15, lw=0)
     means = [values[part].mean() for part in bins]
-    label = f'{label}: mean, middle half of classes'
+    label = f'{label}: mean and interquartile range'
     axes.plot(centres, means, 'o-', color=colour, markersize=3, label=label)

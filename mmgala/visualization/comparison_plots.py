@@ -1,4 +1,4 @@
-"""Where methods stand between head and tail."""
+"""Comparison of methods by their accuracy on head and tail classes."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ from mmgala.visualization.point_labels import Taken, line_boxes, place_label
 
 MARKERS = 'osD^vP'
 Fill = Literal['none', 'full', 'left', 'bottom', 'right', 'top']
-DONE: tuple[Fill, ...] = ('full', 'left', 'bottom', 'right', 'top')
-FRONT = 'nothing is better in both'
-FAR = 3  # interquartile ranges below the lower quartile
+STEP_FILLS: tuple[Fill, ...] = ('full', 'left', 'bottom', 'right', 'top')
+FRONT = 'Pareto-optimal'
+OUTLIER_RANGE = 3  # interquartile ranges below the lower quartile
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class MethodPoint:
 
     Attributes:
         method: name of the method.
-        step: what was done to the scores after training; empty for nothing.
-        head: accuracy on the head in percent, of each seed.
-        tail: on the tail, likewise.
+        step: name of the post-hoc step; empty for raw scores.
+        head: head accuracy of each seed, in percent.
+        tail: tail accuracy of each seed, in percent.
     """
 
     method: str
@@ -40,18 +40,18 @@ class MethodPoint:
 
     @property
     def mean(self) -> tuple[float, float]:
-        """Mean over the seeds, head and tail."""
+        """Mean head and tail accuracy over the seeds."""
         return float(np.mean(self.head)), float(np.mean(self.tail))
 
 
 def pareto_front(values: np.ndarray) -> np.ndarray:
-    """Which points no other is better than: as good in both, and better in one.
+    """Find the Pareto-optimal points.
 
     Args:
-        values: ``(N, 2)``; more is better.
+        values: ``(N, 2)`` values; higher is better.
 
     Returns:
-        ``(N,)`` boolean.
+        ``(N,)`` bool.
 
     Examples:
         >>> pareto_front(np.array([[90, 10], [80, 40], [80, 30]])).tolist()
@@ -63,17 +63,16 @@ def pareto_front(values: np.ndarray) -> np.ndarray:
 
 
 def far_below(values: np.ndarray) -> np.ndarray:
-    """Which points would squeeze the others into a corner, and can be told in words.
+    """Find outliers to leave out of a plot, as they would compress all other points.
 
-    Those that are far below the rest in one of the two, and not on the front: what is
-    low in one for the sake of the other is to be seen. Where that widens the picture
-    anyway, what then lies in it is shown.
+    Outliers are far below the other points in one of the values. Pareto-optimal points
+    are never outliers, nor are points within the range of the remaining ones.
 
     Args:
-        values: ``(N, 2)``; more is better.
+        values: ``(N, 2)`` values; higher is better.
 
     Returns:
-        ``(N,)`` boolean.
+        ``(N,)`` bool.
 
     Examples:
         >>> values = np.array([[80, 50], [81, 51], [82, 52], [83, 53], [40, 50]])
@@ -81,7 +80,7 @@ def far_below(values: np.ndarray) -> np.ndarray:
         [False, False, False, False, True]
     """
     low, high = np.quantile(values, (0.25, 0.75), axis=0)
-    far = (values < low - FAR * (high - low)).any(axis=1)
+    far = (values < low - OUTLIER_RANGE * (high - low)).any(axis=1)
     far &= ~pareto_front(values)
     return far & (values < values[~far].min(axis=0)).any(axis=1)
 
@@ -92,46 +91,46 @@ def plot_head_vs_tail(
     title: str = '',
     names: tuple[str, str] = ('many-shot', 'few-shot'),
 ) -> None:
-    """Accuracy on the tail over that on the head, a point per method, and the front.
+    """Plot tail against head accuracy for each method, with the Pareto front.
 
-    Raw scores are hollow, and what was done to them is filled. Bars are the standard
-    deviation over seeds. Points far below all others (:func:`far_below`) are told of
-    below the picture.
+    Markers of raw scores are hollow, those of post-hoc steps filled. Error bars show
+    the standard deviation over seeds. Outliers (see :func:`far_below`) are listed below
+    the axes instead.
 
     Args:
-        points: rows of a comparison; a method's rows share colour, marker and label.
-        path: picture to write; its ending tells the format.
-        title: of the picture.
-        names: of head and tail.
+        points: rows of a comparison; rows of a method share colour, marker and label.
+        path: file to write; its extension sets the format.
+        title: title of the figure.
+        names: names of the head and tail groups.
     """
     figure = Figure(figsize=(10, 7), layout='constrained')
     axes = figure.subplots()
     styles = _styles(points)
     steps = list(dict.fromkeys(point.step for point in points if point.step))
     fills: dict[str, Fill] = {'': 'none'}
-    fills |= zip(steps, itertools.cycle(DONE), strict=False)
+    fills |= zip(steps, itertools.cycle(STEP_FILLS), strict=False)
     far = far_below(np.array([point.mean for point in points]))
     shown = [p for p, is_far in zip(points, far, strict=True) if not is_far]
     for point in shown:
         _plot_point(axes, point, *styles[point.method], fills[point.step])
     _plot_front(axes, shown)
-    axes.set_xlabel(f'{names[0]} accuracy (%){_told(points, far)}')
+    axes.set_xlabel(f'{names[0]} accuracy (%){_outlier_text(points, far)}')
     axes.set_ylabel(f'{names[1]} accuracy (%)')
     axes.margins(0.1)
     axes.grid(alpha=0.3)
     _add_legends(figure, axes, styles, fills)
     figure.suptitle(title)
-    figure.draw_without_rendering()  # the layout decides where points are
+    figure.draw_without_rendering()  # the layout determines the pixel positions
     figure.set_layout_engine('none')
-    axes.autoscale(False)  # or lines would move the points
-    methods = {point.method for point in shown}  # a line to nowhere says nothing
+    axes.autoscale(False)  # otherwise, lines would change the limits
+    methods = {point.method for point in shown}  # no lines to outliers alone
     lines = _join_rows(axes, [p for p in points if p.method in methods], styles)
     _label_methods(axes, shown, styles, lines)
     save_figure(figure, path, title)
 
 
 def _styles(points: Sequence[MethodPoint]) -> dict[str, tuple[str, str]]:
-    """Colour and marker of each method: neighbours differ in both."""
+    """Colour and marker of each method; consecutive methods differ in both."""
     methods = list(dict.fromkeys(point.method for point in points))
     looks = [
         (colour, MARKERS[(number + shift) % len(MARKERS)])
@@ -141,10 +140,10 @@ def _styles(points: Sequence[MethodPoint]) -> dict[str, tuple[str, str]]:
     return dict(zip(methods, itertools.cycle(looks), strict=False))
 
 
-def _told(points: Sequence[MethodPoint], far: np.ndarray) -> str:
-    """A line for each point that is not shown."""
+def _outlier_text(points: Sequence[MethodPoint], far: np.ndarray) -> str:
+    """A line of text for each outlier."""
     lines = [
-        f'not shown, far below: {_row_name(point)} at {x:.1f}, {y:.1f}'
+        f'outlier, not shown: {_row_name(point)} at {x:.1f}, {y:.1f}'
         for point, is_far in zip(points, far, strict=True)
         if is_far
         for x, y in [point.mean]
@@ -193,7 +192,7 @@ def _join_rows(
     points: Sequence[MethodPoint],
     styles: Mapping[str, tuple[str, str]],
 ) -> list[Taken]:
-    """Lines from raw scores to what was made of them, and what they take in pixels."""
+    """Draw lines from raw scores to post-hoc steps; return their boxes in pixels."""
     raw = {point.method: point.mean for point in points if not point.step}
     taken: list[Taken] = []
     for point in points:
@@ -212,7 +211,7 @@ def _add_legends(
     styles: Mapping[str, tuple[str, str]],
     fills: Mapping[str, Fill],
 ) -> None:
-    """Methods beside the axes; what is done to scores, and the front, below."""
+    """Add legends: methods beside the axes, post-hoc steps and the front below."""
     look: dict[str, Any] = dict(
         linestyle='none', markersize=7, markeredgewidth=1.5, markerfacecoloralt='white'
     )
@@ -240,9 +239,9 @@ def _label_methods(
     styles: Mapping[str, tuple[str, str]],
     lines: Sequence[Taken],
 ) -> None:
-    """Name each method at its best point on the tail, where there is most room."""
+    """Label each method at its point with the highest tail accuracy."""
     pixels = axes.transData.transform([point.mean for point in points])
-    half = 6 * axes.figure.dpi / 72  # of a marker
+    half = 6 * axes.figure.dpi / 72  # half a marker
     taken = [*lines, *((Bbox([p - half, p + half]), 3) for p in pixels)]
     taken += [(bar, 1) for point in points for bar in _bars(axes, point)]
     for method, (colour, _) in styles.items():
@@ -253,7 +252,7 @@ def _label_methods(
 
 
 def _bars(axes: Axes, point: MethodPoint) -> list[Bbox]:
-    """What the bars of a point take, in pixels."""
+    """Boxes of the error bars of a point, in pixels."""
     spread = np.array([_spread(point.head), _spread(point.tail)])
     low, high = axes.transData.transform([point.mean - spread, point.mean + spread])
     middle = (low + high) / 2

@@ -1,6 +1,7 @@
-"""Pictures of gradient statistics, head on the left (arXiv 2403.09036, figures 1, 2).
+"""Figures of gradient statistics (figures 1 and 2 of arXiv 2403.09036).
 
-They take what :func:`mmgala.analysis.describe_gradients` gives, by the name of the run.
+``runs`` is always the result of :func:`mmgala.analysis.describe_gradients` by name of
+the run. The most frequent classes are on the left.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from scipy.ndimage import uniform_filter1d
 from mmgala.visualization.axes import COLOURS, head_first, label_classes
 
 Runs = Mapping[str, Mapping[str, Any]]
-# Neighbours of few runs are easy to tell apart.
+# Colours of few runs are clearly distinct.
 RUN_COLOURS = (*COLOURS[::2], *COLOURS[1::2])
 GROUP_COLOURS = {'many': '#0072B2', 'medium': '#E69F00', 'few': '#D55E00'}
 GROUP_LABELS = {'many': 'many-shot', 'medium': 'medium-shot', 'few': 'few-shot'}
@@ -27,12 +28,12 @@ GROUP_LABELS = {'many': 'many-shot', 'medium': 'medium-shot', 'few': 'few-shot'}
 def draw_gradient_ratio(
     class_counts: Sequence[int] | np.ndarray, runs: Runs, title: str = ''
 ) -> Figure:
-    """Positive over negative gradient of each class vector, most frequent first.
+    """Plot the ratio of positive to negative gradient of each class weight vector.
 
     Args:
-        class_counts: training samples of each class, ``(C,)``.
-        runs: ``ratio_total`` and ``ratio``, ``(C,)`` each, of each run.
-        title: of the picture.
+        class_counts: ``(C,)`` number of training samples per class.
+        runs: runs with ``ratio_total`` and ``ratio``, each ``(C,)``.
+        title: title of the figure.
     """
     figure = Figure(figsize=(8, 6), layout='constrained')
     panels = figure.subplots(2, 1, sharex=True)
@@ -58,12 +59,12 @@ def draw_gradient_ratio(
 def draw_gradient_sources(
     class_counts: Sequence[int] | np.ndarray, runs: Runs, title: str = ''
 ) -> Figure:
-    """Who gives the negative gradient: shares by shot group, and the matrix.
+    """Plot the sources of negative gradient: shares by shot group, and the matrix.
 
     Args:
-        class_counts: training samples of each class, ``(C,)``.
-        runs: ``source_shares`` ``(C, 3)`` and ``matrix`` of each run.
-        title: of the picture.
+        class_counts: ``(C,)`` number of training samples per class.
+        runs: runs with ``source_shares``, ``(C, 3)``, and ``matrix``.
+        title: title of the figure.
     """
     matrices = [run['matrix'] for run in runs.values()]
     rows = 2 if any(matrices) else 1
@@ -91,12 +92,12 @@ def draw_gradient_sources(
 
 
 def draw_gradient_course(runs: Runs, title: str = '') -> Figure:
-    """How ratios, sources and summaries move over the training.
+    """Plot ratios, sources and summaries over the training.
 
     Args:
-        runs: ``unit``, ``steps``, ``ratio_by_group``, ``source_share_by_step`` and
-            ``summary`` of each run.
-        title: of the picture.
+        runs: runs with ``unit``, ``steps``, ``ratio_by_group``,
+            ``source_share_by_step`` and ``summary``.
+        title: title of the figure.
     """
     figure = Figure(figsize=(11, 6.5), layout='constrained')
     panels = figure.subplots(2, 3, sharex=True)
@@ -123,8 +124,8 @@ def draw_gradient_course(runs: Runs, title: str = '') -> Figure:
                 )
     labels = [
         *(f'positive / negative gradient,\n{name}' for name in GROUP_LABELS.values()),
-        'spread of the log ratio over classes',
-        'share of the negative gradient\nthat the most frequent group gives',
+        'standard deviation of the log ratio\nover classes',
+        'share of the negative gradient\nfrom the most frequent group',
         'Gini coefficient of the sources',
     ]
     for axes, label in zip(panels.flat, labels, strict=True):
@@ -134,7 +135,11 @@ def draw_gradient_course(runs: Runs, title: str = '') -> Figure:
         axes.axhline(1, color='grey', linewidth=1, linestyle='--')
         if len(axes.lines) == 1:
             axes.text(
-                0.5, 0.3, 'no such classes', ha='center', transform=axes.transAxes
+                0.5,
+                0.3,
+                'no classes in this group',
+                ha='center',
+                transform=axes.transAxes,
             )
     for axes in panels[1]:
         axes.set_ylim(bottom=0)
@@ -145,14 +150,14 @@ def draw_gradient_course(runs: Runs, title: str = '') -> Figure:
 
 
 def figure_to_image(figure: Figure) -> np.ndarray:
-    """Pixels of a figure, ``(H, W, 3)`` uint8, RGB: what a visualizer takes."""
+    """Render a figure as an RGB image for visualizers: ``(H, W, 3)`` uint8."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def _plot_classes(axes: Axes, values: np.ndarray, name: str, colour: str) -> None:
-    """A line where classes can be told apart, else a cloud and its running mean."""
+    """Plot a line; with many classes, points and their moving average."""
     x = np.arange(len(values))
     if len(values) <= 100:
         axes.plot(x, values, 'o-', color=colour, markersize=3, label=name)
@@ -162,10 +167,10 @@ def _plot_classes(axes: Axes, values: np.ndarray, name: str, colour: str) -> Non
 
 
 def _set_ratio_scale(axes: Axes) -> None:
-    """Logarithmic, so that 2 and 1 / 2 are as far from 1, with plain numbers."""
+    """Set a logarithmic scale, on which 2 and 1/2 are equally far from 1."""
     axes.set_yscale('log')
     low, high = axes.get_ylim()
-    if high / low < 10:  # a decade has one labelled tick at the most
+    if high / low < 10:  # a range below a decade has at most one major tick
         axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_formatter('{x:g}')
     axes.yaxis.set_minor_locator(NullLocator())
@@ -193,7 +198,7 @@ def _stack_shares(axes: Axes, shares: np.ndarray) -> None:
 def _draw_matrices(
     part: SubFigure, matrices: Sequence[Mapping[str, Any] | None]
 ) -> None:
-    """Heat maps on one scale, each relative to its largest value."""
+    """Draw heat maps on a common scale, each relative to its largest value."""
     panels = part.subplots(1, len(matrices), squeeze=False, sharey=True)[0]
     relative = []
     for matrix in matrices:
@@ -210,13 +215,13 @@ def _draw_matrices(
             continue
         image = axes.imshow(values, norm=norm, cmap='viridis', aspect='auto')
         bins = f' ({len(values)} bins)' if len(matrix['bins']) > len(values) else ''
-        axes.set_xlabel(f'giving class, from head to tail{bins}')
+        axes.set_xlabel(f'source class, from head to tail{bins}')
     panels[0].set_ylabel('receiving class,\nfrom head to tail')
     part.colorbar(image, ax=panels.tolist(), label='relative to the largest')
 
 
 def _smoothed(values: np.ndarray) -> np.ndarray:
-    """Running mean over a fiftieth of the classes, without those that are NaN."""
+    """Moving average over 1/50 of the classes, ignoring NaN."""
     width = len(values) // 50 + 1
     known = ~np.isnan(values)
     total = uniform_filter1d(np.where(known, values, 0.0), width)
@@ -225,5 +230,5 @@ def _smoothed(values: np.ndarray) -> np.ndarray:
 
 
 def _numbers(values: Any) -> np.ndarray:
-    """Floats, with NaN for None."""
+    """Convert to float64, with NaN for None."""
     return np.array(values, dtype=np.float64)

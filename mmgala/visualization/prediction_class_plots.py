@@ -1,4 +1,4 @@
-"""Accuracy and probability mass of each class, raw and re-balanced."""
+"""Figures of class accuracy and predicted class marginal, raw and re-balanced."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,28 +17,28 @@ from mmgala.visualization.axes import (
     share_legend,
 )
 
-# Key in the predictions: name and colour in the pictures.
+# Kinds of predictions: name and colour in the figures.
 KINDS = {'raw': ('raw', COLOURS[0]), 'rebalanced': ('re-balanced', COLOURS[2])}
-FEW_CLASSES = 50  # of more, single ones tell little: bins are drawn
+FEW_CLASSES = 50  # more classes are grouped in bins
 
-
-# Name and ends of what is shaded around the mean of several classes.
+# Band around the mean of several classes: its name, and a function of their values that
+# gives its lower and upper end.
 Band = tuple[str, Callable[[np.ndarray], tuple[float, float]]]
 
 
 def _deviation(values: np.ndarray) -> tuple[float, float]:
-    # Accuracies over three test samples have four values: their quantiles jump.
+    # Not quantiles, as accuracies over few test samples have only few values.
     mean, deviation = values.mean(), values.std()
     return max(0.0, mean - deviation), min(100.0, mean + deviation)
 
 
-def _middle_half(values: np.ndarray) -> tuple[float, float]:
+def _quartiles(values: np.ndarray) -> tuple[float, float]:
     low, high = np.quantile(values, (0.25, 0.75))
     return low, high
 
 
 DEVIATION: Band = ('standard deviation', _deviation)
-MIDDLE_HALF: Band = ('middle half', _middle_half)
+QUARTILES: Band = ('interquartile range', _quartiles)
 
 
 def plot_accuracy_by_count(
@@ -48,16 +48,16 @@ def plot_accuracy_by_count(
     title: str = '',
     limits: tuple[int, int] = (100, 20),
 ) -> None:
-    """Accuracy of each class against its training samples, a panel a run.
+    """Plot class accuracy against the number of training samples, one panel per run.
 
     Args:
-        class_counts: training samples of each class, ``(C,)``.
-        runs: name of each run to its predictions, as
-            :func:`mmgala.analysis.analyse_predictions` gives them.
-        path: picture to write; its ending tells the format.
-        title: of the picture.
-        limits: training samples above which a class is many-shot, and below which it
-            is few-shot.
+        class_counts: ``(C,)`` number of training samples per class.
+        runs: result of :func:`mmgala.analysis.analyse_predictions` by name of the
+            run.
+        path: file to write; its extension sets the format.
+        title: title of the figure.
+        limits: shot thresholds ``(many, few)``: many-shot classes have more than
+            ``many`` training samples, few-shot classes fewer than ``few``.
     """
     counts = np.asarray(class_counts)
     bins = _count_bins(counts)
@@ -68,7 +68,7 @@ def plot_accuracy_by_count(
             _plot_classes(axes, counts, values, bins, DEVIATION, name, colour)
         if counts.min() > 0:
             axes.set_xscale('log')
-        else:  # of which there is no logarithm
+        else:  # the logarithm of 0 is undefined
             axes.set_xscale('symlog', linthresh=1)
         axes.set_ylim(-3, 108)
         set_plain_ticks(axes.xaxis)
@@ -88,10 +88,10 @@ def plot_class_mass(
     title: str = '',
     limits: tuple[int, int] = (100, 20),
 ) -> None:
-    """Sum of each class's scores over that of uniform scores, a panel a run.
+    """Plot the predicted class marginal relative to uniform, one panel per run.
 
-    This is the bias that re-balancing removes. For the arguments see
-    :func:`plot_accuracy_by_count`.
+    This is the bias that re-balancing removes. See :func:`plot_accuracy_by_count` for
+    the arguments.
     """
     order = head_first(class_counts)
     counts = np.asarray(class_counts)[order]
@@ -101,7 +101,7 @@ def plot_class_mass(
     for axes, run in zip(grid, runs.values(), strict=True):
         for kind, (name, colour) in KINDS.items():
             values = _floats(run[kind]['class_mass'])[order]
-            _plot_classes(axes, ranks, values, bins, MIDDLE_HALF, name, colour)
+            _plot_classes(axes, ranks, values, bins, QUARTILES, name, colour)
         axes.axhline(1, color='black', linewidth=1, linestyle='--', label='uniform')
         axes.set_yscale('log')
         axes.grid(alpha=0.3)
@@ -110,13 +110,13 @@ def plot_class_mass(
         axes.tick_params(labelsize=8)
         borders = (counts > limits[0]).sum() - 0.5, (counts >= limits[1]).sum() - 0.5
         mark_groups(axes, borders, ('many', 'medium', 'few'))
-    low, high = grid[0].get_ylim()  # which all panels share
+    low, high = grid[0].get_ylim()  # shared by all panels
     grid[0].set_ylim(max(low, 1e-3), high * 1.3)
     for axes in grid:
         set_plain_ticks(axes.yaxis)
     share_legend(figure, grid[0])
     figure.supxlabel('class, from head to tail', fontsize=10)
-    figure.supylabel('score mass of the class (1: uniform)', fontsize=10)
+    figure.supylabel('predicted class marginal (1: uniform)', fontsize=10)
     save_figure(figure, path, title)
 
 
@@ -125,7 +125,7 @@ def _floats(values: Sequence[float | None]) -> np.ndarray:
 
 
 def _count_bins(counts: np.ndarray) -> np.ndarray:
-    """Bin of each class: itself if there are few, or else one of 15 by its count."""
+    """Bin of each class: one class per bin, or 15 bins by count for many classes."""
     if len(counts) <= FEW_CLASSES:
         return np.argsort(head_first(counts))
     logs = np.log1p(counts)
@@ -142,7 +142,7 @@ def _plot_classes(
     name: str,
     colour: str,
 ) -> None:
-    """A line through the mean of each bin, with a band if it has many classes."""
+    """Plot the mean of each bin, with a band if there are many classes."""
     known = np.flatnonzero(np.isfinite(values))
     members = [known[bins[known] == b] for b in np.unique(bins[known])]
     centre = [x[classes].mean() for classes in members]

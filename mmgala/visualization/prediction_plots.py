@@ -1,8 +1,7 @@
-"""Predictions of several runs side by side, raw and re-balanced.
+"""Figures that compare predictions of several runs, raw and re-balanced.
 
-``runs`` is always the name of each run to its predictions, as
-:func:`mmgala.analysis.analyse_predictions` gives them; ``path`` the picture to write,
-whose ending tells the format.
+``runs`` is always the result of :func:`mmgala.analysis.analyse_predictions` by name of
+the run; ``path`` is the file to write, whose extension sets the format.
 """
 
 from collections.abc import Mapping
@@ -27,7 +26,7 @@ CURVES = {  # name, colour and line width
 def plot_shot_confusion(
     runs: Mapping[str, dict], path: str | Path, title: str = ''
 ) -> None:
-    """Which shot groups are taken for which: raw above, re-balanced below."""
+    """Plot the confusion of shot groups: raw above, re-balanced below."""
     figure = Figure(figsize=(1 + 2.8 * len(runs), 5.8), layout='constrained')
     grid = figure.subplots(2, len(runs), squeeze=False, sharex=True, sharey=True)
     for column, (run_name, run) in zip(grid.T, runs.items(), strict=True):
@@ -53,7 +52,7 @@ def _draw_matrix(axes: Axes, confusion: dict) -> None:
 
 
 def plot_tau_curve(runs: Mapping[str, dict], path: str | Path, title: str = '') -> None:
-    """Accuracy over the strength of re-balancing, the used one marked."""
+    """Plot accuracy against the re-balancing strength; mark the one in use."""
     figure, grid = panels(list(runs), (5, 4))
     for axes, run in zip(grid, runs.values(), strict=True):
         curve = run['tau_curve']
@@ -77,9 +76,8 @@ def plot_tau_curve(runs: Mapping[str, dict], path: str | Path, title: str = '') 
     figure.supylabel('accuracy (%)', fontsize=10)
     figure.supxlabel(
         r'strength of re-balancing $\tau$'
-        '\nOf the analysed predictions, to look at only:'
         '\n'
-        r'choose $\tau$ on validation data, never from this curve.',
+        r'For information only: choose $\tau$ on validation data, not from this curve.',
         fontsize=9,
     )
     save_figure(figure, path, title)
@@ -88,7 +86,7 @@ def plot_tau_curve(runs: Mapping[str, dict], path: str | Path, title: str = '') 
 def plot_reliability(
     runs: Mapping[str, dict], path: str | Path, title: str = ''
 ) -> None:
-    """Accuracy over confidence, above how many samples have it."""
+    """Plot accuracy and the share of samples against confidence."""
     figure = Figure(figsize=(1 + 3.6 * len(runs), 5), layout='constrained')
     grid = figure.subplots(
         2, len(runs), squeeze=False, sharex=True, sharey='row', height_ratios=(3, 1)

@@ -43,7 +43,7 @@ def priors(tmp_path):
         ('empty.pth', r'Checkpoint empty\.pth cannot be read'),
         (
             'other.pth',
-            r"other\.pth does not fit the config: it lacks \d+ of the model's",
+            r"other\.pth does not fit the config: \d+ of the model's",
         ),
     ],
 )
@@ -270,7 +270,9 @@ def test_auto_scale_lr_without_a_base_batch_size(tmp_path, trained):
 
     end = call('train', config, '--auto-scale-lr', cwd=tmp_path)
 
-    assert_one_line(end, r'--auto-scale-lr needs auto_scale_lr=dict\(base_batch_size=')
+    assert_one_line(
+        end, r'--auto-scale-lr requires auto_scale_lr=dict\(base_batch_size='
+    )
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_report_alone_takes_other_metrics_and_steps(compared):
     [
         (['--methods', 'foo'], "Unknown method 'foo': choose from ce, gala, "),
         (['--metrics', 'top2'], "Unknown metric 'top2': choose from top1, many, "),
-        (['--seeds', 0], '--seeds takes a number of 1 or more'),
+        (['--seeds', 0], '--seeds must be 1 or more'),
         (options(optim_wrapper__optimizer__lr=0.1),
          r'ce/seed0 is of another config \(optim_wrapper.optimizer.lr is 0.05 there, '
          r'0.1 now\): choose'),

@@ -110,7 +110,7 @@ def test_printed_figures(retrained):
         names = ('top1', 'many', 'medium', 'few', 'class_mean', 'worst_class')
         row = ' │ '.join(rf'{figures[title][n]:.2f}\s*' for n in names)
         assert re.search(rf'{title}\s*│ {row}'.replace('│ ', '│ *'), retrained.stdout)
-    assert f'The new classifier is in {retrained.weights}' in retrained.stdout
+    assert f'Wrote the new classifier to {retrained.weights}' in retrained.stdout
     if retrained.method == 'tau-norm':
         assert '<- chosen' in retrained.stdout
         assert 'Features of train' not in retrained.stdout
@@ -417,7 +417,7 @@ BAD = [
     (['--method', 'crt', '--sampling', 'x'], '`sampling` to be one of'),
     (['--method', 'crt', '--init', 'old'], "`init` to be one of .* but got 'old'"),
     (['--method', 'lws', '--init', 'new'], 'lws does not use init'),
-    (['--method', 'crt', '--loss-options', 'a=1'], '--loss-options need --loss'),
+    (['--method', 'crt', '--loss-options', 'a=1'], '--loss-options requires --loss'),
     (
         ['--method', 'crt', '--loss', 'GALALoss'],
         "no loss 'GALALoss' .* those of this package are .* mmgala.GALALoss",

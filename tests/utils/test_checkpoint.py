@@ -135,7 +135,7 @@ def test_truncated_checkpoint_is_refused(tmp_path, trained, kept):
     path.write_bytes(content[: int(kept * len(content))])
 
     with pytest.raises(
-        ValueError, match=r'truncated\.pth cannot be read; it is'
+        ValueError, match=r'truncated\.pth cannot be read: it is'
     ) as error:
         read_checkpoint(path)
 
@@ -156,7 +156,7 @@ def test_other_files_are_refused(tmp_path, content):
 def test_file_without_a_state_dict_is_refused(tmp_path, content):
     torch.save(content, tmp_path / 'x.pth')
 
-    with pytest.raises(ValueError, match='holds no state dict'):
+    with pytest.raises(ValueError, match='contains no state dict'):
         read_checkpoint(tmp_path / 'x.pth')
 
 
@@ -221,7 +221,7 @@ def test_only_broken_checkpoints_to_continue_from(work_dir):
     for epoch in (1, 2, 3):
         truncate(work_dir / f'epoch_{epoch}.pth')
 
-    with pytest.raises(ValueError, match='holds no checkpoint that can be read'):
+    with pytest.raises(ValueError, match='no readable checkpoint'):
         read_latest_checkpoint(work_dir)
 
 
@@ -251,7 +251,7 @@ def test_missing_weights_are_counted_and_the_first_named(trained):
         del checkpoint['state_dict'][name]
     total = len(list(build_model().parameters()))
 
-    message = f"lacks 2 of the model's {total} parameters, head.fc.weight first"
+    message = f"2 of the model's {total} parameters are missing, first head.fc.weight"
     with pytest.raises(ValueError, match=message):
         check_fits(checkpoint, build_model(), trained[1])
 

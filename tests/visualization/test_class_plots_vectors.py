@@ -12,7 +12,7 @@ RUN = {
     'other_similarity': [-0.3, -0.1, -0.2],
     'norm': [0.5, 2.0, 1.0],
 }
-OWN = "its own class's features"
+OWN = 'features of the class'
 OTHER = 'features of other classes'
 
 

@@ -75,7 +75,7 @@ def test_what_is_far_below_is_told_in_words(tmp_path, figures):
     assert not far_below(values[:1]).any()
     plot_head_vs_tail(drawn, tmp_path / 'a.png')
     (axes,) = figures[0].axes
-    assert 'far below: lost, raw at 11.0, 50.0' in axes.get_xlabel()
+    assert 'outlier, not shown: lost, raw at 11.0, 50.0' in axes.get_xlabel()
     names = [text.get_text() for text in axes.texts]
     assert 'lost' not in names
     assert 'tail' in names

@@ -99,7 +99,7 @@ def test_a_group_without_classes_is_said_to_be_empty(runs):
     for run in runs.values():
         del run['ratio_by_group']['few']
     axes = draw_gradient_course(runs).axes[2]
-    assert [text.get_text() for text in axes.texts] == ['no such classes']
+    assert [text.get_text() for text in axes.texts] == ['no classes in this group']
 
 
 def test_the_image_is_what_is_saved(runs, tmp_path):

@@ -106,13 +106,13 @@ def shorten(report):
     ('change', 'message'),
     [
         (lengthen, 'GALA: gradients: `ratio` has 11 values, but the report has 10 '
-         'classes: runs of different class sets'),
+         'classes'),
         (shorten, 'GALA: raw predictions: `class_mass` has 9 values'),
-        (lambda r: r.pop('missing'), 'the report .*lacks `missing`'),
+        (lambda r: r.pop('missing'), 'the report .*has no `missing`'),
         (lambda r: r['runs'].clear(), '`runs` is empty'),
-        (lambda r: r['runs'][0].pop('vectors'), 'a run .*lacks `vectors`'),
-        (lambda r: r['runs'][0]['vectors'].pop('norm'), 'CE: vectors .*lacks `norm`'),
-        (lambda r: r['classes'][2].pop('count'), 'class 2 .*lacks `count`'),
+        (lambda r: r['runs'][0].pop('vectors'), 'a run .*has no `vectors`'),
+        (lambda r: r['runs'][0]['vectors'].pop('norm'), 'CE: vectors .*has no `norm`'),
+        (lambda r: r['classes'][2].pop('count'), 'class 2 .*has no `count`'),
         (lambda r: r['classes'][2].update(group='rare'), "class 2 .*'rare'"),
     ],
 )  # fmt: skip
@@ -152,7 +152,7 @@ def test_sentences_say_the_numbers_of_tail_and_head():
     assert describe_run(RUN, CLASSES) == [
         'In the last epoch, class vectors of few-shot classes received 0.81 times as '
         'much positive as negative gradient, those of many-shot classes 1.02 times. '
-        'Samples of many-shot classes gave 68% of all negative gradient.',
+        'Samples of many-shot classes caused 68% of all negative gradient.',
         'The cosine similarity of class vectors to features of their own class is, for '
         'few-shot classes 0.34 and for many-shot classes 0.70.',
         'Accuracy on few-shot classes 22.5% and on many-shot classes 80.0%; '

@@ -113,7 +113,7 @@ def test_of_many_classes_the_mass_is_that_of_neighbours(tmp_path, figures):
     counts, run = many_classes()
     plot_class_mass(counts, {'CE': run}, tmp_path / 'a.png')
     (axes,) = figures[0].axes
-    line = lines_of(axes)['raw: mean and middle half of classes']
+    line = lines_of(axes)['raw: mean and interquartile range of classes']
     mass = np.array(run['raw']['class_mass'])[np.argsort(-counts, kind='stable')]
     np.testing.assert_allclose(line[:, 1], mass.reshape(40, 3).mean(axis=1))
     np.testing.assert_allclose(line[:, 0], np.arange(120).reshape(40, 3).mean(axis=1))
@@ -163,7 +163,7 @@ def test_tau_curve_marks_the_used_one_and_warns(tmp_path, figures):
     assert np.isnan(lines['few-shot'][:, 1]).all()
     assert any(set(line[:, 0]) == {1.5} for line in lines.values())
     assert texts_of(axes) == [r'used: $\tau$ = 1.5']
-    assert 'never from this curve' in figures[0].get_supxlabel()
+    assert 'not from this curve' in figures[0].get_supxlabel()
 
 
 def test_reliability_shows_filled_bins_and_shares_of_samples(tmp_path, figures):

@@ -1,4 +1,4 @@
-"""LVIS's annotations, data set and metric, without the package ``lvis``."""
+"""LVIS annotations, data set and metric, independent of the package ``lvis``."""
 
 from mmgala.detection.lvis.dataset import LVISDataset
 from mmgala.detection.lvis.metric import LVISMetric

@@ -16,6 +16,8 @@ from mmgala.registry import DATASETS
 
 FREQUENCIES = ('r', 'c', 'f')
 FEDERATED = ('neg_category_ids', 'not_exhaustive_category_ids')
+_COCO_HOST = 'http://images.cocodataset.org/'
+_MAX_NAMES = 5  # class names in a warning
 _KEYS = dict(
     categories=('id', 'name'),
     images=('id', 'height', 'width'),
@@ -24,31 +26,31 @@ _KEYS = dict(
 
 
 def read_lvis(path: str, backend_args: dict | None = None) -> dict[str, list[dict]]:
-    """Content of an annotation file in LVIS format.
+    """Read and check an annotation file in LVIS format.
 
-    That is COCO's format and three fields more: each category's ``frequency`` (``'r'``,
-    ``'c'`` or ``'f'``, of the training set), each image's ``neg_category_ids`` (looked
-    for and not there) and ``not_exhaustive_category_ids`` (not all instances are
-    annotated).
+    The format is that of COCO with three more fields: the ``frequency`` of each
+    category in the training set (``'r'``, ``'c'`` or ``'f'``), and for each image
+    ``neg_category_ids`` (classes verified to be absent) and
+    ``not_exhaustive_category_ids`` (classes of which not all instances are annotated).
 
     Args:
-        path: JSON file.
-        backend_args: of MMEngine's file client.
+        path: path of the JSON file.
+        backend_args: arguments of MMEngine's file client.
 
     Returns:
-        ``images``, ``annotations`` and ``categories``, the last in order of their ids.
+        ``images``, ``annotations`` and ``categories``; the latter sorted by id.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no JSON, is in COCO's format, or contradicts itself.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if it is not valid JSON, is in COCO format, or is inconsistent.
     """
     content = _read_json(path, backend_args)
     if not isinstance(content, dict) or not all(
         isinstance(content.get(part), list) for part in _KEYS
     ):
         raise ValueError(
-            f'{path}: expected the lists {", ".join(sorted(_KEYS))}, as an annotation '
-            'file in LVIS format has them.'
+            f'{path}: expected a file in LVIS format with the lists '
+            f'{", ".join(sorted(_KEYS))}.'
         )
     for part, keys in _KEYS.items():
         _require_keys(path, part, content[part], keys)
@@ -75,7 +77,7 @@ def _read_json(path: str, backend_args: dict | None) -> Any:
             return json.load(file)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(
-            f'{path}: the file is no JSON ({error}). Download or write it again.'
+            f'{path}: invalid JSON ({error}). Download or write the file again.'
         ) from error
 
 
@@ -93,13 +95,13 @@ def _require_keys(
 def _require_unique_ids(path: str, part: str, items: Sequence[dict]) -> None:
     seen: set = set()
     for index, item in enumerate(items):
-        # `True` would pass as an integer.
+        # `isinstance` would accept `True`.
         if type(item['id']) is not int:
             raise ValueError(
-                f'{path}: {part}[{index}] has the id {item["id"]!r}; ids are integers.'
+                f'{path}: {part}[{index}] has id {item["id"]!r}; ids must be integers.'
             )
         if item['id'] in seen:
-            raise ValueError(f'{path}: the id {item["id"]} is there twice in {part}.')
+            raise ValueError(f'{path}: id {item["id"]} occurs twice in {part}.')
         seen.add(item['id'])
 
 
@@ -109,17 +111,17 @@ def _require_federated(path: str, content: dict) -> None:
         key in image for image in images for key in FEDERATED
     ):
         raise ValueError(
-            f"{path}: this is no LVIS file (no category has a 'frequency', no image "
-            "'neg_category_ids'). For a file in COCO format use type="
-            "'mmdet.CocoDataset' and 'mmdet.CocoMetric', or give an LVIS file."
+            f"{path}: not an LVIS file (no category has 'frequency', and no image has "
+            "'neg_category_ids'). Use an LVIS file, or for a file in COCO format "
+            "'mmdet.CocoDataset' and 'mmdet.CocoMetric'."
         )
     _require_keys(path, 'images', images, FEDERATED)
     _require_keys(path, 'categories', categories, ('frequency',))
     for category in categories:
         if category['frequency'] not in FREQUENCIES:
             raise ValueError(
-                f'{path}: category {category["id"]} ({category["name"]}) has the '
-                f"frequency {category['frequency']!r}; known are 'r', 'c' and 'f'."
+                f'{path}: category {category["id"]} ({category["name"]}) has frequency '
+                f"{category['frequency']!r}; expected 'r', 'c' or 'f'."
             )
 
 
@@ -130,82 +132,77 @@ def _require_known(path: str, content: dict, part: str, key: str) -> None:
         return
     bad = int(np.argmax([value not in known for value in used]))
     raise ValueError(
-        f'{path}: the annotation with id {content["annotations"][bad]["id"]} has the '
-        f'{key} {used[bad]}, which is not among the {part}. Add it there or remove the '
-        'annotation.'
+        f'{path}: annotation {content["annotations"][bad]["id"]} has {key} '
+        f'{used[bad]}, which is not in {part}: add it, or remove the annotation.'
     )
-
-
-_COCO_HOST = 'http://images.cocodataset.org/'
-_NAMED = 5
 
 
 @DATASETS.register_module()
 class LVISDataset(CocoDataset):
-    """Images, boxes and masks of an annotation file in LVIS format.
+    """Detection data set with boxes and masks, read from a file in LVIS format.
 
-    Takes the place of MMDetection's ``LVISV1Dataset`` in its configs; the package
-    ``lvis`` is not needed. Labels are 0 to C - 1 in the order of the category ids,
-    which may have gaps. Class names come from the file, unless
-    ``metainfo=dict(classes=...)`` gives as many others, in the same order. An image's
-    file is the path in its ``coco_url`` if that is one of COCO's, else its
-    ``file_name``, below ``data_prefix['img']``.
+    It replaces MMDetection's ``LVISV1Dataset`` and does not need the package ``lvis``.
+    Labels are 0 to C - 1 in the order of category ids, which may have gaps. Class names
+    come from the file; ``metainfo=dict(classes=...)`` renames them in the same order.
+    Image paths, relative to ``data_prefix['img']``, are taken from ``coco_url`` if it
+    points to COCO's server, otherwise from ``file_name``.
 
-    ``metainfo`` also holds, per class,
+    ``metainfo`` also contains for each class
 
-    * ``frequency``: ``'r'``, ``'c'`` or ``'f'``, as the file has it;
-    * ``class_counts``: annotated instances that training gets to see: without crowds
-      and boxes without area, after ``filter_cfg``, before ``indices``. Not with
-      ``test_mode=True``, where the file is not the training set's. To join data sets
-      that differ in it, give ``ConcatDataset`` ``ignore_keys=['class_counts']``.
+    * ``frequency``: ``'r'``, ``'c'`` or ``'f'``, as in the file;
+    * ``class_counts``: number of instances used in training, without crowds and empty
+      boxes, after ``filter_cfg`` but before ``indices``. It is absent with
+      ``test_mode=True``, as the file is not the training set then. To concatenate data
+      sets with different counts, pass ``ignore_keys=['class_counts']`` to
+      ``ConcatDataset``.
 
-    Each sample keeps ``neg_category_ids`` and ``not_exhaustive_category_ids``, as
-    category ids of the file.
+    Samples have ``neg_category_ids`` and ``not_exhaustive_category_ids``, which are
+    category ids of the file rather than labels.
 
     Args:
-        *args: as for MMDetection's ``CocoDataset``.
-        **kwargs: as for MMDetection's ``CocoDataset``.
+        *args: passed to MMDetection's ``CocoDataset``.
+        **kwargs: passed to MMDetection's ``CocoDataset``.
 
     Raises:
-        FileNotFoundError: if there is no such annotation file.
-        ValueError: if the file is no JSON, is in COCO's format, or contradicts itself
-            or the classes given.
+        FileNotFoundError: if the annotation file does not exist.
+        ValueError: if the file is not valid JSON, is in COCO format, is inconsistent,
+            or does not match the classes in ``metainfo``.
     """
 
     METAINFO = dict(palette=None)
 
     def load_data_list(self) -> list[dict]:
-        """Read and check the annotation file; one dictionary per image."""
+        """Read and check the annotation file; return one dictionary per image."""
         content = read_lvis(self.ann_file, self.backend_args)
         self._set_classes(content['categories'])
-        # MMEngine's default names the folder `img_path`, MMDetection reads `img`.
+        # MMEngine's default key is `img_path`, but MMDetection reads `img`.
         self.data_prefix.setdefault('img', self.data_prefix.get('img_path', ''))
         images = sorted(content['images'], key=lambda image: image['id'])
         paths = self._paths(images)
-        of_image: dict[int, list[dict]] = defaultdict(list)
+        annotations: dict[int, list[dict]] = defaultdict(list)
         self.cat_img_map: dict[int, list[int]] = defaultdict(list)
         for annotation in content['annotations']:
-            of_image[annotation['image_id']].append(annotation)
+            annotations[annotation['image_id']].append(annotation)
             self.cat_img_map[annotation['category_id']].append(annotation['image_id'])
         return [
             self.parse_data_info(
                 dict(
                     raw_img_info={**image, 'img_id': image['id'], 'file_name': path},
-                    raw_ann_info=of_image[image['id']],
+                    raw_ann_info=annotations[image['id']],
                 )
             )
             for image, path in zip(images, paths, strict=True)
         ]
 
     def parse_data_info(self, raw_data_info: dict) -> dict:
-        """As MMDetection does, and what is known of the image's other classes."""
+        """Parse an image as MMDetection does, and add the federated fields."""
         info = super().parse_data_info(raw_data_info)
         for key in FEDERATED:
             info[key] = raw_data_info['raw_img_info'][key]
         return info
 
     def filter_data(self) -> list[dict]:
-        """Filter by ``filter_cfg``, then count what is left of each class."""
+        """Filter by ``filter_cfg``, then count the instances of each class."""
         kept = super().filter_data()
         if not self.test_mode:
             labels = [
@@ -218,18 +215,18 @@ class LVISDataset(CocoDataset):
                 np.array(labels, dtype=np.int64), minlength=len(self.cat_ids)
             )
             self._metainfo['class_counts'] = counts.tolist()
-            self._warn_of_empty(counts)
+            self._warn_about_empty_classes(counts)
         return kept
 
-    def _warn_of_empty(self, counts: np.ndarray) -> None:
+    def _warn_about_empty_classes(self, counts: np.ndarray) -> None:
         empty = np.flatnonzero(counts == 0)
         if not len(empty):
             return
-        names = [self._metainfo['classes'][c] for c in empty[:_NAMED]]
-        end = ', ...' if len(empty) > _NAMED else '.'
+        names = [self._metainfo['classes'][c] for c in empty[:_MAX_NAMES]]
+        end = ', ...' if len(empty) > _MAX_NAMES else '.'
         print_log(
-            f'{self.ann_file}: {len(empty)} of {len(counts)} classes have no '
-            f'annotations to learn from: {", ".join(names)}{end}',
+            f'{self.ann_file}: {len(empty)} of {len(counts)} classes have no training '
+            f'instances: {", ".join(names)}{end}',
             logger='current',
             level=logging.WARNING,
         )
@@ -239,15 +236,15 @@ class LVISDataset(CocoDataset):
         given = tuple(self._metainfo.get('classes', names))
         if len(given) != len(names):
             raise ValueError(
-                f'{self.ann_file}: there are {len(names)} categories, but `metainfo` '
-                f'gives {len(given)} classes. Leave `classes` out to take the names '
-                "of the file, and set the heads' num_classes to their number."
+                f'{self.ann_file}: the file has {len(names)} categories, but '
+                f'`metainfo` has {len(given)} classes. Leave out `classes` to use the '
+                f"names in the file, and set the heads' num_classes to {len(names)}."
             )
         if given != names and sorted(given) == sorted(names):
             raise ValueError(
-                f'{self.ann_file}: the classes in `metainfo` are in another order than '
-                'the category ids, which order the labels. Leave `classes` out to take '
-                'the names of the file.'
+                f'{self.ann_file}: the classes in `metainfo` are not in the order of '
+                'the category ids, which defines the labels. Leave out `classes` to '
+                'use the names in the file.'
             )
         self.cat_ids = [category['id'] for category in categories]
         self.cat2label = {cat_id: label for label, cat_id in enumerate(self.cat_ids)}
@@ -267,7 +264,7 @@ class LVISDataset(CocoDataset):
         bad = find_invalid_path(paths)
         if bad:
             raise ValueError(
-                f'{self.ann_file}: image {images[bad[0]]["id"]}: {bad[1]} (of '
+                f'{self.ann_file}: image {images[bad[0]]["id"]}: {bad[1]} (from '
                 '`coco_url` or `file_name`).'
             )
         return paths

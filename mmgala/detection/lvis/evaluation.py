@@ -1,9 +1,8 @@
-"""Average precision with federated annotation, a class at a time.
+"""Average precision with federated annotation, computed class by class.
 
-Matching and accumulation are those of ``faster-coco-eval``. It, like the original
-``lvis``, keeps something for every pair of image and class, 24 million on LVIS's
-validation set; given one class, and only the images that have to do with it, its memory
-is that of the class.
+Matching and accumulation are done by ``faster-coco-eval``. Like the original ``lvis``,
+it stores a result for every pair of image and class, 24 million on LVIS's validation
+set. To save memory, it gets one class at a time, with only the images relevant to it.
 """
 
 import sys
@@ -20,18 +19,20 @@ from rich.progress import track
 
 from mmgala.detection.lvis.dataset import FREQUENCIES
 
+AREAS = ('', 's', 'm', 'l')  # suffixes of COCO's area ranges: all, small, medium, large
+
 
 @dataclass(frozen=True)
 class Detections:
     """N detections.
 
     Attributes:
-        image: ``(N,)`` int64, index of the image.
-        category: ``(N,)`` int64, label.
-        score: ``(N,)``.
-        area: ``(N,)`` float64, in square pixels, of the box or of the mask.
-        box: ``(N, 4)`` float64, left, top, width and height in pixels; or None.
-        mask: ``(N,)`` objects, compressed run-length encodings; or None.
+        image: ``(N,)`` int64 image indices.
+        category: ``(N,)`` int64 labels.
+        score: ``(N,)`` scores.
+        area: ``(N,)`` float64 areas of the boxes or masks, in square pixels.
+        box: ``(N, 4)`` float64 boxes in pixels (left, top, width, height), or None.
+        mask: ``(N,)`` compressed run-length encodings, or None.
     """
 
     image: np.ndarray
@@ -45,7 +46,7 @@ class Detections:
         return len(self.image)
 
     def take(self, index: np.ndarray) -> 'Detections':
-        """Those at an index or where a mask is true."""
+        """Select detections by indices or by a boolean mask."""
         columns = vars(self).items()
         return replace(self, **{name: c[index] for name, c in columns if c is not None})
 
@@ -53,23 +54,23 @@ class Detections:
 def gather_detections(
     results: Sequence[dict], image_index: dict[int, int], iou_type: str
 ) -> Detections:
-    """Put what was predicted for each image into one table.
+    """Collect the predictions for all images in one table.
 
     Args:
-        results: per image ``img_id``, ``bboxes`` ``(n, 4)`` as corners, ``scores``,
-            ``labels``, and for masks ``masks``; ``mask_scores`` go before ``scores``
-            for masks.
-        image_index: from an image's id to its index.
+        results: one dictionary per image with ``img_id``, ``bboxes`` (``(n, 4)``
+            corners), ``scores``, ``labels`` and, to evaluate masks, ``masks`` and
+            optionally ``mask_scores``, which replace ``scores``.
+        image_index: index of each image by id.
         iou_type: ``'bbox'`` or ``'segm'``.
 
     Raises:
-        ValueError: if an image is not known, or there are no masks.
+        ValueError: if an image is unknown, or masks are missing.
     """
     for result in results:
         if result['img_id'] not in image_index:
             raise ValueError(
-                f'There are predictions for the image with id {result["img_id"]}, '
-                'which is not in `ann_file`: give the metric the file of the test set.'
+                f'Image {result["img_id"]} has predictions, but is not in `ann_file`: '
+                'set it to the annotation file of the test set.'
             )
     number = [len(result['labels']) for result in results]
     image = np.repeat([image_index[r['img_id']] for r in results], number)
@@ -77,7 +78,7 @@ def gather_detections(
     if iou_type == 'bbox':
         score = _concatenate([r['scores'] for r in results])
         box = _concatenate([r['bboxes'].reshape(-1, 4) for r in results])
-        # Before the difference, as where MMDetection writes boxes to JSON.
+        # Converted before the subtraction, as when MMDetection writes boxes to JSON.
         box = box.reshape(-1, 4).astype(np.float64)
         box[:, 2:] -= box[:, :2]
         return Detections(image, category, score, box[:, 2] * box[:, 3], box)
@@ -89,7 +90,7 @@ def gather_detections(
     score = _concatenate([r.get('mask_scores', r['scores']) for r in results])
     mask = np.empty(len(image), dtype=object)
     mask[:] = [mask for result in results for mask in result['masks']]
-    # Not pycocotools, whose version 2.0.11 counts up to 255 masks.
+    # Not by pycocotools, which is wrong for more than 255 masks in version 2.0.11.
     area = np.asarray(mask_utils.area(mask.tolist()), dtype=np.float64)
     return Detections(image, category, score, area, mask=mask)
 
@@ -100,15 +101,15 @@ def _concatenate(arrays: Sequence[np.ndarray], dtype: type = np.float32) -> np.n
 
 
 def best_of_each(group: np.ndarray, score: np.ndarray, limit: int) -> np.ndarray:
-    """The ``limit`` highest scores of each group; of equal ones, the first.
+    """Find the highest scores of each group; among equal scores, the first.
 
     Args:
-        group: ``(N,)`` integers.
-        score: ``(N,)``.
-        limit: how many to keep at most.
+        group: ``(N,)`` integer group of each score.
+        score: ``(N,)`` scores.
+        limit: maximum number of scores to keep per group.
 
     Returns:
-        Their indices, ascending.
+        Indices of the kept scores, ascending.
 
     Example:
         >>> best_of_each(np.array([0, 0, 1, 0]), np.array([.2, .5, .1, .5]), 2).tolist()
@@ -123,14 +124,12 @@ def best_of_each(group: np.ndarray, score: np.ndarray, limit: int) -> np.ndarray
     return np.sort(order[position - start < limit])
 
 
-AREAS = ('', 's', 'm', 'l')
-
-
 class LVISGroundTruth:
-    """What an annotation file says, in order of the ids of images and categories.
+    """Ground truth of an annotation file, sorted by image and category ids.
 
     Args:
-        content: see :func:`mmgala.detection.lvis.dataset.read_lvis`.
+        content: content of the file, from
+            :func:`mmgala.detection.lvis.dataset.read_lvis`.
     """
 
     def __init__(self, content: dict[str, list[dict]]) -> None:
@@ -140,7 +139,7 @@ class LVISGroundTruth:
         self.label = {item['id']: c for c, item in enumerate(self.categories)}
         self.of_class: dict[int, list[dict]] = defaultdict(list)
         for annotation in content['annotations']:
-            # As in the original, what has no area is not there.
+            # As in the original, annotations without area are dropped.
             if annotation['area'] > 0:
                 label = self.label[annotation['category_id']]
                 self.of_class[label].append(annotation)
@@ -152,10 +151,10 @@ class LVISGroundTruth:
         return {name: np.flatnonzero(frequency == name) for name in FREQUENCIES}
 
     def is_judged(self, detections: Detections) -> np.ndarray:
-        """Whether it is known of each detection's class if the image has it.
+        """Whether the class of each detection is annotated or verified absent.
 
         Returns:
-            ``(N,)`` bool. What is false counts neither for nor against the detector.
+            ``(N,)`` bool. Other detections are neither true nor false positives.
         """
         pair = detections.image * len(self.categories) + detections.category
         return np.isin(pair, self._judged)
@@ -178,12 +177,12 @@ class LVISGroundTruth:
 
 @dataclass(frozen=True)
 class Curves:
-    """Precision and recall of T thresholds, R recalls, C classes and 4 ranges of area.
+    """Precision and recall for T thresholds, R recall levels, C classes, 4 area ranges.
 
     Attributes:
-        iou_thrs: ``(T,)``.
-        precision: ``(T, R, C, 4)``, -1 where a class has no instance in the range.
-        recall: ``(T, C, 4)``, likewise.
+        iou_thrs: ``(T,)`` thresholds of intersection over union.
+        precision: ``(T, R, C, 4)`` in [0, 1]; -1 if a class has no instance in a range.
+        recall: ``(T, C, 4)`` in [0, 1]; -1 if a class has no instance in a range.
     """
 
     iou_thrs: np.ndarray
@@ -191,14 +190,14 @@ class Curves:
     recall: np.ndarray
 
     def summary(self, groups: dict[str, np.ndarray]) -> dict[str, float]:
-        """The figures that the original prints; -1 where there are no instances.
+        """Summary numbers of the original ``lvis``; -1 without instances.
 
         Args:
-            groups: labels of the classes of each frequency group.
+            groups: labels of the classes in each frequency group.
 
         Returns:
             ``AP``, ``AP50``, ``AP75``, ``APs``, ``APm``, ``APl``, ``APr``, ``APc``,
-            ``APf``, ``AR``, ``ARs``, ``ARm`` and ``ARl``, of 1.
+            ``APf``, ``AR``, ``ARs``, ``ARm`` and ``ARl``, in [0, 1].
         """
         result = {'AP': _mean(self.precision[..., 0])}
         for percent in (50, 75):
@@ -213,7 +212,7 @@ class Curves:
         return result
 
     def class_precisions(self) -> list[float]:
-        """AP of each class, -1 for those without instances."""
+        """AP of each class; -1 without instances."""
         number = self.precision.shape[2]
         return [_mean(self.precision[:, :, c, 0]) for c in range(number)]
 
@@ -229,13 +228,13 @@ def evaluate_lvis(
     iou_type: str,
     iou_thrs: Sequence[float] | np.ndarray,
 ) -> Curves:
-    """Match detections to ground truth, per class, and form the curves.
+    """Match detections to the ground truth and compute precision and recall.
 
     Args:
-        truth: the annotations.
-        detections: what was detected, already limited in number.
+        truth: ground truth.
+        detections: detections, already limited in number.
         iou_type: ``'bbox'`` or ``'segm'``.
-        iou_thrs: thresholds of the intersection over union, ascending.
+        iou_thrs: ascending thresholds of intersection over union.
     """
     kept = (detections.area > 0) & truth.is_judged(detections)
     detections = detections.take(kept)
@@ -248,7 +247,7 @@ def evaluate_lvis(
     precision = np.full((shape[0], 101, *shape[1:]), -1.0)
     recall = np.full(shape, -1.0)
     classes = sorted(label for label, found in truth.of_class.items() if found)
-    # Standard output may be piped; without a terminal there is one line at the end.
+    # Not standard output, which may be piped.
     console = Console(file=sys.stderr)
     for label in track(classes, f'LVIS {iou_type}, classes', console=console):
         index = order[bounds[label] : bounds[label + 1]]
@@ -277,24 +276,23 @@ def _evaluate_class(
     ground_truth = COCO(dict(images=images, annotations=wanted, categories=category))
     detected = COCO(dict(images=images, annotations=found, categories=category))
     evaluation = COCOeval_faster(
-        ground_truth, detected, iou_type, lvis_style=True, print_function=_say_nothing
+        ground_truth, detected, iou_type, lvis_style=True, print_function=_discard
     )
     evaluation.params.iouThrs = iou_thrs
-    # They were limited before, over all classes: here nothing is cut off.
+    # No limit here, as the number of detections was limited over all classes.
     evaluation.params.maxDets = [max(1, len(found))]
     evaluation.evaluate()
     evaluation.accumulate()
     return evaluation.eval
 
 
-def _say_nothing(*_: Any) -> None:
+def _discard(*_: Any) -> None:
     pass
 
 
 def _as_ground_truth(annotations: Sequence[dict], shape_of: str) -> list[dict]:
-    # Numbered anew: to the evaluation the id 0 means "not matched". The original knows
-    # no crowds, and ignores what is marked with `ignore`: as outside of every range of
-    # areas is.
+    # Ids start from 1, as 0 means "not matched". As in the original, `iscrowd` has no
+    # effect; annotations with `ignore` get an area outside of all ranges.
     return [
         dict(
             id=number,

@@ -1,4 +1,4 @@
-"""LVIS's metric, without the package ``lvis``."""
+"""Average precision on LVIS, computed without the package ``lvis``."""
 
 import logging
 from collections.abc import Sequence
@@ -20,50 +20,52 @@ from mmgala.registry import METRICS
 
 @METRICS.register_module()
 class LVISMetric(CocoMetric):
-    """Average precision of boxes and masks on data in LVIS format.
+    """Average precision of boxes and masks for annotations in LVIS format.
 
-    Takes the place of MMDetection's ``LVISMetric`` in its configs. The figures are
-    those of the package ``lvis`` (Gupta et al., LVIS, CVPR 2019), not rounded:
-    ``bbox_AP``, ``AP50``, ``AP75``, ``APs``, ``APm``, ``APl`` by area, ``APr``,
-    ``APc``, ``APf`` of the rare, common and frequent classes, and ``AR@300``,
-    ``ARs@300``, ``ARm@300``, ``ARl@300``, with ``segm_`` for masks. All are of 1; -1
-    where there are no instances. The groups are the ``frequency`` of the categories in
-    ``ann_file``, which counts training images, whatever the test set looks like.
+    It replaces MMDetection's ``LVISMetric`` and gives the same numbers as the package
+    ``lvis`` (Gupta et al., LVIS, CVPR 2019), without rounding: ``bbox_AP``, ``AP50``
+    and ``AP75``; ``APs``, ``APm`` and ``APl`` by area; ``APr``, ``APc`` and ``APf`` for
+    rare, common and frequent classes; ``AR@300``, ``ARs@300``, ``ARm@300`` and
+    ``ARl@300``; for masks with the prefix ``segm_``. All values are in [0, 1], or -1
+    without instances. Frequency groups are given by the ``frequency`` of the
+    categories in ``ann_file``, which refers to the training set.
 
-    Annotation is federated: a class is judged in an image only if it is annotated there
-    or listed in ``neg_category_ids``; where it is listed in
-    ``not_exhaustive_category_ids``, detections without a match are ignored.
+    Annotation is federated: detections of a class count in an image only if the class
+    is annotated there or listed in ``neg_category_ids``. If it is listed in
+    ``not_exhaustive_category_ids``, unmatched detections are ignored.
 
-    With ``fixed_ap=True`` the AP of Dave et al. (Evaluating Large-Vocabulary Object
-    Detectors: The Devil is in the Details, arXiv 2102.01066): no limit per image, the
-    best ``dets_per_class`` of each class over the data set, under the prefix
-    ``lvis_fixed_ap``, without AR. The model has to predict many an image for it
-    (``max_per_img`` in its ``test_cfg``) with a ``score_thr`` of 0.
+    ``fixed_ap=True`` computes the AP of Dave et al. (Evaluating Large-Vocabulary Object
+    Detectors: The Devil is in the Details, arXiv 2102.01066), with the
+    ``dets_per_class`` best detections of each class over the whole data set rather than
+    a limit per image. It is reported under the prefix ``lvis_fixed_ap``, without AR.
+    Let the model return many detections per image for it (``max_per_img`` and
+    ``score_thr=0`` in its ``test_cfg``).
 
-    The area of a mask is that of the mask, as in ``CocoMetric``; MMDetection's
-    ``LVISMetric`` takes the box's for ``segm_APs`` to ``segm_APl``.
+    The area of a mask is its number of pixels, as in ``CocoMetric``, whereas
+    MMDetection's ``LVISMetric`` uses the area of the box for ``segm_APs``,
+    ``segm_APm`` and ``segm_APl``.
 
     Args:
         ann_file: annotation file of the test set, in LVIS format.
         metric: ``'bbox'``, ``'segm'`` or both.
-        classwise: also report ``bbox_<class>_precision``, the AP of each class with
-            instances.
-        iou_thrs: thresholds of the intersection over union; 0.5 to 0.95 by default.
-        max_dets: limit per image, over all classes.
-        fixed_ap: see above.
-        dets_per_class: limit per class of the fixed AP.
-        metric_items: names like ``'AP'`` to report; all by default.
-        format_only: write the predictions, and evaluate nothing.
-        outfile_prefix: where the predictions are written to,
-            ``<prefix>.bbox.json`` and ``<prefix>.segm.json``; by default they are not.
-        backend_args: of MMEngine's file client.
+        classwise: whether to report ``bbox_<class>_precision`` also, the AP of each
+            class with instances.
+        iou_thrs: thresholds of intersection over union. Defaults to 0.5, 0.55, ...,
+            0.95.
+        max_dets: maximum number of detections per image, over all classes.
+        fixed_ap: whether to compute the fixed AP described above.
+        dets_per_class: maximum number of detections per class for the fixed AP.
+        metric_items: names of the metrics to report, such as ``'AP'``. Defaults to all.
+        format_only: whether to write the predictions without evaluating them.
+        outfile_prefix: prefix of the prediction files, ``<prefix>.bbox.json`` and
+            ``<prefix>.segm.json``. By default, predictions are not written.
+        backend_args: arguments of MMEngine's file client.
         collect_device: see MMEngine's ``BaseMetric``.
-        prefix: of the metrics' names.
+        prefix: prefix of the metrics' names.
 
     Raises:
-        FileNotFoundError: if there is no such annotation file.
-        ValueError: if the file is not in LVIS format, or an argument is none of those
-            above.
+        FileNotFoundError: if the annotation file does not exist.
+        ValueError: if the file is not in LVIS format, or an argument is invalid.
     """
 
     default_prefix = 'lvis'
@@ -88,7 +90,8 @@ class LVISMetric(CocoMetric):
         _check(ann_file, metrics, max_dets, dets_per_class)
         if format_only and outfile_prefix is None:
             raise ValueError(
-                'format_only=True needs `outfile_prefix`, where the predictions go.'
+                'format_only=True requires `outfile_prefix`, the prefix of the '
+                'prediction files.'
             )
         super().__init__(
             metric=metrics,
@@ -105,7 +108,7 @@ class LVISMetric(CocoMetric):
         self.dets_per_class = dets_per_class
         self.metric_items = self._items(metric_items)
         self.ann_file = ann_file
-        # `process` of the base class keeps no annotations if there is an API.
+        # With this API, `process` of the base class does not store annotations.
         self._coco_api = _ground_truth(str(ann_file), metrics, backend_args)
         self.cat_ids = [category['id'] for category in self._coco_api.categories]
 
@@ -116,28 +119,28 @@ class LVISMetric(CocoMetric):
         unknown = [item for item in wanted or [] if item not in known]
         if unknown:
             raise ValueError(
-                f'There is no metric item {unknown[0]!r}; known are {", ".join(known)}.'
+                f'Unknown metric item {unknown[0]!r}; choose from {", ".join(known)}.'
             )
         return known if wanted is None else list(wanted)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Form the figures from all ranks' predictions."""
+        """Compute the metrics from the predictions of all ranks."""
         predictions = [prediction for _, prediction in results]
         self._check_predictions(predictions)
         if self.outfile_prefix is not None and predictions:
             files = self.results2json(predictions, self.outfile_prefix)
             names = sorted(set(files.values()))
             print_log(f'Predictions: {", ".join(names)}.', logger='current')
-        figures: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         if self.format_only:
-            return figures
+            return metrics
         for iou_type in self.metrics:
-            figures.update(self._evaluate(predictions, iou_type))
-        return figures
+            metrics.update(self._evaluate(predictions, iou_type))
+        return metrics
 
     def _evaluate(self, predictions: list[dict], iou_type: str) -> dict[str, float]:
         truth = self._coco_api
-        detections = self._limited(
+        detections = self._limit_detections(
             gather_detections(predictions, truth.image_index, iou_type)
         )
         curves = evaluate_lvis(truth, detections, iou_type, self.iou_thrs)
@@ -146,20 +149,20 @@ class LVISMetric(CocoMetric):
             name + limit if name.startswith('AR') else name: value
             for name, value in curves.summary(truth.groups()).items()
         }
-        figures = {f'{iou_type}_{name}': values[name] for name in self.metric_items}
+        metrics = {f'{iou_type}_{name}': values[name] for name in self.metric_items}
         if self.classwise:
             precisions = curves.class_precisions()
             for category, value in zip(truth.categories, precisions, strict=True):
                 if value > -1:
-                    figures[f'{iou_type}_{category["name"]}_precision'] = value
-        return figures
+                    metrics[f'{iou_type}_{category["name"]}_precision'] = value
+        return metrics
 
-    def _limited(self, detections: Detections) -> Detections:
+    def _limit_detections(self, detections: Detections) -> Detections:
         finite = np.isfinite(detections.score)
         if not finite.all():
             print_log(
-                f'{np.count_nonzero(~finite)} detections have a score that is not '
-                'finite, and are left out: the model has diverged.',
+                f'Dropped {np.count_nonzero(~finite)} detections whose score is not '
+                'finite: the model has diverged.',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -175,14 +178,16 @@ class LVISMetric(CocoMetric):
         highest = max((p['labels'].max(initial=-1) for p in predictions), default=-1)
         if highest >= len(self.cat_ids):
             raise ValueError(
-                f'The model predicts the label {highest}, but {self.ann_file} has '
-                f"{len(self.cat_ids)} categories: set the heads' num_classes to that."
+                f'The model predicts label {highest}, but {self.ann_file} has '
+                f"{len(self.cat_ids)} categories: set the heads' num_classes to "
+                f'{len(self.cat_ids)}.'
             )
         missing = len(self._coco_api.images) - len({p['img_id'] for p in predictions})
         if missing > 0:
             print_log(
-                f'{missing} of the {len(self._coco_api.images)} images of '
-                f'{self.ann_file} have no prediction; their instances count as missed.',
+                f'{missing} of the {len(self._coco_api.images)} images in '
+                f'{self.ann_file} have no predictions, so their instances count as '
+                'missed.',
                 logger='current',
                 level=logging.WARNING,
             )
@@ -194,12 +199,12 @@ def _ground_truth(
     content = read_lvis(path, backend_args)
     for annotation in content['annotations']:
         if 'segm' not in metrics:
-            # Polygons are most of the file.
+            # Polygons take most of the memory.
             annotation.pop('segmentation', None)
         elif not annotation.get('segmentation'):
             raise ValueError(
-                f'{path}: the annotation with id {annotation["id"]} has no '
-                "'segmentation': use metric='bbox'."
+                f"{path}: annotation {annotation['id']} has no 'segmentation': use "
+                "metric='bbox'."
             )
     return LVISGroundTruth(content)
 
@@ -209,8 +214,8 @@ def _check(
 ) -> None:
     if ann_file is None:
         raise ValueError(
-            'LVISMetric needs `ann_file`, the annotation file of the test set: which '
-            'classes are judged in an image is written nowhere else.'
+            'LVISMetric requires `ann_file`, the annotation file of the test set, '
+            'which lists the classes that were verified in each image.'
         )
     for name in metrics:
         if name not in ('bbox', 'segm'):

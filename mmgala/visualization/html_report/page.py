@@ -1,4 +1,4 @@
-"""Write a report as one file: its numbers, Plotly and the page's own script."""
+"""HTML report in one file, with its data, Plotly and the script of the page."""
 
 import html
 import json
@@ -13,7 +13,7 @@ from mmgala.visualization.html_report.sentences import describe_run
 
 KEYS = ('title', 'limits', 'classes', 'runs', 'missing')
 GROUPS = ('many', 'medium', 'few')
-# What holds one value per class.
+# Parts of a run with one value per class.
 PER_CLASS = {
     'gradients': (
         'ratio',
@@ -27,21 +27,98 @@ PER_CLASS = {
 }
 PREDICTIONS = ('raw', 'rebalanced')
 PER_CLASS_PREDICTIONS = ('class_accuracy', 'class_mass')
+FOLDER = Path(__file__).parent
+# In the order of their dependencies.
+SCRIPTS = (
+    'data',
+    'panels',
+    'drawing',
+    'class_axis',
+    'class_figures',
+    'vector_figures',
+    'gradient_figures',
+    'share_figures',
+    'training_figures',
+    'prediction_figures',
+    'headline',
+    'class_table',
+    'main',
+)
+DIGITS = 5
+
+
+def write_html_report(report: dict[str, Any], path: str | Path) -> None:
+    """Write a report as one HTML file that needs no network.
+
+    The page has interactive Plotly charts, and controls for runs, shot groups, the
+    order of classes, and raw or re-balanced predictions.
+
+    Args:
+        report: report from :func:`mmgala.analysis.merge_runs`, with ``title``,
+            ``limits``, ``classes``, ``runs`` and ``missing``. Parts of a run may be
+            ``None``. Numbers are rounded to 5 significant digits, and those that are
+            not finite are shown as gaps.
+        path: file to write.
+
+    Raises:
+        TypeError: if the report is not a dict.
+        ValueError: if parts are missing, or runs have different classes.
+    """
+    # Imported late, as the other figures do not need Plotly.
+    from plotly.offline import get_plotlyjs
+
+    check_report(report)
+    runs = [
+        {**run, 'sentences': describe_run(run, report['classes'])}
+        for run in report['runs']
+    ]
+    page = Template(_read('template.html')).substitute(
+        title=html.escape(report['title']),
+        style=_read('report.css'),
+        colours=html.escape(json.dumps(COLOURS)),
+        plotly=get_plotlyjs(),
+        data=_embedded({**report, 'runs': runs}),
+        script='\n'.join(_read(f'js/{name}.js') for name in SCRIPTS),
+    )
+    write_text(path, page)
+
+
+def _read(name: str) -> str:
+    return (FOLDER / name).read_text(encoding='utf-8')
+
+
+def _embedded(report: dict[str, Any]) -> str:
+    """Convert to JSON that is safe inside a script element."""
+    text = json.dumps(_rounded(report), allow_nan=False, separators=(',', ':'))
+    return text.replace('<', '\\u003c')
+
+
+def _rounded(value: Any) -> Any:
+    """Round numbers to 5 significant digits; None for those that are not finite."""
+    if isinstance(value, dict):
+        return {key: _rounded(v) for key, v in value.items()}
+    if hasattr(value, 'tolist'):  # NumPy arrays and scalars
+        return _rounded(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_rounded(v) for v in value]
+    if isinstance(value, float):
+        return float(f'{value:.{DIGITS}g}') if math.isfinite(value) else None
+    return value
 
 
 def check_report(report: dict[str, Any]) -> None:
-    """Check the shape of a report.
+    """Check the structure of a report.
 
     Raises:
-        TypeError: if it is no dict.
-        ValueError: if parts are missing, there is no run, a class's group is none, or
-            a run has other classes than the report.
+        TypeError: if the report is not a dict.
+        ValueError: if parts are missing, there are no runs, a shot group is unknown, or
+            a run has a different number of classes.
     """
     if not isinstance(report, dict):
         raise TypeError(f'Expected `report` to be a dict, but got {type(report)}.')
     _check_keys(report, KEYS, 'the report')
     if not report['runs']:
-        raise ValueError('Expected the report to have a run, but `runs` is empty.')
+        raise ValueError('Expected at least one run, but `runs` is empty.')
     for index, entry in enumerate(report['classes']):
         _check_keys(entry, ('name', 'count', 'group'), f'class {index}')
         if entry['group'] not in GROUPS:
@@ -81,8 +158,7 @@ def _check_lengths(
         if values is not None and len(values) != num_classes:
             raise ValueError(
                 f'{what}: `{key}` has {len(values)} values, but the report has '
-                f'{num_classes} classes: runs of different class sets cannot share a '
-                'report.'
+                f'{num_classes} classes: all runs of a report need the same classes.'
             )
 
 
@@ -90,84 +166,6 @@ def _check_keys(part: dict[str, Any], keys: tuple[str, ...], what: str) -> None:
     missing = [key for key in keys if key not in part]
     if missing:
         raise ValueError(
-            f'Expected {what} to have {", ".join(f"`{k}`" for k in keys)}, but it '
-            f'lacks {", ".join(f"`{k}`" for k in missing)}.'
+            f'Expected {what} to have {", ".join(f"`{k}`" for k in keys)}, but '
+            f'it has no {", ".join(f"`{k}`" for k in missing)}.'
         )
-
-
-FOLDER = Path(__file__).parent
-# In this order: each uses only what stands before it.
-SCRIPTS = (
-    'data',
-    'panels',
-    'drawing',
-    'class_axis',
-    'class_figures',
-    'vector_figures',
-    'gradient_figures',
-    'share_figures',
-    'training_figures',
-    'prediction_figures',
-    'headline',
-    'class_table',
-    'main',
-)
-DIGITS = 5
-
-
-def write_html_report(report: dict[str, Any], path: str | Path) -> None:
-    """Write a report as one HTML file that needs no network.
-
-    All charts are Plotly's; runs, shot groups, the order of the classes, and raw or
-    re-balanced predictions are chosen on the page.
-
-    Args:
-        report: ``title``, ``limits``, ``classes``, ``runs`` and ``missing``, as
-            :func:`mmgala.analysis.merge_runs` gives them; parts of a run that are
-            ``None`` are left out. Numbers are kept to 5 significant digits; those that
-            are not finite become gaps.
-        path: file to write, whole or not at all.
-
-    Raises:
-        ValueError: if parts are missing, or runs are of different classes.
-    """
-    # Not above: all other pictures are of use without Plotly.
-    from plotly.offline import get_plotlyjs
-
-    check_report(report)
-    runs = [
-        {**run, 'sentences': describe_run(run, report['classes'])}
-        for run in report['runs']
-    ]
-    page = Template(_read('template.html')).substitute(
-        title=html.escape(report['title']),
-        style=_read('report.css'),
-        colours=html.escape(json.dumps(COLOURS)),
-        plotly=get_plotlyjs(),
-        data=_embedded({**report, 'runs': runs}),
-        script='\n'.join(_read(f'js/{name}.js') for name in SCRIPTS),
-    )
-    write_text(path, page)
-
-
-def _read(name: str) -> str:
-    return (FOLDER / name).read_text(encoding='utf-8')
-
-
-def _embedded(report: dict[str, Any]) -> str:
-    """JSON that cannot end the script element it stands in, whatever names say."""
-    text = json.dumps(_rounded(report), allow_nan=False, separators=(',', ':'))
-    return text.replace('<', '\\u003c')
-
-
-def _rounded(value: Any) -> Any:
-    """Numbers to 5 significant digits, gaps for those that are not finite."""
-    if isinstance(value, dict):
-        return {key: _rounded(v) for key, v in value.items()}
-    if hasattr(value, 'tolist'):  # NumPy's arrays and numbers
-        return _rounded(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [_rounded(v) for v in value]
-    if isinstance(value, float):
-        return float(f'{value:.{DIGITS}g}') if math.isfinite(value) else None
-    return value

@@ -1,4 +1,4 @@
-"""Say in plain words what the numbers of a run are, and no more than they are."""
+"""Sentences that state the key numbers of a run."""
 
 import math
 from typing import Any
@@ -7,16 +7,15 @@ GROUPS = ('many', 'medium', 'few')
 
 
 def describe_run(run: dict[str, Any], classes: list[dict[str, Any]]) -> list[str]:
-    """Sentences with the numbers of a run that matter for its tail.
+    """Describe the gradients, class vectors and accuracy of head and tail classes.
 
     Args:
-        run: ``name``, ``gradients``, ``vectors`` and ``predictions``, each of the
-            last three possibly ``None``.
-        classes: of the report; their groups tell which classes are head and tail.
+        run: run with ``name``, ``gradients``, ``vectors`` and ``predictions``; each of
+            the last three may be ``None``.
+        classes: classes of the report, whose ``group`` is their shot group.
 
     Returns:
-        A sentence each on gradients, class vectors and accuracy, as far as the run
-        has them.
+        One sentence for each part that the run has.
     """
     present = {entry['group'] for entry in classes}
     groups = [group for group in GROUPS[::-1] if group in present]
@@ -32,7 +31,7 @@ def describe_run(run: dict[str, Any], classes: list[dict[str, Any]]) -> list[str
 
 def _gradients(gradients: dict[str, Any], ends: list[str]) -> str:
     period = 'epoch' if gradients['unit'] == 'epoch' else 'period'
-    ratios = _those(
+    ratios = _by_group(
         {g: _last(gradients['ratio_by_group'].get(g)) for g in ends},
         'received {:.2f} times',
     )
@@ -48,14 +47,16 @@ def _gradients(gradients: dict[str, Any], ends: list[str]) -> str:
     if share is None:
         return sentence
     return (
-        f'{sentence} Samples of {ends[-1]}-shot classes gave {share:.0%} of all '
+        f'{sentence} Samples of {ends[-1]}-shot classes caused {share:.0%} of all '
         'negative gradient.'
     )
 
 
 def _vectors(vectors: dict[str, Any], ends: list[str]) -> str:
     groups = vectors['groups']
-    own = _those({g: groups.get(g, {}).get('own_similarity') for g in ends}, '{:.2f}')
+    own = _by_group(
+        {g: groups.get(g, {}).get('own_similarity') for g in ends}, '{:.2f}'
+    )
     if not own:
         return ''
     return (
@@ -66,7 +67,7 @@ def _vectors(vectors: dict[str, Any], ends: list[str]) -> str:
 
 def _predictions(predictions: dict[str, Any], ends: list[str]) -> str:
     raw, balanced = (
-        _those({g: predictions[kind]['metrics'].get(g) for g in ends}, '{:.1f}%')
+        _by_group({g: predictions[kind]['metrics'].get(g) for g in ends}, '{:.1f}%')
         for kind in ('raw', 'rebalanced')
     )
     if not raw or not balanced:
@@ -77,8 +78,8 @@ def _predictions(predictions: dict[str, Any], ends: list[str]) -> str:
     )
 
 
-def _those(values: dict[str, float | None], form: str) -> list[str]:
-    """``few-shot classes 0.81`` for each group that has a number."""
+def _by_group(values: dict[str, float | None], form: str) -> list[str]:
+    """``few-shot classes 0.81`` for each group with a finite number."""
     return [
         f'{group}-shot classes {form.format(value)}'
         for group, value in values.items()

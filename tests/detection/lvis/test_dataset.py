@@ -224,7 +224,7 @@ def test_dataloaders_of_mmdetections_config(tmp_path, repository):
 @pytest.mark.parametrize(
     ('without', 'expected'),
     [
-        ([3, 7], '2 of 3 classes have no annotations to learn from: ant, bee.'),
+        ([3, 7], '2 of 3 classes have no training instances: ant, bee.'),
         ([], None),
     ],
 )
@@ -252,7 +252,7 @@ def test_warning_names_the_first_of_many(tiny_set, messages):
 
     assert len(messages) == 1
     assert messages[0].endswith(
-        '9 of 12 classes have no annotations to learn from: n0, n1, n2, n3, n4, ...'
+        '9 of 12 classes have no training instances: n0, n1, n2, n3, n4, ...'
     )
 
 
@@ -277,24 +277,23 @@ def put(part, index, **values):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (coco, "no LVIS file (no category has a 'frequency', no image 'neg_category_ids"
-               "'). For a file in COCO format use type='mmdet.CocoDataset'"),
+        (coco, "not an LVIS file (no category has 'frequency'"),
         (drop('categories', 'frequency'), "categories[0] has no 'frequency'."),
         (drop('images', 'neg_category_ids'), "images[0] has no 'neg_category_ids'."),
         (drop('annotations', 'bbox'), "annotations[0] has no 'bbox'."),
-        (drop('images', 'coco_url'), 'image 10: the path is empty (of `coco_url` or'),
+        (drop('images', 'coco_url'), 'image 10: the path is empty (from `coco_url` or'),
         (put('images', 0, coco_url='', file_name='../a.jpg'),
          'image 20: the path ../a.jpg is outside the image root'),
         (put('categories', 1, frequency='x'),
-         "category 3 (ant) has the frequency 'x'; known are 'r', 'c' and 'f'."),
-        (put('annotations', 4, category_id=8), 'the annotation with id 5 has the '
-         'category_id 8, which is not among the categories.'),
-        (put('annotations', 4, image_id=99), 'the annotation with id 5 has the '
-         'image_id 99, which is not among the images.'),
-        (put('annotations', 4, id=1), 'the id 1 is there twice in annotations.'),
-        (put('categories', 0, id='7'), "categories[0] has the id '7'; ids are int"),
-        (lambda content: {'images': []}, 'expected the lists annotations, categor'),
-        (lambda content: [1], 'expected the lists annotations, categories, images'),
+         "category 3 (ant) has frequency 'x'; expected 'r', 'c' or 'f'."),
+        (put('annotations', 4, category_id=8),
+         'annotation 5 has category_id 8, which is not in categories'),
+        (put('annotations', 4, image_id=99),
+         'annotation 5 has image_id 99, which is not in images'),
+        (put('annotations', 4, id=1), 'id 1 occurs twice in annotations.'),
+        (put('categories', 0, id='7'), "categories[0] has id '7'; ids must be int"),
+        (lambda content: {'images': []}, 'the lists annotations, categor'),
+        (lambda content: [1], 'the lists annotations, categories, images'),
         (lambda content: dict(content, images=[], annotations=[]), 'there are no imag'),
     ],
 )  # fmt: skip
@@ -309,8 +308,8 @@ def test_bad_file(tiny_set, change, message):
 @pytest.mark.parametrize(
     ('classes', 'message'),
     [
-        (['ant', 'bee'], 'there are 3 categories, but `metainfo` gives 2 classes'),
-        (['newt', 'ant', 'bee'], 'are in another order than the category ids'),
+        (['ant', 'bee'], '3 categories, but `metainfo` has 2 classes'),
+        (['newt', 'ant', 'bee'], 'not in the order of the category ids'),
     ],
 )
 def test_classes_that_do_not_fit(tiny_set, classes, message):
@@ -322,8 +321,8 @@ def test_file_that_is_not_there_or_no_json(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'lvis.json: no such annotation file'):
         LVISDataset('lvis.json', data_root=str(tmp_path))
     (tmp_path / 'lvis.json').write_text(json.dumps(tiny())[:-40])
-    with pytest.raises(ValueError, match=r'lvis.json: the file is no JSON \(Expecting'):
+    with pytest.raises(ValueError, match=r'lvis.json: invalid JSON \(Expecting'):
         LVISDataset('lvis.json', data_root=str(tmp_path))
     (tmp_path / 'lvis.json').write_bytes(b'\xff\xd8\xff')
-    with pytest.raises(ValueError, match=r'lvis.json: the file is no JSON'):
+    with pytest.raises(ValueError, match=r'lvis.json: invalid JSON'):
         LVISDataset('lvis.json', data_root=str(tmp_path))

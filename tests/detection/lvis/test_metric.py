@@ -325,11 +325,11 @@ def test_files_beside_figures(case, tmp_path):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(ann_file=None), 'needs `ann_file`'),
+        (dict(ann_file=None), 'requires `ann_file`'),
         (dict(metric='proposal'), "but got 'proposal'. For proposals use"),
-        (dict(metric_items=['mAP']), "no metric item 'mAP'; known are AP, AP50"),
-        (dict(metric_items=['AR@300'], fixed_ap=True), "no metric item 'AR@300'"),
-        (dict(format_only=True), 'format_only=True needs `outfile_prefix`'),
+        (dict(metric_items=['mAP']), "metric item 'mAP'; choose from AP, AP50"),
+        (dict(metric_items=['AR@300'], fixed_ap=True), "metric item 'AR@300'"),
+        (dict(format_only=True), 'format_only=True requires `outfile_prefix`'),
         (dict(max_dets=0), '`max_dets` to be 1 or more, but got 0'),
         (dict(dets_per_class=0), '`dets_per_class` to be 1 or more, but got 0'),
     ],
@@ -347,7 +347,9 @@ def test_masks_that_the_file_does_not_have(case):
     )
 
     assert figures(LVISMetric(path), samples)
-    with pytest.raises(ValueError, match="id 3 has no 'segmentation': use metric='bb"):
+    with pytest.raises(
+        ValueError, match="annotation 3 has no 'segmentation': use metric='bb"
+    ):
         LVISMetric(path, metric='segm')
 
 
@@ -360,12 +362,12 @@ def test_predictions_that_do_not_fit_the_file(case, monkeypatch):
 
     with pytest.raises(ValueError, match='needs masks, but the model predicts none'):
         figures(LVISMetric(path, metric='segm'), samples)
-    with pytest.raises(ValueError, match='image with id 123456, which is not in'):
+    with pytest.raises(ValueError, match='Image 123456 .* `ann_file`'):
         figures(LVISMetric(path), [{**samples[0], 'img_id': 123456}])
-    assert messages == [f'39 of the 40 images of {path} have no prediction; their '
-                        'instances count as missed.']  # fmt: skip
+    (message,) = messages
+    assert f'39 of the 40 images in {path} have no predictions' in message
     samples[3]['pred_instances']['labels'][:] = 15
-    with pytest.raises(ValueError, match='predicts the label 15, but .* has 15 categ'):
+    with pytest.raises(ValueError, match='predicts label 15, but .* has 15 categ'):
         figures(LVISMetric(path), samples)
 
 

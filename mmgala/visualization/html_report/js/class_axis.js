@@ -1,7 +1,7 @@
-// Figures with one value per class, in the order chosen.
+// Figures with one value per class, in the selected order.
 
-const FEW_CLASSES = 30; // that have room for their names
-const TREND_FROM = 100; // classes; fewer can be told apart
+const FEW_CLASSES = 30; // whose names fit on the axis
+const TREND_FROM = 100; // classes; fewer are drawn without a trend
 const TREND_POINTS = 40;
 
 function setClassAxis(layout, panel, { last = true } = {}) {
@@ -21,7 +21,7 @@ function setClassAxis(layout, panel, { last = true } = {}) {
   if (chosen.order === 'count') markGroups(layout, panel);
 }
 
-// Shade the medium-shot classes and name the groups, where these stand together.
+// Shade the medium-shot classes and label the groups, if their classes are adjacent.
 function markGroups(layout, panel) {
   let start = 0;
   for (const group of chosenGroups()) {
@@ -58,8 +58,8 @@ const groupLabel = (group) => ({
   font: { size: 11, color: GREY },
 });
 
-// Points of one run over the class axis, with a trend where there are many.
-//   key: of VALUES; label: of the value in the hover text.
+// Points of one run over the class axis, with a trend for many classes.
+//   key: key of VALUES; label: name of the value in the hover text.
 function classTraces(key, i, panel, { label, log = false, symbol = 'circle' } = {}) {
   const values = valuesOf(key, i);
   const x = [...classOrder.keys()];
@@ -124,7 +124,7 @@ function trendTrace({ i, x, y, log, panel, key, open }) {
   };
 }
 
-// Means of about equally many neighbours along x; of logarithms where the axis is one.
+// Means over bins of about equally many classes along x; geometric on a log axis.
 function blockMeans(x, y, log) {
   const points = x
     .map((v, k) => [v, y[k]])
@@ -135,7 +135,7 @@ function blockMeans(x, y, log) {
   const means = [];
   for (let start = 0, end; start < points.length; start = end) {
     end = start + least;
-    // Points that share their x stay together.
+    // Points with equal x stay in one bin.
     while (end < points.length && points[end][0] === points[end - 1][0]) end += 1;
     const block = points.slice(start, end);
     const level = mean(block.map(([, v]) => (log ? Math.log(v) : v)));

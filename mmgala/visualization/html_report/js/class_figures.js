@@ -1,6 +1,6 @@
 // Accuracy, gradient ratio and class mass of each class.
 
-// A logarithmic axis has no place for 0 samples.
+// A logarithmic axis cannot show 0 samples.
 const onLogAxis = (count) => (count > 0 ? count : 0.5);
 
 figures.push({
@@ -35,7 +35,7 @@ figures.push({
   },
 });
 
-// Shade what is medium-shot, and name the groups, along the axis of counts.
+// Shade the medium-shot range and label the groups along the axis of counts.
 function markLimits(layout) {
   const { many, few } = report.limits;
   const counts = classes.map(({ count }) => onLogAxis(count));
@@ -90,7 +90,7 @@ figures.push({
   },
 });
 
-// Panels under each other with the classes along the same axis.
+// Stacked panels with the classes along a common axis.
 function classPanels(wanted, width, { height }) {
   const parts = wanted.filter(({ key }) => runsWith(key).length > 0);
   const layout = panels(

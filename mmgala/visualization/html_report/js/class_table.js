@@ -1,4 +1,4 @@
-// The table of all classes, a page of rows at a time.
+// The table of all classes, in pages.
 
 const ROWS = 25;
 const table = { sort: 'count', run: null, descending: true, page: 0, search: '' };
@@ -26,7 +26,7 @@ const RUN_COLUMNS = [
   { key: 'ratio', label: 'Ratio', show: fixed },
 ];
 const ONE_RUN_COLUMNS = [
-  // that there is room for where a single run is shown
+  // shown for a single run only, as they need space
   { key: 'mass', label: 'Mass', show: fixed },
   { key: 'own', label: 'Own similarity', show: fixed },
   { key: 'other', label: 'Other similarity', show: fixed },
@@ -58,7 +58,7 @@ function tableRows(columns) {
   const sign = table.descending ? -1 : 1;
   return found.sort((a, b) => {
     const [x, y] = [column.of(a) ?? null, column.of(b) ?? null];
-    // Classes without a value come last in either direction.
+    // Classes without a value come last in both directions.
     return (x === null || y === null ? compare(x, y) : sign * compare(x, y)) || a - b;
   });
 }
@@ -132,7 +132,7 @@ function headCell(column) {
 }
 
 function sortTable(column) {
-  // Names from A, numbers from the largest; a second click turns it round.
+  // Names from A, numbers from the largest; a second click reverses the order.
   table.descending = isSorted(column)
     ? !table.descending
     : !column.text && column.key !== 'index';

@@ -1,4 +1,4 @@
-// The report's numbers, what is chosen on the page, and numbers and names as text.
+// Data of the report, selections on the page, and formatting of numbers and names.
 
 const report = JSON.parse(document.getElementById('report-data').textContent);
 window.report = report;
@@ -17,7 +17,7 @@ const chosen = {
 const chosenRuns = () => [...runs.keys()].filter((i) => chosen.runs.has(i));
 const chosenGroups = () => GROUPS.filter((g) => chosen.groups.has(g));
 
-// As class_plots.py does: a few runs get the distinct colours, more of them all.
+// As in class_plots.py: few runs get clearly distinct colours, many get all colours.
 const runColour = (i) => (runs.length <= 3 ? palette[2 * i] : palette[i % palette.length]);
 
 const runLine = (i, width) => ({
@@ -26,7 +26,7 @@ const runLine = (i, width) => ({
   dash: i < palette.length ? 'solid' : 'dash',
 });
 
-// Values of one kind, one per class and run; null where the run has none.
+// Values of one kind per class and run; null if the run does not have them.
 const VALUES = {
   accuracy: (run) => run.predictions?.[chosen.kind].class_accuracy,
   mass: (run) => run.predictions?.[chosen.kind].class_mass,
@@ -56,7 +56,7 @@ const percent = (value) => (isNumber(value) ? `${value.toFixed(1)}%` : '–');
 const counted = (n, one, several = `${one}s`) =>
   `${n.toLocaleString('en')} ${n === 1 ? one : several}`;
 
-// Plotly reads its texts as markup: names are to stay names.
+// Escape names, as Plotly interprets texts as markup.
 const plain = (text) =>
   String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 const shortened = (text, length) =>
@@ -64,7 +64,7 @@ const shortened = (text, length) =>
 
 const hoverTexts = new Map();
 
-// What hovering over a class says, the same in every figure: one text per class.
+// Hover text of each class, the same in every figure.
 function describeClasses(i) {
   const key = `${i} ${chosen.kind}`;
   if (!hoverTexts.has(key))
@@ -92,8 +92,8 @@ function describeClass(i, c) {
   return lines.join('<br>');
 }
 
-// Orders that classes may stand in: by what each class has itself (`key`), or by a
-// value of the first run chosen (`values`), from the largest. Nulls come last.
+// Orders of the classes, largest value first: by a property of the class (`key`), or by
+// a value of the first selected run (`values`). Nulls come last.
 const ORDERS = {
   count: {
     title: 'training samples',
@@ -126,7 +126,7 @@ function compare(a, b) {
 
 let classOrder = [];
 
-// Indices of the classes to be shown, in the order chosen; ties by index.
+// Indices of the visible classes in the selected order; ties by index.
 function sortClasses() {
   const key = orderKey();
   const keys = classes.map((_, c) => key(c));

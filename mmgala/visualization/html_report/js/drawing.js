@@ -1,8 +1,8 @@
-// Drawing all figures, one after the other, for screen and paper.
+// Drawing of all figures, one after the other, for screen and print.
 
 const CONFIG = {
   displaylogo: false,
-  // Nothing leaves the page: no button that uploads a chart, and no address for it.
+  // No data leaves the page: disable the upload button and its URL.
   showSendToCloud: false,
   showEditInChartStudio: false,
   showLink: false,
@@ -10,9 +10,9 @@ const CONFIG = {
   responsive: false,
   modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'zoomIn2d', 'zoomOut2d'],
 };
-const PRINT_WIDTH = 680; // A4 less its margins, at 96 pixels an inch
+const PRINT_WIDTH = 680; // A4 without margins, at 96 pixels per inch
 
-// More points than an SVG carries with ease.
+// More points than SVG handles smoothly.
 const MANY_POINTS = 3000;
 let webgl = (() => {
   const context = document.createElement('canvas').getContext('webgl');
@@ -21,7 +21,7 @@ let webgl = (() => {
 })();
 const scatterType = (points) => (webgl && points > MANY_POINTS ? 'scattergl' : 'scatter');
 
-// Each run or group stands in a legend once, by its first trace that may.
+// Each run or group appears once in a legend, by its first eligible trace.
 function setLegend(data) {
   const there = new Set();
   for (const trace of data) {
@@ -42,7 +42,7 @@ function draw({ id, build }) {
   div.dataset.drawn = 'true';
   div.on('plotly_webglcontextlost', () => {
     if (!webgl) return;
-    webgl = false; // too many pages want the graphics card: do without it
+    webgl = false; // no WebGL context left: draw as SVG
     drawAll();
   });
 }
@@ -52,7 +52,7 @@ function distanceFromView({ id }) {
   return Math.max(top - innerHeight, -bottom, 0);
 }
 
-// Draw all figures, those in view first; a later call takes over from an earlier one.
+// Draw all figures, visible ones first; a later call replaces an earlier one.
 async function drawAll() {
   round += 1;
   const mine = round;
@@ -70,7 +70,7 @@ async function drawAll() {
   document.documentElement.dataset.state = 'ready';
 }
 
-// Paper has one width, and shows all figures at once.
+// Print has a fixed width and shows all figures at once.
 function setPrinting(value) {
   if (printing === value) return;
   printing = value;

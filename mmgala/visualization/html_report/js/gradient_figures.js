@@ -1,4 +1,4 @@
-// Who pushes whom: negative gradient by receiver and source.
+// Negative gradient by receiving class weight vector and source class.
 
 const matrixOf = (i) => runs[i].gradients?.matrix ?? null;
 
@@ -14,7 +14,7 @@ figures.push({
     });
     axesOf(layout, 'xaxis').forEach((axis, panel) =>
       Object.assign(axis, {
-        title: axisTitle('given by samples of class'),
+        title: axisTitle('caused by samples of class'),
         showgrid: false,
         ...ticks[panel],
       }),
@@ -32,7 +32,7 @@ figures.push({
     const maps = shown.map(matrixTrace);
     const all = maps.flatMap((map) => map.z.flat()).filter(isNumber);
     layout.coloraxis = logColours(all);
-    // In the margin, above the titles of the panels: 1 is the top of the panels.
+    // Above the panel titles; y = 1 is the top of the panels.
     const inner = layout.height - layout.margin.t - layout.margin.b;
     layout.coloraxis.colorbar.y = 1 + 20 / inner;
     layout.margin.t += 34;
@@ -41,7 +41,7 @@ figures.push({
   },
 });
 
-// About square.
+// Approximately square panels.
 function matrixHeight(shown, width) {
   const across = columnsFor(shown.length, width);
   const height = Math.min(420, Math.max(190, (width - 90) / across - GAP));
@@ -59,7 +59,7 @@ function matrixTrace(i, panel) {
   );
   const receivers = shown.map((bin) => describeBin(members[bin], i));
   const sources = shown.map((bin) => describeBin(members[bin], null));
-  // Bins as wide as they have classes: the axes count classes.
+  // Bins are as wide as their number of classes.
   const size = classOrder.length / Math.max(1, shown.length);
   const start = (size - 1) / 2;
   return {
@@ -89,7 +89,7 @@ function matrixTrace(i, panel) {
   };
 }
 
-// Names of the classes, where each has its own row and there is room.
+// Class names, if each class has its own row and the names fit.
 function binTicks(i, length) {
   const { values, bins } = matrixOf(i);
   if (values.length !== classes.length || values.length > FEW_CLASSES) return {};
@@ -102,7 +102,7 @@ function binTicks(i, length) {
   };
 }
 
-// One class as everywhere; of a bin of several, the first and the last.
+// The hover text of a single class; for a bin, its first and last class.
 function describeBin(members, i) {
   if (members.length === 1 && i !== null) return describeClasses(i)[members[0]];
   const named = (c) =>

@@ -1,4 +1,4 @@
-// Tables and sentences. All text goes through textContent: names are no markup.
+// Tables and sentences. All text is set by textContent, so names are not parsed as markup.
 
 function element(tag, { text, ...properties } = {}, children = []) {
   const made = document.createElement(tag);
@@ -20,11 +20,11 @@ function runLabel(i) {
   ]);
 }
 
-// A run's name at the first of its rows.
+// The name of a run in the first of its rows.
 const runHeading = (i, first) =>
   element('th', { scope: 'row' }, first ? [runLabel(i)] : []);
 
-// Rows: { i, first, cells }, texts all of them; the first `texts` columns to the left.
+// Rows: { i, first, cells } with texts; the first `texts` columns are left-aligned.
 function fillTable(id, titles, rows, texts = 1) {
   const side = (k) => (k < texts ? 'text' : '');
   document.getElementById(id).replaceChildren(

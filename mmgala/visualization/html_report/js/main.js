@@ -1,4 +1,4 @@
-// Controls, and what is drawn when they change.
+// Controls, and redrawing when they change.
 
 function checkbox(checked, children, change) {
   const input = element('input', { type: 'checkbox', checked });
@@ -42,7 +42,7 @@ function buildControls() {
       element('option', {
         value: key,
         text: ORDERS[key].title,
-        title: `${ORDERS[key].label}${ORDERS[key].values ? ', of the first run chosen' : ''}`,
+        title: `${ORDERS[key].label}${ORDERS[key].values ? ', of the first selected run' : ''}`,
       }),
     ),
   );
@@ -72,7 +72,7 @@ function buildTableControls() {
   document.getElementById('next').addEventListener('click', () => turnPage(1));
 }
 
-// Figures without data go, and sections without figures.
+// Remove figures without data, and sections without figures.
 function leaveOutWhatIsMissing() {
   for (const { id } of figures.filter(({ available }) => !available())) {
     document.getElementById(id).closest('figure').remove();
@@ -112,7 +112,7 @@ function followSize() {
   let width = innerWidth;
   let waiting;
   addEventListener('resize', () => {
-    const changed = innerWidth !== width; // not so where a phone's bars come and go
+    const changed = innerWidth !== width; // only the height changes as a phone's toolbar appears
     width = innerWidth;
     if (!changed || printing) return;
     clearTimeout(waiting);

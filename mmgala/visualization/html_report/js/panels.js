@@ -1,7 +1,7 @@
-// What all figures look like: style, and panels side by side.
+// Style and panel layout of all figures.
 
 const FONT = getComputedStyle(document.documentElement).fontFamily;
-// From Okabe and Ito's sky blue and blue: light is little.
+// Based on Okabe and Ito's sky blue and blue; light means small.
 const COLOUR_SCALE = [
   [0, '#f4f8fb'],
   [0.45, '#8cc4e8'],
@@ -33,15 +33,15 @@ const logAxis = () => ({
 });
 const axisTitle = (text, standoff = 6) => ({ text, standoff, font: { size: 12.5 } });
 
-// Paper is narrower than a screen, and read closer.
+// Paper is narrower than a screen and read from a shorter distance.
 const columnsFor = (count, width, most = 3, least = 270) =>
   Math.max(
     1,
     Math.min(most, count, Math.floor(width / (printing ? PRINT_SCALE * least : least))),
   );
 
-// A layout of panels with titles, in as many columns as the width has room for.
-//   columns: the most; height: of one panel; gap: between rows; least: width of one.
+// A layout of panels with titles, in as many columns as fit the width.
+//   columns: maximum; height: of a panel; gap: between rows; least: width of a panel.
 function panels(titles, width, { columns = 3, height = 300, gap = 86, least = 270 } = {}) {
   const across = columnsFor(titles.length, width, columns, least);
   const down = Math.max(1, Math.ceil(titles.length / across));
@@ -119,7 +119,7 @@ const panelTitle = (text, x, y) => ({
   font: { size: 12.5, color: '#1c2024' },
 });
 
-// A dashed line across a panel: what is balanced, uniform or calibrated.
+// A dashed reference line across a panel: balanced, uniform or calibrated.
 const levelLine = (panel, value) => ({
   type: 'line',
   xref: `${name('x', panel)} domain`,

@@ -1,4 +1,4 @@
-// Confusion of shot groups, strength of re-balancing, reliability.
+// Confusion of shot groups, re-balancing strength and reliability.
 
 const predictionsOf = (i) => runs[i].predictions?.[chosen.kind] ?? null;
 const anyPredictions = () => runs.some((run) => run.predictions);

@@ -1,4 +1,4 @@
-// Where negative gradient comes from, as shares of the shot groups.
+// Sources of negative gradient, as shares of the shot groups.
 
 const MOST_BARS = 200;
 
@@ -25,7 +25,7 @@ figures.push({
   },
 });
 
-// Bars of one class, or of equally many neighbours where there are too many classes.
+// Bars of single classes, or of equally many neighbours if there are too many classes.
 function shareTrace(i, group, panel) {
   const column = ['many', 'medium', 'few'].indexOf(group);
   const shares = valuesOf('shares', i);

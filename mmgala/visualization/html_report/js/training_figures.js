@@ -1,4 +1,4 @@
-// How the gradients move over the training.
+// Gradients over the course of the training.
 
 const UNITS = { epoch: 'epoch', iter: 'iteration' };
 const SUMMARIES = {
@@ -7,26 +7,26 @@ const SUMMARIES = {
   ratio_few: { title: 'Ratio, few-shot' },
   tail_head_ratio: {
     title: 'Tail / head ratio',
-    meaning: 'gradient ratio of the rarest group over that of the most frequent (1: alike)',
+    meaning: 'gradient ratio of the rarest group over that of the most frequent one (1: equal)',
   },
   log_ratio_spread: {
     title: 'Spread of log ratio',
     meaning:
-      'standard deviation of the logarithm of the gradient ratio (0: all classes alike)',
+      'standard deviation of the logarithm of the gradient ratio (0: all classes equal)',
   },
   ratio_rank_correlation: {
     title: 'Rank correlation',
     meaning:
-      'of gradient ratio and training samples (above 0: frequent classes are higher)',
+      'of gradient ratio and training samples (positive: higher for frequent classes)',
   },
   source_gini: {
     title: 'Gini of sources',
     meaning:
-      'how unequally classes give negative gradient (0: all the same, 1: one gives all)',
+      'inequality of negative gradient between source classes (0: equal, 1: one class)',
   },
   source_head_share: {
     title: 'Share of the head',
-    meaning: 'of all negative gradient, what the samples of the most frequent group give',
+    meaning: 'share of all negative gradient caused by samples of the most frequent group',
   },
 };
 const sentenceCase = (key) => {
@@ -46,7 +46,7 @@ function stepPanels(
   width,
   { log = false, level = null, format } = {},
 ) {
-  // Plotly stumbles over a panel that is empty beside others that are not.
+  // Plotly fails if some panels are empty and others are not.
   const shown = keys.filter((key) => chosenRuns().some((i) => seriesOf(runs[i], key)));
   const layout = panels(shown.map(titleOf), width, { columns: 3, height: 230 });
   const units = new Set(
@@ -130,7 +130,7 @@ figures.push({
 figures.push({
   id: 'fig-summary-steps',
   available: () => summaryKeys().length > 0,
-  // The groups' ratios have a figure of their own.
+  // The ratios of the groups have a separate figure.
   build: (width) =>
     stepPanels(
       summaryKeys().filter((key) => !key.match(/^ratio_(many|medium|few)$/)),

@@ -1,4 +1,4 @@
-// Where class vectors point, and how long they are.
+// Direction and norm of the class weight vectors.
 
 figures.push({
   id: 'fig-vectors',
@@ -27,7 +27,7 @@ figures.push({
   },
 });
 
-// Means of each shot group, as a table under the figure.
+// Mean values of each shot group, as a table below the figure.
 function drawVectorTable() {
   const columns = ['own_similarity', 'other_similarity', 'norm'];
   const rows = runsWith('own').flatMap((i) => {
