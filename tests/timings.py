@@ -1,6 +1,7 @@
 """``pytest --folder-times``: CPU seconds of each test folder, child processes included.
 
-CPU seconds, because a busy machine stretches the others. Run it without xdist.
+CPU seconds, because wall-clock seconds depend on what else the machine does. Run it
+without xdist. A browser's processes that end take their seconds with them.
 """
 
 from collections import defaultdict
@@ -45,7 +46,7 @@ class FolderTimes:
         self.tests[path] += 1
         if nextitem is None or nextitem.path != item.path:
             now = cpu_seconds()
-            self.seconds[path] += max(0.0, now - self.last)  # a killed child took its
+            self.seconds[path] += max(0.0, now - self.last)
             self.last = now
         return result
 

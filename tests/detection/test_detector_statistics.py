@@ -19,6 +19,8 @@ from tests.detection.gradient_training import (
 )
 from tests.reference.gala_detection_numpy import Exclude, Objectness, Sigmoid
 
+pytestmark = pytest.mark.slow
+
 NUM_CLASSES = 4
 REFERENCES = {'exclude': Exclude, 'objectness': Objectness}
 

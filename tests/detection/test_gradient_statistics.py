@@ -27,6 +27,8 @@ from tests.detection.gradient_training import (
 from tests.engine.gradient_training import assert_sums
 from tests.reference.gradient_sums_numpy import gradient_sums, softmax
 
+pytestmark = pytest.mark.slow
+
 STAGES = [f'roi_head.bbox_head.{i}.loss_cls' for i in range(3)]
 
 

@@ -19,6 +19,8 @@ from mmgala.retraining import feature_cache
 from mmgala.retraining.feature_cache import cached_features
 from tests.retraining.small_source import open_source, write_source
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def files(tmp_path_factory):

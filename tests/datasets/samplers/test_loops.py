@@ -8,6 +8,8 @@ import pytest
 from mmgala.datasets import ClassAwareSampler, ClassBalancedSampler
 from tests.engine.index_training import NumberedSamples, train, weights
 
+pytestmark = pytest.mark.slow
+
 BY_ITER = dict(by_epoch=False, max_iters=14)
 FINITE = dict(type='mmgala.ClassAwareSampler', num_samples_per_class=2)
 INFINITE = dict(type='mmgala.ClassBalancedSampler', mode='class', infinite=True)

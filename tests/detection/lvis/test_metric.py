@@ -109,7 +109,7 @@ def one_group(content):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize('iou_type', BOTH)
-@pytest.mark.parametrize('seed', [1, 2])
+@pytest.mark.parametrize('seed', [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_figures_are_those_of_the_original(
     case, seed, iou_type, change, crowded, sizes
 ):

@@ -15,6 +15,8 @@ from mmgala.engine import ClassCountsHook
 from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine.small_training import small_config, train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):

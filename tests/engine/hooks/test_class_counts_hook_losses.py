@@ -9,6 +9,8 @@ from mmgala.models import BalancedSoftmaxLoss, LDAMLoss
 from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine.small_training import small_config, train
 
+pytestmark = pytest.mark.slow
+
 LOSS = dict(type='mmgala.BalancedSoftmaxLoss')
 DIGITS = dict(
     type='mmgala.LongTailedDataset',
