@@ -16,7 +16,6 @@ LOSSES = {
     'label_aware_smoothing': 'label-aware smoothing',
     'seesaw': 'Seesaw',
     'gcl': 'GCL',
-    'eql': 'EQL',
     'equalization': 'EQL',
     'class_balanced_focal': 'class-balanced focal',
 }
@@ -29,9 +28,10 @@ def loss_table() -> ResultTable:
     columns = [measured[tuple(shape)] for shape in SHAPES]
     times = [f'{c["cross_entropy"]["microseconds"]:.0f} us' for c in columns]
     rows = [['`F.cross_entropy`', *times]]
-    for key, label in LOSSES.items():
-        if key in columns[0]:
-            rows.append([label, *(f'{c[key]["ratio"]:.2f}' for c in columns)])
+    others = columns[0].keys() - LOSSES.keys() - {'shape', 'device', 'cross_entropy'}
+    labels = LOSSES | {key: key.replace('_', ' ') for key in sorted(others)}
+    for key, label in labels.items():
+        rows.append([label, *(f'{c[key]["ratio"]:.2f}' for c in columns)])
     header = ['logits', *(f'({n}, {classes})' for n, classes in SHAPES)]
     command = 'python benchmarks/loss.py'
     return ResultTable(header, rows, command, [result_file('loss')])
