@@ -12,14 +12,11 @@ The package is installed with ``pip install --no-deps lvis==0.5.3``.
 import argparse
 import importlib
 import json
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from fresh_process import measure_in_fresh_process, peak_mib, timed
 from rich.table import Table
 from runs import CONSOLE
 
@@ -136,36 +133,12 @@ def run_original(root: Path) -> dict[str, float]:
     return {name: float(value) for name, value in evaluation.results.items()}
 
 
-def peak_mib() -> int:
-    """Most memory this process has had, in MiB (on Linux)."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-
-
 def measure(root: Path, which: str) -> dict:
     """Seconds, peak bytes and metrics of one evaluation, in this process."""
     importlib.import_module(MODULES[which])
     before = peak_mib()
-    begin, cpu_begin = time.perf_counter(), time.process_time()
-    figures = run_ours(root) if which == 'mmgala' else run_original(root)
-    return dict(
-        seconds=round(time.perf_counter() - begin, 1),
-        cpu_seconds=round(time.process_time() - cpu_begin, 1),
-        imported_mib=before,
-        peak_mib=peak_mib(),
-        figures=figures,
-    )
-
-
-def measure_elsewhere(root: Path, which: str) -> dict:
-    """As :func:`measure`, in a fresh process; why not, if it failed."""
-    done = subprocess.run(
-        [sys.executable, __file__, '--measure', str(root), which],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if done.returncode:
-        return dict(failed=f'exit status {done.returncode}')
-    return json.loads(done.stdout.splitlines()[-1])
+    metrics, cost = timed(run_ours if which == 'mmgala' else run_original, root)
+    return dict(**cost, imported_mib=before, figures=metrics)
 
 
 def table(rows: dict[str, dict]) -> Table:
@@ -196,7 +169,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder), args.images)
         rows = {
-            which: measure_elsewhere(Path(folder), which)
+            which: measure_in_fresh_process(__file__, folder, which)
             for which in ('mmgala', 'lvis')
         }
     CONSOLE.print(table(rows))

@@ -10,16 +10,13 @@ system keeps it in its own cache, which is no memory of the process.
 
 import argparse
 import json
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from fresh_process import measure_in_fresh_process, peak_mib, timed
 from mmengine.registry import init_default_scope
 from rich.table import Table
 from runs import CONSOLE
@@ -83,11 +80,6 @@ def generate(folder: Path, samples: int) -> None:
     np.save(folder / 'weight.npy', weight.astype(np.float32))
 
 
-def peak_mib() -> int:
-    """Most memory this process has had, in MiB (on Linux)."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-
-
 def run(folder: Path, name: str) -> nn.Linear:
     """The layer that a method gives."""
     method = name.split(',')[0]
@@ -139,27 +131,8 @@ def measure(folder: Path, name: str) -> dict:
     init_default_scope('mmpretrain')
     MODELS.get('mmgala.GALALoss')  # imports what the registry looks into
     before = peak_mib()
-    begin, cpu_begin = time.perf_counter(), time.process_time()
-    layer = run(folder, name)
-    return dict(
-        seconds=round(time.perf_counter() - begin, 1),
-        cpu_seconds=round(time.process_time() - cpu_begin, 1),
-        before_mib=before,
-        peak_mib=peak_mib(),
-        accuracy=round(accuracy(folder, layer), 2),
-    )
-
-
-def measure_elsewhere(folder: Path, name: str) -> dict:
-    """As :func:`measure`, in a fresh process; why not, if it failed."""
-    done = subprocess.run(
-        [sys.executable, __file__, '--measure', str(folder), name],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if done.returncode:
-        return dict(failed=f'exit status {done.returncode}')
-    return json.loads(done.stdout.splitlines()[-1])
+    layer, cost = timed(run, folder, name)
+    return dict(**cost, before_mib=before, accuracy=round(accuracy(folder, layer), 2))
 
 
 def table(rows: dict[str, dict]) -> Table:
@@ -188,7 +161,10 @@ def main() -> None:
         folder = Path(name)
         generate(folder, args.samples)
         size = (folder / 'train.npy').stat().st_size
-        rows = {name: measure_elsewhere(folder, name) for name in (*METHODS, *LOSSES)}
+        rows = {
+            name: measure_in_fresh_process(__file__, str(folder), name)
+            for name in (*METHODS, *LOSSES)
+        }
     CONSOLE.print(table(rows))
     result = dict(
         samples=args.samples,

@@ -6,16 +6,13 @@ methods and their settings.
 """
 
 import argparse
-import contextlib
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 warnings.simplefilter('ignore')  # of libraries, while they are imported
 
-from filelock import FileLock, Timeout  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 
 from mmgala.apis.config_options import (  # noqa: E402
@@ -45,6 +42,7 @@ from mmgala.comparison.results import COLUMNS, POST_HOC  # noqa: E402
 from mmgala.comparison.run_progress import CONSOLE, RunProgress  # noqa: E402
 from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
 from mmgala.comparison.worker import execute, remove_features  # noqa: E402
+from mmgala.utils.files import locked  # noqa: E402
 
 
 class ListMethods(argparse.Action):
@@ -206,7 +204,11 @@ def run(args: argparse.Namespace) -> dict[str, str]:
         for one in runs:
             check_folder(one)
     else:
-        with only_one_in(work_dir):
+        busy = (
+            f'Another comparison is running in {work_dir}: wait for it, or choose '
+            'another --work-dir.'
+        )
+        with locked(work_dir / '.lock', busy):
             check_runs(runs, work_dir)
             failed = train(runs, args.workers or default_workers())
     text = write_report(
@@ -224,20 +226,6 @@ def run(args: argparse.Namespace) -> dict[str, str]:
     written = ', '.join(name for name in files if (work_dir / name).is_file())
     CONSOLE.print(f'Written to {work_dir}: {written}, and configs/', soft_wrap=True)
     return failed
-
-
-@contextlib.contextmanager
-def only_one_in(work_dir: Path) -> Iterator[None]:
-    """Prevent two comparisons in one directory; a killed one releases its lock."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(work_dir / '.lock', blocking=False):
-            yield
-    except Timeout:
-        raise FileExistsError(
-            f'Another comparison is running in {work_dir}: wait for it, or choose '
-            'another --work-dir.'
-        ) from None
 
 
 def main() -> None:

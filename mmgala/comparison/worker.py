@@ -36,7 +36,7 @@ from mmgala.utils.checkpoint import (
     unwrap_model,
 )
 from mmgala.utils.environment import installed_versions
-from mmgala.utils.files import replacing
+from mmgala.utils.files import remove_unfinished, replacing
 
 Report = Callable[[float], None]
 RETRAINED = 'retrained.pth'
@@ -197,6 +197,7 @@ def save_scores(runner: Runner, folder: Path) -> list[str]:
             continue
         getattr(runner, f'{split}_loop')  # builds the evaluator
         evaluator = getattr(runner, f'{split}_evaluator')
+        remove_unfinished(folder / name)
         with replacing(folder / name) as unfinished:
             dump = ScoreDump(str(unfinished))
             dump.dataset_meta = evaluator.dataset_meta

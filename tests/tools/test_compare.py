@@ -9,12 +9,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from mmengine.config import Config
 
 from mmgala.comparison import find_methods, plan_runs
 from mmgala.comparison.processes import Task, run_tasks
 from mmgala.comparison.run_progress import CONSOLE, RunProgress
-from mmgala.comparison.runs import read_record
+from mmgala.comparison.runs import read_run_state
 from tests.comparison import tasks
 from tests.comparison.small import small_config
 from tests.tools.command_line import (
@@ -61,9 +62,11 @@ def compared(tmp_path_factory):
         time.sleep(0.1)
     killed = SimpleNamespace(
         ended=not is_running(process.pid),
-        status=read_record(work / 'gala/seed0')['status'],
+        status=read_run_state(work / 'gala/seed0')['status'],
     )
-    (work / 'gala/seed0/partial_test.npz').write_bytes(b'cut off')
+    unfinished = work / 'gala/seed0/.test.npz.abc.partial'
+    unfinished.mkdir()
+    (unfinished / 'test.npz').write_bytes(b'cut off')
     with CONSOLE.capture() as output:
         error = call('compare', *arguments, cwd=folder)
     return SimpleNamespace(
@@ -96,7 +99,7 @@ def test_it_goes_on_from_the_last_epoch(compared):
     assert 1 <= place['epoch'] < 6
     folder = compared.work / 'gala/seed0'
     assert [p.name for p in folder.glob('*.pth')] == ['epoch_6.pth']
-    assert not list(folder.glob('partial*'))
+    assert not list(folder.glob('.*'))
     exact = Config.fromfile(folder / 'config.py')
     assert not exact.resume
     assert exact.load_from is None
@@ -156,6 +159,12 @@ def test_finished_runs_are_not_repeated(compared):
     wanted.remove('broken')
     assert call('compare', *wanted, cwd=compared.folder) is None
     assert {path: path.stat().st_mtime_ns for path in paths} == before
+
+
+def test_a_second_comparison_in_the_same_folder_is_refused(compared):
+    with FileLock(compared.work / '.lock'):
+        end = call('compare', *compared.arguments, cwd=compared.folder)
+    assert_one_line(end, 'Another comparison is running in .*work: .*--work-dir')
 
 
 def test_report_alone_takes_other_metrics_and_steps(compared):
