@@ -15,6 +15,7 @@ warnings.simplefilter('ignore')  # of libraries, while they are imported
 from report import draw, evaluate_runs, markdown, table, write_page  # noqa: E402
 from runs import CONSOLE, Training, train_all  # noqa: E402
 
+from mmgala.functional import ShotThresholds  # noqa: E402
 from mmgala.utils.environment import describe_machine  # noqa: E402
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
@@ -36,7 +37,7 @@ def main() -> None:
     ]
     CONSOLE.print(f'Training {" and ".join(METHODS)} on {args.seeds} seeds each ...')
     results = train_all(trainings, args.work_dir)
-    rows, accuracies = evaluate_runs(results, MANY, FEW)
+    rows, accuracies = evaluate_runs(results, ShotThresholds(MANY, FEW))
 
     arrays = results[trainings[0]]
     counts = arrays['class_counts']

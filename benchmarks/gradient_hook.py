@@ -26,7 +26,7 @@ from torchvision.models import resnet50  # noqa: E402
 
 from mmgala.engine.gradient_recording.loss_observer import LossObserver  # noqa: E402
 from mmgala.engine.gradient_recording.recorded_loss import GradientAccumulator  # noqa: E402
-from mmgala.functional import long_tailed_counts  # noqa: E402
+from mmgala.functional import ShotThresholds, long_tailed_counts  # noqa: E402
 from mmgala.models import CIFARResNet  # noqa: E402
 from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
 from mmgala.utils.files import write_json  # noqa: E402
@@ -45,7 +45,7 @@ class Observed:
         if max_bins is not None:
             counts = torch.tensor(long_tailed_counts(num_classes, 500, 100))
             self.sums = GradientAccumulator(
-                counts, (100, 20), max_bins, torch.device(device)
+                counts, ShotThresholds(), max_bins, torch.device(device)
             )
             LossObserver(self.loss, self.sums.add)
 

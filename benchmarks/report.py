@@ -15,7 +15,7 @@ from mmgala.analysis import merge_runs, read_run, write_class_vectors
 from mmgala.apis.class_vectors import measure_class_vectors
 from mmgala.comparison.results import evaluate
 from mmgala.evaluation import choose_post_hoc
-from mmgala.functional import rebalance
+from mmgala.functional import METRIC_NAMES, ShotThresholds, class_accuracies, rebalance
 from mmgala.utils.files import write_text
 from mmgala.utils.tables import cells_over_seeds, markdown_table
 from mmgala.visualization import (
@@ -24,14 +24,7 @@ from mmgala.visualization import (
     write_html_report,
 )
 
-COLUMNS = {
-    'top1': 'top-1',
-    'many': 'many',
-    'medium': 'medium',
-    'few': 'few',
-    'worst_class': 'worst class',
-    'ece': 'ECE',
-}
+COLUMNS = {key: METRIC_NAMES[key] for key in METRIC_NAMES if key != 'class_mean'}
 
 
 def rebalanced(
@@ -48,13 +41,14 @@ def rebalanced(
 
 def class_accuracy(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Accuracy of each class in percent, ``(C,)``."""
-    correct = scores.argmax(axis=1) == targets
-    hits = np.bincount(targets, weights=correct, minlength=scores.shape[1])
-    return 100 * hits / np.bincount(targets, minlength=scores.shape[1])
+    labels = torch.from_numpy(targets)
+    correct = torch.from_numpy(scores.argmax(axis=1)) == labels
+    return class_accuracies(correct, labels, scores.shape[1]).numpy()
 
 
 def evaluate_runs(
-    results: Mapping[Training, Mapping[str, np.ndarray]], many: int = 100, few: int = 20
+    results: Mapping[Training, Mapping[str, np.ndarray]],
+    thresholds: ShotThresholds | None = None,
 ) -> tuple[dict[str, list[dict]], dict[str, np.ndarray]]:
     """Metrics of each run, raw and re-balanced with tau from its validation set.
 
@@ -71,7 +65,7 @@ def evaluate_runs(
             (training.method, arrays['test_scores'], 0.0),
             (f'{training.method} + re-balancing', new_scores, tau),
         ):
-            metrics = evaluate(scores, targets, arrays['class_counts'], many, few)
+            metrics = evaluate(scores, targets, arrays['class_counts'], thresholds)
             rows.setdefault(row, []).append(
                 dict(seed=training.seed, tau=strength, **metrics)
             )
@@ -126,16 +120,16 @@ def write_page(
         'Class vectors',
         console=CONSOLE,
     ):
-        folder, limits = work_dir / training.name, (training.many, training.few)
+        folder = work_dir / training.name
+        thresholds = ShotThresholds(training.many, training.few)
         cfg = Config.fromfile(training.config)
         checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
-        vectors = measure_class_vectors(cfg, checkpoint, limits=limits)
+        vectors = measure_class_vectors(cfg, checkpoint, thresholds=thresholds)
         write_class_vectors(folder / 'class_vectors.json', vectors)
         tau = rebalanced(arrays, tau=None)[1]
-        runs.append(
-            read_run(folder, f'{training.method}, seed {training.seed}', limits, tau)
-        )
-    report = merge_runs(runs, title, limits)
+        name = f'{training.method}, seed {training.seed}'
+        runs.append(read_run(folder, name, thresholds, tau))
+    report = merge_runs(runs, title)
     write_html_report(report, path)
     write_text(path.with_suffix('.json'), json.dumps(report, allow_nan=False))
 

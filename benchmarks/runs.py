@@ -13,6 +13,7 @@ import numpy as np
 from mmgala.comparison.processes import Task, available_cores, run_tasks
 from mmgala.comparison.run_progress import CONSOLE, RunProgress
 from mmgala.comparison.worker import ProgressHook, printing_to
+from mmgala.functional import ShotThresholds
 from mmgala.utils.files import replacing
 
 __all__ = ['CONSOLE']  # for the other benchmarks
@@ -35,8 +36,8 @@ class Training:
     method: str
     config: str
     seed: int
-    many: int = 100
-    few: int = 20
+    many: int = ShotThresholds.many
+    few: int = ShotThresholds.few
 
     @property
     def name(self) -> str:

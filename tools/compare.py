@@ -27,7 +27,6 @@ from mmgala.apis.launch import (  # noqa: E402
 from mmgala.cli.arguments import add_config_arguments  # noqa: E402
 from mmgala.comparison.config import (  # noqa: E402
     SELECTIONS,
-    shot_limits,
     validation_problem,
 )
 from mmgala.comparison.methods import (  # noqa: E402
@@ -38,10 +37,12 @@ from mmgala.comparison.methods import (  # noqa: E402
 from mmgala.comparison.plan import check_runs, plan_runs  # noqa: E402
 from mmgala.comparison.processes import Task, default_workers, run_tasks  # noqa: E402
 from mmgala.comparison.report import PICTURE, write_report  # noqa: E402
-from mmgala.comparison.results import COLUMNS, POST_HOC  # noqa: E402
+from mmgala.comparison.results import POST_HOC  # noqa: E402
 from mmgala.comparison.run_progress import CONSOLE, RunProgress  # noqa: E402
 from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
 from mmgala.comparison.worker import execute, remove_features  # noqa: E402
+from mmgala.evaluation.shot_thresholds import config_thresholds  # noqa: E402
+from mmgala.functional import METRIC_NAMES  # noqa: E402
 from mmgala.utils.files import locked  # noqa: E402
 
 
@@ -104,7 +105,7 @@ def parse_args() -> argparse.Namespace:
         'of the training set',
     )
     parser.add_argument(
-        '--metrics', nargs='+', default=list(COLUMNS), help='columns of the table'
+        '--metrics', nargs='+', default=list(METRIC_NAMES), help='columns of the table'
     )
     parser.add_argument(
         '--workers',
@@ -130,9 +131,9 @@ def parse_args() -> argparse.Namespace:
 
 
 def check_args(args: argparse.Namespace) -> None:
-    if unknown := [name for name in args.metrics if name not in COLUMNS]:
+    if unknown := [name for name in args.metrics if name not in METRIC_NAMES]:
         raise ValueError(
-            f'Unknown metric {unknown[0]!r}: choose from {", ".join(COLUMNS)}.'
+            f'Unknown metric {unknown[0]!r}: choose from {", ".join(METRIC_NAMES)}.'
         )
     if args.seeds < 1:
         raise ValueError(f'--seeds must be 1 or more, but got {args.seeds}.')
@@ -218,7 +219,7 @@ def run(args: argparse.Namespace) -> dict[str, str]:
         args.post_hoc,
         args.metrics,
         failed,
-        shot_limits(cfg),
+        config_thresholds(cfg),
         args.target_prior == 'train',
     )
     CONSOLE.print(f'\n{text}', soft_wrap=True, highlight=False, markup=False)

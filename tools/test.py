@@ -37,6 +37,7 @@ from mmgala.cli.post_hoc import (
     requested_steps,
 )
 from mmgala.evaluation import PostHocChoice, PostHocEvaluator
+from mmgala.evaluation.score_dump import add_dump
 from mmgala.evaluation.selection import (
     choose_on_validation_set,
     selection_config,
@@ -258,8 +259,7 @@ def test(runner: Runner, args: argparse.Namespace) -> None:
         dump = METRICS.build(
             dict(type=dump_type(runner.cfg, args.out), out_file_path=args.out)
         )
-        dump.dataset_meta = runner.test_evaluator.dataset_meta
-        runner.test_evaluator.metrics.append(dump)
+        add_dump(runner.test_evaluator, dump)
     metrics = runner.test()
     if args.out and args.out_item == 'metrics' and is_main_process():
         mmengine.dump(metrics, args.out)

@@ -1,6 +1,7 @@
-"""What saved statistics and predictions say about a classifier; knows no runner."""
+"""What saved statistics and predictions say about a classifier; no runner needed."""
 
 from mmgala.analysis.class_vectors import FeatureSums, describe_class_vectors
+from mmgala.analysis.classes import describe_classes
 from mmgala.analysis.gradient_files import (
     FOLDER,
     SUMS,
@@ -14,7 +15,6 @@ from mmgala.analysis.gradient_files import (
     write_record,
 )
 from mmgala.analysis.gradient_summary import (
-    GROUPS,
     describe_gradients,
     gini,
     gradient_ratio,
@@ -25,7 +25,7 @@ from mmgala.analysis.prediction_files import (
     check_same_data,
     read_predictions,
 )
-from mmgala.analysis.predictions import analyse_predictions, describe_classes
+from mmgala.analysis.predictions import analyse_predictions
 from mmgala.analysis.run_report import RunReport, merge_runs, read_run
 from mmgala.analysis.tables import (
     gradients_table,
@@ -41,7 +41,6 @@ from mmgala.utils.files import run_names
 
 __all__ = [
     'FOLDER',
-    'GROUPS',
     'SUMS',
     'ClassGradients',
     'FeatureSums',

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmgala.analysis.predictions import listed, named_groups, nan_mean
+from mmgala.analysis.classes import classes_by_group, json_numbers, nan_mean
+from mmgala.functional import ShotThresholds
 
 
 class FeatureSums:
@@ -103,8 +104,7 @@ def describe_class_vectors(
     weight: Tensor,
     bias: Tensor | None,
     class_counts: Sequence[int],
-    many: int = 100,
-    few: int = 20,
+    thresholds: ShotThresholds | None = None,
 ) -> dict:
     """Measure class vectors against features.
 
@@ -113,8 +113,7 @@ def describe_class_vectors(
         weight: class vectors, ``(C, d)``.
         bias: of the layer, ``(C,)``.
         class_counts: *training* samples of each class, ``(C,)``.
-        many: classes with more training samples are many-shot.
-        few: classes with fewer training samples are few-shot.
+        thresholds: of the shot groups. Defaults to :class:`ShotThresholds`' own.
 
     Returns:
         ``num_samples``; ``own_similarity`` and ``other_similarity``, the mean cosine of
@@ -137,14 +136,16 @@ def describe_class_vectors(
         'other_similarity': other,
         'norm': weight.detach().cpu().double().norm(dim=1).numpy(),
     }
-    groups = named_groups(class_counts, many, few)
+    groups = classes_by_group(class_counts, thresholds or ShotThresholds())
     return {
         'num_samples': int(features.counts.sum()),
-        **{key: listed(value) for key, value in values.items()},
-        'bias': None if bias is None else listed(bias.detach().cpu().double().numpy()),
+        **{key: json_numbers(value) for key, value in values.items()},
+        'bias': None
+        if bias is None
+        else json_numbers(bias.detach().cpu().double().numpy()),
         'groups': {
             name: {
-                key: listed(nan_mean(value[None, classes]))[0]
+                key: json_numbers(nan_mean(value[None, classes]))[0]
                 for key, value in values.items()
             }
             for name, classes in groups.items()

@@ -5,8 +5,8 @@ iteration-based trainings) holds, or each ``gradient_statistics/<loss>/epoch_<n>
 where several losses were watched,
 
 * ``unit``, ``number``: ``'epoch'`` and n; ``class_names``, ``class_counts`` ``(C,)``:
-  training samples; ``limits``: classes with more than the first are many-shot, with
-  fewer than the second few-shot; ``matrix_bins`` ``(C,)``: bin of each class;
+  training samples; ``limits``: the shot thresholds, many and few; ``matrix_bins``
+  ``(C,)``: bin of each class;
 * for the period since the file before, and with ``total_`` in front for the training
   so far: ``pos_grad``, ``neg_grad``, ``given_grad``, ``samples`` ``(C,)``, ``sources``
   ``(3, C)`` and ``matrix`` ``(B, B)``, as :class:`mmgala.functional.GradientSums` has
@@ -17,12 +17,13 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmgala.functional import ShotThresholds
 from mmgala.utils.files import replacing, run_names
 
 FOLDER = 'gradient_statistics'
@@ -109,7 +110,7 @@ class GradientRecord:
         number: of the epoch, or of the iteration, that it was written after.
         class_names: C names.
         class_counts: training samples of each class, ``(C,)`` int64.
-        limits: ``(many, few)``, between the shot groups.
+        thresholds: of the shot groups.
         matrix_bins: bin of each class in the matrix, ``(C,)`` int64.
         period: sums since the record before.
         total: sums of the training so far.
@@ -119,7 +120,7 @@ class GradientRecord:
     number: int
     class_names: tuple[str, ...]
     class_counts: np.ndarray
-    limits: tuple[int, int]
+    thresholds: ShotThresholds
     matrix_bins: np.ndarray
     period: ClassGradients
     total: ClassGradients
@@ -145,7 +146,7 @@ def write_record(record: GradientRecord, folder: Path) -> Path:
         number=np.array(record.number),
         class_names=np.array(record.class_names, dtype=np.str_),
         class_counts=record.class_counts,
-        limits=np.array(record.limits),
+        limits=np.array(astuple(record.thresholds)),
         matrix_bins=record.matrix_bins,
     )
     for prefix, sums in (('', record.period), ('total_', record.total)):
@@ -193,13 +194,12 @@ def read_record(path: str | Path) -> GradientRecord:
             f'Gradient statistics {path} are damaged: arrays of different classes, or '
             'sums that are not finite. Delete the file.'
         )
-    many, few = map(int, arrays['limits'])
     return GradientRecord(
         unit=str(arrays['unit']),
         number=int(arrays['number']),
         class_names=tuple(arrays['class_names'].tolist()),
         class_counts=arrays['class_counts'],
-        limits=(many, few),
+        thresholds=ShotThresholds(*arrays['limits'].tolist()),
         matrix_bins=arrays['matrix_bins'],
         period=period,
         total=total,
@@ -302,12 +302,11 @@ def check_same_classes(
             f'({len(first.class_names)} classes, {len(other.class_names)} classes): '
             'compare trainings on the same data set.'
         )
-    if first.limits != other.limits:
+    if first.thresholds != other.thresholds:
         raise ValueError(
-            f'{first_name} and {other_name} have other shot groups: many > '
-            f'{first.limits[0]} and few < {first.limits[1]}, many > {other.limits[0]} '
-            f'and few < {other.limits[1]}. Train with the same `many` and `few` of '
-            'GradientStatisticsHook.'
+            f'{first_name} and {other_name} have different shot thresholds: '
+            f'{first.thresholds} and {other.thresholds}. Train with the same `many` '
+            'and `few`.'
         )
     differing = np.flatnonzero(first.class_counts != other.class_counts)
     if len(differing):

@@ -1,16 +1,14 @@
-"""What the gradient records of one training say, as numbers."""
+"""How balanced the gradients of one training are, as numbers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.stats import spearmanr
 
+from mmgala.analysis.classes import classes_by_group, divide, json_numbers
 from mmgala.analysis.gradient_files import ClassGradients, GradientRecord
-from mmgala.functional import shot_groups
-
-GROUPS = ('many', 'medium', 'few')
+from mmgala.functional import SHOT_GROUPS
 
 
 def gradient_ratio(sums: ClassGradients) -> np.ndarray:
@@ -46,20 +44,10 @@ def gini(values: np.ndarray) -> float:
     )
 
 
-def group_classes(record: GradientRecord) -> dict[str, np.ndarray]:
-    """Classes of each shot group that has any, the most frequent group first."""
-    groups = shot_groups(torch.from_numpy(record.class_counts), *record.limits)
-    return {
-        name: classes.numpy()
-        for name, classes in zip(GROUPS, groups, strict=True)
-        if len(classes)
-    }
-
-
-def group_ratios(
-    ratio: np.ndarray, groups: dict[str, np.ndarray]
+def mean_ratios(
+    ratio: np.ndarray, groups: Mapping[str, np.ndarray]
 ) -> dict[str, float | None]:
-    """Geometric mean of the ratios of each group's classes; None of none."""
+    """Geometric mean of the ratios of each group's classes; None if all are NaN."""
     logs = np.log(ratio)
     means = {}
     for name, classes in groups.items():
@@ -75,9 +63,9 @@ def summarise_gradients(
 
     * ``ratio_many``, ``ratio_medium``, ``ratio_few``: geometric mean of the gradient
       ratios of a shot group's classes. Groups without classes are left out.
-    * ``tail_head_ratio``: that of the rarest group over that of the most frequent;
-      1 is balanced, below 1 the tail is pushed away more than the head. None where
-      all classes are in one group.
+    * ``tail_head_ratio``: mean ratio of the rarest group over that of the most
+      frequent one; 1 is balanced, below 1 the tail is pushed away more than the head.
+      None where all classes are in one group.
     * ``log_ratio_spread``: standard deviation over classes of the natural logarithm
       of the ratio; 0 is balanced.
     * ``ratio_rank_correlation``: Spearman's correlation of ratio and training count;
@@ -89,20 +77,20 @@ def summarise_gradients(
 
     Args:
         record: of one period.
-        whole_training: of all the training until then instead of the period.
+        whole_training: summarise the whole training so far instead of the period.
 
     Returns:
-        Numbers by name; None where one is not defined.
+        Numbers by name; None where one is undefined.
     """
     sums = record.total if whole_training else record.period
-    groups = group_classes(record)
+    groups = classes_by_group(record.class_counts, record.thresholds)
     ratio = gradient_ratio(sums)
-    means = group_ratios(ratio, groups)
+    means = mean_ratios(ratio, groups)
     in_order = list(means.values())
     head, tail = (in_order[0], in_order[-1]) if len(in_order) > 1 else (None, None)
     known = ~np.isnan(ratio)
     sources = sums.sources.sum(axis=1)
-    first = GROUPS.index(next(iter(groups)))
+    first = SHOT_GROUPS.index(next(iter(groups)))
     numbers = {f'ratio_{name}': value for name, value in means.items()}
     numbers |= dict(
         tail_head_ratio=tail / head if tail and head else None,
@@ -130,13 +118,13 @@ def _defined(value: float | None) -> float | None:
 
 
 def describe_gradients(records: Sequence[GradientRecord]) -> dict[str, Any]:
-    """Figures of one training.
+    """All that the records of one training say, as numbers and lists for JSON.
 
     Args:
         records: of :func:`mmgala.analysis.read_gradient_run`.
 
     Returns:
-        ``unit`` and ``steps``: what the lists over time are at;
+        ``unit`` and ``steps``: epochs or iterations of the lists over time;
         ``summary``: a list over time of each number of
         :func:`mmgala.analysis.summarise_gradients`, and ``summary_total``: the number
         over the whole training;
@@ -146,17 +134,17 @@ def describe_gradients(records: Sequence[GradientRecord]) -> dict[str, Any]:
         ``pos_grad``, ``neg_grad``, ``given_grad`` of the whole training, ``(C,)``;
         ``source_shares``: ``(C, 3)``, share of each class vector's negative gradient
         that many-, medium- and few-shot samples give, over the whole training;
-        ``source_share_by_step``: a list over time for each group, of all negative
-        gradient;
+        ``source_share_by_step``: for each group, a list over time of its share of all
+        negative gradient;
         ``matrix``: None, or ``values`` ``(B, B)``, negative gradient over the whole
         training by receiving (row) and giving class (column), and ``bins`` ``(C,)``.
 
-        Numbers that are not defined are None.
+        Undefined numbers are None.
     """
     last = records[-1]
-    groups = group_classes(last)
+    groups = classes_by_group(last.class_counts, last.thresholds)
     summaries = [summarise_gradients(record) for record in records]
-    ratios = [group_ratios(gradient_ratio(r.period), groups) for r in records]
+    ratios = [mean_ratios(gradient_ratio(r.period), groups) for r in records]
     shares = [_shares(r.period.sources.sum(axis=1)) for r in records]
     return dict(
         unit=last.unit,
@@ -164,20 +152,20 @@ def describe_gradients(records: Sequence[GradientRecord]) -> dict[str, Any]:
         summary={key: [s[key] for s in summaries] for key in summaries[0]},
         summary_total=summarise_gradients(last, whole_training=True),
         ratio_by_group={name: [r[name] for r in ratios] for name in groups},
-        ratio=_plain(gradient_ratio(last.period)),
-        ratio_total=_plain(gradient_ratio(last.total)),
-        pos_grad=_plain(last.total.pos_grad),
-        neg_grad=_plain(last.total.neg_grad),
-        given_grad=_plain(last.total.given_grad),
-        source_shares=[_plain(row) for row in _shares(last.total.sources).T],
+        ratio=json_numbers(gradient_ratio(last.period)),
+        ratio_total=json_numbers(gradient_ratio(last.total)),
+        pos_grad=json_numbers(last.total.pos_grad),
+        neg_grad=json_numbers(last.total.neg_grad),
+        given_grad=json_numbers(last.total.given_grad),
+        source_shares=[json_numbers(row) for row in _shares(last.total.sources).T],
         source_share_by_step={
-            name: _plain(share[i] for share in shares)
-            for i, name in enumerate(GROUPS)
+            name: json_numbers(np.array([share[i] for share in shares]))
+            for i, name in enumerate(SHOT_GROUPS)
             if name in groups
         },
         matrix=(
             dict(
-                values=[_plain(row) for row in last.total.matrix],
+                values=[json_numbers(row) for row in last.total.matrix],
                 bins=last.matrix_bins.tolist(),
             )
             if last.total.matrix.size
@@ -187,12 +175,5 @@ def describe_gradients(records: Sequence[GradientRecord]) -> dict[str, Any]:
 
 
 def _shares(sources: np.ndarray) -> np.ndarray:
-    """Parts of the sum over the first axis; NaN where it is 0."""
-    total = sources.sum(axis=0, keepdims=True)
-    return np.divide(
-        sources, total, out=np.full(sources.shape, np.nan), where=total > 0
-    )
-
-
-def _plain(values: Iterable[float]) -> list[float | None]:
-    return [None if np.isnan(value) else float(value) for value in values]
+    """Shares of the sum over the first axis; NaN where it is 0."""
+    return divide(sources, sources.sum(axis=0, keepdims=True))

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmgala.evaluation.shot_thresholds import KEY
+from mmgala.functional import ShotThresholds
 from mmgala.functional.checks import check_logits_and_target
 from mmgala.functional.rebalance import check_scores
 from mmgala.utils.chunks import row_slices
@@ -27,12 +29,14 @@ class PredictionDump:
         targets: labels, ``(N,)`` int64.
         class_counts: *training* samples of each class, ``(C,)`` int64, if known.
         class_names: ``(C,)``, if known.
+        thresholds: of the shot groups, if known.
     """
 
     scores: np.ndarray
     targets: np.ndarray
     class_counts: np.ndarray | None = None
     class_names: list[str] | None = None
+    thresholds: ShotThresholds | None = None
 
     @property
     def num_classes(self) -> int:
@@ -115,12 +119,34 @@ def read_predictions(path: str | Path) -> PredictionDump:
         dump.check()
         if 'class_counts' in arrays:
             dump = dump.with_counts(arrays['class_counts'])
+        if KEY in arrays:
+            dump = replace(dump, thresholds=_thresholds(arrays[KEY]))
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
     return dump
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _thresholds(stored: np.ndarray) -> ShotThresholds:
+    if stored.shape != (2,) or stored.dtype.kind not in 'iu':
+        raise ValueError(
+            f'Expected `{KEY}` to be two integers, many and few, but got {stored!r}.'
+        )
+    return ShotThresholds(*stored.tolist())
+
+
+def predictions_thresholds(path: str | Path) -> ShotThresholds | None:
+    """Shot thresholds of a file of predictions, without reading its scores.
+
+    Raises:
+        ValueError: as :func:`read_predictions`.
+    """
+    stored = _read_arrays(Path(path), (KEY,))
+    return _thresholds(stored[KEY]) if stored else None
+
+
+def _read_arrays(
+    path: Path, keys: Sequence[str] = (*NEEDED, 'class_counts', 'class_names', KEY)
+) -> dict[str, np.ndarray]:
     if path.suffix in ('.pkl', '.pickle'):
         raise ValueError(
             f'{path} is a pickle, which may run any program when it is loaded: write '
@@ -138,7 +164,6 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
                 raise ValueError(
                     f'it has no {" and no ".join(missing)}, only {stored.files}'
                 )
-            keys = (*NEEDED, 'class_counts', 'class_names')
             return {key: stored[key] for key in keys if key in stored.files}
     except (
         ValueError,
@@ -169,8 +194,8 @@ def check_same_data(
         names: of both, for the message.
 
     Raises:
-        ValueError: if they differ in classes, samples, labels, training counts or
-            class names; it says in which.
+        ValueError: if they differ in classes, samples, labels, training counts, class
+            names or shot thresholds; it says in which.
     """
     pairs: tuple[tuple[str, Any, Any], ...] = (
         ('numbers of classes', first.num_classes, other.num_classes),
@@ -178,6 +203,7 @@ def check_same_data(
         ('labels', first.targets, other.targets),
         ('class counts', first.class_counts, other.class_counts),
         ('class names', first.class_names, other.class_names),
+        ('shot thresholds', first.thresholds, other.thresholds),
     )
     for what, a, b in pairs:
         if a is None or b is None or np.array_equal(a, b):

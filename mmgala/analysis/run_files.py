@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ from mmgala.analysis.gradient_files import (
     record_paths,
 )
 from mmgala.analysis.gradient_summary import describe_gradients
-from mmgala.analysis.prediction_files import read_predictions
+from mmgala.analysis.prediction_files import predictions_thresholds, read_predictions
 from mmgala.analysis.predictions import analyse_predictions
-from mmgala.analysis.tables import check_vectors
+from mmgala.analysis.tables import VECTOR_COLUMNS, VECTORS_PER_CLASS
+from mmgala.functional import ShotThresholds
 
 PREDICTIONS = 'predictions.npz'
 VECTORS = 'class_vectors.json'
 HOOK = "custom_hooks=[dict(type='mmgala.GradientStatisticsHook', matrix=True)]"
-Limits = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -44,72 +44,110 @@ class RunPart:
     targets: np.ndarray | None = None
 
 
-def stored_limits(folder: Path) -> Limits:
-    """Limits between the shot groups that the files of a work dir were written with.
-
-    The usual 100 and 20 where no file of it has any.
+def agreed_thresholds(folders: Sequence[str | Path]) -> ShotThresholds | None:
+    """Shot thresholds that the files of work dirs state; ``None`` if none does.
 
     Raises:
-        ValueError: if the newest gradient statistics cannot be read.
+        ValueError: if a file cannot be read, or two contradict each other.
     """
-    paths = record_paths(folder)
-    return read_record(paths[-1]).limits if paths else (100, 20)
+    stated = [pair for folder in folders for pair in _stated(Path(folder))]
+    for path, thresholds in stated[1:]:
+        if thresholds != stated[0][1]:
+            raise ValueError(
+                f'{stated[0][0]} and {path} have different shot thresholds: '
+                f'{stated[0][1]} and {thresholds}. Give --many and --few, or write one '
+                'of them again.'
+            )
+    return stated[0][1] if stated else None
 
 
-def read_gradients(folder: Path, limits: Limits) -> RunPart:
+def _stated(folder: Path) -> Iterator[tuple[Path, ShotThresholds]]:
+    for path in record_paths(folder)[-1:]:
+        yield path, read_record(path).thresholds
+    if (folder / VECTORS).is_file():
+        yield folder / VECTORS, _load_vectors(folder / VECTORS)[1]
+    if (folder / PREDICTIONS).is_file():
+        thresholds = predictions_thresholds(folder / PREDICTIONS)
+        if thresholds is not None:
+            yield folder / PREDICTIONS, thresholds
+
+
+def read_gradients(folder: Path, thresholds: ShotThresholds) -> RunPart:
     """Describe the gradient statistics of a work dir.
 
     Raises:
-        ValueError: if a file cannot be read, or other limits were used.
+        ValueError: if a file cannot be read, or has other shot thresholds.
     """
     records = read_gradient_run(folder)
     last = records[-1]
     source = record_paths(folder)[-1]
-    _check_limits(limits, last.limits, source)
+    _check_thresholds(thresholds, last.thresholds, source)
     names = _known(last.class_names)
     return RunPart(
         describe_gradients(records), source, last.class_counts.tolist(), names
     )
 
 
-def read_vectors(path: Path, limits: Limits) -> RunPart:
+def read_vectors(path: Path, thresholds: ShotThresholds) -> RunPart:
     """Read a file of ``tools/analysis/class_vectors.py``.
 
     Raises:
-        ValueError: if it is something else, or other limits were used.
+        ValueError: if it is something else, or has other shot thresholds.
     """
-    again = commands_for(path.parent, limits)['vectors']
+    part, stated = _load_vectors(path)
+    _check_thresholds(thresholds, stated, path)
+    return part
+
+
+def _load_vectors(path: Path) -> tuple[RunPart, ShotThresholds]:
     try:
         text = path.read_text(encoding='utf-8')
         content = json.loads(text, parse_constant=_refuse)
         classes, found = content.pop('classes'), content.pop('limits')
         counts = [int(entry['count']) for entry in classes]
         names = _known([str(entry['name']) for entry in classes])
-        stored = (int(found['many']), int(found['few']))
-        check_vectors(content, len(classes))
+        stated = ShotThresholds(int(found['many']), int(found['few']))
+        _check_vectors(content, len(classes))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        again = commands_for(path.parent)['vectors']
         raise ValueError(
             f'{path} cannot be read as class vectors ({type(error).__name__}: '
             f'{error}): write it again with {again}.'
         ) from error
-    _check_limits(limits, stored, path)
-    return RunPart(content, path, counts, names)
+    return RunPart(content, path, counts, names), stated
+
+
+def _check_vectors(report: Mapping[str, Any], num_classes: int) -> None:
+    """Check that a report has a number, or None, for each class and each group."""
+    if num_classes == 0 or report['split'] not in ('train', 'val', 'test'):
+        raise ValueError('no classes, or an unknown split')
+    for key in VECTORS_PER_CLASS:
+        values = report[key]
+        if key == 'bias' and values is None:
+            continue
+        if not isinstance(values, list) or len(values) != num_classes:
+            raise ValueError(f'{key} is not one number per class')
+        if not all(v is None or isinstance(v, (int, float)) for v in values):
+            raise ValueError(f'{key} holds something else than numbers')
+    for name, group in report['groups'].items():
+        for key in VECTOR_COLUMNS:
+            if not (group[key] is None or isinstance(group[key], (int, float))):
+                raise ValueError(f'{key} of {name} is not a number')
 
 
 def analyse_file(
-    path: Path, limits: Limits, tau: float, counts: Sequence[int] | None
+    path: Path, thresholds: ShotThresholds, tau: float, counts: Sequence[int] | None
 ) -> RunPart:
     """Analyse a file of predictions.
 
     Args:
         path: of :class:`mmgala.evaluation.ScoreDump`.
-        limits: between the shot groups.
+        thresholds: of the shot groups.
         tau: strength of re-balancing.
-        counts: training samples of each class, if another part knows them: for files
-            that do not.
+        counts: training samples of each class, for files that do not hold them.
 
     Raises:
-        ValueError: if it is something else, or nobody knows the training counts.
+        ValueError: if it is something else, or the training counts are unknown.
     """
     dump = read_predictions(path)
     if dump.class_counts is None and counts is not None:
@@ -121,7 +159,7 @@ def analyse_file(
             )
         dump = dump.with_counts(counts)
     try:
-        content = analyse_predictions(dump, tau, *limits)
+        content = analyse_predictions(dump, tau, thresholds)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
     assert dump.class_counts is not None  # or there would be no analysis
@@ -138,16 +176,20 @@ def _known(names: Sequence[str]) -> Sequence[str] | None:
     return None if list(names) == [str(c) for c in range(len(names))] else list(names)
 
 
-def _check_limits(wanted: Limits, found: Limits, path: Path) -> None:
-    if tuple(wanted) != tuple(found):
+def _check_thresholds(
+    wanted: ShotThresholds, found: ShotThresholds, path: Path
+) -> None:
+    if wanted != found:
         raise ValueError(
-            f'{path} has shot groups of many > {found[0]} and few < {found[1]}, but '
-            f'the report is to have many > {wanted[0]} and few < {wanted[1]}: give '
-            f'--many {found[0]} --few {found[1]}, or write it again.'
+            f'The report is to have the shot thresholds {wanted}, but {path} was '
+            f'written with {found}: give --many {found.many} --few {found.few}, or '
+            'write it again.'
         )
 
 
-def commands_for(folder: Path, limits: Limits) -> dict[str, str]:
+def commands_for(
+    folder: Path, thresholds: ShotThresholds | None = None
+) -> dict[str, str]:
     """How to make each part; with config and checkpoint where the folder has them."""
     configs, last = sorted(folder.glob('*.py')), folder / 'last_checkpoint'
     config = shlex.quote(str(configs[0])) if len(configs) == 1 else 'CONFIG'
@@ -157,11 +199,12 @@ def commands_for(folder: Path, limits: Limits) -> dict[str, str]:
             last.read_text(encoding='utf-8', errors='replace').strip()
         )
     where = shlex.quote(str(folder))
+    flags = f' --many {thresholds.many} --few {thresholds.few}' if thresholds else ''
     return {
         'gradients': f'python tools/train.py {config} --work-dir {where} with {HOOK}',
         'vectors': (
             f'python tools/analysis/class_vectors.py {config} {checkpoint} --out '
-            f'{where}/{VECTORS} --many {limits[0]} --few {limits[1]}'
+            f'{where}/{VECTORS}{flags}'
         ),
         'predictions': (
             f'python tools/test.py {config} {checkpoint} --out {where}/{PREDICTIONS}'

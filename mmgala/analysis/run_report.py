@@ -1,25 +1,26 @@
 """Collect what is known of trainings into one report, ready for JSON and a page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmgala.analysis.classes import describe_classes
 from mmgala.analysis.gradient_files import is_loss_folder, record_paths
-from mmgala.analysis.predictions import describe_classes
 from mmgala.analysis.run_files import (
     HOOK,
     PREDICTIONS,
     VECTORS,
-    Limits,
     RunPart,
+    agreed_thresholds,
     analyse_file,
     commands_for,
     read_gradients,
     read_vectors,
 )
+from mmgala.functional import ShotThresholds
 
 TITLES = {
     'gradients': 'gradient statistics',
@@ -36,6 +37,7 @@ class RunReport:
         name: of the run, for legends.
         source: where it was read from, for messages.
         class_counts: training samples of each class, ``(C,)``.
+        thresholds: of the shot groups.
         class_names: C names, if they are known.
         gradients: of :func:`mmgala.analysis.describe_gradients`.
         vectors: of :func:`mmgala.analysis.describe_class_vectors`, with ``split``.
@@ -47,6 +49,7 @@ class RunReport:
     name: str
     source: str
     class_counts: Sequence[int]
+    thresholds: ShotThresholds
     class_names: Sequence[str] | None = None
     gradients: dict[str, Any] | None = None
     vectors: dict[str, Any] | None = None
@@ -56,7 +59,10 @@ class RunReport:
 
 
 def read_run(
-    work_dir: str | Path, name: str, limits: Limits = (100, 20), tau: float = 1.0
+    work_dir: str | Path,
+    name: str,
+    thresholds: ShotThresholds | None = None,
+    tau: float = 1.0,
 ) -> RunReport:
     """Read gradient statistics, predictions and class vectors of a work dir.
 
@@ -65,19 +71,20 @@ def read_run(
             ``class_vectors.json``, or some of these; or the folder of one loss of
             several within ``gradient_statistics``.
         name: of the run.
-        limits: ``(many, few)``, between the shot groups.
+        thresholds: of the shot groups. Defaults to what the files state.
         tau: strength of re-balancing, chosen on validation data.
 
     Raises:
         FileNotFoundError: if there is no such folder, or none of the three in it.
         ValueError: if a file cannot be read, files are of different classes, or one
-            was written with other limits.
+            was written with other shot thresholds.
     """
     folder = Path(work_dir)
     if not folder.is_dir():
         raise FileNotFoundError(f'Work dir {folder} does not exist.')
-    parts = _read_parts(folder, limits, tau)
-    commands = commands_for(folder, limits)
+    thresholds = thresholds or agreed_thresholds([folder]) or ShotThresholds()
+    parts = _read_parts(folder, thresholds, tau)
+    commands = commands_for(folder, thresholds)
     if not parts:
         raise FileNotFoundError(
             f'{folder} holds no gradient statistics, no {PREDICTIONS} and no '
@@ -95,6 +102,7 @@ def read_run(
         name=name,
         source=str(folder),
         class_counts=first.counts,
+        thresholds=thresholds,
         targets=next(
             (p.targets for p in parts.values() if p.targets is not None), None
         ),
@@ -108,35 +116,36 @@ def read_run(
     )
 
 
-def _read_parts(folder: Path, limits: Limits, tau: float) -> dict[str, RunPart]:
+def _read_parts(
+    folder: Path, thresholds: ShotThresholds, tau: float
+) -> dict[str, RunPart]:
     parts = {}
     if record_paths(folder):
-        parts['gradients'] = read_gradients(folder, limits)
+        parts['gradients'] = read_gradients(folder, thresholds)
     if (folder / VECTORS).is_file():
-        parts['vectors'] = read_vectors(folder / VECTORS, limits)
+        parts['vectors'] = read_vectors(folder / VECTORS, thresholds)
     if (folder / PREDICTIONS).is_file():
         counts = next((part.counts for part in parts.values()), None)
-        parts['predictions'] = analyse_file(folder / PREDICTIONS, limits, tau, counts)
+        parts['predictions'] = analyse_file(
+            folder / PREDICTIONS, thresholds, tau, counts
+        )
     return parts
 
 
-def merge_runs(
-    runs: Sequence[RunReport], title: str, limits: Limits = (100, 20)
-) -> dict[str, Any]:
+def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
     """Put runs of the same classes into one report.
 
     Args:
         runs: at least one; see :func:`read_run`.
         title: of the report.
-        limits: ``(many, few)``, between the shot groups.
 
     Returns:
         ``title``, ``limits``, ``classes`` (name, count and group of each), ``runs``
         (name and the three parts of each) and ``missing``.
 
     Raises:
-        ValueError: if there is no run, names repeat, class sets differ, or predictions
-            or class vectors are of different images.
+        ValueError: if there is no run, names repeat, class sets or shot thresholds
+            differ, or predictions or class vectors are of different images.
     """
     if not runs:
         raise ValueError('Expected at least one run.')
@@ -150,13 +159,17 @@ def merge_runs(
             (first.class_names, run.class_names),
             (first.source, run.source),
         )
+        if run.thresholds != first.thresholds:
+            raise ValueError(
+                f'{first.source} and {run.source} have different shot thresholds: '
+                f'{first.thresholds} and {run.thresholds}.'
+            )
     _check_measured_alike(runs)
     class_names = next((run.class_names for run in runs if run.class_names), None)
-    many, few = limits
     return {
         'title': title,
-        'limits': {'many': many, 'few': few},
-        'classes': describe_classes(first.class_counts, class_names, many, few),
+        'limits': asdict(first.thresholds),
+        'classes': describe_classes(first.class_counts, class_names, first.thresholds),
         'runs': [
             {'name': run.name, **{part: getattr(run, part) for part in TITLES}}
             for run in runs

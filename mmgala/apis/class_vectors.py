@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -15,6 +16,8 @@ from torch.utils.data import DataLoader
 from mmgala.analysis import FeatureSums, describe_class_vectors, describe_classes
 from mmgala.apis.inference import build_whole_split, load_model
 from mmgala.evaluation.score_dump import stack_targets
+from mmgala.evaluation.shot_thresholds import stated_for
+from mmgala.functional import ShotThresholds
 from mmgala.utils.checkpoint import read_checkpoint, stored_class_counts, unwrap_model
 
 HOW = 'name the layer with --layer'
@@ -101,7 +104,7 @@ def measure_class_vectors(
     checkpoint_path: Path,
     split: str = 'test',
     layer_name: str | None = None,
-    limits: tuple[int, int] = (100, 20),
+    thresholds: ShotThresholds | None = None,
     console: Console | None = None,
 ) -> dict:
     """Run a model over a split of its data and measure its class vectors.
@@ -113,7 +116,8 @@ def measure_class_vectors(
             test images are.
         layer_name: of the linear layer that holds the class vectors. Defaults to the
             one in ``model.head`` with an output per class.
-        limits: ``(many, few)``, between the shot groups.
+        thresholds: of the shot groups. Defaults to those of the config, or else of the
+            checkpoint.
         console: to show the progress on. Defaults to none.
 
     Returns:
@@ -132,15 +136,15 @@ def measure_class_vectors(
     counts = _training_counts(checkpoint, loader, layer.out_features, checkpoint_path)
     names = (getattr(loader.dataset, 'metainfo', None) or {}).get('classes') or ()
     sums = _sum_features(model, layer, loader, console or Console(quiet=True))
-    many, few = limits
+    thresholds = thresholds or stated_for(cfg, checkpoint) or ShotThresholds()
     return {
         'split': split,
         'layer': name,
-        **describe_class_vectors(sums, layer.weight, layer.bias, counts, many, few),
+        **describe_class_vectors(sums, layer.weight, layer.bias, counts, thresholds),
         'classes': describe_classes(
-            counts, names if len(names) == len(counts) else None, many, few
+            counts, names if len(names) == len(counts) else None, thresholds
         ),
-        'limits': {'many': many, 'few': few},
+        'limits': asdict(thresholds),
     }
 
 

@@ -3,6 +3,7 @@
 import copy
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from mmgala.apis.stages import trains_by_epoch
 from mmgala.apis.validation_data import validates_on_test
 from mmgala.comparison.method import Method
 from mmgala.engine import ClassCountsHook
+from mmgala.evaluation.shot_thresholds import config_thresholds
 from mmgala.models import GALAHead, is_linear_head
 from mmgala.registry import find_class, is_subclass
 
@@ -164,8 +166,6 @@ def takes(kind: Any, argument: str) -> bool:
 
 
 SELECTIONS = ('last', 'best')
-LIMITS = ('many', 'few')
-METRIC = 'LongTailedAccuracy'
 
 
 def run_config(
@@ -194,10 +194,13 @@ def run_config(
     cfg.resume = False
     cfg.launcher = 'none'
     cfg.visualizer = None
-    limits = shot_limits(cfg)
+    stated = config_thresholds(cfg)
+    evaluator = dict(
+        type='mmgala.LongTailedAccuracy', **(asdict(stated) if stated else {})
+    )
     for split in ('val', 'test'):
         if cfg.get(f'{split}_dataloader') is not None:
-            cfg[f'{split}_evaluator'] = dict(type=f'mmgala.{METRIC}', **limits)
+            cfg[f'{split}_evaluator'] = dict(evaluator)
             cfg[f'{split}_cfg'] = cfg.get(f'{split}_cfg') or dict()
     _set_checkpoints(cfg, selection)
     return cfg
@@ -240,24 +243,6 @@ def training_length(cfg: Config) -> int:
     if trains_by_epoch(cfg):
         return cfg.train_cfg.max_epochs
     return cfg.train_cfg.max_iters
-
-
-def shot_limits(cfg: Config) -> dict[str, int]:
-    """Limits of the shot groups that the config's own test metric has."""
-    for name in ('test_evaluator', 'val_evaluator'):
-        for metric in _metrics(cfg.get(name)):
-            if short_name(metric.get('type', '')) == METRIC:
-                return {key: metric[key] for key in LIMITS if key in metric}
-    return {}
-
-
-def _metrics(evaluator: Any) -> Sequence[Mapping]:
-    if isinstance(evaluator, Mapping):
-        if 'metrics' not in evaluator:
-            return [evaluator]
-        evaluator = evaluator['metrics']
-        return [evaluator] if isinstance(evaluator, Mapping) else evaluator
-    return evaluator or []
 
 
 def validation_problem(cfg: Config) -> str | None:

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmgala.comparison.pareto import far_below, pareto_front
 from mmgala.comparison.results import (
-    COLUMNS,
-    DEFAULT_LIMITS,
     Row,
     Scores,
     diverged,
@@ -21,6 +21,7 @@ from mmgala.comparison.results import (
 )
 from mmgala.comparison.runs import CONFIG, LOG, Run, read_run_state
 from mmgala.comparison.verdict import Interval, caution, differences, groups_of, verdict
+from mmgala.functional import METRIC_NAMES, ShotThresholds
 from mmgala.utils.environment import describe_machine
 from mmgala.utils.files import write_text
 from mmgala.utils.tables import cells_over_seeds, markdown_table
@@ -84,15 +85,15 @@ def recorded_failures(runs: Sequence[Run]) -> dict[str, str]:
 
 CHOICE = {
     'last': 'The last epoch counts.',
-    'best': 'The epoch with the best per-class mean on the validation set counts.',
+    'best': 'The epoch with the best class mean on the validation set counts.',
 }
 NEVER = 'Nothing was chosen on the test set.'
 UNBALANCED = (
-    'The test set is not balanced: the per-class mean is compared, as top-1 is mostly '
-    'that of the frequent classes.'
+    'The test set is not balanced: methods are compared by their class mean, as top-1 '
+    'is mostly that of the frequent classes.'
 )
 FOR_CLASS_MEAN = (
-    'Post-hoc steps aim at the per-class mean: re-balancing takes the class mass of '
+    'Post-hoc steps aim at the class mean: re-balancing takes the class mass of '
     'the validation scores, weighted as if that set were balanced.'
 )
 TRAINING_PRIOR = (
@@ -137,7 +138,7 @@ def notes(
     runs: Sequence[Run],
     selection: str,
     post_hoc: Sequence[str],
-    limits: Mapping[str, int],
+    thresholds: ShotThresholds,
     targets: np.ndarray,
     training_prior: bool = False,
 ) -> list[str]:
@@ -147,7 +148,7 @@ def notes(
         runs: of the plan.
         selection: which epoch counts.
         post_hoc: names of post-hoc steps.
-        limits: ``many`` and ``few``.
+        thresholds: of the shot groups.
         targets: labels of the test set, ``(N,)``.
         training_prior: whether post-hoc steps aim at the training set's class shares.
     """
@@ -155,8 +156,8 @@ def notes(
     spread = f'mean ± standard deviation of {seeds} seeds' if seeds > 1 else 'one seed'
     remarks = [
         f'Percent on the test set, {spread}.',
-        f'many: classes of more than {limits["many"]} training images; few: of fewer '
-        f'than {limits["few"]}.',
+        f'many: classes of more than {thresholds.many} training images; few: of fewer '
+        f'than {thresholds.few}.',
         CHOICE[selection],
     ]
     if not is_balanced(targets):
@@ -170,6 +171,13 @@ def notes(
     return [*remarks, NEVER, INTERVAL, *filter(None, [caution(seeds)])]
 
 
+def _thresholds_of(runs: Sequence[Run]) -> ShotThresholds:
+    """Shot thresholds that the finished runs were tested with."""
+    done = next((run for run in runs if run.finished), None)
+    stated = None if done is None else read_scores(done.folder).thresholds
+    return stated or ShotThresholds()
+
+
 PICTURE = 'head_vs_tail.png'
 
 
@@ -178,9 +186,9 @@ def write_report(
     work_dir: Path,
     selection: str,
     post_hoc: Sequence[str] = (),
-    columns: Sequence[str] = tuple(COLUMNS),
+    columns: Sequence[str] = tuple(METRIC_NAMES),
     failed: Mapping[str, str] | None = None,
-    limits: Mapping[str, int] | None = None,
+    thresholds: ShotThresholds | None = None,
     training_prior: bool = False,
 ) -> str:
     """Write ``results.json``, ``results.md``, ``head_vs_tail.png`` and the configs.
@@ -195,28 +203,28 @@ def write_report(
         post_hoc: names of ``POST_HOC``.
         columns: metrics of the table.
         failed: one line for each run that failed, by its name.
-        limits: ``many`` and ``few``.
+        thresholds: of the shot groups. Defaults to those of the runs' scores.
         training_prior: whether post-hoc steps aim at the training set's class shares.
 
     Returns:
         The Markdown text.
     """
-    limits = {**DEFAULT_LIMITS, **(limits or {})}
     failed = {**recorded_failures(runs), **diverged(runs), **(failed or {})}
     shown = [run for run in runs if run.name not in failed]
-    rows, targets = evaluate_runs(shown, post_hoc, training_prior, **limits)
+    thresholds = thresholds or _thresholds_of(shown)
+    rows, targets = evaluate_runs(shown, post_hoc, training_prior, thresholds)
     lead = leading_metric(targets)
     first = next(run.method for run in runs if run.asked)
     base = next((row for row in rows if row.name == first), None)
     over_first = differences(base, rows, targets)
     data = describe_data(runs)
     found = verdict(rows, over_first, targets)
-    remarks = notes(runs, selection, post_hoc, limits, targets, training_prior)
-    chosen = {name: COLUMNS[name] for name in columns}
+    remarks = notes(runs, selection, post_hoc, thresholds, targets, training_prior)
+    chosen = {name: METRIC_NAMES[name] for name in columns}
     parts = [
         data,
         '\n'.join(f'- {sentence}' for sentence in found),
-        _table(rows, over_first, chosen, runs, COLUMNS[lead]),
+        _table(rows, over_first, chosen, runs, METRIC_NAMES[lead]),
         ' '.join(remarks) if rows else '',
         _failures(runs, failed, work_dir),
     ]
@@ -227,7 +235,7 @@ def write_report(
         data=data,
         verdict=found,
         statement=' '.join(remarks),
-        limits=limits,
+        limits=asdict(thresholds),
         rows=row_records(rows, over_first, lead),
         runs=[run_record(run, work_dir, failed) for run in runs],
         machine=describe_machine(),
@@ -261,6 +269,9 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         )
         for row in rows
     ]
+    means = np.array([point.mean for point in points])
+    places = zip(points, pareto_front(means), far_below(means), strict=True)
+    points = [replace(p, on_front=best, hidden=far) for p, best, far in places]
     names = (f'{head}-shot', f'{tail}-shot')
     title = 'Frequent against rare classes, on the test set'
     plot_head_vs_tail(points, path, title, names)

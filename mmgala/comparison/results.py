@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,24 +10,14 @@ import numpy as np
 import torch
 
 from mmgala.comparison.runs import SCORES, Run
-from mmgala.evaluation import LongTailedAccuracy
 from mmgala.evaluation.selection import choose_post_hoc
+from mmgala.evaluation.shot_thresholds import KEY
+from mmgala.functional import ShotThresholds, long_tailed_metrics
 from mmgala.functional.post_hoc import STEPS
 
-COLUMNS = {
-    'top1': 'top-1',
-    'many': 'many',
-    'medium': 'medium',
-    'few': 'few',
-    'worst_class': 'worst class',
-    'class_mean': 'per-class mean',
-    'ece': 'ECE',
-}
 # A test set whose classes differ by more than this factor is not balanced: its top-1 is
 # mostly that of its frequent classes.
 NEARLY_EQUAL = 1.5
-# Those of LongTailedAccuracy.
-DEFAULT_LIMITS = {'many': 100, 'few': 20}
 
 
 @dataclass(frozen=True)
@@ -40,6 +30,7 @@ class Scores:
         class_counts: training samples of each class, ``(C,)``.
         val: scores of the validation set, if there is one.
         val_targets: its labels.
+        thresholds: of the shot groups, if the file states them.
     """
 
     test: np.ndarray
@@ -47,6 +38,7 @@ class Scores:
     class_counts: np.ndarray
     val: np.ndarray | None = None
     val_targets: np.ndarray | None = None
+    thresholds: ShotThresholds | None = None
 
 
 def read_scores(folder: Path) -> Scores:
@@ -57,12 +49,17 @@ def read_scores(folder: Path) -> Scores:
     """
     with np.load(folder / SCORES['test'], allow_pickle=False) as file:
         test = dict(file)
-    arrays = (test['pred_score'], test['gt_label'], test['class_counts'])
+    scores = Scores(
+        test['pred_score'],
+        test['gt_label'],
+        test['class_counts'],
+        thresholds=ShotThresholds(*test[KEY].tolist()) if KEY in test else None,
+    )
     path = folder / SCORES['val']
     if not path.is_file():
-        return Scores(*arrays)
+        return scores
     with np.load(path, allow_pickle=False) as file:
-        return Scores(*arrays, file['pred_score'], file['gt_label'])
+        return replace(scores, val=file['pred_score'], val_targets=file['gt_label'])
 
 
 def is_balanced(targets: np.ndarray) -> bool:
@@ -85,7 +82,7 @@ def leading_metric(targets: np.ndarray) -> str:
         targets: labels of the test set, ``(N,)``.
 
     Returns:
-        A key of ``COLUMNS``.
+        A key of ``METRIC_NAMES``.
     """
     return 'top1' if is_balanced(targets) else 'class_mean'
 
@@ -158,7 +155,7 @@ def apply_post_hoc(
 
 @dataclass(frozen=True)
 class Row:
-    """One method's figures over all seeds, a row of the table.
+    """One method's metrics over all seeds, a row of the table.
 
     Attributes:
         name: of the row.
@@ -181,27 +178,22 @@ def evaluate(
     scores: np.ndarray,
     targets: np.ndarray,
     class_counts: np.ndarray,
-    many: int = DEFAULT_LIMITS['many'],
-    few: int = DEFAULT_LIMITS['few'],
+    thresholds: ShotThresholds | None = None,
 ) -> dict[str, float]:
-    """Metrics of :class:`mmgala.evaluation.LongTailedAccuracy`, in percent."""
-    metric = LongTailedAccuracy(many=many, few=few)
-    metric.dataset_meta = dict(class_counts=class_counts.tolist())
-    samples = [
-        dict(pred_score=score, gt_label=label)
-        for score, label in zip(
-            torch.from_numpy(scores), torch.from_numpy(targets), strict=True
-        )
-    ]
-    metric.process(None, samples)
-    return {k.split('/')[1]: v for k, v in metric.evaluate(len(samples)).items()}
+    """Metrics of :func:`mmgala.functional.long_tailed_metrics`, in percent."""
+    return long_tailed_metrics(
+        torch.from_numpy(scores),
+        torch.from_numpy(targets),
+        torch.from_numpy(class_counts),
+        thresholds=thresholds,
+    )
 
 
 def evaluate_runs(
     runs: Sequence[Run],
     post_hoc: Sequence[str] = (),
     training_prior: bool = False,
-    **limits: int,
+    thresholds: ShotThresholds | None = None,
 ) -> tuple[list[Row], np.ndarray]:
     """Rows of all methods with finished runs, raw and with each post-hoc step.
 
@@ -210,7 +202,7 @@ def evaluate_runs(
         post_hoc: names of ``POST_HOC``.
         training_prior: whether post-hoc steps aim at the class shares of the training
             set; see :func:`apply_post_hoc`.
-        **limits: ``many`` and ``few``.
+        thresholds: of the shot groups.
 
     Returns:
         Rows, and the labels of the test set, ``(N,)``.
@@ -227,14 +219,14 @@ def evaluate_runs(
             if step:
                 prior: Literal['train'] | None = 'train' if training_prior else None
                 changed, chosen = apply_post_hoc(scores, step, prior)
-            metrics = evaluate(changed, targets, scores.class_counts, **limits)
+            metrics = evaluate(changed, targets, scores.class_counts, thresholds)
             correct = changed.argmax(axis=1) == targets
             entry = (run.seed, {**chosen, **metrics}, correct)
             found.setdefault((run.method, step), []).append(entry)
     rows = []
     for (method, step), entries in found.items():
         name = f'{method} + {post_hoc_title(step)}' if step else method
-        seeds, figures, correct = zip(*entries, strict=True)
-        rows.append(Row(name, method, step, seeds, figures, np.stack(correct)))
+        seeds, metrics_of_runs, correct = zip(*entries, strict=True)
+        rows.append(Row(name, method, step, seeds, metrics_of_runs, np.stack(correct)))
     order = list(dict.fromkeys(run.method for run in runs))
     return sorted(rows, key=lambda row: order.index(row.method)), targets

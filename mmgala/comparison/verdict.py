@@ -1,13 +1,14 @@
-"""What the numbers of a comparison say, in plain sentences."""
+"""What the numbers of a comparison say, in plain sentences, and how sure they are."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mmgala.comparison.results import COLUMNS, Row, leading_metric
+from mmgala.comparison.pareto import pareto_front
+from mmgala.comparison.results import Row, leading_metric
+from mmgala.functional import METRIC_NAMES, SHOT_GROUPS
 from mmgala.utils.tables import mean_and_spread
-from mmgala.visualization.comparison_plots import pareto_front
 
 
 def paired_difference(
@@ -74,7 +75,6 @@ def paired_difference(
 # How often the interval of so many seeds holds the true difference, in percent, where
 # it is the seeds that differ and not the test images: measured on normal values.
 COVERAGE = {2: 50, 3: 75, 4: 80, 5: 83}
-GROUPS = ('many', 'medium', 'few')
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,10 @@ def differences(
 def verdict(
     rows: Sequence[Row], over_first: Mapping[str, Interval | None], targets: np.ndarray
 ) -> list[str]:
-    """Sentences: who is highest, who is ahead of the first, who is on the front.
+    """Sentences: the highest row, those that differ from the first, the Pareto front.
 
-    They describe the test set. The highest of many rows is partly the luckiest: to
-    choose by the table, look at what is far ahead.
+    They describe the test set. The highest of many rows is partly the luckiest: choose
+    a method by its interval, not by its place in the table.
 
     Args:
         rows: of the table.
@@ -138,7 +138,7 @@ def verdict(
     """
     if len(rows) < 2:
         return []
-    lead = COLUMNS[leading_metric(targets)]
+    lead = METRIC_NAMES[leading_metric(targets)]
     sentences = [_highest(rows, targets), *_against_first(rows, over_first, lead)]
     return [*sentences, *_front(rows)]
 
@@ -148,11 +148,12 @@ def _highest(rows: Sequence[Row], targets: np.ndarray) -> str:
     best = max(rows, key=lambda row: np.mean([run[lead] for run in row.runs]))
     behind = differences(best, rows, targets)
     equal = [name for name, gap in behind.items() if gap is None or gap.high >= 0]
-    figure = mean_and_spread([run[lead] for run in best.runs])
+    value = mean_and_spread([run[lead] for run in best.runs])
     others = [name for name in behind if name not in equal]
     return (
-        f'Highest {COLUMNS[lead]}: {best.name}, {figure}. Not told apart from it, as '
-        f'the interval of the difference holds 0: {_names(equal, others)}.'
+        f'Highest {METRIC_NAMES[lead]}: {best.name}, {value}. Not significantly '
+        'different (the 95 % interval of the difference includes 0): '
+        f'{_names(equal, others)}.'
     )
 
 
@@ -164,19 +165,19 @@ def _against_first(
         return []
     first = next(row.name for row in rows if row.name not in over_first)
 
-    def those(fits: Callable[[Interval], bool]) -> str:
+    def names_of(fits: Callable[[Interval], bool]) -> str:
         names = [name for name, gap in found.items() if fits(gap)]
         return _names(names, [name for name in found if name not in names])
 
     return [
-        f'Ahead of {first} in {lead}, with an interval above 0: '
-        f'{those(lambda gap: gap.low > 0)}. Behind it, with one below 0: '
-        f'{those(lambda gap: gap.high < 0)}.'
+        f'Significantly better than {first} in {lead} (interval above 0): '
+        f'{names_of(lambda gap: gap.low > 0)}. Significantly worse (interval below 0): '
+        f'{names_of(lambda gap: gap.high < 0)}.'
     ]
 
 
 def _names(names: Sequence[str], others: Sequence[str]) -> str:
-    """Names, or those that are missing, where these are far fewer."""
+    """Names, or the exceptions where these are far fewer."""
     if not names:
         return 'none'
     if len(names) > 3 and 3 * len(others) <= len(names):
@@ -186,7 +187,7 @@ def _names(names: Sequence[str], others: Sequence[str]) -> str:
 
 def groups_of(rows: Sequence[Row]) -> list[str]:
     """Shot groups that have classes, head first."""
-    return [group for group in GROUPS if rows and group in rows[0].runs[0]]
+    return [group for group in SHOT_GROUPS if rows and group in rows[0].runs[0]]
 
 
 def _front(rows: Sequence[Row]) -> list[str]:
@@ -198,8 +199,7 @@ def _front(rows: Sequence[Row]) -> list[str]:
     front = pareto_front(np.array(means))
     names = [row.name for row, on_front in zip(rows, front, strict=True) if on_front]
     return [
-        f'Nothing is better in both {ends[0]}- and {ends[1]}-shot accuracy than '
-        f'{", ".join(names)}.'
+        f'Pareto-optimal in {ends[0]}- and {ends[1]}-shot accuracy: {", ".join(names)}.'
     ]
 
 

@@ -28,6 +28,7 @@ from mmgala.comparison.runs import (
     write_run_state,
 )
 from mmgala.evaluation import ScoreDump
+from mmgala.evaluation.score_dump import add_dump
 from mmgala.retraining import RetrainOptions, retrain_classifier
 from mmgala.utils.checkpoint import (
     check_fits,
@@ -199,9 +200,7 @@ def save_scores(runner: Runner, folder: Path) -> list[str]:
         evaluator = getattr(runner, f'{split}_evaluator')
         remove_unfinished(folder / name)
         with replacing(folder / name) as unfinished:
-            dump = ScoreDump(str(unfinished))
-            dump.dataset_meta = evaluator.dataset_meta
-            evaluator.metrics.append(dump)
+            add_dump(evaluator, ScoreDump(str(unfinished)))
             getattr(runner, split)()
         files.append(name)
     return files

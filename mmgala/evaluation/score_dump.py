@@ -1,14 +1,21 @@
 """Scores and targets of a whole data set."""
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.evaluator import BaseMetric
+from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmgala.evaluation.shot_thresholds import (
+    KEY,
+    read_thresholds,
+    stated_thresholds,
+    thresholds_meta,
+)
 from mmgala.registry import METRICS
 
 
@@ -44,6 +51,14 @@ def stack_targets(data_samples: Sequence[dict]) -> Tensor:
     return torch.cat([sample['gt_label'].flatten() for sample in data_samples])
 
 
+def add_dump(evaluator: Evaluator, dump: BaseMetric) -> None:
+    """Let a dump join an evaluator: it gets what the other metrics know and state."""
+    stated = stated_thresholds(evaluator.metrics)
+    meta = dict(evaluator.dataset_meta or {})
+    dump.dataset_meta = {**meta, **thresholds_meta(stated)} if stated else meta
+    evaluator.metrics.append(dump)
+
+
 @METRICS.register_module()
 class ScoreDump(BaseMetric):
     """Collect scores and targets, and write them as ``.npz`` (no pickle).
@@ -56,7 +71,8 @@ class ScoreDump(BaseMetric):
     Args:
         out_file_path: where to write ``pred_score`` ``(N, C)`` float32, ``gt_label``
             ``(N,)`` int64 and, where known, ``class_counts`` ``(C,)`` int64 of the
-            training set and ``class_names`` ``(C,)`` text. Defaults to not writing.
+            training set, ``shot_thresholds`` (many and few) ``(2,)`` int64 and
+            ``class_names`` ``(C,)`` text. Defaults to not writing.
     """
 
     default_prefix = 'scores'
@@ -87,6 +103,8 @@ class ScoreDump(BaseMetric):
             meta = self.dataset_meta or {}
             if (counts := meta.get('class_counts')) is not None:
                 arrays['class_counts'] = np.asarray(counts)
+            if (thresholds := read_thresholds(meta)) is not None:
+                arrays[KEY] = np.array(astuple(thresholds))
             names = meta.get('classes') or ()
             if len(names) == self.scores.shape[1]:  # else names of something else
                 arrays['class_names'] = np.array(names, dtype=np.str_)

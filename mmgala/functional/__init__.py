@@ -23,6 +23,8 @@ from mmgala.functional.gala_detection import (
 )
 from mmgala.functional.gradient_sums import GradientSums, frequency_bins
 from mmgala.functional.longtail import (
+    SHOT_GROUPS,
+    ShotThresholds,
     largest_head_count,
     long_tailed_counts,
     shot_groups,
@@ -36,6 +38,15 @@ from mmgala.functional.losses import (
     smoothed_cross_entropy,
     vector_scaling_loss,
 )
+from mmgala.functional.metrics import (
+    METRIC_NAMES,
+    calibration_bins,
+    class_accuracies,
+    expected_calibration_error,
+    long_tailed_metrics,
+    metrics_of_outcomes,
+    sample_outcomes,
+)
 from mmgala.functional.post_hoc import PostHocSteps, temperature_scale
 from mmgala.functional.rebalance import (
     log_count_adjustment,
@@ -45,14 +56,20 @@ from mmgala.functional.rebalance import (
 )
 
 __all__ = [
+    'METRIC_NAMES',
+    'SHOT_GROUPS',
     'GradientSums',
     'PostHocSteps',
+    'ShotThresholds',
     'add_foreground_margin',
     'add_sigmoid_margin',
+    'calibration_bins',
+    'class_accuracies',
     'cloud_sizes',
     'clouded_loss',
     'effective_number_weights',
     'equalization_loss',
+    'expected_calibration_error',
     'foreground_gradient_sum',
     'frequency_bins',
     'gala_loss',
@@ -68,8 +85,11 @@ __all__ = [
     'logit_adjustment',
     'logit_gradient_sums',
     'long_tailed_counts',
+    'long_tailed_metrics',
     'margin_cross_entropy',
+    'metrics_of_outcomes',
     'rebalance',
+    'sample_outcomes',
     'seesaw_loss',
     'shot_groups',
     'sigmoid_gradient_sums',

@@ -3,11 +3,13 @@
 import math
 from bisect import bisect
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 PROFILES = ('exp', 'step', 'pareto')
+SHOT_GROUPS = ('many', 'medium', 'few')
 
 
 def long_tailed_counts(
@@ -99,18 +101,110 @@ def largest_head_count(
     return bisect(range(1, available[0] + 1), False, key=too_many)
 
 
-def shot_groups(
-    class_counts: Sequence[int] | Tensor, many: int = 100, few: int = 20
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Split classes by their number of *training* samples.
+@dataclass(frozen=True)
+class ShotThresholds:
+    """Training samples that separate many-, medium- and few-shot classes.
 
-    Many-shot: more than ``many``; few-shot: fewer than ``few``; medium-shot: the
-    rest, both limits included (Liu et al., CVPR 2019).
+    The defaults are those of Liu et al., CVPR 2019 (ImageNet-LT). They are stated here
+    alone: everything else in the library passes thresholds on.
+
+    Args:
+        many: classes with more training samples are many-shot.
+        few: classes with fewer training samples are few-shot; the rest, both thresholds
+            included, is medium-shot.
+
+    Raises:
+        TypeError: if a threshold is not a whole number.
+        ValueError: if ``few`` exceeds ``many``.
+
+    Examples:
+        >>> thresholds = ShotThresholds()
+        >>> print(thresholds)
+        many > 100, few < 20
+        >>> thresholds.group_of([500, 100, 20, 19])
+        tensor([0, 1, 1, 2])
+    """
+
+    many: int = 100
+    few: int = 20
+
+    def __post_init__(self) -> None:
+        for name, value in (('many', self.many), ('few', self.few)):
+            if isinstance(value, bool) or int(value) != value:
+                raise TypeError(f'Expected `{name}` to be an integer, but got {value}.')
+            object.__setattr__(self, name, int(value))  # also NumPy's integers
+        if self.few > self.many:
+            raise ValueError(
+                f'Expected `few` <= `many`, but got few={self.few} and '
+                f'many={self.many}.'
+            )
+
+    def __str__(self) -> str:
+        return f'many > {self.many}, few < {self.few}'
+
+    @classmethod
+    def stated(
+        cls, many: int | None = None, few: int | None = None
+    ) -> 'ShotThresholds | None':
+        """Thresholds of which at least one is given; ``None`` if neither is."""
+        if many is None and few is None:
+            return None
+        return cls().replaced(many, few)
+
+    def replaced(
+        self, many: int | None = None, few: int | None = None
+    ) -> 'ShotThresholds':
+        """The same thresholds, but for those that are given."""
+        return ShotThresholds(
+            self.many if many is None else many, self.few if few is None else few
+        )
+
+    def group_of(self, class_counts: Sequence[int] | Tensor) -> Tensor:
+        """Index into ``SHOT_GROUPS`` for each class.
+
+        Args:
+            class_counts: training samples of each class, ``(C,)``.
+
+        Returns:
+            0 (many), 1 (medium) or 2 (few), ``(C,)`` int64.
+
+        Raises:
+            ValueError: if ``class_counts`` is not one number >= 0 per class.
+        """
+        counts = torch.as_tensor(class_counts)
+        if counts.ndim != 1 or bool((counts < 0).any()):
+            raise ValueError('Expected `class_counts` to be one number >= 0 per class.')
+        return 1 - (counts > self.many).long() + (counts < self.few).long()
+
+    def groups(self, class_counts: Sequence[int] | Tensor) -> dict[str, Tensor]:
+        """Class indices of each group that has classes, most frequent group first.
+
+        Args:
+            class_counts: training samples of each class, ``(C,)``.
+
+        Examples:
+            >>> ShotThresholds(many=40, few=10).groups([50, 2, 41])
+            {'many': tensor([0, 2]), 'few': tensor([1])}
+        """
+        group = self.group_of(class_counts)
+        members = {
+            name: (group == index).nonzero().flatten()
+            for index, name in enumerate(SHOT_GROUPS)
+        }
+        return {name: classes for name, classes in members.items() if len(classes)}
+
+
+def shot_groups(
+    class_counts: Sequence[int] | Tensor,
+    many: int = ShotThresholds.many,
+    few: int = ShotThresholds.few,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Split classes by their number of *training* samples; see :class:`ShotThresholds`.
 
     Args:
         class_counts: training samples of each class, ``(C,)``.
-        many: upper limit of medium-shot.
-        few: lower limit of medium-shot.
+        many: classes with more training samples are many-shot.
+        few: classes with fewer training samples are few-shot.
 
     Returns:
         Class indices ``(many, medium, few)``, int64.
@@ -122,13 +216,8 @@ def shot_groups(
         >>> shot_groups([500, 100, 20, 19])
         (tensor([0]), tensor([1, 2]), tensor([3]))
     """
-    if few > many:
-        raise ValueError(
-            f'Expected `few` <= `many`, but got few={few} and many={many}.'
-        )
-    counts = torch.as_tensor(class_counts)
-    if counts.ndim != 1 or bool((counts < 0).any()):
-        raise ValueError('Expected `class_counts` to be one number >= 0 per class.')
-    groups = (counts > many, (counts <= many) & (counts >= few), counts < few)
-    many_shot, medium_shot, few_shot = (g.nonzero().flatten() for g in groups)
+    group = ShotThresholds(many, few).group_of(class_counts)
+    many_shot, medium_shot, few_shot = (
+        (group == index).nonzero().flatten() for index in range(len(SHOT_GROUPS))
+    )
     return many_shot, medium_shot, few_shot

@@ -16,8 +16,20 @@ from mmgala.apis.saved_model import check_out, write_model
 from mmgala.apis.validation_data import SAME_SET, validates_on_test
 from mmgala.datasets import count_classes
 from mmgala.evaluation import LongTailedAccuracy
+from mmgala.evaluation.shot_thresholds import (
+    config_thresholds,
+    stated_for,
+    stating_metrics,
+    thresholds_meta,
+)
+from mmgala.functional import (
+    METRIC_NAMES,
+    ShotThresholds,
+    metrics_of_outcomes,
+    sample_outcomes,
+)
+from mmgala.functional.metrics import SampleOutcomes
 from mmgala.models.heads.class_mean_head import ClassMeanLinear
-from mmgala.registry import METRICS
 from mmgala.retraining.closed_form import chunks
 from mmgala.retraining.feature_cache import FeatureSource, SplitFeatures
 from mmgala.retraining.methods import (
@@ -30,75 +42,58 @@ from mmgala.retraining.options import RetrainOptions
 from mmgala.utils.checkpoint import read_checkpoint, stored_class_counts
 from mmgala.utils.files import file_digest
 
-SHOWN = dict(
-    top1='top-1',
-    many='many',
-    medium='medium',
-    few='few',
-    class_mean='class mean',
-    worst_class='worst class',
-)
 
-
-def validation_figures(
+def validation_metrics(
     cfg: Config,
     split: SplitFeatures,
     weight: Tensor,
     bias: Tensor | None,
     class_counts: Sequence[int] | None,
     logits_of: Callable[[Tensor, Tensor, Tensor | None], Tensor] = F.linear,
+    thresholds: ShotThresholds | None = None,
 ) -> dict[str, float]:
-    """What :class:`LongTailedAccuracy` says of a classifier, in percent.
-
-    The limits between many, medium and few are those of the config's own metric.
+    """Metrics of a classifier on the validation set, in percent.
 
     Args:
-        cfg: with ``val_evaluator``.
+        cfg: whose validation metric, if it is a :class:`LongTailedAccuracy`, says which
+            top-k accuracies and how many bins.
         split: the validation set.
         weight: ``(C, D)``.
         bias: ``(C,)``, or ``None``.
         class_counts: of the training set, where known.
         logits_of: logits from features, weight and bias. Defaults to those of a linear
             layer.
+        thresholds: of the shot groups. Defaults to what the config states.
     """
     metric = _metric(cfg)
-    metric.dataset_meta = (
-        {} if class_counts is None else dict(class_counts=class_counts)
-    )
     labels = torch.from_numpy(split.labels)
-    for part, rows in chunks(split.features, len(weight)):
-        scores = logits_of(rows, weight, bias).softmax(dim=1)
-        metric.process(
-            None,
-            [
-                dict(pred_score=score, gt_label=label)
-                for score, label in zip(scores, labels[part], strict=True)
-            ],
-        )
-    return metric.compute_metrics(metric.results)
+    parts = [
+        sample_outcomes(logits_of(rows, weight, bias).softmax(dim=1), labels[part])
+        for part, rows in chunks(split.features, len(weight))
+    ]
+    return metrics_of_outcomes(
+        SampleOutcomes(*map(torch.cat, zip(*parts, strict=True))),
+        len(weight),
+        class_counts,
+        topk=metric.topk,
+        thresholds=thresholds or config_thresholds(cfg),
+        num_bins=metric.num_bins,
+    )
 
 
 def _metric(cfg: Config) -> LongTailedAccuracy:
-    """The config's own metric, or else a new one."""
-    evaluator = cfg.get('val_evaluator') or {}
-    if isinstance(evaluator, dict):
-        evaluator = evaluator.get('metrics', evaluator)
-    metrics = [evaluator] if isinstance(evaluator, dict) else list(evaluator)
-    for metric in metrics:
-        kind = metric.get('type')
-        if kind is LongTailedAccuracy or str(kind).endswith('LongTailedAccuracy'):
-            return METRICS.build(
-                {**metric, 'type': LongTailedAccuracy, 'collect_device': 'cpu'}
-            )
-    return LongTailedAccuracy()
+    """The config's own metric, or one of a user's subclass; or else a new one."""
+    metrics = stating_metrics(cfg.get('val_evaluator'))
+    own = (metric for metric in metrics if isinstance(metric, LongTailedAccuracy))
+    return next(own, LongTailedAccuracy())
 
 
-def figures_table(before: dict[str, float], after: dict[str, float]) -> Table:
-    """Figures before and after, in percent."""
-    names = [name for name in SHOWN if name in after]
-    table = Table('validation, %', *(SHOWN[name] for name in names))
-    for title, figures in (('before', before), ('after', after)):
-        table.add_row(title, *(f'{figures[name]:.2f}' for name in names))
+def metrics_table(before: dict[str, float], after: dict[str, float]) -> Table:
+    """Metrics before and after, in percent."""
+    names = [name for name in METRIC_NAMES if name in after]
+    table = Table('validation, %', *(METRIC_NAMES[name] for name in names))
+    for title, metrics in (('before', before), ('after', after)):
+        table.add_row(title, *(f'{metrics[name]:.2f}' for name in names))
     return table
 
 
@@ -154,7 +149,7 @@ def retrain_classifier(
     * ``'tau-norm'``: class vectors of like norms, see :func:`tau_normalize`;
     * ``'ncm'``: nearest class mean, see :func:`nearest_class_mean`.
 
-    A loss that depends on class counts is told those of the training set, whatever the
+    A loss that depends on class counts gets those of the training set, whatever the
     sampling.
 
     Args:
@@ -162,12 +157,12 @@ def retrain_classifier(
         checkpoint_path: of the model.
         out: checkpoint to write, ``OUT.pth``; ``OUT.py`` becomes its config. Its
             ``meta['retrained']`` holds the method, what was chosen, and the validation
-            figures before and after.
+            metrics before and after.
         method: one of the above.
         options: see there. Defaults to the paper's.
         features: folder of the cache. Defaults to ``features`` beside ``out``.
         layer: name of the class layer. Defaults to the linear layer of the head.
-        console: for progress and figures. Defaults to none.
+        console: for progress and metrics. Defaults to none.
 
     Returns:
         ``out``.
@@ -198,10 +193,11 @@ def retrain_classifier(
     context.counts = _class_counts(context, stored_class_counts(checkpoint), method)
     new = FUNCTIONS[method](context)
     record = dict(method=method, **new.chosen)
-    figures = _compare(context, new)
-    if figures is not None:
-        record['validation'] = figures
-    _write(context, checkpoint, new, record, out)
+    thresholds = stated_for(cfg, checkpoint) or ShotThresholds()
+    metrics = _compare(context, new, thresholds)
+    if metrics is not None:
+        record['validation'] = metrics
+    _write(context, checkpoint, new, record, thresholds, out)
     return out
 
 
@@ -236,12 +232,14 @@ def _class_counts(
 
 
 def _compare(
-    context: RetrainingContext, new: Classifier
+    context: RetrainingContext, new: Classifier, thresholds: ShotThresholds
 ) -> dict[str, dict[str, float]] | None:
-    """Validation figures before and after; ``None`` without a validation set."""
+    """Validation metrics before and after; ``None`` without a validation set."""
     cfg = context.source.cfg
     if cfg.get('val_dataloader') is None:
-        context.console.print('No figures: the config has no val_dataloader.')
+        context.console.print(
+            'No validation metrics: the config has no val_dataloader.'
+        )
         return None
     if validates_on_test(cfg):
         context.console.print(SAME_SET)
@@ -249,13 +247,13 @@ def _compare(
     counts: Sequence[int] | None = context.counts
     old = Classifier(context.weight, context.bias, {})
     before, after = (
-        validation_figures(
+        validation_metrics(
             cfg, split, each.weight, each.bias, counts,
-            logits_of(each.layer or context.source.layer),
+            logits_of(each.layer or context.source.layer), thresholds,
         )
         for each in (old, new)
     )  # fmt: skip
-    context.console.print(figures_table(before, after))
+    context.console.print(metrics_table(before, after))
     return dict(before=before, after=after)
 
 
@@ -264,6 +262,7 @@ def _write(
     checkpoint: dict,
     new: Classifier,
     record: dict,
+    thresholds: ShotThresholds,
     out: Path,
 ) -> None:
     """Write the model with the new classifier."""
@@ -280,4 +279,5 @@ def _write(
     meta = {**(checkpoint.get('meta') or {}), 'retrained': record}
     if context.counts is not None:
         meta['class_counts'] = context.counts
+        meta.update(thresholds_meta(thresholds))
     write_model(cfg, state, meta, out)

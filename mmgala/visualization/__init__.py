@@ -8,7 +8,6 @@ from mmgala.visualization.class_plots import (
 )
 from mmgala.visualization.comparison_plots import (
     MethodPoint,
-    pareto_front,
     plot_head_vs_tail,
 )
 from mmgala.visualization.gradient_plots import (
@@ -34,7 +33,6 @@ __all__ = [
     'draw_gradient_ratio',
     'draw_gradient_sources',
     'figure_to_image',
-    'pareto_front',
     'plot_accuracy_by_count',
     'plot_class_accuracy',
     'plot_class_mass',

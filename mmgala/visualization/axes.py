@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -15,6 +16,7 @@ from matplotlib.ticker import (
     ScalarFormatter,
 )
 
+from mmgala.functional import ShotThresholds
 from mmgala.utils.files import replacing
 
 # Okabe and Ito's palette, which is safe for colour-blind readers.
@@ -47,6 +49,19 @@ def set_plain_ticks(axis: Axis) -> None:
     axis.set_major_locator(FixedLocator([0, *ticks]))
     axis.set_major_formatter('{x:g}')
     axis.set_minor_locator(NullLocator())
+
+
+def group_borders(
+    class_counts: np.ndarray, thresholds: ShotThresholds | None
+) -> tuple[float, float]:
+    """Compute where shot groups meet on an axis of classes, most frequent first.
+
+    Args:
+        class_counts: ``(C,)`` number of training samples per class.
+        thresholds: shot thresholds. Defaults to those of :class:`ShotThresholds`.
+    """
+    group = (thresholds or ShotThresholds()).group_of(torch.as_tensor(class_counts))
+    return int((group < 1).sum()) - 0.5, int((group < 2).sum()) - 0.5
 
 
 def mark_groups(axes: Axes, borders: tuple[float, float], names: Sequence[str]) -> None:

@@ -8,8 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mmgala.functional import SHOT_GROUPS, ShotThresholds
 from mmgala.visualization.axes import (
     COLOURS,
+    group_borders,
     head_first,
     label_classes,
     mark_groups,
@@ -91,7 +93,7 @@ def plot_class_vectors(
     runs: Mapping[str, dict],
     path: str | Path,
     title: str = '',
-    limits: tuple[int, int] = (100, 20),
+    thresholds: ShotThresholds | None = None,
 ) -> None:
     """Plot the cosine similarity to features and the norm of each class weight vector.
 
@@ -101,8 +103,7 @@ def plot_class_vectors(
             run; each run has its own column.
         path: file to write; its extension sets the format.
         title: title of the figure.
-        limits: shot thresholds ``(many, few)``: many-shot classes have more than
-            ``many`` training samples, few-shot classes fewer than ``few``.
+        thresholds: shot thresholds. Defaults to those of :class:`ShotThresholds`.
     """
     order = head_first(class_counts)
     counts = np.asarray(class_counts)[order]
@@ -118,8 +119,8 @@ def plot_class_vectors(
     low, high = grid[0, 0].get_ylim()  # shared by the row
     grid[0, 0].set_ylim(low, high + 0.12 * (high - low))  # for the groups' names
     grid[1, 0].set_ylim(bottom=0)
-    borders = (counts > limits[0]).sum() - 0.5, (counts >= limits[1]).sum() - 0.5
-    for row, names in zip(grid, (('many', 'medium', 'few'), ('', '', '')), strict=True):
+    borders = group_borders(counts, thresholds)
+    for row, names in zip(grid, (SHOT_GROUPS, ('', '', '')), strict=True):
         for axes in row:
             axes.grid(alpha=0.3)
             axes.tick_params(labelsize=8)

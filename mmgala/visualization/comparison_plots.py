@@ -19,7 +19,6 @@ MARKERS = 'osD^vP'
 Fill = Literal['none', 'full', 'left', 'bottom', 'right', 'top']
 STEP_FILLS: tuple[Fill, ...] = ('full', 'left', 'bottom', 'right', 'top')
 FRONT = 'Pareto-optimal'
-OUTLIER_RANGE = 3  # interquartile ranges below the lower quartile
 
 
 @dataclass(frozen=True)
@@ -31,58 +30,21 @@ class MethodPoint:
         step: name of the post-hoc step; empty for raw scores.
         head: head accuracy of each seed, in percent.
         tail: tail accuracy of each seed, in percent.
+        on_front: whether it is Pareto-optimal.
+        hidden: whether it is an outlier, listed below the axes.
     """
 
     method: str
     step: str
     head: Sequence[float]
     tail: Sequence[float]
+    on_front: bool = False
+    hidden: bool = False
 
     @property
     def mean(self) -> tuple[float, float]:
         """Mean head and tail accuracy over the seeds."""
         return float(np.mean(self.head)), float(np.mean(self.tail))
-
-
-def pareto_front(values: np.ndarray) -> np.ndarray:
-    """Find the Pareto-optimal points.
-
-    Args:
-        values: ``(N, 2)`` values; higher is better.
-
-    Returns:
-        ``(N,)`` bool.
-
-    Examples:
-        >>> pareto_front(np.array([[90, 10], [80, 40], [80, 30]])).tolist()
-        [True, True, False]
-    """
-    no_worse = (values[:, None] >= values).all(axis=2)
-    better = (values[:, None] > values).any(axis=2)
-    return np.logical_not((no_worse & better).any(axis=0))
-
-
-def far_below(values: np.ndarray) -> np.ndarray:
-    """Find outliers to leave out of a plot, as they would compress all other points.
-
-    Outliers are far below the other points in one of the values. Pareto-optimal points
-    are never outliers, nor are points within the range of the remaining ones.
-
-    Args:
-        values: ``(N, 2)`` values; higher is better.
-
-    Returns:
-        ``(N,)`` bool.
-
-    Examples:
-        >>> values = np.array([[80, 50], [81, 51], [82, 52], [83, 53], [40, 50]])
-        >>> far_below(values).tolist()
-        [False, False, False, False, True]
-    """
-    low, high = np.quantile(values, (0.25, 0.75), axis=0)
-    far = (values < low - OUTLIER_RANGE * (high - low)).any(axis=1)
-    far &= ~pareto_front(values)
-    return far & (values < values[~far].min(axis=0)).any(axis=1)
 
 
 def plot_head_vs_tail(
@@ -94,8 +56,7 @@ def plot_head_vs_tail(
     """Plot tail against head accuracy for each method, with the Pareto front.
 
     Markers of raw scores are hollow, those of post-hoc steps filled. Error bars show
-    the standard deviation over seeds. Outliers (see :func:`far_below`) are listed below
-    the axes instead.
+    the standard deviation over seeds. Outliers are listed below the axes instead.
 
     Args:
         points: rows of a comparison; rows of a method share colour, marker and label.
@@ -109,12 +70,11 @@ def plot_head_vs_tail(
     steps = list(dict.fromkeys(point.step for point in points if point.step))
     fills: dict[str, Fill] = {'': 'none'}
     fills |= zip(steps, itertools.cycle(STEP_FILLS), strict=False)
-    far = far_below(np.array([point.mean for point in points]))
-    shown = [p for p, is_far in zip(points, far, strict=True) if not is_far]
+    shown = [point for point in points if not point.hidden]
     for point in shown:
         _plot_point(axes, point, *styles[point.method], fills[point.step])
     _plot_front(axes, shown)
-    axes.set_xlabel(f'{names[0]} accuracy (%){_outlier_text(points, far)}')
+    axes.set_xlabel(f'{names[0]} accuracy (%){_outlier_text(points)}')
     axes.set_ylabel(f'{names[1]} accuracy (%)')
     axes.margins(0.1)
     axes.grid(alpha=0.3)
@@ -140,12 +100,12 @@ def _styles(points: Sequence[MethodPoint]) -> dict[str, tuple[str, str]]:
     return dict(zip(methods, itertools.cycle(looks), strict=False))
 
 
-def _outlier_text(points: Sequence[MethodPoint], far: np.ndarray) -> str:
+def _outlier_text(points: Sequence[MethodPoint]) -> str:
     """A line of text for each outlier."""
     lines = [
         f'outlier, not shown: {_row_name(point)} at {x:.1f}, {y:.1f}'
-        for point, is_far in zip(points, far, strict=True)
-        if is_far
+        for point in points
+        if point.hidden
         for x, y in [point.mean]
     ]
     return ''.join(f'\n{line}' for line in lines)
@@ -181,10 +141,9 @@ def _spread(values: Sequence[float]) -> float:
 
 
 def _plot_front(axes: Axes, points: Sequence[MethodPoint]) -> None:
-    values = np.array([point.mean for point in points])
-    front = values[pareto_front(values)]
-    front = front[np.argsort(front[:, 0], kind='stable')]
-    axes.plot(*front.T, color='grey', linestyle='--', linewidth=1, zorder=0)
+    front = sorted(point.mean for point in points if point.on_front)
+    x, y = np.reshape(front, (-1, 2)).T
+    axes.plot(x, y, color='grey', linestyle='--', linewidth=1, zorder=0)
 
 
 def _join_rows(

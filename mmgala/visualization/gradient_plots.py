@@ -16,13 +16,14 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator, NullLocator
 from scipy.ndimage import uniform_filter1d
 
+from mmgala.functional import SHOT_GROUPS
 from mmgala.visualization.axes import COLOURS, head_first, label_classes
 
 Runs = Mapping[str, Mapping[str, Any]]
 # Colours of few runs are clearly distinct.
 RUN_COLOURS = (*COLOURS[::2], *COLOURS[1::2])
-GROUP_COLOURS = {'many': '#0072B2', 'medium': '#E69F00', 'few': '#D55E00'}
-GROUP_LABELS = {'many': 'many-shot', 'medium': 'medium-shot', 'few': 'few-shot'}
+GROUP_COLOURS = dict(zip(SHOT_GROUPS, ('#0072B2', '#E69F00', '#D55E00'), strict=True))
+GROUP_LABELS = {group: f'{group}-shot' for group in SHOT_GROUPS}
 
 
 def draw_gradient_ratio(

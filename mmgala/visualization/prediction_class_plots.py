@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
+from mmgala.functional import SHOT_GROUPS, ShotThresholds
 from mmgala.visualization.axes import (
     COLOURS,
+    group_borders,
     head_first,
     label_classes,
     mark_groups,
@@ -46,7 +48,7 @@ def plot_accuracy_by_count(
     runs: Mapping[str, dict],
     path: str | Path,
     title: str = '',
-    limits: tuple[int, int] = (100, 20),
+    thresholds: ShotThresholds | None = None,
 ) -> None:
     """Plot class accuracy against the number of training samples, one panel per run.
 
@@ -56,10 +58,10 @@ def plot_accuracy_by_count(
             run.
         path: file to write; its extension sets the format.
         title: title of the figure.
-        limits: shot thresholds ``(many, few)``: many-shot classes have more than
-            ``many`` training samples, few-shot classes fewer than ``few``.
+        thresholds: shot thresholds. Defaults to those of :class:`ShotThresholds`.
     """
     counts = np.asarray(class_counts)
+    thresholds = thresholds or ShotThresholds()
     bins = _count_bins(counts)
     figure, grid = panels(list(runs), (5, 4))
     for axes, run in zip(grid, runs.values(), strict=True):
@@ -74,7 +76,7 @@ def plot_accuracy_by_count(
         set_plain_ticks(axes.xaxis)
         axes.grid(alpha=0.3)
         axes.tick_params(labelsize=8)
-        mark_groups(axes, limits[::-1], ('few', 'medium', 'many'))
+        mark_groups(axes, (thresholds.few, thresholds.many), SHOT_GROUPS[::-1])
     share_legend(figure, grid[0])
     figure.supxlabel('training samples of the class', fontsize=10)
     figure.supylabel('test accuracy of the class (%)', fontsize=10)
@@ -86,7 +88,7 @@ def plot_class_mass(
     runs: Mapping[str, dict],
     path: str | Path,
     title: str = '',
-    limits: tuple[int, int] = (100, 20),
+    thresholds: ShotThresholds | None = None,
 ) -> None:
     """Plot the predicted class marginal relative to uniform, one panel per run.
 
@@ -108,8 +110,7 @@ def plot_class_mass(
         label_classes(axes, order)
         axes.set_xlabel('')
         axes.tick_params(labelsize=8)
-        borders = (counts > limits[0]).sum() - 0.5, (counts >= limits[1]).sum() - 0.5
-        mark_groups(axes, borders, ('many', 'medium', 'few'))
+        mark_groups(axes, group_borders(counts, thresholds), SHOT_GROUPS)
     low, high = grid[0].get_ylim()  # shared by all panels
     grid[0].set_ylim(max(low, 1e-3), high * 1.3)
     for axes in grid:

@@ -11,12 +11,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mmgala.functional import METRIC_NAMES
 from mmgala.visualization.axes import COLOURS, panels, save_figure
 from mmgala.visualization.prediction_class_plots import KINDS
 
 CURVES = {  # name, colour and line width
-    'top1': ('top-1', '#BBBBBB', 4.0),
-    'class_mean': ('mean of classes', 'black', 1.5),
+    'top1': (METRIC_NAMES['top1'], '#BBBBBB', 4.0),
+    'class_mean': (METRIC_NAMES['class_mean'], 'black', 1.5),
     'many': ('many-shot', COLOURS[0], 1.5),
     'medium': ('medium-shot', COLOURS[4], 1.5),
     'few': ('few-shot', COLOURS[2], 1.5),

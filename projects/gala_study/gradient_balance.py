@@ -33,6 +33,7 @@ from mmgala.analysis import (  # noqa: E402
 )
 from mmgala.apis.class_vectors import measure_class_vectors  # noqa: E402
 from mmgala.comparison.results import evaluate  # noqa: E402
+from mmgala.functional import ShotThresholds  # noqa: E402
 from mmgala.utils.environment import describe_machine  # noqa: E402
 from mmgala.utils.files import write_json  # noqa: E402
 from mmgala.utils.tables import markdown_table  # noqa: E402
@@ -101,8 +102,10 @@ def measure_vectors(training: Training, folder: Path) -> dict[str, dict]:
         checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
         trained = checkpoint.stat().st_mtime
         if not path.is_file() or path.stat().st_mtime < trained:
-            limits = (training.many, training.few)
-            report = measure_class_vectors(cfg, checkpoint, split, limits=limits)
+            thresholds = ShotThresholds(training.many, training.few)
+            report = measure_class_vectors(
+                cfg, checkpoint, split, thresholds=thresholds
+            )
             write_class_vectors(path, report)
         measured[split] = json.loads(path.read_text())
     return measured
@@ -123,8 +126,7 @@ def summarise(
             arrays['test_scores'],
             arrays['test_targets'],
             arrays['class_counts'],
-            training.many,
-            training.few,
+            ShotThresholds(training.many, training.few),
         )
         numbers = {**metrics, **claim_numbers(of_run, measured)}
         runs.append(
@@ -167,7 +169,7 @@ def draw(
         counts,
         {method: mean_vectors(measured) for method, measured in vectors.items()},
         out.with_name(f'{out.stem}_vectors.png'),
-        limits=(MANY, FEW),
+        thresholds=ShotThresholds(MANY, FEW),
     )
 
 

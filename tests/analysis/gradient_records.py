@@ -3,10 +3,11 @@
 import numpy as np
 
 from mmgala.analysis import ClassGradients, GradientRecord, write_record
+from mmgala.functional import ShotThresholds
 
 COUNTS = np.array([5, 400, 60, 150, 8, 30])
 NAMES = ('ant', 'bee', 'cat', 'dog', 'eel', 'fox')
-LIMITS = (100, 20)
+THRESHOLDS = ShotThresholds(100, 20)
 GROUP = (2, 0, 1, 0, 2, 1)  # many, medium, few
 BY_COUNT = (1, 3, 2, 5, 4, 0)  # the most frequent first
 
@@ -48,7 +49,7 @@ def make_record(number=1, unit='epoch', seed=0, names=NAMES, counts=COUNTS, **ch
         number=number,
         class_names=tuple(names),
         class_counts=np.asarray(counts),
-        limits=LIMITS,
+        thresholds=THRESHOLDS,
         matrix_bins=np.argsort(np.argsort(-np.asarray(counts), kind='stable')),
         period=period,
         total=added(period, period),

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mmgala.analysis.class_vectors import FeatureSums, describe_class_vectors
+from mmgala.functional import ShotThresholds
 from tests.batches import random_logits
 
 COUNTS = [300, 200, 50, 20, 3]
@@ -91,10 +92,10 @@ def test_groups_are_means_over_classes_with_a_value():
     assert medium['own_similarity'] == pytest.approx(own[2])  # class 3 has none
     assert medium['other_similarity'] == pytest.approx((other[2] + other[3]) / 2)
     assert few['norm'] == pytest.approx(norm[4])
-    other_limits = describe_class_vectors(
-        summed(features, labels), weight, None, COUNTS, many=2, few=1
+    other = describe_class_vectors(
+        summed(features, labels), weight, None, COUNTS, ShotThresholds(many=2, few=1)
     )
-    assert list(other_limits['groups']) == ['many']
+    assert list(other['groups']) == ['many']
 
 
 def test_known_directions():

@@ -16,6 +16,7 @@ from mmgala.analysis import (
     record_paths,
     write_record,
 )
+from mmgala.functional import ShotThresholds
 from tests.analysis.gradient_records import COUNTS, NAMES, make_record, write_run
 
 
@@ -24,7 +25,7 @@ def test_a_record_survives_writing(tmp_path):
     path = write_record(record, tmp_path / 'new')
     assert path == tmp_path / 'new' / 'epoch_7.npz'
     found = read_record(path)
-    for name in ('unit', 'number', 'class_names', 'limits'):
+    for name in ('unit', 'number', 'class_names', 'thresholds'):
         assert getattr(found, name) == getattr(record, name)
     np.testing.assert_array_equal(found.class_counts, COUNTS)
     np.testing.assert_array_equal(found.matrix_bins, record.matrix_bins)
@@ -202,7 +203,10 @@ def test_two_trainings_in_one_folder(tmp_path):
         ),
         (dict(names=(*NAMES[:5], 'gnu')), 'A and B are of different class sets'),
         (dict(counts=COUNTS + (0, 0, 9, 0, 0, 0)), r"60 and 69 samples of class 'cat'"),
-        (dict(limits=(300, 10)), r'many > 100 and few < 20, many > 300 and few < 10'),
+        (
+            dict(thresholds=ShotThresholds(300, 10)),
+            r'many > 100, few < 20 and many > 300, few < 10',
+        ),
     ],
 )
 def test_runs_of_different_classes(changes, message):

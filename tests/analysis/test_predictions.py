@@ -1,24 +1,22 @@
 """Analysed predictions against scikit-learn and loops in float64."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import confusion_matrix, recall_score
 
+from mmgala.analysis.classes import describe_classes
 from mmgala.analysis.prediction_files import PredictionDump
-from mmgala.analysis.predictions import (
-    analyse_predictions,
-    describe_classes,
-    reliability,
-)
+from mmgala.analysis.predictions import analyse_predictions, reliability
+from mmgala.functional import ShotThresholds
 from tests.evaluation.predictions import biased_scores
 from tests.evaluation.references import expected_metrics
 from tests.reference.rebalance_numpy import rebalance
 
-LIMITS = dict(many=40, few=10)
+THRESHOLDS = ShotThresholds(many=40, few=10)
 COUNTS = np.array([200, 41, 40, 10, 9, 0])
 TAU = 1.35  # between two of the grid
 GROUP_OF = np.array([0, 0, 1, 1, 2, 2])
@@ -32,7 +30,7 @@ def dump():
 
 @pytest.fixture
 def result(dump):
-    return analyse_predictions(dump, TAU, **LIMITS)
+    return analyse_predictions(dump, TAU, THRESHOLDS)
 
 
 def scores_of(dump, kind, **prior):
@@ -45,7 +43,7 @@ KINDS = pytest.mark.parametrize('kind', ['raw', 'rebalanced'])
 @KINDS
 def test_metrics_are_those_of_the_references(dump, result, kind):
     scores = scores_of(dump, kind)
-    expected = expected_metrics(scores, dump.targets, COUNTS, **LIMITS)
+    expected = expected_metrics(scores, dump.targets, COUNTS, **asdict(THRESHOLDS))
     expected = {key.split('/')[1]: value for key, value in expected.items()}
     assert result[kind]['metrics'] == pytest.approx(expected, abs=1e-4)
     assert result['raw']['metrics'] != result['rebalanced']['metrics']
@@ -94,16 +92,19 @@ def test_calibration_error_follows_from_the_reliability(dump, result, kind):
 
 
 def test_confidence_on_the_edge_of_a_bin_belongs_to_the_upper_and_1_to_the_last():
-    bins = reliability(np.float32([0.5, 0.25, 1.0]), np.array([True, False, True]), 4)
-    assert bins['count'] == [0, 1, 1, 1]
-    assert bins['confidence'] == [None, 0.25, 0.5, pytest.approx(1)]
-    assert bins['accuracy'] == [None, 0.0, 1.0, 1.0]
+    confidence, correct = torch.tensor([0.6, 0.2, 1.0]), torch.tensor([1, 0, 1]) > 0
+    bins = reliability(confidence, correct)
+    filled = {i: c for i, c in enumerate(bins['count']) if c}
+    assert filled == {3: 1, 9: 1, 14: 1}  # 0.2 = 3 / 15, 0.6 = 9 / 15
+    assert [bins['confidence'][i] for i in filled] == pytest.approx([0.2, 0.6, 1])
+    assert [bins['accuracy'][i] for i in filled] == [0.0, 1.0, 1.0]
+    assert bins['confidence'][0] is bins['accuracy'][0] is None
 
 
 @pytest.mark.parametrize('certain', [0, 3])
 def test_calibration_error_of_certain_predictions(dump, certain):
     scores = np.eye(6, dtype=np.float32)[(dump.targets + (dump.targets < certain)) % 6]
-    result = analyse_predictions(replace(dump, scores=scores), 0.0, **LIMITS)['raw']
+    result = analyse_predictions(replace(dump, scores=scores), 0.0, THRESHOLDS)['raw']
     bins = result['reliability']
     assert bins['count'] == [0] * 14 + [120]
     gap = 100 * abs(bins['accuracy'][-1] - bins['confidence'][-1])
@@ -116,7 +117,7 @@ def test_tau_curve_is_that_of_rebalancing_with_each_tau(dump, result):
     assert curve['tau'] == sorted([*(step / 10 for step in range(31)), TAU])
     for index, tau in enumerate(curve['tau']):
         scores = rebalance(dump.scores, tau)
-        expected = expected_metrics(scores, dump.targets, COUNTS, **LIMITS)
+        expected = expected_metrics(scores, dump.targets, COUNTS, **asdict(THRESHOLDS))
         for key in ('top1', 'class_mean', 'many', 'medium', 'few'):
             assert curve[key][index] == pytest.approx(expected[f'accuracy/{key}'])
 
@@ -131,9 +132,11 @@ def test_tau_curve_passes_through_both_results(result):
 
 def test_target_prior_is_used_everywhere(dump):
     prior = np.array([0.4, 0.3, 0.1, 0.1, 0.05, 0.05])
-    result = analyse_predictions(dump, TAU, **LIMITS, target_prior=torch.tensor(prior))
+    result = analyse_predictions(
+        dump, TAU, THRESHOLDS, target_prior=torch.tensor(prior)
+    )
     scores = scores_of(dump, 'rebalanced', target_prior=prior)
-    expected = expected_metrics(scores, dump.targets, COUNTS, **LIMITS)
+    expected = expected_metrics(scores, dump.targets, COUNTS, **asdict(THRESHOLDS))
     assert result['rebalanced']['metrics']['few'] == expected['accuracy/few']
     np.testing.assert_allclose(
         result['rebalanced']['class_mass'], scores.sum(axis=0) * 6 / 120, rtol=1e-5
@@ -147,7 +150,7 @@ def test_target_prior_is_used_everywhere(dump):
 
 def test_small_parts_give_the_same(dump, result, monkeypatch):
     monkeypatch.setattr('mmgala.utils.chunks.VALUES', 44)  # seven rows
-    parts = analyse_predictions(dump, TAU, **LIMITS)
+    parts = analyse_predictions(dump, TAU, THRESHOLDS)
     for kind in ('raw', 'rebalanced'):
         assert parts[kind].pop('class_mass') == pytest.approx(
             result[kind].pop('class_mass')
@@ -164,7 +167,7 @@ def test_small_parts_give_the_same(dump, result, monkeypatch):
 def test_class_without_test_samples_has_no_accuracy(dump):
     kept = (dump.targets != 2) & (dump.targets != 3)  # all of medium-shot
     part = replace(dump, scores=dump.scores[kept], targets=dump.targets[kept])
-    result = analyse_predictions(part, 1.0, **LIMITS)
+    result = analyse_predictions(part, 1.0, THRESHOLDS)
     json.dumps(result, allow_nan=False)
     accuracy = result['raw']['class_accuracy']
     assert [c for c in range(6) if accuracy[c] is None] == [2, 3]
@@ -177,15 +180,21 @@ def test_class_without_test_samples_has_no_accuracy(dump):
 
 
 def test_group_without_classes_is_left_out(dump):
-    result = analyse_predictions(dump, 1.0, many=40, few=0)
+    result = analyse_predictions(dump, 1.0, ShotThresholds(many=40, few=0))
     assert result['raw']['confusion']['groups'] == ['many', 'medium']
     assert np.shape(result['raw']['confusion']['values']) == (2, 2)
     assert 'few' not in result['tau_curve']
     assert 'few' not in result['raw']['metrics']
 
 
+def test_thresholds_default_to_the_dumps(dump, result):
+    stated = replace(dump, thresholds=THRESHOLDS)
+    assert analyse_predictions(stated, TAU) == result
+    assert analyse_predictions(dump, TAU) != result
+
+
 def test_classes_are_described():
-    classes = describe_classes([10, 41, 9], ['a', 'b', 'c'], **LIMITS)
+    classes = describe_classes([10, 41, 9], ['a', 'b', 'c'], THRESHOLDS)
     assert classes == [
         {'name': 'a', 'count': 10, 'group': 'medium'},
         {'name': 'b', 'count': 41, 'group': 'many'},
@@ -200,7 +209,6 @@ def test_classes_are_described():
     [
         (dict(class_counts=None), {}, 'ClassCountsHook.*--class-counts FILE'),
         (dict(), dict(tau=-1.0), 'Expected `tau` to be'),
-        (dict(), dict(many=1), 'Expected `few` <= `many`'),
         (dict(), dict(target_prior=torch.ones(6)), '`target_prior` to sum to 1'),
         (dict(), dict(target_prior=torch.ones(5)), '`target_prior` to hold 6 values'),
     ],

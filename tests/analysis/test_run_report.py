@@ -11,6 +11,7 @@ from mmgala.analysis.gradient_summary import describe_gradients
 from mmgala.analysis.prediction_files import read_predictions
 from mmgala.analysis.predictions import analyse_predictions
 from mmgala.analysis.run_report import merge_runs, read_run
+from mmgala.functional import ShotThresholds
 from mmgala.visualization.html_report import write_html_report
 from tests.evaluation.predictions import biased_scores
 
@@ -28,7 +29,7 @@ def add_gradients(folder, counts=COUNTS, names=NAMES):
     )
     for number in (1, 2):
         record = GradientRecord(
-            'epoch', number, tuple(names), np.array(counts), (100, 20),
+            'epoch', number, tuple(names), np.array(counts), ShotThresholds(),
             np.arange(size), sums, sums,
         )  # fmt: skip
         write_record(record, folder / 'gradient_statistics')
@@ -179,10 +180,32 @@ def test_unknown_training_counts_are_asked_for(tmp_path):
 
 
 @pytest.mark.parametrize('part', [add_gradients, add_vectors])
-def test_other_limits_are_named(tmp_path, part):
+def test_other_thresholds_are_named(tmp_path, part):
     part(tmp_path)
     with pytest.raises(ValueError, match='give --many 100 --few 20, or write it again'):
-        read_run(tmp_path, 'x', (50, 5))
+        read_run(tmp_path, 'x', ShotThresholds(50, 5))
+
+
+def test_thresholds_are_those_of_the_files(tmp_path):
+    stated = dict(class_counts=COUNTS, shot_thresholds=[160, 5])
+    add_predictions(tmp_path / 'a', **stated)
+    run = read_run(tmp_path / 'a', 'a')
+    dump = read_predictions(tmp_path / 'a' / 'predictions.npz')
+    assert run.predictions == analyse_predictions(dump, 1.0, ShotThresholds(160, 5))
+    assert run.predictions != analyse_predictions(dump, 1.0, ShotThresholds())
+    assert merge_runs([run], 'x')['limits'] == {'many': 160, 'few': 5}
+    add_predictions(tmp_path / 'b', class_counts=COUNTS)
+    with pytest.raises(ValueError, match='different shot thresholds: many > 160'):
+        merge_runs([run, read_run(tmp_path / 'b', 'b')], 'x')
+
+
+@pytest.mark.parametrize('part', [add_gradients, add_vectors])
+def test_files_that_contradict_each_other_are_named(tmp_path, part):
+    part(tmp_path)
+    add_predictions(tmp_path, class_counts=COUNTS, shot_thresholds=[160, 5])
+    message = r'predictions.npz have .*: many > 100, few < 20 and many > 160, few < 5'
+    with pytest.raises(ValueError, match=message):
+        read_run(tmp_path, 'x')
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from mmgala.comparison import find_methods, plan_runs, write_report
 from mmgala.comparison.runs import CONFIG, LOG, write_run_state
 from mmgala.comparison.verdict import COVERAGE, caution
+from mmgala.functional import ShotThresholds
 from tests.comparison.small import small_config
 
 CLASSES, PER_CLASS = 10, 40
@@ -53,8 +54,8 @@ def reported(tmp_path):
         if (run.method, run.seed) == ('gala', 1):
             scores[:] = np.nan
         finish(run, scores)
-    limits = dict(many=40, few=10)
-    text = write_report(runs, tmp_path, 'last', limits=limits)
+    thresholds = ShotThresholds(many=40, few=10)
+    text = write_report(runs, tmp_path, 'last', thresholds=thresholds)
     results = json.loads((tmp_path / 'results.json').read_text())
     return text, results, tmp_path
 
@@ -67,11 +68,11 @@ def test_it_begins_with_what_the_figures_say(reported):
         'images, 400 test images.'
     )
     assert found.splitlines() == [
-        '- Highest top-1: gala, 75.0 ± 0.0. Not told apart from it, as the interval '
-        'of the difference holds 0: none.',
-        '- Ahead of ce in top-1, with an interval above 0: gala. Behind it, with one '
-        'below 0: none.',
-        '- Nothing is better in both many- and few-shot accuracy than ce, gala.',
+        '- Highest top-1: gala, 75.0 ± 0.0. Not significantly different (the 95 % '
+        'interval of the difference includes 0): none.',
+        '- Significantly better than ce in top-1 (interval above 0): gala. '
+        'Significantly worse (interval below 0): none.',
+        '- Pareto-optimal in many- and few-shot accuracy: ce, gala.',
     ]
     assert [f'- {line}' for line in results['verdict']] == found.splitlines()
     assert (
@@ -96,14 +97,15 @@ def test_rows_tell_of_seeds_that_are_missing(reported):
     assert gain['runs'][0]['few'] == pytest.approx(75)
 
 
-def test_methods_that_are_alike_are_not_told_apart(tmp_path):
+def test_methods_that_are_alike_are_not_significantly_different(tmp_path):
     runs = plan_runs(small_config(), find_methods(['ce', 'gala']), [0], tmp_path)
     for run in runs:
         finish(run, scores_with([30] * 10, run.method == 'gala'))
     text = write_report(runs, tmp_path, 'last')
-    assert 'Highest top-1: ce, 75.0. Not told apart from it, as the interval of the ' \
-        'difference holds 0: gala.' in text  # fmt: skip
-    assert 'above 0: none. Behind it, with one below 0: none.' in text
+    assert 'Highest top-1: ce, 75.0. Not significantly different' in text
+    assert 'includes 0): gala.' in text
+    assert '(interval above 0): none. ' in text
+    assert '(interval below 0): none.' in text
     assert 'With one seed they say nothing of how trainings differ' in text
 
 

@@ -126,10 +126,10 @@ def test_the_mean_over_classes_leads(finished, tmp_path):
     gain = np.mean([means['gala', seed] - means['ce', seed] for seed in (0, 1)])
     row = next(row for row in results['rows'] if row['name'] == 'gala')
     assert row['class_mean_over_first']['mean'] == pytest.approx(gain, abs=1e-3)
-    assert 'Highest per-class mean: ' in text
-    assert 'per-class mean over ce (95 %)' in text
-    assert 'The test set is not balanced: the per-class mean is compared' in text
-    assert 'steps aim at the per-class mean' in text
+    assert 'Highest class mean: ' in text
+    assert 'class mean over ce (95 %)' in text
+    assert 'The test set is not balanced: methods are compared by their class' in text
+    assert 'steps aim at the class mean' in text
 
 
 def test_the_training_prior_is_said(finished, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from mmgala.analysis.prediction_files import read_predictions
 from mmgala.analysis.predictions import analyse_predictions
+from mmgala.functional import ShotThresholds
 from tests.evaluation.predictions import biased_scores
 from tests.reference.rebalance_numpy import rebalance
 from tests.tools.command_line import assert_one_line, load_tool
@@ -83,12 +84,55 @@ def test_writes_numbers_tables_and_pictures_of_all_runs(tmp_path, pred, other, c
     assert [run['name'] for run in content['runs']] == ['ce', 'gala']
     for run, path in zip(content['runs'], (pred, other), strict=True):
         dump = read_predictions(path)
-        assert run['predictions'] == analyse_predictions(dump, 1.3, 40, 10)
+        assert run['predictions'] == analyse_predictions(
+            dump, 1.3, ShotThresholds(40, 10)
+        )
     printed = capsys.readouterr().out
     top1 = content['runs'][1]['predictions']['rebalanced']['metrics']['top1']
     assert f'| gala re-balanced, tau=1.3 |  {top1:.1f} |' in printed
     assert 'tau is 1 by default' not in printed
     assert str(out) in printed
+
+
+def few_shot(folder):
+    return read_json(folder)['runs'][0]['predictions']['raw']['metrics']['few']
+
+
+def test_thresholds_are_those_of_the_predictions(tmp_path, pred, capsys):
+    arrays = dict(np.load(pred))
+    stated = save(tmp_path / 'a.npz', *biased_scores(120, 6), class_counts=COUNTS,
+                  shot_thresholds=[40, 10])  # fmt: skip
+    assert call(stated, '--out', tmp_path / 'stated') is None
+    assert read_json(tmp_path / 'stated')['limits'] == {'many': 40, 'few': 10}
+    assert 'hot thresholds' not in capsys.readouterr().out
+    # Nothing is stated: flags that say the same give the same, and none the defaults.
+    np.savez(tmp_path / 'b.npz', **arrays)
+    assert call(tmp_path / 'b.npz', *LIMITS, '--out', tmp_path / 'flags') is None
+    assert few_shot(tmp_path / 'flags') == few_shot(tmp_path / 'stated')
+    assert call(tmp_path / 'b.npz', '--out', tmp_path / 'default') is None
+    assert read_json(tmp_path / 'default')['limits'] == {'many': 100, 'few': 20}
+    assert few_shot(tmp_path / 'default') != few_shot(tmp_path / 'stated')
+    printed = capsys.readouterr().out
+    assert 'state no shot thresholds: many > 100, few < 20 are taken' in printed
+    # Flags go first, and say so.
+    assert call(stated, '--few', 20, '--out', tmp_path / 'few') is None
+    assert read_json(tmp_path / 'few')['limits'] == {'many': 40, 'few': 20}
+    assert 'few < 20, as the flags say, instead of' in capsys.readouterr().out
+
+
+def test_runs_with_other_thresholds_are_not_compared(tmp_path, pred):
+    arrays = dict(np.load(pred))
+    paths = [tmp_path / f'{name}.npz' for name in 'ab']
+    for path, few in zip(paths, (10, 20), strict=True):
+        np.savez(path, **arrays, shot_thresholds=[40, few])
+    assert_one_line(call(*paths), 'shot thresholds are many > 40, few < 10 and')
+    assert call(*paths, *LIMITS, '--out', tmp_path / 'flags') is None
+
+
+@pytest.mark.parametrize('stated', [[10, 20], [1, 2, 3], [40.0, 10.0]], ids=str)
+def test_damaged_thresholds_are_named(tmp_path, pred, stated):
+    np.savez(tmp_path / 'a.npz', **np.load(pred), shot_thresholds=stated)
+    assert_one_line(call(tmp_path / 'a.npz'), 'few')
 
 
 def test_table_of_classes(tmp_path, pred, other):

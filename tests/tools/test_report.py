@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmgala.analysis import describe_gradients, write_record
+from mmgala.functional import ShotThresholds
 from tests.analysis.gradient_records import make_record, write_run
 from tests.evaluation.predictions import biased_scores
 from tests.tools.command_line import assert_one_line, load_tool
@@ -89,20 +90,28 @@ def test_an_empty_work_dir_ends_in_one_line(tmp_path):
 def test_limits_default_to_those_of_the_gradient_statistics(tmp_path, work_dirs):
     for folder in work_dirs:
         names = map(str, range(6))
-        write_run(folder, epochs=1, names=names, counts=COUNTS, limits=(180, 35))
+        write_run(
+            folder,
+            epochs=1,
+            names=names,
+            counts=COUNTS,
+            thresholds=ShotThresholds(180, 35),
+        )
     out = tmp_path / 'page.html'
     assert call(*work_dirs, '--out', out) is None
     report = json.loads(out.with_suffix('.json').read_text())
     assert report['limits'] == {'many': 180, 'few': 35}
     assert_one_line(
         call(*work_dirs, '--out', out, '--many', 150),
-        'shot groups of many > 180 and few < 35, but the report is to have many > 150',
+        'many > 150, few < 35, but',
     )
 
 
 def test_each_stage_of_a_cascade_is_a_run(tmp_path, capsys):
     folder = tmp_path / 'cascade' / 'gradient_statistics'
-    records = [make_record(1, seed=seed, limits=(90, 10)) for seed in (0, 9)]
+    records = [
+        make_record(1, seed=seed, thresholds=ShotThresholds(90, 10)) for seed in (0, 9)
+    ]
     for record, stage in zip(records, ('0.loss_cls', '1.loss_cls'), strict=True):
         write_record(record, folder / stage)
     assert call(tmp_path / 'cascade', '--out', tmp_path / 'r.html') is None

@@ -348,7 +348,7 @@ def test_given_strength_needs_no_validation_set(trained, folder, capsys):
 
     record = read_checkpoint(folder / 'given.pth')['meta']['retrained']
     assert record == dict(method='tau-norm', tau=0.3)
-    assert 'No figures' in capsys.readouterr().out
+    assert 'No validation metrics' in capsys.readouterr().out
 
 
 def test_a_validation_set_that_is_the_test_set_is_told(trained, folder, capsys):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mmgala.functional import ShotThresholds
 from mmgala.visualization.class_plots import plot_class_vectors
 
 COUNTS = [5, 500, 50]  # the head is class 1
@@ -46,7 +47,7 @@ def test_a_column_per_run_with_similarities_above_norms(tmp_path, figures):
 def test_borders_are_between_the_shot_groups(tmp_path, figures):
     path = tmp_path / 'vectors.svg'
 
-    plot_class_vectors(COUNTS, {'CE': RUN}, path, limits=(100, 20))
+    plot_class_vectors(COUNTS, {'CE': RUN}, path, thresholds=ShotThresholds(100, 20))
 
     top = figures[0].axes[0]
     dotted = [x.get_xdata()[0] for x in top.get_lines() if x.get_linestyle() == ':']

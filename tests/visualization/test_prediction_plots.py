@@ -158,7 +158,7 @@ def test_tau_curve_marks_the_used_one_and_warns(tmp_path, figures):
     (axes,) = figures[0].axes
     lines = lines_of(axes)
     np.testing.assert_allclose(lines['top-1'], [[0, 50], [1.5, 55], [3, 52]])
-    np.testing.assert_allclose(lines['mean of classes'][:, 1], [40, 45, 42])
+    np.testing.assert_allclose(lines['class mean'][:, 1], [40, 45, 42])
     assert 'many-shot' not in lines
     assert np.isnan(lines['few-shot'][:, 1]).all()
     assert any(set(line[:, 0]) == {1.5} for line in lines.values())

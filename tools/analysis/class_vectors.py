@@ -15,7 +15,13 @@ from mmgala.apis.class_vectors import measure_class_vectors
 from mmgala.apis.image_errors import name_unreadable_images
 from mmgala.apis.launch import load_config, one_line_errors
 from mmgala.cli.arguments import add_config_arguments
-from mmgala.functional import shot_groups
+from mmgala.cli.shot_thresholds import (
+    add_threshold_arguments,
+    check_threshold_arguments,
+    choose_thresholds,
+)
+from mmgala.evaluation.shot_thresholds import stated_for
+from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.visualization import plot_class_vectors
 
 
@@ -41,17 +47,12 @@ def parse_args() -> argparse.Namespace:
         help='linear layer that holds the class vectors, like head.fc; default: the '
         'one in model.head with an output per class',
     )
-    parser.add_argument(
-        '--many', type=int, default=100, help='more training samples are many-shot'
-    )
-    parser.add_argument(
-        '--few', type=int, default=20, help='fewer training samples are few-shot'
-    )
+    add_threshold_arguments(parser, 'what the config or the checkpoint says')
     return parser.parse_args()
 
 
 def check_args(args: argparse.Namespace) -> None:
-    shot_groups([], args.many, args.few)  # checks the limits
+    check_threshold_arguments(args)
     args.out = args.out or args.checkpoint.with_name('class_vectors.json')
     if args.out.suffix != '.json':
         raise ValueError(f'--out must end in .json, but is {args.out}.')
@@ -66,13 +67,10 @@ def main() -> None:
         if args.cfg_options is not None:
             cfg.merge_from_dict(args.cfg_options)
         console = Console(soft_wrap=True, markup=False, highlight=False)
+        stated = stated_for(cfg, read_checkpoint(args.checkpoint))
+        thresholds = choose_thresholds(args, stated, console.print)
         report = measure_class_vectors(
-            cfg,
-            args.checkpoint,
-            args.split,
-            args.layer,
-            (args.many, args.few),
-            console,
+            cfg, args.checkpoint, args.split, args.layer, thresholds, console
         )
         write_class_vectors(args.out, report)
         for ending in ('.png', '.svg'):
@@ -80,7 +78,7 @@ def main() -> None:
                 [entry['count'] for entry in report['classes']],
                 {args.checkpoint.stem: report},
                 args.out.with_suffix(ending),
-                limits=(args.many, args.few),
+                thresholds=thresholds,
             )
         console.print(f'Class vectors are the rows of {report["layer"]}.weight.')
         console.print(vectors_table(report))

@@ -6,6 +6,7 @@ or of several on one test set, and writes predictions.json, classes.csv and pict
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,16 @@ from mmgala.analysis import (
     write_class_table,
     write_predictions,
 )
+from mmgala.analysis.prediction_files import predictions_thresholds
 from mmgala.apis.launch import one_line_errors, read_class_vector
 from mmgala.cli.post_hoc import read_target_prior
+from mmgala.cli.shot_thresholds import (
+    add_threshold_arguments,
+    check_threshold_arguments,
+    choose_thresholds,
+)
 from mmgala.evaluation import choose_post_hoc
-from mmgala.functional import PostHocSteps, shot_groups
+from mmgala.functional import PostHocSteps, ShotThresholds
 from mmgala.functional.rebalance import check_tau
 from mmgala.visualization import (
     plot_accuracy_by_count,
@@ -52,12 +59,7 @@ def parse_args() -> argparse.Namespace:
         metavar='VAL_PRED',
         help='predictions on validation data, one per PRED: choose tau on them',
     )
-    parser.add_argument(
-        '--many', type=int, default=100, help='more training samples are many-shot'
-    )
-    parser.add_argument(
-        '--few', type=int, default=20, help='fewer training samples are few-shot'
-    )
+    add_threshold_arguments(parser, 'what PRED says')
     parser.add_argument(
         '--class-counts',
         metavar='FILE',
@@ -82,7 +84,7 @@ def check_args(args: argparse.Namespace) -> None:
         if args.val is not None:
             raise ValueError('--val chooses tau: give either it or --tau.')
         check_tau(args.tau)
-    shot_groups([], args.many, args.few)  # checks the limits
+    check_threshold_arguments(args)
     args.names = args.names or default_names(args.pred)
     for option, values in (('--names', args.names), ('--val', args.val)):
         if values is not None and len(values) != len(args.pred):
@@ -108,6 +110,12 @@ def default_names(paths: list[Path]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     return [str(path) for path in paths]
+
+
+def stated_by(paths: list[Path]) -> ShotThresholds | None:
+    """Shot thresholds of the first file that states any; all are compared later."""
+    stated = map(predictions_thresholds, paths)
+    return next(filter(None, stated), None)
 
 
 def choose_tau(
@@ -140,7 +148,9 @@ def target_prior(args: argparse.Namespace, dump: PredictionDump) -> torch.Tensor
     return given.prior
 
 
-def analyse(args: argparse.Namespace) -> tuple[PredictionDump, dict[str, dict]]:
+def analyse(
+    args: argparse.Namespace, thresholds: ShotThresholds
+) -> tuple[PredictionDump, dict[str, dict]]:
     """Predictions of every run; and the first dump, without its scores."""
     counts = first = None
     if args.class_counts is not None:
@@ -148,6 +158,8 @@ def analyse(args: argparse.Namespace) -> tuple[PredictionDump, dict[str, dict]]:
     runs = {}
     for index, (path, name) in enumerate(zip(args.pred, args.names, strict=True)):
         dump = read_predictions(path)
+        if None not in (args.many, args.few):
+            dump = replace(dump, thresholds=thresholds)
         if counts is not None:
             dump = dump.with_counts(counts)
         prior = target_prior(args, dump)
@@ -157,7 +169,7 @@ def analyse(args: argparse.Namespace) -> tuple[PredictionDump, dict[str, dict]]:
         tau = 1.0 if args.tau is None else args.tau
         if args.val is not None:
             tau = choose_tau(dump, args.val[index], prior)
-        runs[name] = analyse_predictions(dump, tau, args.many, args.few, prior)
+        runs[name] = analyse_predictions(dump, tau, thresholds, prior)
         del dump  # before the next one is read
     assert first is not None
     return first, runs
@@ -171,18 +183,21 @@ def notes(args: argparse.Namespace, first: PredictionDump) -> Iterator[str]:
     if args.target_prior is None and support.max() > 2 * support.min():
         yield (
             f'The test set is not balanced ({support.min()} to {support.max()} samples '
-            'a class), as re-balancing takes it to be: --target-prior FILE, or '
-            'train, tells the shares.'
+            'a class), as re-balancing takes it to be: give the shares of its classes '
+            'by --target-prior FILE, or train.'
         )
 
 
-def draw(folder: Path, first: PredictionDump, runs: dict, limits: dict) -> None:
-    counts, pair = first.class_counts, (limits['many'], limits['few'])
+def draw(
+    folder: Path, first: PredictionDump, runs: dict, thresholds: ShotThresholds
+) -> None:
+    counts = first.class_counts
     assert counts is not None
     for ending in ('png', 'svg'):
         path = folder / f'accuracy_by_count.{ending}'
-        plot_accuracy_by_count(counts, runs, path, limits=pair)
-        plot_class_mass(counts, runs, folder / f'class_mass.{ending}', limits=pair)
+        plot_accuracy_by_count(counts, runs, path, thresholds=thresholds)
+        path = folder / f'class_mass.{ending}'
+        plot_class_mass(counts, runs, path, thresholds=thresholds)
         plot_shot_confusion(runs, folder / f'shot_confusion.{ending}')
         plot_tau_curve(runs, folder / f'tau_curve.{ending}')
         plot_reliability(runs, folder / f'reliability.{ending}')
@@ -192,13 +207,13 @@ def main() -> None:
     args = parse_args()
     with one_line_errors():
         check_args(args)
-        first, runs = analyse(args)
+        thresholds = choose_thresholds(args, stated_by(args.pred), print)
+        first, runs = analyse(args, thresholds)
         assert first.class_counts is not None  # or there would be no analysis
-        limits = {'many': args.many, 'few': args.few}
-        classes = describe_classes(first.class_counts, first.class_names, **limits)
-        write_predictions(args.out / 'predictions.json', runs, classes, limits)
+        classes = describe_classes(first.class_counts, first.class_names, thresholds)
+        write_predictions(args.out / 'predictions.json', runs, classes, thresholds)
         write_class_table(args.out / 'classes.csv', runs, classes)
-        draw(args.out, first, runs, limits)
+        draw(args.out, first, runs, thresholds)
         width = max(Console().width, 120)  # no broken rows in a log
         console = Console(width=width, markup=False, highlight=False)
         console.print(metrics_table(runs))

@@ -69,9 +69,9 @@ def main() -> None:
         records = read_runs(args)
         runs = {name: describe_gradients(run) for name, run in records.items()}
         first = next(iter(records.values()))[-1]
-        counts, names, limits = first.class_counts, first.class_names, first.limits
-        classes = describe_classes(counts, names, *limits)
-        write_gradients(out / 'gradients.json', runs, classes, limits)
+        counts, thresholds = first.class_counts, first.thresholds
+        classes = describe_classes(counts, first.class_names, thresholds)
+        write_gradients(out / 'gradients.json', runs, classes, thresholds)
         write_gradient_classes(out / 'classes.csv', runs, classes)
         for name, figure in (
             ('gradient_ratio', draw_gradient_ratio(counts, runs)),

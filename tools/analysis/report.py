@@ -1,4 +1,4 @@
-"""Put all that is known of trainings onto one page, to be looked at in a browser.
+"""Show all that is known of trainings on one page, to be read in a browser.
 
 Takes work dirs that hold gradient statistics (of mmgala.GradientStatisticsHook),
 predictions.npz (of tools/test.py --out) or class_vectors.json (of
@@ -15,9 +15,13 @@ from rich.console import Console
 
 from mmgala.analysis import merge_runs, read_run
 from mmgala.analysis.gradient_files import runs_by_name
-from mmgala.analysis.run_files import PREDICTIONS, VECTORS, stored_limits
+from mmgala.analysis.run_files import PREDICTIONS, VECTORS, agreed_thresholds
 from mmgala.apis.launch import one_line_errors
-from mmgala.functional import shot_groups
+from mmgala.cli.shot_thresholds import (
+    add_threshold_arguments,
+    check_threshold_arguments,
+    choose_thresholds,
+)
 from mmgala.functional.rebalance import check_tau
 from mmgala.utils.files import write_text
 from mmgala.visualization import write_html_report
@@ -39,15 +43,7 @@ def parse_args() -> argparse.Namespace:
         default=1.0,
         help='strength of re-balancing; choose it on validation data. Default: 1',
     )
-    parser.add_argument(
-        '--many',
-        type=int,
-        help='more training samples are many-shot; default: as in the gradient '
-        'statistics of the first WORK_DIR, or else 100',
-    )
-    parser.add_argument(
-        '--few', type=int, help='fewer training samples are few-shot; likewise, or 20'
-    )
+    add_threshold_arguments(parser, 'what the files of the WORK_DIRs say')
     return parser.parse_args()
 
 
@@ -55,10 +51,7 @@ def check_args(args: argparse.Namespace) -> None:
     """Find what cannot work before large files are read."""
     check_tau(args.tau)
     args.runs = runs_by_name(args.work_dir, args.names, (PREDICTIONS, VECTORS))
-    many, few = next(map(stored_limits, args.runs.values()))
-    args.many = many if args.many is None else args.many
-    args.few = few if args.few is None else args.few
-    shot_groups([], args.many, args.few)  # checks the limits
+    check_threshold_arguments(args)
     if args.out.suffix != '.html':
         raise ValueError(f'--out must end in .html, but is {args.out}.')
 
@@ -67,17 +60,20 @@ def main() -> None:
     args = parse_args()
     with one_line_errors():
         check_args(args)
-        limits = (args.many, args.few)
+        console = Console(soft_wrap=True, markup=False, highlight=False)
+        stated = None
+        if None in (args.many, args.few):
+            stated = agreed_thresholds([*args.runs.values()])
+        thresholds = choose_thresholds(args, stated, console.print)
         runs = [
-            read_run(folder, name, limits, args.tau)
+            read_run(folder, name, thresholds, args.tau)
             for name, folder in args.runs.items()
         ]
-        report = merge_runs(runs, args.title, limits)
+        report = merge_runs(runs, args.title)
         text = json.dumps(report, allow_nan=False)
         write_html_report(report, args.out)
         numbers = args.out.with_suffix('.json')
         write_text(numbers, text)
-        console = Console(soft_wrap=True, markup=False, highlight=False)
         for line in report['missing']:
             console.print(line)
         console.print(f'The report is {args.out}, its numbers are {numbers}.')

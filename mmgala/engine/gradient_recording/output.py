@@ -19,7 +19,7 @@ from mmgala.analysis import (
     write_record,
 )
 from mmgala.analysis.gradient_files import loss_folders
-from mmgala.functional import GradientSums
+from mmgala.functional import GradientSums, ShotThresholds
 from mmgala.visualization import draw_gradient_ratio, figure_to_image
 
 
@@ -27,7 +27,7 @@ def make_record(
     when: tuple[str, int],
     class_names: Sequence[str],
     class_counts: np.ndarray,
-    limits: tuple[int, int],
+    thresholds: ShotThresholds,
     bins: np.ndarray,
     period: GradientSums,
     total: GradientSums,
@@ -38,7 +38,7 @@ def make_record(
         when: unit and number of the period's end, such as ``('epoch', 3)``.
         class_names: C class names.
         class_counts: ``(C,)`` number of training samples per class.
-        limits: ``(many, few)``, between the shot groups.
+        thresholds: shot thresholds.
         bins: ``(C,)`` index of each class's bin in the matrix.
         period: sums of the period, on the CPU.
         total: sums of the training so far, on the CPU.
@@ -47,7 +47,9 @@ def make_record(
         ClassGradients(**{name: getattr(s, name).numpy().copy() for name in SUMS})
         for s in (period, total)
     )
-    return GradientRecord(*when, tuple(class_names), class_counts, limits, bins, *sums)
+    return GradientRecord(
+        *when, tuple(class_names), class_counts, thresholds, bins, *sums
+    )
 
 
 def write_outputs(

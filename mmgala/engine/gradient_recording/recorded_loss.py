@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from mmengine.dist import all_reduce_params
 from torch import Tensor, nn
 
 from mmgala.engine.gradient_recording.loss_observer import LossObserver
-from mmgala.functional import GradientSums, frequency_bins, shot_groups
+from mmgala.functional import GradientSums, ShotThresholds, frequency_bins
 
 
 class GradientAccumulator:
@@ -17,7 +18,7 @@ class GradientAccumulator:
 
     Args:
         class_counts: ``(C,)`` number of training samples per class.
-        limits: ``(many, few)``, between the shot groups.
+        thresholds: shot thresholds.
         max_bins: maximum number of rows and columns of the matrix; 0 for no matrix.
         device: device of the gradients.
     """
@@ -25,15 +26,13 @@ class GradientAccumulator:
     def __init__(
         self,
         class_counts: Tensor,
-        limits: tuple[int, int],
+        thresholds: ShotThresholds,
         max_bins: int,
         device: torch.device,
     ) -> None:
         num_classes = len(class_counts)
-        self._limits = limits
-        group = torch.empty(num_classes, dtype=torch.int64)
-        for index, classes in enumerate(shot_groups(class_counts, *limits)):
-            group[classes] = index
+        self._thresholds = thresholds
+        group = thresholds.group_of(class_counts)
         bins = frequency_bins(class_counts, max(max_bins, 1))
         self.bins = bins.numpy()
         self._group, self._bins = group.to(device), bins.to(device)
@@ -92,7 +91,7 @@ class GradientAccumulator:
     def state_dict(self) -> dict[str, Any]:
         """State for a checkpoint, the same on all ranks after a step."""
         sums = {name: sums.flat.cpu().clone() for name, sums in self._saved().items()}
-        return dict(limits=self._limits, **sums)
+        return dict(limits=astuple(self._thresholds), **sums)
 
     def load_state_dict(self, state: dict[str, Any]) -> bool:
         """Restore a state.
@@ -101,7 +100,7 @@ class GradientAccumulator:
             Whether the state has the same shot groups and sizes; if not, it is ignored.
         """
         saved = self._saved()
-        if tuple(state['limits']) != tuple(self._limits) or any(
+        if tuple(state['limits']) != astuple(self._thresholds) or any(
             state[name].shape != sums.flat.shape for name, sums in saved.items()
         ):
             return False

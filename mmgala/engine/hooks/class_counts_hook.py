@@ -1,10 +1,19 @@
-"""Hook that provides the class counts of the training set."""
+"""Hook that provides class counts and shot thresholds of the training set."""
 
 from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmgala.datasets import count_classes
+from mmgala.evaluation.shot_thresholds import (
+    checkpoint_thresholds,
+    prefer,
+    read_thresholds,
+    stated_thresholds,
+    stating_metrics,
+    thresholds_meta,
+)
+from mmgala.functional import ShotThresholds
 from mmgala.registry import HOOKS
 from mmgala.utils.checkpoint import stored_class_counts, unwrap_model
 
@@ -23,19 +32,36 @@ class ClassCountsHook(Hook):
     * Metrics get them as ``dataset_meta['class_counts']``, both in validation and in a
       test from a checkpoint. They take precedence over those of the test set.
 
+    The shot thresholds are passed on in the same places, as ``'shot_thresholds'``. They
+    are those stated in the config, by this hook or a metric. In a test, a config that
+    states none uses those of the checkpoint.
+
     In detection data sets, instances are counted; see
     :func:`mmgala.datasets.count_classes`.
 
+    Args:
+        many: classes with more training samples are many-shot. Defaults to what the
+            metrics state or, without any, to the default of
+            :class:`mmgala.functional.ShotThresholds`.
+        few: classes with fewer training samples are few-shot; likewise.
+
     Raises:
-        ValueError: if a training label is out of range, or an epoch has no batch.
+        ValueError: if a training label is out of range, an epoch has no batch, or the
+            config states two different shot thresholds.
     """
 
-    def __init__(self) -> None:
+    shot_thresholds: ShotThresholds | None = None
+
+    def __init__(self, many: int | None = None, few: int | None = None) -> None:
         self.class_counts: list[int] | None = None
+        self.shot_thresholds = ShotThresholds.stated(many, few)
+        self._of_training: ShotThresholds | None = None
+        self._of_checkpoint: ShotThresholds | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Validate and count the training labels, and pass the counts on."""
         _require_batches(runner)
+        self._of_training = training_thresholds(runner)
         model = unwrap_model(runner.model)
         head = getattr(model, 'head', None)
         self.class_counts = count_classes(
@@ -46,29 +72,61 @@ class ClassCountsHook(Hook):
             if set_class_counts is not None:
                 set_class_counts(self.class_counts)
         if runner.val_loop is not None:
-            self._pass_on(runner.val_evaluator)
+            self._pass_on(runner, runner.val_evaluator)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Save the counts."""
+        """Save counts and thresholds."""
         if self.class_counts is not None:
             checkpoint['meta']['class_counts'] = self.class_counts
+        thresholds = self._of_training or self._of_checkpoint
+        if thresholds is not None:
+            checkpoint['meta'].update(thresholds_meta(thresholds))
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Restore the counts, even if this hook was not used in training."""
+        """Restore counts and thresholds, even if the training had no such hook."""
         self.class_counts = stored_class_counts(checkpoint)
+        self._of_checkpoint = checkpoint_thresholds(checkpoint)
 
     def before_val(self, runner: Runner) -> None:
-        """Pass the counts to the validation metrics."""
-        self._pass_on(runner.val_evaluator)
+        """Pass counts and thresholds to the validation metrics."""
+        self._pass_on(runner, runner.val_evaluator)
 
     def before_test(self, runner: Runner) -> None:
-        """Pass the counts to the test metrics."""
-        self._pass_on(runner.test_evaluator)
+        """Pass counts and thresholds to the test metrics."""
+        self._pass_on(runner, runner.test_evaluator)
 
-    def _pass_on(self, evaluator: Evaluator) -> None:
+    def _pass_on(self, runner: Runner, evaluator: Evaluator) -> None:
+        meta = dict(evaluator.dataset_meta or {})
         if self.class_counts is not None:
-            meta = evaluator.dataset_meta or {}
-            evaluator.dataset_meta = {**meta, 'class_counts': self.class_counts}
+            meta['class_counts'] = self.class_counts
+        thresholds = self._of_training or self._tested_with(runner, evaluator)
+        if thresholds is not None:
+            meta.update(thresholds_meta(thresholds))
+        evaluator.dataset_meta = meta
+
+    def _tested_with(
+        self, runner: Runner, evaluator: Evaluator
+    ) -> ShotThresholds | None:
+        """Thresholds of a test without training; the config takes precedence."""
+        stated = stated_thresholds([*runner.hooks, *evaluator.metrics])
+        return prefer(stated, self._of_checkpoint)
+
+
+def training_thresholds(runner: Runner) -> ShotThresholds:
+    """Shot thresholds of a training.
+
+    Thresholds stated in the config, by a hook or metric, take precedence over those
+    of the training set, and these over the defaults.
+
+    Raises:
+        ValueError: if the config states two different thresholds.
+    """
+    metrics = stating_metrics(runner.cfg.get('test_evaluator'))
+    if runner.val_loop is not None:
+        metrics += runner.val_evaluator.metrics
+    stated = stated_thresholds([*runner.hooks, *metrics])
+    metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', None)
+    return stated or read_thresholds(metainfo) or ShotThresholds()
 
 
 def _require_batches(runner: Runner) -> None:

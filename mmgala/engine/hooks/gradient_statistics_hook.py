@@ -21,8 +21,9 @@ from mmgala.engine.gradient_recording.recorded_loss import (
     restore_recording,
     sum_over_ranks,
 )
+from mmgala.engine.hooks.class_counts_hook import training_thresholds
 from mmgala.engine.hooks.resume_within_epoch_hook import ResumeWithinEpochHook
-from mmgala.functional import shot_groups
+from mmgala.functional import ShotThresholds
 from mmgala.registry import HOOKS
 from mmgala.utils.checkpoint import unwrap_model
 
@@ -79,15 +80,20 @@ class GradientStatisticsHook(Hook):
         max_bins: maximum size B of the matrix; with more classes, classes of similar
             frequency share a bin.
         draw_interval: number of periods between figures; 0 for no figures.
-        many: classes with more training samples are many-shot.
-        few: classes with fewer training samples are few-shot.
+        many: classes with more training samples are many-shot. Defaults to what the
+            metrics state or, without any, to the default of
+            :class:`mmgala.functional.ShotThresholds`.
+        few: classes with fewer training samples are few-shot; likewise.
 
     Raises:
         TypeError: before training, if the training set does not expose its labels.
-        ValueError: before training, if the loss is not found or ambiguous, or a
-            detection head has a different number of classes than the training set; in
-            the first step, if the logits have.
+        ValueError: before training, if the loss is not found or ambiguous, the config
+            states two different shot thresholds, or a detection head has a different
+            number of classes than the training set; in the first step, if the logits
+            have.
     """
+
+    shot_thresholds: ShotThresholds | None = None
 
     def __init__(
         self,
@@ -96,8 +102,8 @@ class GradientStatisticsHook(Hook):
         matrix: bool = False,
         max_bins: int = 200,
         draw_interval: int = 10,
-        many: int = 100,
-        few: int = 20,
+        many: int | None = None,
+        few: int | None = None,
     ) -> None:
         for name, value, least in (
             ('interval', interval, 1),
@@ -108,12 +114,11 @@ class GradientStatisticsHook(Hook):
                 raise ValueError(
                     f'Expected `{name}` to be {least} or more, but got {value}.'
                 )
-        shot_groups([], many, few)  # checks the limits
         self.loss_module = loss_module
         self.interval = interval
         self.max_bins = max_bins if matrix else 0
         self.draw_interval = draw_interval
-        self.limits = (many, few)
+        self.shot_thresholds = ShotThresholds.stated(many, few)
         self._saved: dict[str, Any] | None = None
         self._losses: list[RecordedLoss] = []
 
@@ -126,6 +131,7 @@ class GradientStatisticsHook(Hook):
         counts = count_classes(dataset, getattr(head, 'num_classes', None))
         self._counts = np.array(counts)
         names = class_names(dataset)
+        self._thresholds = training_thresholds(runner)
         known = len(names) == len(counts)
         self._names = names if known else tuple(map(str, range(len(counts))))
         self._by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
@@ -157,7 +163,7 @@ class GradientStatisticsHook(Hook):
             RecordedLoss(
                 name,
                 module,
-                GradientAccumulator(counts, self.limits, self.max_bins, device),
+                GradientAccumulator(counts, self._thresholds, self.max_bins, device),
                 num_classes,
                 alone=len(losses) == 1,
             )
@@ -242,7 +248,7 @@ class GradientStatisticsHook(Hook):
                     'with GradientStatisticsHook(loss_module=...).'
                 )
             record = self._output.make_record(
-                (unit, number), self._names, self._counts, self.limits, loss.sums.bins,
-                period, total,
+                (unit, number), self._names, self._counts, self._thresholds,
+                loss.sums.bins, period, total,
             )  # fmt: skip
             self._output.write_outputs(runner, record, draw, loss.folder)

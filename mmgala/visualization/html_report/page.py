@@ -7,12 +7,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from mmgala.functional import SHOT_GROUPS
 from mmgala.utils.files import write_text
 from mmgala.visualization.class_plots import COLOURS
 from mmgala.visualization.html_report.sentences import describe_run
 
 KEYS = ('title', 'limits', 'classes', 'runs', 'missing')
-GROUPS = ('many', 'medium', 'few')
 # Parts of a run with one value per class.
 PER_CLASS = {
     'gradients': (
@@ -121,10 +121,10 @@ def check_report(report: dict[str, Any]) -> None:
         raise ValueError('Expected at least one run, but `runs` is empty.')
     for index, entry in enumerate(report['classes']):
         _check_keys(entry, ('name', 'count', 'group'), f'class {index}')
-        if entry['group'] not in GROUPS:
+        if entry['group'] not in SHOT_GROUPS:
             raise ValueError(
-                f'Expected the group of class {index} to be one of {GROUPS}, but got '
-                f'{entry["group"]!r}.'
+                f'Expected the group of class {index} to be one of {SHOT_GROUPS}, but '
+                f'got {entry["group"]!r}.'
             )
     for run in report['runs']:
         _check_run(run, len(report['classes']))

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-GROUPS = ('many', 'medium', 'few')
+from mmgala.functional import SHOT_GROUPS
 
 
 def describe_run(run: dict[str, Any], classes: list[dict[str, Any]]) -> list[str]:
@@ -18,7 +18,7 @@ def describe_run(run: dict[str, Any], classes: list[dict[str, Any]]) -> list[str
         One sentence for each part that the run has.
     """
     present = {entry['group'] for entry in classes}
-    groups = [group for group in GROUPS[::-1] if group in present]
+    groups = [group for group in SHOT_GROUPS[::-1] if group in present]
     ends = list(dict.fromkeys((groups[0], groups[-1])))  # tail and head
     parts = (
         (_gradients, run['gradients']),

@@ -78,6 +78,28 @@ def test_test_from_a_checkpoint_alone_reports_the_groups(tmp_path, trained, coun
         assert metrics[name] == pytest.approx(expected), name
 
 
+def test_thresholds_travel_with_the_counts(tmp_path, trained, counts):
+    """The checkpoint has those of the training's metric; a test may state others."""
+    assert read_checkpoint(trained[1])['meta']['shot_thresholds'] == dict(
+        many=40, few=10
+    )
+    silent = dict(_delete_=True, type='mmgala.LongTailedAccuracy')
+    for name, stated in (('silent', {}), ('other', dict(many=60, few=5))):
+        metrics, scores, targets = run_test(
+            tmp_path / name, trained[1], test_evaluator={**silent, **stated}
+        )
+        for key, expected in group_means(scores, targets, counts, **stated).items():
+            assert metrics[key] == pytest.approx(expected), (name, key)
+    (log,) = (tmp_path / 'other').glob('2*/2*.log')
+    assert 'the checkpoint was trained with many > 40, few < 10' in log.read_text()
+
+
+def test_a_config_that_contradicts_itself_stops_before_the_training(tmp_path):
+    cfg = small_config(tmp_path, test_evaluator__many=60)
+    with pytest.raises(ValueError, match='contradicts itself on the shot thresholds'):
+        train(cfg)
+
+
 def test_counts_of_a_training_without_the_hook_come_from_its_data_set(tmp_path, counts):
     _, path = train(small_config(tmp_path / 'train', custom_hooks=[]))
     assert 'class_counts' not in read_checkpoint(path)['meta']

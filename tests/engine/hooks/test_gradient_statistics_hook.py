@@ -15,6 +15,7 @@ from mmpretrain.models.losses import CrossEntropyLoss
 
 from mmgala.analysis import read_gradient_run, record_paths, summarise_gradients
 from mmgala.engine import GradientStatisticsHook
+from mmgala.functional import ShotThresholds
 from mmgala.models import GALALoss
 from tests.engine import gradient_training
 from tests.engine.gradient_training import (
@@ -43,7 +44,7 @@ def test_each_epoch_and_the_training_so_far(tmp_path):
     record = read_gradient_run(tmp_path)[-1]
     assert record.class_names == ('a', 'b', 'c', 'd')
     assert record.class_counts.tolist() == list(COUNTS)
-    assert record.limits == (10, 3)
+    assert record.thresholds == ShotThresholds(10, 3)
 
 
 @pytest.mark.parametrize(

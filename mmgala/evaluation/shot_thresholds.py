@@ -1,0 +1,125 @@
+"""Who states shot thresholds: configs, checkpoints and data sets, and which one holds.
+
+A config states them as ``many`` and ``few`` of a metric or a hook. From there they
+travel with the class counts, as ``{'many': 100, 'few': 20}`` under ``KEY``, in the meta
+of checkpoints and data sets.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.registry import HOOKS, METRICS, Registry
+
+from mmgala.functional.longtail import ShotThresholds
+from mmgala.registry import find_class
+
+KEY = 'shot_thresholds'
+
+
+def read_thresholds(meta: Mapping[str, Any] | None) -> ShotThresholds | None:
+    """Thresholds in the meta of a data set or a checkpoint; ``None`` without any."""
+    found = (meta or {}).get(KEY)
+    return None if found is None else ShotThresholds(**found)
+
+
+def thresholds_meta(thresholds: ShotThresholds) -> dict[str, dict[str, int]]:
+    """What :func:`read_thresholds` reads, as plain data."""
+    return {KEY: asdict(thresholds)}
+
+
+def checkpoint_thresholds(checkpoint: Mapping[str, Any]) -> ShotThresholds | None:
+    """Thresholds of the training that wrote a checkpoint; ``None`` of an old one."""
+    meta = checkpoint.get('meta') or {}
+    return read_thresholds(meta) or read_thresholds(meta.get('dataset_meta'))
+
+
+def stated_thresholds(parts: Iterable[Any]) -> ShotThresholds | None:
+    """What metrics and hooks state by their attribute ``shot_thresholds``.
+
+    Args:
+        parts: metrics and hooks; those without the attribute state nothing.
+
+    Raises:
+        ValueError: if two of them contradict each other.
+    """
+    found: dict[ShotThresholds, str] = {}
+    for part in parts:
+        thresholds = getattr(part, KEY, None)
+        if thresholds is not None:
+            found.setdefault(thresholds, type(part).__name__)
+    if len(found) > 1:
+        statements = ' and '.join(f'{name} {said}' for said, name in found.items())
+        raise ValueError(
+            'The config contradicts itself on the shot thresholds: '
+            f'{statements}. State `many` and `few` once, or alike.'
+        )
+    return next(iter(found), None)
+
+
+def config_thresholds(cfg: Config) -> ShotThresholds | None:
+    """What the metrics and hooks of a config state; ``None`` if they leave it open.
+
+    Only those classes are built that have an attribute ``shot_thresholds``, such as
+    :class:`mmgala.evaluation.LongTailedAccuracy` and subclasses of a user's.
+
+    Raises:
+        ValueError: if two of them contradict each other.
+    """
+    hooks = [_built(HOOKS, hook) for hook in cfg.get('custom_hooks') or []]
+    evaluators = (cfg.get('val_evaluator'), cfg.get('test_evaluator'))
+    metrics = [metric for one in evaluators for metric in stating_metrics(one)]
+    return stated_thresholds([*metrics, *hooks])
+
+
+def stated_for(cfg: Config, checkpoint: Mapping[str, Any]) -> ShotThresholds | None:
+    """Thresholds that a config states, or else the checkpoint that is run with it.
+
+    Raises:
+        ValueError: if the config contradicts itself.
+    """
+    return prefer(config_thresholds(cfg), checkpoint_thresholds(checkpoint))
+
+
+def prefer(
+    config: ShotThresholds | None, checkpoint: ShotThresholds | None
+) -> ShotThresholds | None:
+    """The config's thresholds before the checkpoint's; the log says if they differ."""
+    if config is not None and checkpoint is not None and config != checkpoint:
+        print_log(
+            f'Shot thresholds: {config}, as the config states; the checkpoint was '
+            f'trained with {checkpoint}.',
+            logger='current',
+        )
+    return config or checkpoint
+
+
+def stating_metrics(evaluator: Any) -> list[Any]:
+    """Metrics of an evaluator's config, as far as they can state shot thresholds."""
+    built = [_built(METRICS, metric) for metric in metric_configs(evaluator)]
+    return [metric for metric in built if metric is not None]
+
+
+def metric_configs(evaluator: Any) -> list[Any]:
+    """Configs of the metrics of an evaluator, in whatever form a config has it."""
+    if evaluator is None:
+        return []
+    if isinstance(evaluator, Mapping):
+        return (
+            metric_configs(evaluator['metrics'])
+            if 'metrics' in evaluator
+            else [evaluator]
+        )
+    return list(evaluator)
+
+
+def _built(registry: Registry, part: Any) -> Any:
+    """A metric or hook, built if it can state thresholds."""
+    if not isinstance(part, Mapping):
+        return part
+    kind = find_class(part['type'], registry) if 'type' in part else None
+    if kind is None or not hasattr(kind, KEY):
+        return None
+    return kind(**{key: value for key, value in part.items() if key != 'type'})

@@ -1,0 +1,275 @@
+r"""Accuracies that show what a long tail does, and calibration, as pure functions.
+
+:func:`long_tailed_metrics` measures scores at once. Where the scores of a data set do
+not fit into memory, take :func:`sample_outcomes` of each batch, three numbers a sample,
+and :func:`metrics_of_outcomes` in the end: they give the same numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mmgala.functional.checks import check_logits_and_target
+from mmgala.functional.longtail import ShotThresholds
+
+# Key of each metric, in every table, file and log: its heading.
+METRIC_NAMES = {
+    'top1': 'top-1',
+    'many': 'many',
+    'medium': 'medium',
+    'few': 'few',
+    'class_mean': 'class mean',
+    'worst_class': 'worst class',
+    'ece': 'ECE',
+}
+DEFAULT_BINS = 15
+# Scores compared at a time, so that a large set needs little memory beside its scores.
+CHUNK = 2**24
+
+
+class SampleOutcomes(NamedTuple):
+    """How each sample was classified.
+
+    Attributes:
+        target: labels, ``(N,)`` int64.
+        rank: number of classes ranked ahead of the true one, ``(N,)`` int64; 0 is a
+            correct prediction.
+        confidence: largest score, ``(N,)`` float64.
+    """
+
+    target: Tensor
+    rank: Tensor
+    confidence: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationBins:
+    """Samples by their confidence, in bins of equal width.
+
+    Attributes:
+        confidence: mean confidence of each bin's samples, NaN without any, ``(B,)``.
+        accuracy: share of correct predictions of each bin, likewise.
+        count: samples of each bin, ``(B,)``.
+        num_samples: N; more than the bins hold if some confidences are NaN.
+    """
+
+    confidence: Tensor
+    accuracy: Tensor
+    count: Tensor
+    num_samples: int
+
+
+def long_tailed_metrics(
+    scores: Tensor,
+    target: Tensor,
+    class_counts: Sequence[int] | Tensor | None = None,
+    *,
+    topk: Sequence[int] = (1,),
+    thresholds: ShotThresholds | None = None,
+    num_bins: int = DEFAULT_BINS,
+) -> dict[str, float]:
+    """Measure scores of a whole data set, in percent.
+
+    * ``top1``, ``top5``, ...: accuracy over all samples. Of equal scores, the first
+      class is ahead;
+    * ``many``, ``medium``, ``few``: mean accuracy of the classes of a shot group. A
+      group without test samples is left out, and so are all without ``class_counts``;
+    * ``class_mean``: mean of all classes' accuracies; ``worst_class``: the lowest.
+      Classes without test samples have no accuracy;
+    * ``ece``: expected calibration error, see :func:`expected_calibration_error`.
+
+    Args:
+        scores: softmax scores, ``(N, C)``, N and C 1 or more.
+        target: labels, ``(N,)`` integers.
+        class_counts: *training* samples of each class, ``(C,)``.
+        topk: the k of each top-k accuracy.
+        thresholds: of the shot groups. Defaults to :class:`ShotThresholds`' own.
+        num_bins: bins of the calibration error.
+
+    Returns:
+        The metrics by their names; ``METRIC_NAMES`` has headings for tables.
+
+    Raises:
+        ValueError: if shapes do not fit each other, or an argument is out of its range.
+
+    Examples:
+        >>> scores = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
+        >>> target = torch.tensor([0, 0, 1, 1])
+        >>> metrics = long_tailed_metrics(scores, target, class_counts=[300, 5])
+        >>> {name: round(value, 1) for name, value in metrics.items()}
+        {'top1': 75.0, 'many': 100.0, 'few': 50.0, 'class_mean': 75.0, 'worst_class': 50.0, 'ece': 30.0}
+    """  # noqa: E501
+    return metrics_of_outcomes(
+        sample_outcomes(scores, target),
+        scores.shape[1],
+        class_counts,
+        topk=topk,
+        thresholds=thresholds,
+        num_bins=num_bins,
+    )
+
+
+def sample_outcomes(scores: Tensor, target: Tensor) -> SampleOutcomes:
+    """Rank of the true class and confidence of each sample.
+
+    Args:
+        scores: softmax scores, ``(N, C)``.
+        target: labels, ``(N,)`` integers.
+
+    Raises:
+        ValueError: if the shapes do not fit, or a label is not one of the C classes.
+    """
+    check_logits_and_target(scores, target)
+    if target.is_floating_point():
+        raise ValueError('Expected `target` to be class indices, but got soft labels.')
+    rows = max(1, CHUNK // max(scores.shape[1], 1))
+    ranks = [
+        _rank_of_target(*part)
+        for part in zip(scores.split(rows), target.long().split(rows), strict=True)
+    ]
+    confidence = scores.amax(dim=1).double()
+    return SampleOutcomes(target.long(), torch.cat(ranks), confidence)
+
+
+def _rank_of_target(scores: Tensor, target: Tensor) -> Tensor:
+    """Number of classes ahead of the true one; of equal scores, the first is ahead."""
+    index = target[:, None]
+    own = scores.gather(1, index)
+    earlier = torch.arange(scores.shape[1], device=scores.device) < index
+    # Not `scores > own`: the scores of a diverged model, NaN, are no hits.
+    return (~(scores <= own) | ((scores == own) & earlier)).sum(dim=1)
+
+
+def metrics_of_outcomes(
+    outcomes: SampleOutcomes,
+    num_classes: int,
+    class_counts: Sequence[int] | Tensor | None = None,
+    *,
+    topk: Sequence[int] = (1,),
+    thresholds: ShotThresholds | None = None,
+    num_bins: int = DEFAULT_BINS,
+) -> dict[str, float]:
+    """Metrics of all samples; see :func:`long_tailed_metrics`.
+
+    Args:
+        outcomes: of :func:`sample_outcomes`, those of several batches concatenated.
+        num_classes: C.
+        class_counts: see :func:`long_tailed_metrics`, as for the others.
+        topk: see there.
+        thresholds: see there.
+        num_bins: see there.
+
+    Raises:
+        ValueError: if there are no samples, ``class_counts`` are of another number of
+            classes, or an argument is out of its range.
+    """
+    check_topk(topk)
+    if not len(outcomes.target):
+        raise ValueError('Expected at least one sample to measure, but got none.')
+    correct = outcomes.rank == 0
+    per_class = class_accuracies(correct, outcomes.target, num_classes)
+    metrics = {
+        f'top{k}': 100.0 * float((outcomes.rank < k).double().mean()) for k in topk
+    }
+    metrics |= _group_means(per_class, class_counts, thresholds or ShotThresholds())
+    known = per_class[~per_class.isnan()]
+    metrics['class_mean'] = float(known.mean())
+    metrics['worst_class'] = float(known.min())
+    bins = calibration_bins(outcomes.confidence, correct, num_bins)
+    metrics['ece'] = 100.0 * expected_calibration_error(bins)
+    return metrics
+
+
+def check_topk(topk: Sequence[int]) -> None:
+    """Check the k of top-k accuracies.
+
+    Raises:
+        ValueError: if there is none, or one is below 1.
+    """
+    if not topk or min(topk) < 1:
+        raise ValueError(
+            f'Expected every k of `topk` to be 1 or more, got {tuple(topk)}.'
+        )
+
+
+def class_accuracies(correct: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    """Accuracy of each class in percent, NaN without samples, ``(C,)`` float64.
+
+    Args:
+        correct: whether each sample was classified right, ``(N,)`` boolean.
+        target: labels, ``(N,)`` int64.
+        num_classes: C.
+    """
+    hits = target.bincount(weights=correct.double(), minlength=num_classes)
+    return 100.0 * hits / target.bincount(minlength=num_classes)
+
+
+def _group_means(
+    per_class: Tensor,
+    class_counts: Sequence[int] | Tensor | None,
+    thresholds: ShotThresholds,
+) -> dict[str, float]:
+    """Mean accuracy of each shot group's classes that have test samples."""
+    if class_counts is None:
+        return {}
+    if len(class_counts) != len(per_class):
+        raise ValueError(
+            f'The training set counts {len(class_counts)} classes, but the scores have '
+            f'{len(per_class)}.'
+        )
+    groups = thresholds.groups(class_counts)
+    means = {name: per_class[g].nanmean().item() for name, g in groups.items()}
+    return {name: mean for name, mean in means.items() if mean == mean}
+
+
+def calibration_bins(
+    confidence: Tensor, correct: Tensor, num_bins: int = DEFAULT_BINS
+) -> CalibrationBins:
+    """Confidence against accuracy (Guo et al., ICML 2017, figure 1).
+
+    A bin includes its lower edge; the last also includes a confidence of 1. A
+    confidence of NaN, of a diverged model, is in no bin.
+
+    Args:
+        confidence: largest score of each sample, ``(N,)`` in [0, 1].
+        correct: whether its class is the true one, ``(N,)`` boolean.
+        num_bins: B, bins of equal width.
+
+    Raises:
+        ValueError: if ``num_bins`` is below 1.
+    """
+    if num_bins < 1:
+        raise ValueError(f'Expected `num_bins` to be 1 or more, but got {num_bins}.')
+    edges = torch.linspace(
+        0, 1, num_bins + 1, dtype=torch.float64, device=confidence.device
+    )
+    values = confidence.double().clamp(0, 1 - 1e-12)
+    index = torch.bucketize(values, edges, right=True) - 1  # NaN: num_bins
+    count, confidences, hits = (
+        index.bincount(weights=weights, minlength=num_bins + 1)[:num_bins]
+        for weights in (None, values, correct.double())
+    )
+    return CalibrationBins(
+        confidences / count, hits / count, count, num_samples=len(confidence)
+    )
+
+
+def expected_calibration_error(bins: CalibrationBins) -> float:
+    r"""Mean gap between confidence and accuracy, from 0 to 1.
+
+    :math:`\sum_b n_b / N \, |acc_b - conf_b|` (Guo et al., ICML 2017, eq. 5).
+
+    Args:
+        bins: of :func:`calibration_bins`.
+
+    Examples:
+        >>> confidence = torch.tensor([0.9, 0.9, 0.6, 0.6])
+        >>> correct = torch.tensor([True, True, True, False])
+        >>> round(expected_calibration_error(calibration_bins(confidence, correct)), 3)
+        0.1
+    """
+    gap = (bins.accuracy - bins.confidence).abs().nan_to_num()
+    return float((gap * (bins.count.double() / bins.num_samples)).sum())
