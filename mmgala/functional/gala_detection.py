@@ -1,7 +1,7 @@
 r"""GALA beside a background class, as in two-stage detectors.
 
 This project's extension of arXiv 2403.09036, which is about classification. Background
-gets no margin, gives none, and is no part of the statistics.
+has no margin, causes none, and does not enter the statistics.
 """
 
 import torch
@@ -27,9 +27,9 @@ def add_foreground_margin(
             - \lambda_- \log(\phi_k + \epsilon)
             \qquad (k = y_i < C,\; j \ne k,\; j < C)
 
-    and :math:`\hat z_{ij} = z_{ij}` else: at the label, for background's logit and in
-    each row of background. The term of :math:`\phi_k` is nothing that softmax could
-    ignore here, since background's logit does not have it.
+    and :math:`\hat z_{ij} = z_{ij}` otherwise: at the label, for the background logit,
+    and in every background row. Unlike in classification, softmax does not ignore the
+    term with :math:`\phi_k`, since the background logit does not have it.
 
     Args:
         logits: ``(N, C + 1)``, background last.
@@ -64,8 +64,8 @@ def foreground_gradient_sum(
     .. math::
         \theta_k \mathrel{+}= \sum_{i: y_i = k} \; \sum_{j \ne k,\, j < C} p_{ij}
 
-    with :math:`p_i` the softmax of a row, background included. What background takes
-    of a row is left out, so the sum is :math:`\theta` and :math:`\phi` alike.
+    with :math:`p_i` the softmax of a row, background included. The share of background
+    is left out, so the sum is that of both :math:`\theta` and :math:`\phi`.
 
     Args:
         adjusted_logits: logits with the margin added, ``(N, C + 1)``, background last.
@@ -109,20 +109,19 @@ def add_sigmoid_margin(
         \hat z_{ij} = z_{ij} + \lambda_+ \log(\theta_j + \epsilon)
             - \lambda_- \log(\phi_k + \epsilon) \qquad (k = y_i < C,\; j \ne k)
 
-    A sample whose class has given nothing yet, :math:`\phi_k = 0`, has no margin
-    either. In a softmax its gradient would be bounded; of C sigmoids all could saturate
-    at once, and this one sample would be most of :math:`\phi_k` from then on.
+    The first sample of a class, when :math:`\phi_k = 0`, has no margin either. In a
+    softmax its gradient would be bounded, but all C sigmoids could saturate at once,
+    and this one sample would dominate :math:`\phi_k` from then on.
 
-    Samples of background have no :math:`\phi`. With ``background='exclude'`` they have
-    no margin at all. With ``'theta'`` they have the part of :math:`\theta`, about its
-    mean over the classes, since a sigmoid does not ignore what all logits have in
-    common:
+    Background samples have no :math:`\phi`. With ``background='exclude'`` they have no
+    margin at all. With ``'theta'`` they have the term with :math:`\theta`, centred over
+    the classes, since a sigmoid does not ignore a constant on all logits:
 
     .. math::
         \hat z_{ij} = z_{ij} + \lambda_+ \Bigl(\log(\theta_j + \epsilon)
             - \frac{1}{C} \sum_c \log(\theta_c + \epsilon)\Bigr) \qquad (y_i = C)
 
-    Only rows of foreground are touched with ``'exclude'``: of all anchors they are few.
+    With ``'exclude'``, only foreground rows are computed, which are few of all anchors.
 
     Args:
         logits: ``(N, C)``.
@@ -175,8 +174,7 @@ def sigmoid_gradient_sums(
             ``(N, C)``. Defaults to 1.
 
     Returns:
-        ``(pos, neg)``, each ``(C,)`` float32. Samples with logits that are not numbers
-        add nothing.
+        ``(pos, neg)``, each ``(C,)`` float32. Samples with NaN logits add nothing.
 
     Examples:
         >>> sigmoid_gradient_sums(torch.zeros(2, 3), torch.tensor([1, 3]))

@@ -18,10 +18,10 @@ SOFTMAX_BACKGROUNDS = ('objectness', 'exclude')
 class GALABBoxLoss(GALALoss):
     r"""GALA loss of any MMDetection ``BBoxHead``; only ``loss_cls`` changes.
 
-    GALA (arXiv 2403.09036) is about classes; what is to become of background is this
-    project's choice. It is no class with a frequency to be made up for: it has most
-    of the regions, because a sampler takes them. So it gets no margin, gives none, and
-    is no part of the statistics, in either of two forms:
+    GALA (arXiv 2403.09036) is about classes; how it treats background is this
+    project's choice. Background is not a frequent class to compensate for: it has most
+    of the regions because a sampler takes them. So it has no margin, causes none, and
+    does not enter the statistics, in either of two forms:
 
     * ``background='objectness'``: C logits of classes and two of foreground and
       background, as Seesaw loss has it (Wang et al., CVPR 2021, arXiv 2008.10032). The

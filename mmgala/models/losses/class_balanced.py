@@ -90,15 +90,15 @@ class ClassBalancedFocalLoss(ClassBalancedLoss):
 
     The sigmoid focal loss of Lin et al. (ICCV 2017, arXiv 1708.02002) as torchvision
     has it, without its :math:`\alpha`, summed over the classes and weighted as in
-    :class:`ClassBalancedLoss`. A head predicts by the softmax of these logits all the
-    same: the ranking is that of the sigmoids, but the scores are not calibrated. It
-    costs several times what cross-entropy does: two exponentials and a logarithm of
+    :class:`ClassBalancedLoss`. A head still predicts by the softmax of these logits:
+    the ranking is that of the sigmoids, but the scores are not calibrated. The loss
+    takes several times as long as cross-entropy: two exponentials and a logarithm for
     each logit, where softmax takes one exponential.
 
-    The authors start the bias of the classifier at :math:`-\log(C - 1)`, so that each
-    sigmoid begins with a probability of 1 / C, and let no weight decay act on it.
-    :class:`mmgala.models.GALAHead` reads that start off :attr:`initial_bias`; the
-    optimizer has to be told, as in ``configs/class_balanced_focal``::
+    The authors initialise the bias of the classifier with :math:`-\log(C - 1)`, so that
+    each sigmoid starts at a probability of 1 / C, and exclude it from weight decay.
+    :class:`mmgala.models.GALAHead` takes the initial value from :attr:`initial_bias`;
+    weight decay is set in the config, as in ``configs/class_balanced_focal``::
 
         model = dict(head=dict(type='mmgala.GALAHead', loss=dict(
             _delete_=True, type='mmgala.ClassBalancedFocalLoss')))
@@ -147,8 +147,8 @@ class ClassBalancedFocalLoss(ClassBalancedLoss):
             target = target.to(logits.dtype)
             loss = sigmoid_focal_loss(logits, target, alpha=-1, gamma=self.gamma)
             return loss.sum(dim=1)
-        # With the sign of the label's logit turned, every class has the loss of a class
-        # that is not the label: half the passes of torchvision's function.
+        # With the sign of the label's logit flipped, every class has the loss of a
+        # negative class: half the passes of torchvision's function.
         index = target.long()[:, None]
         logits = logits.scatter(1, index, -logits.gather(1, index))
         log_rest = F.softplus(logits)  # -log(1 - p)

@@ -23,17 +23,16 @@ class SeesawLoss(ClassificationLoss):
     :func:`mmgala.functional.seesaw_loss`. Like GALA it needs no class counts: it
     counts the samples of each class while it trains, this batch included.
 
-    It gives the values of MMPretrain's ``SeesawLoss`` on one process, and differs
-    where that one goes wrong: counts are summed over all ranks, validation adds
-    nothing to them, and samples of weight 0 do not count. It costs more than twice what
-    cross-entropy does: what is confused shows in a softmax of the plain logits, a
-    second one beside that of the loss.
+    In a single process it gives the values of MMPretrain's ``SeesawLoss``, but counts
+    are summed over all ranks, validation adds nothing to them, and samples of weight 0
+    do not count. It takes more than twice as long as cross-entropy, because confusion
+    is measured by a second softmax, that of the plain logits.
 
     Args:
         num_classes: C.
         p: exponent of the mitigation factor, 0 or more.
         q: exponent of the compensation factor, 0 or more.
-        eps: least probability of the label that is divided by.
+        eps: lower bound of the label's probability, which is divided by.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 

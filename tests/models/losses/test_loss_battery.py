@@ -299,21 +299,24 @@ def test_fewer_than_two_classes_are_refused(case, num_classes):
         case.loss(num_classes)
 
 
-def test_eval_mode_changes_no_state_and_draws_nothing(case):
-    loss_module = case.warmed_up().eval()
+@pytest.mark.parametrize(('name', 'kind'), KINDS)
+def test_eval_mode_changes_no_state_and_draws_nothing(name, kind):
+    loss_module = CASES[name].warmed_up().eval()
     before, generator = state(loss_module), torch.get_rng_state()
-    logits, target = batch()
+    logits, target = batch(kind)
     loss, again = (loss_module(logits, target) for _ in range(2))
     assert torch.equal(loss, again)
     assert_close(state(loss_module), before, rtol=0, atol=0)
     assert torch.equal(torch.get_rng_state(), generator)
 
 
-def test_without_gradients_state_stays(case):
-    loss_module = case.warmed_up()
+@pytest.mark.parametrize('context', [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize(('name', 'kind'), KINDS)
+def test_without_gradients_state_stays(name, kind, context):
+    loss_module = CASES[name].warmed_up()
     before = state(loss_module)
-    with torch.no_grad():
-        loss_module(*batch())
+    with context():
+        loss_module(*batch(kind))
     assert_close(state(loss_module), before, rtol=0, atol=0)
 
 
@@ -327,6 +330,13 @@ def test_a_checkpoint_restores_all_buffers(case):
         restored.reweighting = trained.reweighting
     logits, target = batch()
     assert_close(seeded(restored, logits, target), seeded(trained, logits, target))
+
+
+@pytest.mark.parametrize('name', names(lambda c: not c.counted))
+def test_statistics_start_at_0_and_do_not_depend_on_the_loss_weight(name):
+    assert not any(buffer.any() for buffer in CASES[name].build().buffers())
+    light, heavy = (CASES[name].warmed_up(loss_weight=w) for w in (0.1, 10.0))
+    assert_close(state(light), state(heavy), rtol=0, atol=0)
 
 
 def test_a_copy_has_a_state_of_its_own(case):
