@@ -163,7 +163,7 @@ def notes(
     if not is_balanced(targets):
         remarks.append(UNBALANCED)
     if post_hoc:
-        remarks.append('What is done after training was chosen on the validation set.')
+        remarks.append('Post-hoc steps were chosen on the validation set.')
         if training_prior:
             remarks.append(TRAINING_PRIOR)
         elif not is_balanced(targets):
