@@ -15,15 +15,15 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpretrain.models.heads import LinearClsHead
 
-from mmgala.apis.image_errors import name_unreadable_images
-from mmgala.apis.inference import split_dataloader
+from mmgala.apis.data_splits import split_dataloader
 from mmgala.apis.launch import (
+    add_paths_to_image_errors,
     load_config,
     one_line_errors,
     set_dataloader_defaults,
     set_work_dir,
 )
-from mmgala.apis.saved_model import check_out, write_model
+from mmgala.apis.models import check_output_path, save_model
 from mmgala.cli.arguments import add_config_arguments
 from mmgala.cli.post_hoc import (
     add_class_counts,
@@ -78,7 +78,7 @@ def fitted_steps(args: argparse.Namespace) -> dict[str, Any]:
             f'{flag(to_choose(steps)[0])} auto needs labels, and nothing may be chosen '
             'on those of the test set: use --split val, or give a number.'
         )
-    check_out(args.out, args.config, args.checkpoint)
+    check_output_path(args.out, args.config, args.checkpoint)
     return steps
 
 
@@ -145,13 +145,13 @@ def save(
         cfg.model.head.setdefault('loss', dict(type='CrossEntropyLoss'))
         cfg.model.head.type = 'mmgala.GALAHead'
     cfg.model.head.post_hoc = module.config()
-    write_model(cfg, state, checkpoint.get('meta') or {}, out)
+    save_model(cfg, state, checkpoint.get('meta') or {}, out)
 
 
 def main() -> None:
     args = parse_args()
     with one_line_errors():
-        name_unreadable_images()
+        add_paths_to_image_errors()
         steps = fitted_steps(args)
         cfg = load_config(args.config)
         original = cfg.copy()

@@ -11,8 +11,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 from rich.console import Console
 
-from mmgala.apis.image_errors import name_unreadable_images
-from mmgala.apis.launch import load_config, one_line_errors
+from mmgala.apis.launch import add_paths_to_image_errors, load_config, one_line_errors
 from mmgala.cli.arguments import add_config_arguments
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
 
@@ -114,7 +113,7 @@ def read_options(args: argparse.Namespace) -> RetrainOptions:
 def main() -> None:
     args = parse_args()
     with one_line_errors():
-        name_unreadable_images()
+        add_paths_to_image_errors()
         options = read_options(args)
         cfg = load_config(args.config)
         if args.cfg_options is not None:

@@ -18,8 +18,9 @@ from mmgala.apis.config_options import (
     use_detection_tta,
     use_mixed_precision_in_test,
 )
-from mmgala.apis.image_errors import name_unreadable_images
+from mmgala.apis.data_splits import VALIDATES_ON_TEST_WARNING, validates_on_test
 from mmgala.apis.launch import (
+    add_paths_to_image_errors,
     end_distributed,
     load_config,
     one_line_errors,
@@ -27,7 +28,6 @@ from mmgala.apis.launch import (
     set_launcher,
     set_work_dir,
 )
-from mmgala.apis.validation_data import SAME_SET, validates_on_test
 from mmgala.cli.arguments import add_config_arguments, parse_launched_args
 from mmgala.cli.post_hoc import (
     add_class_counts,
@@ -216,7 +216,7 @@ def choose_strengths(
 def log_steps(runner: Runner, choice: PostHocChoice | None) -> None:
     if choice is not None:
         if validates_on_test(runner.cfg):
-            runner.logger.warning(SAME_SET)
+            runner.logger.warning(VALIDATES_ON_TEST_WARNING)
         runner.logger.info(str(choice))
     if isinstance(runner.test_evaluator, PostHocEvaluator):
         runner.logger.info(f'Predictions are {runner.test_evaluator.steps}.')
@@ -231,7 +231,7 @@ def dump_type(cfg: Config, path: str) -> str:
 def main() -> None:
     args = parse_args()
     with one_line_errors():
-        name_unreadable_images()
+        add_paths_to_image_errors()
         check_args(args)
         steps = requested_steps(args, tau=1.0)
         cfg = load_config(args.config)

@@ -18,8 +18,8 @@ from mmgala.apis.config_options import (
     use_channels_last,
     use_mixed_precision,
 )
-from mmgala.apis.image_errors import name_unreadable_images
 from mmgala.apis.launch import (
+    add_paths_to_image_errors,
     end_distributed,
     load_config,
     one_line_errors,
@@ -27,7 +27,7 @@ from mmgala.apis.launch import (
     set_launcher,
     set_work_dir,
 )
-from mmgala.apis.pretrained import check_pretrained
+from mmgala.apis.pretrained_weights import check_pretrained_weights
 from mmgala.apis.stages import Stage, holds_training, plan_stages, start_from
 from mmgala.cli.arguments import add_config_arguments, parse_launched_args
 from mmgala.utils.checkpoint import (
@@ -141,7 +141,7 @@ def train(stage: Stage) -> None:
 def main() -> None:
     args = parse_args()
     with one_line_errors():
-        name_unreadable_images()
+        add_paths_to_image_errors()
         cfg = load_config(args.config)
         merge_args(cfg, args)
         set_launcher(cfg, args.launcher)
@@ -151,7 +151,7 @@ def main() -> None:
         for stage in stages:  # find missing files before training starts
             set_speed_options(stage.cfg, args)
             complete_dataloaders(stage.cfg, args)
-            check_pretrained(stage.cfg, stage.prefix)
+            check_pretrained_weights(stage.cfg, stage.prefix)
         previous = None
         for stage in stages:
             if previous is not None:

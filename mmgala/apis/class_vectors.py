@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmgala.analysis import FeatureSums, describe_class_vectors, describe_classes
-from mmgala.apis.inference import build_whole_split, load_model
+from mmgala.apis.data_splits import build_whole_split
+from mmgala.apis.models import load_model
 from mmgala.evaluation.score_dump import stack_targets
 from mmgala.evaluation.shot_thresholds import stated_for
 from mmgala.functional import ShotThresholds

@@ -1,4 +1,4 @@
-"""What the flags of the tools change in a config."""
+"""Changes to a config for hooks, mixed precision, memory format and detection."""
 
 import os
 from copy import deepcopy
@@ -15,8 +15,8 @@ def add_hook(cfg: Config, name: str) -> None:
     """Add a hook of this package to a config that has neither it nor a subclass.
 
     Args:
-        cfg: changed in place.
-        name: of the hook's class.
+        cfg: config, modified in place.
+        name: class name of the hook.
     """
     kind = HOOKS.get(f'mmgala.{name}')
     hooks = cfg.get('custom_hooks') or []
@@ -25,7 +25,7 @@ def add_hook(cfg: Config, name: str) -> None:
         cfg.custom_hooks = [*hooks, dict(type=f'mmgala.{name}')]
 
 
-# MMDetection's default, with what is needed to undo a flip.
+# MMDetection's defaults, and the keys needed to undo a flip.
 META_KEYS = (
     'img_id',
     'img_path',
@@ -38,50 +38,50 @@ META_KEYS = (
 
 
 def is_detection(cfg: Config) -> bool:
-    """Whether a config is one of MMDetection's scope."""
+    """Whether the default scope of a config is that of MMDetection."""
     return cfg.get('default_scope') == 'mmdet'
 
 
 def reduce_statistics(cfg: Config) -> None:
-    """Let the statistics of losses be reduced once a step; see the hook."""
+    """Reduce the statistics of losses over ranks once per step, by a hook."""
     add_hook(cfg, 'ReduceStatisticsHook')
 
 
 def show_detections(
     cfg: Config, show: bool, show_dir: str | None, wait_time: float
 ) -> None:
-    """Set MMDetection's visualization hook, which draws every test image.
+    """Draw the detections in every test image, by MMDetection's visualization hook.
 
     Args:
-        cfg: changed in place.
-        show: pictures in a window.
-        show_dir: folder for pictures.
-        wait_time: seconds that a window stays.
+        cfg: config, modified in place.
+        show: whether to show the images in a window.
+        show_dir: folder to write the images to, or None.
+        wait_time: time to show each image, in seconds.
     """
     cfg.default_hooks.visualization.update(
         draw=True,
         show=show,
         wait_time=wait_time,
-        # MMDetection takes a relative one to be below the work dir.
+        # MMDetection would resolve a relative path in the work dir.
         test_out_dir=None if show_dir is None else os.path.abspath(show_dir),
     )
 
 
 def use_detection_tta(cfg: Config) -> None:
-    """Test-time augmentation: as the config says, or the image and its mirror image.
+    """Use the config's test-time augmentation or, without one, horizontal flips.
 
     Args:
-        cfg: changed in place.
+        cfg: config, modified in place.
 
     Raises:
-        ValueError: if the config has no ``tta_model`` and the model gives masks, which
-            MMDetection's cannot merge.
+        ValueError: if the config has no ``tta_model``, and the model predicts masks,
+            which MMDetection cannot merge.
     """
     if 'tta_model' not in cfg:
         if 'mask_head' in cfg.model.get('roi_head', {}):
             raise ValueError(
-                "--tta: MMDetection's test-time augmentation merges boxes, no masks. "
-                'Test this model without it, or give the config a tta_model.'
+                "--tta: MMDetection's test-time augmentation cannot merge masks. Leave "
+                'out --tta, or set tta_model in the config.'
             )
         limits = cfg.model.test_cfg.get('rcnn', cfg.model.test_cfg)
         cfg.tta_model = dict(
@@ -105,13 +105,13 @@ def use_detection_tta(cfg: Config) -> None:
 def use_mixed_precision(cfg: Config) -> None:
     """Train in mixed precision: float16 with loss scaling, or bfloat16 on a CPU.
 
-    A config that names mixed precision itself keeps it, where the device supports it.
+    A config with mixed precision keeps its settings if the device supports them.
 
     Args:
-        cfg: config of one training, changed in place.
+        cfg: config of one training, modified in place.
 
     Raises:
-        ValueError: if the config names another optimizer wrapper, or on a CPU another
+        ValueError: if the config has another optimizer wrapper or, on a CPU, another
             type than bfloat16.
     """
     options = cfg.optim_wrapper
@@ -119,9 +119,8 @@ def use_mixed_precision(cfg: Config) -> None:
     wrapper = OPTIM_WRAPPERS.get(kind) if isinstance(kind, str) else kind
     if wrapper not in (OptimWrapper, AmpOptimWrapper, BFloat16OptimWrapper):
         raise ValueError(
-            f'--amp: this config has an optimizer wrapper of its own, {kind}, which '
-            '--amp would replace. Leave out --amp, or set '
-            'optim_wrapper.type=OptimWrapper.'
+            f'--amp would replace the optimizer wrapper of this config, {kind}. Leave '
+            'out --amp, or set optim_wrapper.type=OptimWrapper.'
         )
     if wrapper is not BFloat16OptimWrapper:
         if get_device() != 'cpu':
@@ -137,18 +136,18 @@ def use_mixed_precision_in_test(cfg: Config) -> None:
     """Test in mixed precision: float16, or bfloat16 on a CPU.
 
     Args:
-        cfg: changed in place.
+        cfg: config, modified in place.
     """
-    cfg.test_cfg.fp16 = True  # MMEngine's name for either
+    cfg.test_cfg.fp16 = True  # MMEngine's name for both types
     if is_detection(cfg) and get_device() == 'cpu':
         add_hook(cfg, 'Float32OperatorsHook')
 
 
 def use_channels_last(cfg: Config) -> None:
-    """Train with weights in channels-last format; see the hook.
+    """Train with weights in channels-last memory format, by a hook.
 
     Args:
-        cfg: config of one training, changed in place.
+        cfg: config of one training, modified in place.
     """
     add_hook(cfg, 'ChannelsLastHook')
 
@@ -160,6 +159,6 @@ def _use_bfloat16(options: ConfigDict, wrapper: type) -> None:
     if dtype is not None and str(dtype).removeprefix('torch.') != 'bfloat16':
         raise ValueError(
             f'--amp: this config sets optim_wrapper.dtype={dtype}, but mixed precision '
-            'on a CPU is bfloat16. Leave out the dtype, or train on a GPU.'
+            'on a CPU requires bfloat16. Leave out the dtype, or train on a GPU.'
         )
     options.type = 'mmgala.BFloat16OptimWrapper'

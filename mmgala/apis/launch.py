@@ -1,12 +1,14 @@
-"""What the command-line tools do around MMEngine's runner."""
+"""Preparation of a run: config, work directory, data loaders, launcher, errors."""
 
 import contextlib
+import functools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,18 +21,18 @@ USER_ERRORS = (ValueError, TypeError, OSError, AssertionError, ImportError)
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """End the program with one line on bad input.
+    """Exit with a message of one line if the user's input causes an error.
 
-    ``MMGALA_TRACEBACK=1`` in the environment shows where the error arose.
+    Set ``MMGALA_TRACEBACK=1`` in the environment to see the traceback.
     """
     try:
         yield
     except (*USER_ERRORS, KeyError) as error:
         if isinstance(error, KeyError) and ' ' not in str(error):
-            raise  # a key alone says nothing; MMEngine's registries write sentences
+            raise  # only MMEngine's registries raise KeyError with a sentence
         if os.environ.get('MMGALA_TRACEBACK'):
             raise
-        # An error from a loader's worker carries its traceback; the reason is last.
+        # Errors of data loader workers contain a traceback; the reason comes last.
         lines = str(error).strip().splitlines() or [type(error).__name__]
         reason = lines[-1] if 'Original Traceback' in str(error) else ' '.join(lines)
         sys.exit(f'error: {reason}')
@@ -40,7 +42,7 @@ def load_config(path: str) -> Config:
     """Read a config file.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if the file does not exist.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'Config {path} does not exist.')
@@ -48,7 +50,7 @@ def load_config(path: str) -> Config:
 
 
 def set_work_dir(cfg: Config, config_path: str, work_dir: str | None) -> None:
-    """Work dir by priority: command line, config, ``./work_dirs/<config's name>``."""
+    """Set the work dir from the command line, the config or the config's file name."""
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
@@ -56,21 +58,21 @@ def set_work_dir(cfg: Config, config_path: str, work_dir: str | None) -> None:
 
 
 def check_work_dir(work_dir: str) -> None:
-    """Check that a new training does not run into an old one's checkpoints.
+    """Check that a work directory for a new training has no checkpoints.
 
     Raises:
-        FileExistsError: if the directory holds checkpoints.
+        FileExistsError: if the directory contains checkpoints.
     """
     found = sorted(path.name for path in Path(work_dir).glob('*.pth'))
     if found:
         raise FileExistsError(
-            f'{work_dir} already holds a training ({found[-1]}): continue it with '
+            f'{work_dir} already contains a training ({found[-1]}): continue it with '
             '--resume, or choose another --work-dir.'
         )
 
 
 def set_dataloader_defaults(cfg: Config, pin_memory: bool = True) -> None:
-    """Complete the dataloaders of a config as MMPretrain's tools do."""
+    """Set the same defaults for data loaders as MMPretrain's tools."""
     pin_memory = pin_memory and get_device() != 'cpu'
     for split in ('train', 'val', 'test'):
         dataloader = cfg.get(f'{split}_dataloader')
@@ -85,13 +87,13 @@ def set_dataloader_defaults(cfg: Config, pin_memory: bool = True) -> None:
 
 
 def set_launcher(cfg: Config, launcher: str) -> None:
-    """Set the job launcher; without an accelerator, start gloo for it.
+    """Set the job launcher; without a GPU, also initialize distributed training.
 
-    MMEngine starts NCCL and moves the model to a GPU by itself. On a CPU neither
-    works, so the process group and the model wrapper are given to it ready-made.
+    MMEngine always uses NCCL and moves the model to a GPU, which fails on a CPU. There,
+    this starts a gloo process group and configures the model wrapper.
 
     Raises:
-        ValueError: if the launcher cannot start processes on CPUs.
+        ValueError: if the launcher does not support CPUs.
     """
     cfg.launcher = launcher
     if launcher == 'none' or get_device() != 'cpu':
@@ -115,18 +117,46 @@ def set_launcher(cfg: Config, launcher: str) -> None:
 
 
 def end_distributed() -> None:
-    """End the process group of this program's ranks, once all of them are here.
+    """Destroy the process group when all ranks have arrived.
 
-    Left to the end of the interpreter, a thread of it aborts a finished process now and
-    then ("terminate called without an active exception").
+    Without this, a thread of the group occasionally aborts the process on exit
+    ("terminate called without an active exception").
     """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
 
+def add_paths_to_image_errors() -> None:
+    """Include the path of the image in every error of mmcv's image loading.
+
+    Without this, errors of OpenCV for empty files and of Pillow for most broken files
+    do not mention the path, which makes them hard to find among a million images. Data
+    loader workers inherit the change from the process that forks them.
+    """
+    # Imported late, as not all programs load images.
+    from mmcv.transforms import LoadImageFromFile
+
+    load = LoadImageFromFile.transform
+    if hasattr(load, '__wrapped__'):
+        return
+
+    @functools.wraps(load)
+    def transform(self: Any, results: dict) -> Any:
+        try:
+            return load(self, results)
+        except Exception as error:
+            path = str(results.get('img_path'))
+            if path in str(error):
+                raise
+            reason = ' '.join(str(error).split()) or type(error).__name__
+            raise OSError(f'Image {path} cannot be read: {reason}') from error
+
+    LoadImageFromFile.transform = transform
+
+
 def _set_slurm_environment() -> None:
-    """Tell PyTorch what srun tells its tasks."""
+    """Translate Slurm's environment variables to PyTorch's."""
     nodes = subprocess.run(
         ['scontrol', 'show', 'hostname', os.environ['SLURM_NODELIST']],
         check=True,
@@ -141,11 +171,11 @@ def _set_slurm_environment() -> None:
 
 
 def read_class_vector(path: str) -> list[float]:
-    """Read one number per class: a JSON list, ``.npy``, or text with one a line.
+    """Read one number per class from a JSON list, ``.npy`` or text with one per line.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it holds anything else.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if its content is not one number per class.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{path} does not exist.')
@@ -158,10 +188,11 @@ def read_class_vector(path: str) -> list[float]:
             values = np.loadtxt(path, dtype=np.float64, ndmin=1)
     except (ValueError, TypeError, EOFError) as error:
         raise ValueError(
-            f'{path} does not hold one number per class ({error}).'
+            f'{path} does not contain one number per class ({error}).'
         ) from error
     if values.ndim != 1:
         raise ValueError(
-            f'{path} does not hold one number per class, but {values.shape}.'
+            f'{path} does not contain one number per class, but has shape '
+            f'{values.shape}.'
         )
     return values.tolist()

@@ -1,9 +1,8 @@
-"""Trainings in two stages, from one config.
+"""Two-stage training from one config.
 
-A config with ``stage1 = dict(...)`` describes its last stage; stage 1 is the same
-config with the changes in ``stage1``, and runs before. Each stage is an ordinary
-training of MMEngine's, with logs and checkpoints of its own: stage 1 in
-``<work_dir>/stage1``, the last stage in ``<work_dir>``.
+A config with ``stage1 = dict(...)`` describes the second stage; the first stage is the
+same config with the changes in ``stage1``. Each stage is an ordinary MMEngine training
+with its own logs and checkpoints, in ``<work_dir>/stage1`` and ``<work_dir>``.
 """
 
 import copy
@@ -23,9 +22,9 @@ class Stage:
     """One training.
 
     Attributes:
-        cfg: its config.
-        title: what to tell the user; empty where there is but one stage.
-        prefix: what its settings begin with on the command line.
+        cfg: config of the stage.
+        title: description to log; empty if there is only one stage.
+        prefix: prefix of its settings on the command line.
     """
 
     cfg: Config
@@ -34,27 +33,27 @@ class Stage:
 
 
 def holds_training(work_dir: str) -> bool:
-    """Whether either stage has left checkpoints there to resume from."""
+    """Whether either stage has checkpoints to resume from in a work directory."""
     return any(list(Path(work_dir, name).glob('*.pth')) for name in ('', KEY))
 
 
 def plan_stages(cfg: Config) -> list[Stage]:
-    """Stages that are left to run, in order.
+    """List the stages that remain to run, in order.
 
-    * a fresh start runs both;
-    * ``load_from`` names a representation: stage 1 is skipped;
-    * ``resume`` continues where the work dir stopped, or in the stage that the
-      given checkpoint belongs to.
+    * A new training runs both stages.
+    * With ``load_from``, the checkpoint of a representation, stage 1 is skipped.
+    * With ``resume``, training continues from the latest checkpoint in the work
+      directory, or in the stage that the given checkpoint belongs to.
 
     Args:
-        cfg: with ``work_dir``, ``resume`` and ``load_from`` as the command line has
-            them.
+        cfg: config, with ``work_dir``, ``resume`` and ``load_from`` from the command
+            line.
 
     Raises:
-        FileExistsError: if a fresh start, or stage 2 after a resumed stage 1, would
-            run into an old training.
-        TypeError: if ``stage1`` is no dict.
-        ValueError: if there are checkpoints to resume from and none can be read.
+        FileExistsError: if a new training, or stage 2 after a resumed stage 1, would
+            start in a directory with checkpoints.
+        TypeError: if ``stage1`` is not a dict.
+        ValueError: if there are checkpoints to resume from, but none can be read.
     """
     if cfg.get(KEY) is None:
         if not cfg.get('resume'):
@@ -71,7 +70,7 @@ def plan_stages(cfg: Config) -> list[Stage]:
 
 
 def trains_by_epoch(cfg: Config) -> bool:
-    """Whether a training is counted in epochs, by whichever loop, and not in steps."""
+    """Whether the length of a training is set in epochs rather than iterations."""
     return cfg.train_cfg.get('max_epochs') is not None
 
 
@@ -84,8 +83,8 @@ def start_from(stage: Stage, previous: Stage) -> None:
     latest = read_latest_checkpoint(previous.cfg.work_dir)
     if latest is None:
         raise FileNotFoundError(
-            f'{previous.cfg.work_dir} holds no checkpoint for the next stage to start '
-            'from: let default_hooks.checkpoint save one.'
+            f'{previous.cfg.work_dir} contains no checkpoint for the next stage to '
+            'start from: let default_hooks.checkpoint save one.'
         )
     stage.cfg.load_from = latest[0]
     stage.cfg.resume = False
@@ -97,7 +96,7 @@ def _split(cfg: Config) -> tuple[Stage, Stage]:
             f'Expected {KEY} to be a dict of changes to the config, but got '
             f'{type(cfg[KEY]).__name__}.'
         )
-    # Deep: merging takes each _delete_ out of the changes.
+    # Deep copies, as merging removes _delete_ from the changes.
     second, first = copy.deepcopy(cfg), copy.deepcopy(cfg)
     second.pop(KEY)
     changes = first.pop(KEY)
@@ -123,7 +122,7 @@ def _plan_resumed(first: Stage, second: Stage) -> list[Stage]:
     if read_latest_checkpoint(second.cfg.work_dir) is not None:
         return [second]
     latest = read_latest_checkpoint(first.cfg.work_dir)
-    if latest is None:  # anew, from the weights that stage 1 may name
+    if latest is None:  # a new training, possibly with load_from of stage 1
         first.cfg.resume = False
     elif _is_finished(latest[1], first.cfg):
         second.cfg.resume = False

@@ -13,8 +13,8 @@ from mmengine.optim import ReduceOnPlateauParamScheduler
 from mmengine.registry import HOOKS, MODELS, PARAM_SCHEDULERS, init_default_scope
 from mmpretrain.models.heads import MultiLabelClsHead, MultiTaskHead
 
+from mmgala.apis.data_splits import validates_on_test
 from mmgala.apis.stages import trains_by_epoch
-from mmgala.apis.validation_data import validates_on_test
 from mmgala.comparison.method import Method
 from mmgala.engine import ClassCountsHook
 from mmgala.evaluation.shot_thresholds import config_thresholds

@@ -16,8 +16,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.console import Console
 
-from mmgala.apis.image_errors import name_unreadable_images
-from mmgala.apis.launch import set_dataloader_defaults
+from mmgala.apis.launch import add_paths_to_image_errors, set_dataloader_defaults
 from mmgala.comparison.processes import one_line
 from mmgala.comparison.runs import (
     CONFIG,
@@ -129,7 +128,7 @@ def printing_to(path: Path) -> Iterator[None]:
 
 
 def _train(run: Run, state: dict[str, Any], report: Report) -> list[str]:
-    name_unreadable_images()
+    add_paths_to_image_errors()
     run.cfg.dump(run.folder / CONFIG)
     exact = Config.fromfile(str(run.folder / CONFIG))
     cfg = copy.deepcopy(exact)

@@ -73,7 +73,7 @@ def cached_features(
     Args:
         source: model to run.
         split: ``'train'`` or ``'val'``.
-        loader: of the split, from :func:`mmgala.apis.inference.build_whole_split`.
+        loader: of the split, from :func:`mmgala.apis.data_splits.build_whole_split`.
         folder: of the cache, in which ``<split>-<digits>`` is created.
         console: for progress, and for whether the cache is used.
 

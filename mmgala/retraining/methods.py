@@ -14,7 +14,7 @@ from torch.func import functional_call
 from torch.nn.functional import normalize
 from torch.utils.data import DataLoader
 
-from mmgala.apis.inference import build_whole_split
+from mmgala.apis.data_splits import build_whole_split
 from mmgala.models.heads.base import LongTailedClsHead, is_linear_head
 from mmgala.models.heads.class_mean_head import ClassMeanLinear
 from mmgala.models.heads.cosine_head import CosineLinear

@@ -11,9 +11,12 @@ from rich.table import Table
 from torch import Tensor
 
 from mmgala.apis.class_vectors import find_class_layer
-from mmgala.apis.inference import load_model, split_dataloader
-from mmgala.apis.saved_model import check_out, write_model
-from mmgala.apis.validation_data import SAME_SET, validates_on_test
+from mmgala.apis.data_splits import (
+    VALIDATES_ON_TEST_WARNING,
+    split_dataloader,
+    validates_on_test,
+)
+from mmgala.apis.models import check_output_path, load_model, save_model
 from mmgala.datasets import count_classes
 from mmgala.evaluation import LongTailedAccuracy
 from mmgala.evaluation.shot_thresholds import (
@@ -176,7 +179,7 @@ def retrain_classifier(
     out, options = Path(out), options or RetrainOptions()
     console = console or Console(quiet=True)
     options.check(method)
-    check_out(out, checkpoint_path, cfg.filename)
+    check_output_path(out, checkpoint_path, cfg.filename)
     if method != 'tau-norm':
         split_dataloader(cfg, 'train')
     elif options.tau is None and cfg.get('val_dataloader') is None:
@@ -242,7 +245,7 @@ def _compare(
         )
         return None
     if validates_on_test(cfg):
-        context.console.print(SAME_SET)
+        context.console.print(VALIDATES_ON_TEST_WARNING)
     split = context.split('val')
     counts: Sequence[int] | None = context.counts
     old = Classifier(context.weight, context.bias, {})
@@ -280,4 +283,4 @@ def _write(
     if context.counts is not None:
         meta['class_counts'] = context.counts
         meta.update(thresholds_meta(thresholds))
-    write_model(cfg, state, meta, out)
+    save_model(cfg, state, meta, out)

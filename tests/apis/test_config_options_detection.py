@@ -69,5 +69,5 @@ def test_augmentation_keeps_the_limits_of_the_model(test_cfg):
 
 def test_augmentation_is_refused_for_masks():
     cfg = config(dict(type='Any', roi_head=dict(mask_head={}), test_cfg={}))
-    with pytest.raises(ValueError, match='merges boxes, no masks'):
+    with pytest.raises(ValueError, match='cannot merge masks'):
         use_detection_tta(cfg)

@@ -64,7 +64,9 @@ def test_other_content_is_no_class_vector(tmp_path, name, write):
     path = tmp_path / name
     write(path)
 
-    with pytest.raises(ValueError, match=f'{name} does not hold one number per class'):
+    with pytest.raises(
+        ValueError, match=f'{name} does not contain one number per class'
+    ):
         read_class_vector(str(path))
 
 
@@ -104,7 +106,7 @@ def test_work_dir_with_checkpoints_is_refused(tmp_path):
     for epoch in (1, 2):
         (tmp_path / f'epoch_{epoch}.pth').touch()
 
-    message = r'already holds a training \(epoch_2\.pth\): continue it with --resume'
+    message = r'already contains a training \(epoch_2\.pth\): continue it with --resume'
     with pytest.raises(FileExistsError, match=message):
         check_work_dir(str(tmp_path))
 

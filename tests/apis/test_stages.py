@@ -45,7 +45,7 @@ def test_stage_1_may_start_from_weights_of_its_own(work_dir):
 )
 def test_fresh_start_beside_old_checkpoints_is_refused(work_dir, stage, options):
     folder = os.path.dirname(save(work_dir, stage, 2))
-    message = rf'^{folder} already holds a training \(epochs_2\.pth\): .*--resume'
+    message = rf'^{folder} already contains a training \(epochs_2\.pth\): .*--resume'
     with pytest.raises(FileExistsError, match=message):
         plan_stages(two_stages(work_dir, **options))
 
@@ -163,6 +163,8 @@ def test_next_stage_starts_from_the_latest_checkpoint(work_dir, resume):
 
 def test_next_stage_without_a_checkpoint_to_start_from(work_dir):
     first, second = plan_stages(two_stages(work_dir))
-    message = 'stage1 holds no checkpoint for the next stage .*default_hooks.checkpoint'
+    message = (
+        'stage1 contains no checkpoint for the next stage .*default_hooks.checkpoint'
+    )
     with pytest.raises(FileNotFoundError, match=message):
         start_from(second, first)

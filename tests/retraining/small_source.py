@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 
 from mmgala.apis.class_vectors import find_class_layer
-from mmgala.apis.inference import load_model
+from mmgala.apis.models import load_model
 from mmgala.registry import MODELS
 from mmgala.retraining.feature_cache import FeatureSource
 from mmgala.utils.checkpoint import read_checkpoint

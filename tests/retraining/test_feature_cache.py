@@ -13,7 +13,7 @@ from mmengine.registry import init_default_scope
 from numpy.testing import assert_allclose, assert_array_equal
 from rich.console import Console
 
-from mmgala.apis.inference import build_whole_split
+from mmgala.apis.data_splits import build_whole_split
 from mmgala.evaluation.score_dump import stack_scores
 from mmgala.retraining import feature_cache
 from mmgala.retraining.feature_cache import cached_features

@@ -159,7 +159,7 @@ def test_prior_that_no_step_uses(tmp_path, trained, flags):
         ('short.txt', r'`target_prior` to hold 10 values.*\(9,\)'),
         ('sum.json', '`target_prior` to sum to 1, but got 2'),
         ('negative.json', '`target_prior` to be finite and non-negative'),
-        ('words.txt', r'words\.txt does not hold one number per class'),
+        ('words.txt', r'words\.txt does not contain one number per class'),
         ('nothing.txt', r'nothing\.txt does not exist'),
     ],
 )
@@ -246,7 +246,7 @@ def test_work_dir_of_another_training(trained):
     end = call('train', trained.config, '--work-dir', trained.work_dir,
                cwd=trained.work_dir)  # fmt: skip
 
-    assert_one_line(end, r'already holds a training \(epoch_6\.pth\): .* --resume')
+    assert_one_line(end, r'already contains a training \(epoch_6\.pth\): .* --resume')
     assert before == {p: p.stat().st_mtime_ns for p in trained.work_dir.iterdir()}
 
 
@@ -280,7 +280,7 @@ def test_auto_scale_lr_without_a_base_batch_size(tmp_path, trained):
     [
         ('checkpoint', 'must be new files'),
         ('config', 'must be new files'),
-        ('x.pt', r'OUT must end in \.pth, but is x\.pt'),
+        ('x.pt', r'OUT to end in \.pth, but got x\.pt'),
     ],
 )
 def test_fitted_weights_never_overwrite_what_they_come_from(

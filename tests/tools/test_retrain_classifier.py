@@ -455,7 +455,7 @@ def test_bad_input_ends_with_one_line(trained, tmp_path, flags, message):
 
 def test_out_must_be_a_new_checkpoint(trained, tmp_path):
     for out, message in (
-        ('out.pt', r'OUT must end in \.pth'),
+        ('out.pt', r'OUT to end in \.pth'),
         (trained.checkpoint, 'must be new files'),
         (trained.config.with_suffix('.pth'), 'must be new files'),
     ):

@@ -78,7 +78,7 @@ def test_a_wrapper_of_the_user_is_not_replaced(tmp_path, trained):
                *options(optim_wrapper__type='ApexOptimWrapper'),
                cwd=tmp_path)  # fmt: skip
 
-    assert_one_line(end, 'optimizer wrapper of its own, ApexOptimWrapper')
+    assert_one_line(end, 'optimizer wrapper of this config, ApexOptimWrapper')
     assert not list(tmp_path.rglob('*.pth'))
 
 
@@ -107,5 +107,5 @@ def test_both_flags_are_for_both_stages(tmp_path, miniatures):
 def test_a_wrapper_of_the_user_in_stage_1_is_not_replaced(tmp_path, miniatures):
     end = two_stages(tmp_path, miniatures, more="type='ApexOptimWrapper'")
 
-    assert_one_line(end, 'optimizer wrapper of its own, ApexOptimWrapper')
+    assert_one_line(end, 'optimizer wrapper of this config, ApexOptimWrapper')
     assert not list(tmp_path.rglob('*.pth'))

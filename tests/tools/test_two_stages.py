@@ -133,7 +133,9 @@ def test_a_second_start_does_not_run_into_the_first(dist_trained, small):
     for work_dir in (dist_trained.work_dir, dist_trained.work_dir / 'stage1'):
         end = train(shipped(NAME), work_dir, *small)
 
-        assert_one_line(end, r'already holds a training \(epoch_2\.pth\): .* --resume')
+        assert_one_line(
+            end, r'already contains a training \(epoch_2\.pth\): .* --resume'
+        )
 
 
 def test_the_second_stage_alone_from_any_checkpoint(dist_trained, small, tmp_path):

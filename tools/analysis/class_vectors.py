@@ -12,8 +12,7 @@ from rich.console import Console
 
 from mmgala.analysis import vectors_table, write_class_vectors
 from mmgala.apis.class_vectors import measure_class_vectors
-from mmgala.apis.image_errors import name_unreadable_images
-from mmgala.apis.launch import load_config, one_line_errors
+from mmgala.apis.launch import add_paths_to_image_errors, load_config, one_line_errors
 from mmgala.cli.arguments import add_config_arguments
 from mmgala.cli.shot_thresholds import (
     add_threshold_arguments,
@@ -61,7 +60,7 @@ def check_args(args: argparse.Namespace) -> None:
 def main() -> None:
     args = parse_args()
     with one_line_errors():
-        name_unreadable_images()
+        add_paths_to_image_errors()
         check_args(args)
         cfg = load_config(args.config)
         if args.cfg_options is not None:

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from mmcv.transforms import LoadImageFromFile
 
-from mmgala.apis.image_errors import name_unreadable_images
+from mmgala.apis.launch import add_paths_to_image_errors
 
 
 @pytest.fixture(autouse=True)
 def _named(monkeypatch):
     monkeypatch.setattr(LoadImageFromFile, 'transform', LoadImageFromFile.transform)
-    name_unreadable_images()
-    name_unreadable_images()  # as a program that calls two tools would
+    add_paths_to_image_errors()
+    add_paths_to_image_errors()  # as a program that calls two tools would
 
 
 @pytest.fixture(scope='module')

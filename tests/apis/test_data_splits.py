@@ -4,7 +4,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmgala.apis.inference import build_whole_split, load_model, split_dataloader
+from mmgala.apis.data_splits import build_whole_split, split_dataloader
+from mmgala.apis.models import load_model
 from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine.small_training import small_config, train
 
@@ -91,7 +92,7 @@ def test_training_pipeline_stays_where_there_is_no_other(tmp_path):
 def test_a_split_that_is_not_there_is_told():
     cfg = Config(dict(train_dataloader=dict(batch_size=1), val_dataloader=None))
     assert split_dataloader(cfg, 'train').batch_size == 1
-    with pytest.raises(ValueError, match='no val_dataloader; .* has one: train'):
+    with pytest.raises(ValueError, match='no val_dataloader; .* those of: train'):
         split_dataloader(cfg, 'val')
-    with pytest.raises(ValueError, match='no test_dataloader; .* has one: none'):
+    with pytest.raises(ValueError, match='no test_dataloader; .* those of: none'):
         split_dataloader(Config(), 'test')

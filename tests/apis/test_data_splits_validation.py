@@ -3,7 +3,7 @@
 import pytest
 from mmengine.config import Config
 
-from mmgala.apis.validation_data import validates_on_test
+from mmgala.apis.data_splits import validates_on_test
 
 
 def loader(pipeline, **changes):

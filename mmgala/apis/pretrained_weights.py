@@ -1,4 +1,4 @@
-"""Weights that a model is initialised with, looked at before anything is built."""
+"""Validation and download of the pretrained weights in a config."""
 
 import re
 from collections.abc import Iterator
@@ -14,35 +14,33 @@ from mmengine.dist import is_main_process
 from mmgala.utils.checkpoint import read_checkpoint
 
 
-def check_pretrained(cfg: Config, prefix: str = '') -> None:
+def check_pretrained_weights(cfg: Config, prefix: str = '') -> None:
     """Check every ``init_cfg=dict(type='Pretrained')`` of a model.
 
-    A file has to be one that is read without running code. A URL is downloaded now, to
-    where MMEngine looks for it, and verified by the checksum that OpenMMLab's files
-    end their names with.
+    Local files must be readable without executing code. URLs are downloaded to
+    MMEngine's cache, and verified by the checksum in OpenMMLab's file names.
 
     Args:
-        cfg: with ``model``.
-        prefix: what the names of this config's settings begin with on the command
-            line, like ``'stage1.'``.
+        cfg: config with ``model``.
+        prefix: prefix of this config's settings on the command line, such as
+            ``'stage1.'``.
 
     Raises:
-        FileNotFoundError: if there is no such local file.
-        OSError: if a download failed; the message says what to fetch and where to
-            put it.
-        ValueError: if a file is damaged, or holds more than weights and plain data.
+        FileNotFoundError: if a local file does not exist.
+        OSError: if a download fails; the message says how to get the file otherwise.
+        ValueError: if a file is damaged, or contains more than weights and plain data.
     """
     for key, init_cfg in _pretrained(cfg.model, 'model'):
         source = str(init_cfg['checkpoint'])
         if source.startswith(('http://', 'https://')):
-            if is_main_process():  # MMEngine lets the others wait for it
+            if is_main_process():  # MMEngine makes other ranks wait
                 _fetch(source, f'{prefix}{key}.checkpoint')
         elif '://' not in source:
             read_checkpoint(source)
 
 
 def _pretrained(config: Any, key: str) -> Iterator[tuple[str, dict]]:
-    """Each ``Pretrained`` initialisation below a config, with its dotted name."""
+    """Yield each ``Pretrained`` initialisation in a config, with its dotted name."""
     if isinstance(config, dict):
         if config.get('type') == 'Pretrained' and config.get('checkpoint'):
             yield key, config
@@ -65,16 +63,16 @@ def _fetch(url: str, key: str) -> None:
         torch.hub.download_url_to_file(url, str(path), checksum and checksum[1])
     except (URLError, TimeoutError, ConnectionError) as error:
         raise OSError(
-            f'Could not download {url} ({getattr(error, "reason", error)}): fetch it '
-            f'where there is a network and put it at {path}, or name a file of your '
-            f'own with --cfg-options {key}=FILE.'
+            f'Could not download {url} ({getattr(error, "reason", error)}): download '
+            f'it elsewhere and put it at {path}, or use another file with '
+            f'--cfg-options {key}=FILE.'
         ) from error
-    except RuntimeError as error:  # of the checksum
+    except RuntimeError as error:  # wrong checksum
         raise ValueError(
-            f'What came from {url} is not the published file: {error}'
+            f'The download from {url} is not the published file: {error}'
         ) from error
     try:
         read_checkpoint(path)
     except ValueError:
-        path.unlink()  # the next run shall not take it for a good one
+        path.unlink()  # so that the next run downloads it again
         raise

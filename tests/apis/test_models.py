@@ -9,8 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch.testing import assert_close
 
-from mmgala.apis.inference import load_model
-from mmgala.apis.saved_model import check_out, write_model
+from mmgala.apis.models import check_output_path, load_model, save_model
 from mmgala.registry import MODELS
 from mmgala.utils.checkpoint import read_checkpoint
 
@@ -28,7 +27,7 @@ def test_both_files_give_the_model_back(tmp_path, cfg):
     state = MODELS.build(cfg.model).state_dict()
     out = tmp_path / 'deep' / 'out.pth'
 
-    write_model(cfg, state, dict(epoch=3), out)
+    save_model(cfg, state, dict(epoch=3), out)
 
     assert sorted(p.name for p in out.parent.iterdir()) == ['out.pth', 'out.py']
     stored, written = read_checkpoint(out), Config.fromfile(out.with_suffix('.py'))
@@ -52,7 +51,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, cfg):
     out.write_bytes(b'old')
 
     with small_files(500), pytest.raises(OSError, match=r'out\.pth cannot be written'):
-        write_model(cfg, state, {}, out)
+        save_model(cfg, state, {}, out)
 
     assert out.read_bytes() == b'old'
     assert list(tmp_path.iterdir()) == [out]
@@ -62,7 +61,7 @@ def test_weights_that_do_not_fit_are_not_written(tmp_path, cfg):
     state = MODELS.build(cfg.model).state_dict()
     state['head.fc.bias'] = torch.zeros(5)
     with pytest.raises(ValueError, match=r'head\.fc\.bias is \(5,\) in the checkpoint'):
-        write_model(cfg, state, {}, tmp_path / 'out.pth')
+        save_model(cfg, state, {}, tmp_path / 'out.pth')
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,11 +69,11 @@ def test_names_that_cannot_be_written(tmp_path):
     (tmp_path / 'folder.py').mkdir()
     (tmp_path / 'file').touch()
     for name, message in (
-        ('out.pt', r'OUT must end in \.pth, but is .*out\.pt'),
+        ('out.pt', r'OUT to end in \.pth, but got .*out\.pt'),
         ('kept.pth', 'must be new files'),
         ('folder.pth', r'OUT names the folder .*folder\.py'),
         ('file/deep/out.pth', 'OUT cannot be written: .*file is not a folder'),
     ):
         with pytest.raises(ValueError, match=message):
-            check_out(tmp_path / name, tmp_path / 'kept.py', None)
-    check_out(tmp_path / 'new' / 'out.pth', tmp_path / 'kept.py', None)
+            check_output_path(tmp_path / name, tmp_path / 'kept.py', None)
+    check_output_path(tmp_path / 'new' / 'out.pth', tmp_path / 'kept.py', None)
