@@ -1,4 +1,4 @@
-"""What a comparison runs, found out and checked before anything trains."""
+"""Plan the runs of a comparison, and check them before anything trains."""
 
 import copy
 import re
@@ -25,18 +25,18 @@ def plan_runs(
     work_dir: Path,
     selection: str = 'last',
 ) -> list[Run]:
-    """Runs of all methods and seeds, seed by seed, in the order of the methods.
+    """Runs of all methods and seeds, ordered by seed and then by method.
 
     Args:
         cfg: the user's config.
         methods: to compare.
-        seeds: of each.
-        work_dir: each run gets ``<work_dir>/<method>/seed<k>``.
+        seeds: seeds of each method.
+        work_dir: each run uses ``<work_dir>/<method>/seed<k>``.
         selection: see :func:`mmgala.comparison.config.run_config`.
 
     Raises:
-        ValueError: if methods cannot be put into the config, or nothing can be chosen
-            on its validation set.
+        ValueError: if a method does not fit the config, or ``selection`` needs
+            validation data and there is none.
     """
     check_comparable(cfg)
     if selection == 'best' and (problem := validation_problem(cfg)):
@@ -78,12 +78,12 @@ def _checked_options(method: Method) -> dict[str, Any]:
 
 
 def folder_name(method: str) -> str:
-    """Name of a method's folder: nothing in it that a shell or a path minds."""
+    """Folder name of a method, without special characters of shells and paths."""
     return re.sub(r'[^\w.+-]', '_', method.replace('=', '-'))
 
 
 def check_runs(runs: Sequence[Run], work_dir: Path) -> None:
-    """Find what cannot work before anything trains: folders, data, models, hooks.
+    """Check folders, data, models and hooks before anything trains.
 
     Raises:
         FileExistsError: if a folder holds something else.
@@ -109,7 +109,7 @@ def check_runs(runs: Sequence[Run], work_dir: Path) -> None:
 
 
 def _check_data(cfg: Config) -> None:
-    """Build the data sets, and check every label of what is trained on."""
+    """Build the data sets, and check every training label."""
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     for split in ('train', 'val', 'test'):
         if cfg.get(f'{split}_dataloader') is None:

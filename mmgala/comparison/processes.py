@@ -1,7 +1,7 @@
-"""Run tasks side by side, each in a process of its own.
+"""Run tasks in parallel, each in a separate process.
 
-A task that crashes, is killed or runs out of memory takes no other with it. What the
-tasks import is imported once: they are forks of a server that has done it.
+A task that crashes, is killed or runs out of memory does not affect the others. The
+processes are forked from a server that has imported what they need.
 """
 
 import contextlib
@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
-# What a run needs, and the program itself: all runs of a comparison are of one state of
-# the code, whatever is edited meanwhile.
+# What a run needs, and the program itself. Imported once, so that all runs of a
+# comparison use the same code even if files are edited meanwhile.
 PRELOADED = (
     '__main__',
     'mmgala.comparison.worker',
@@ -29,18 +29,20 @@ PRELOADED = (
     'mmgala.engine',
     'mmgala.evaluation',
 )
-POLL = 0.5  # seconds between looks at tasks that say nothing
+POLL = 0.5  # seconds between checks on tasks that send nothing
+
+NO_MESSAGE = 'ended without a message'
 
 
 @dataclass(frozen=True)
 class Task:
-    """Something to run in a process of its own.
+    """Something to run in a separate process.
 
     Attributes:
-        name: in messages; no two tasks share it.
-        function: of a module. Called with ``arguments`` and a function that takes the
-            share of the work that is done, 0 to 1. An exception is a failure.
-        arguments: of it.
+        name: unique name for messages.
+        function: module-level function, called with ``arguments`` and a function that
+            takes the share of the work that is done, 0 to 1. It fails by raising.
+        arguments: its positional arguments.
         after: names of tasks that must have succeeded before.
     """
 
@@ -51,13 +53,13 @@ class Task:
 
 
 class Observer(Protocol):
-    """Who is told how the tasks get on."""
+    """Receives the progress of tasks."""
 
     def advanced(self, name: str, share: float) -> None:
         """A task has done this share of its work."""
 
     def ended(self, name: str, seconds: float, error: str | None) -> None:
-        """A task has ended, with one line where it failed."""
+        """A task has ended; ``error`` is one line if it failed."""
 
 
 @dataclass
@@ -67,18 +69,18 @@ class _Running:
     connection: Connection
     slot: int
     start: float = field(default_factory=time.monotonic)
-    error: str | None = 'ended without a word'
+    error: str | None = NO_MESSAGE
 
 
 def default_workers() -> int:
-    """A process per GPU, or else per CPU core."""
+    """One process for each GPU, or for each CPU core without GPUs."""
     import torch
 
     return torch.cuda.device_count() or available_cores()
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, 'sched_getaffinity'):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -87,21 +89,21 @@ def available_cores() -> int:
 def run_tasks(
     tasks: Sequence[Task], workers: int, observer: Observer, threads: int | None = None
 ) -> dict[str, str]:
-    """Run tasks side by side, in order as far as what they wait for allows.
+    """Run tasks in parallel, in their order as far as their dependencies allow.
 
-    With GPUs, each process sees one of them, in turn. All end with this process,
-    however it ends.
+    With GPUs, each process sees one of them. All processes end with this one, even if
+    it is killed.
 
     Args:
         tasks: what to run.
-        workers: processes at a time, 1 or more.
-        observer: told of progress and ends.
-        threads: of PyTorch in each process. Defaults to one on CPUs where there are
-            several processes, and else to PyTorch's own number.
+        workers: number of processes at a time, 1 or more.
+        observer: receives progress and results.
+        threads: number of PyTorch threads in each process. Defaults to one if several
+            processes run on CPUs, otherwise to PyTorch's own number.
 
     Returns:
-        One line for each task that failed, by its name. A task that waits for one
-        that failed does, too.
+        One line for each task that failed, by its name. Tasks that depend on a failed
+        one fail as well.
     """
     waiting, running = list(tasks), list[_Running]()
     done: set[str] = set()
@@ -135,7 +137,7 @@ def run_tasks(
 
 
 def _ended(running: Sequence[_Running], observer: Observer) -> list[_Running]:
-    """Wait for news; those that have ended, with their error."""
+    """Wait for messages; return the tasks that have ended."""
     by_connection = {one.connection: one for one in running}
     sentinels = [one.process.sentinel for one in running]
     for ready in wait([*by_connection, *sentinels], timeout=POLL):
@@ -146,13 +148,13 @@ def _ended(running: Sequence[_Running], observer: Observer) -> list[_Running]:
         while one.connection.poll() and _receive(one, observer):
             pass
         one.connection.close()
-        if one.error == 'ended without a word':
+        if one.error == NO_MESSAGE:
             one.error = _describe_exit(one.process.exitcode)
     return ended
 
 
 def _receive(one: _Running, observer: Observer) -> bool:
-    """Take one message; False at the end of all."""
+    """Handle one message; False if there are no more."""
     try:
         kind, value = one.connection.recv()
     except (EOFError, OSError):
@@ -173,7 +175,7 @@ def _describe_exit(code: int | None) -> str:
 
 
 class _Starter:
-    """Starts processes, each with its GPU or its share of the cores."""
+    """Starts processes, each with its own GPU or number of threads."""
 
     def __init__(self, workers: int, threads: int | None) -> None:
         import torch
@@ -223,7 +225,7 @@ class _Starter:
 
 
 def _run(task: Task, sender: Connection, threads: int | None) -> None:
-    """What a process does: a task, and word of how it went."""
+    """Main function of a process: run a task and report its result."""
     import torch
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -244,7 +246,7 @@ def _run(task: Task, sender: Connection, threads: int | None) -> None:
 
 
 def _end_with_parent() -> None:
-    """A killed comparison would leave trainings that go on beside the next one's."""
+    """End with the parent, whose killing would otherwise leave trainings running."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -252,15 +254,15 @@ def _end_with_parent() -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """What an exception says, on one line.
+    """The message of an exception on one line.
 
-    An error of a loader's worker carries its traceback, whose last line is the reason.
+    An error from a worker of a data loader contains a traceback; its last line counts.
     """
     lines = [line.strip() for line in str(error).strip().splitlines()]
     lines = [line for line in lines if line]
     if not lines:
         return type(error).__name__
-    if 'PytorchStreamWriter failed' in str(error):  # beside it stand lines of C++
+    if 'PytorchStreamWriter failed' in str(error):  # the rest is C++ source locations
         return 'A checkpoint cannot be written: is there room on the disk?'
     text = lines[-1] if 'Original Traceback' in str(error) else ' '.join(lines)
     known = isinstance(error, ValueError | TypeError | OSError)

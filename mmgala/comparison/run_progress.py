@@ -17,8 +17,8 @@ class RunProgress:
     On a terminal, a bar; elsewhere a line per run that has ended.
 
     Args:
-        total: runs, those that were finished before included.
-        finished: of them, before.
+        total: number of runs, including those that were finished before.
+        finished: number of runs that were finished before.
     """
 
     def __init__(self, total: int, finished: int = 0) -> None:
@@ -58,7 +58,7 @@ class RunProgress:
         self._show(name)
 
     def ended(self, name: str, seconds: float, error: str | None) -> None:
-        """A run has ended, with one line where it failed."""
+        """A run has ended; ``error`` is one line if it failed."""
         self._ended += 1
         self._shares[name] = 1.0
         count = f'{self._ended} of {self._total}'
@@ -72,7 +72,7 @@ class RunProgress:
         CONSOLE.print(line, highlight=False, soft_wrap=True)
 
     def time_left(self) -> str:
-        """Like ``12 min``; empty where nothing is left, or nothing known yet."""
+        """For example ``12 min``; empty if nothing is left or nothing is known yet."""
         known = sum(self._shares.values())
         missing = self._total - self._before - known
         done = known - sum(self._starts.values())
@@ -91,7 +91,7 @@ class RunProgress:
 
 
 def duration(seconds: float) -> str:
-    """Seconds, minutes or hours, in two or three characters and the unit."""
+    """Format seconds as seconds, minutes or hours, with two or three digits."""
     if seconds < 100:
         return f'{seconds:.0f} s'
     if seconds < 100 * 60:

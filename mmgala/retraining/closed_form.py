@@ -20,7 +20,7 @@ from mmgala.utils.chunks import row_slices
 
 DISTANCES = ('cl2n', 'euclidean', 'cosine')
 NORM_TAUS = tuple(step / 10 for step in range(21))  # those that the authors try
-# Bias of a class that is never to be predicted. Unlike -inf, 0 times it is no NaN.
+# Bias of a class that must never be predicted; unlike -inf it gives no NaN times 0.
 NEVER = torch.finfo(torch.float32).min
 
 
@@ -52,8 +52,8 @@ class ClassMeans(NamedTuple):
     Attributes:
         weight: ``(C, D)``.
         bias: ``(C,)``.
-        center: mean of the training features, ``(D,)``, where features are centred by
-            it and scaled to length 1 before; ``None`` where they are taken as they are.
+        center: mean of the training features, ``(D,)``, if features are first centred
+            by it and scaled to length 1; ``None`` if they are used as they are.
     """
 
     weight: Tensor
@@ -80,10 +80,11 @@ def nearest_class_mean(
     * ``'cosine'``: the largest cosine of features as they are, that is the largest
       :math:`(m_j / |m_j|) \cdot x`, a linear layer.
 
-    Logits are right in their order, but their softmax is no estimate of a probability.
+    Only the order of the logits is meaningful; their softmax does not estimate
+    probabilities.
 
-    A class without samples has no mean. It is never predicted: its vector is 0 and its
-    bias the lowest float32, so that its score is 0 and nothing is NaN.
+    A class without samples has no mean and is never predicted: its vector is 0 and its
+    bias the lowest float32 value, so that its score is 0.
 
     Args:
         features: of the training set, ``(N, D)``.
@@ -124,7 +125,7 @@ def _class_sums(
         features: ``(N, D)``.
         labels: ``(N,)``.
         num_classes: C.
-        center: ``(D,)``, to centre features by and scale them to length 1 before.
+        center: ``(D,)``; if given, features are centred by it and scaled to length 1.
     """
     sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64)
     for part, rows in chunks(features, features.shape[1]):
@@ -138,8 +139,8 @@ def _class_sums(
 def tau_normalize(weight: Tensor, tau: float) -> Tensor:
     r""":math:`\tau`-normalised class vectors, :math:`w_j / |w_j|^\tau`.
 
-    There is no bias: the paper drops it. So :math:`\tau = 0` is the old
-    classifier but for its bias, and with :math:`\tau = 1` the direction alone counts.
+    There is no bias, as in the paper. :math:`\tau = 0` is the old classifier without
+    its bias; with :math:`\tau = 1` only the directions matter.
 
     Args:
         weight: ``(C, D)``.
@@ -181,8 +182,8 @@ def search_norm_tau(
         taus: strengths to try.
 
     Returns:
-        The best strength, of equals the smallest, and the whole curve. Classes without
-        validation samples do not count.
+        The best strength (the smallest one of several) and the whole curve. Classes
+        without validation samples are ignored.
     """
     labels = torch.as_tensor(labels)
     support = labels.bincount(minlength=len(weight))

@@ -1,4 +1,4 @@
-r"""Classifiers that are trained on features: cRT and LWS.
+r"""Classifiers trained on features: cRT and LWS.
 
 Both are of Kang et al., *Decoupling Representation and Classifier for Long-Tailed
 Recognition*, ICLR 2020 (arXiv 1910.09217), section 4.
@@ -22,13 +22,13 @@ from mmgala.retraining.feature_file import Features
 
 SAMPLINGS = ('class', 'instance')
 MOMENTUM = 0.9
-# Values, 64 MB: so many are read at once, which is faster than row by row.
+# Values (64 MB): smaller feature files are read at once, which is faster.
 IN_MEMORY = 2**24
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a classifier is trained: SGD with momentum 0.9, cosine by epoch.
+    """Schedule of a training by SGD with momentum 0.9 and a cosine learning rate.
 
     Epoch e of E, from 0, has a learning rate of ``lr`` (1 + cos(pi e / E)) / 2: that of
     the first is ``lr``, and an epoch after the last would have 0. (The authors step
@@ -38,12 +38,13 @@ class Schedule:
     Defaults are the authors' for ImageNet-LT.
 
     Attributes:
-        epochs: each draws as many samples as there are.
+        epochs: number of epochs; each draws as many samples as the set has.
         lr: learning rate of the first epoch.
-        batch_size: samples of a step.
-        weight_decay: of all that is trained.
-        sampling: ``'class'``, every class alike, or ``'instance'``, every sample alike.
-        seed: of the initial weights, the order of samples, and what a loss draws.
+        batch_size: samples per step.
+        weight_decay: of all trained parameters.
+        sampling: ``'class'`` draws every class equally often, ``'instance'`` every
+            sample.
+        seed: of the initial weights, the order of samples, and random losses.
     """
 
     epochs: int = 10
@@ -85,7 +86,7 @@ class Schedule:
 class SampleOrder:
     """Order of the samples in each epoch, as ``ClassBalancedSampler`` draws them.
 
-    Unlike that, it draws no samples of a class that has none, and goes on.
+    Unlike that sampler, it accepts classes without samples.
 
     Args:
         labels: ``(N,)``.
@@ -111,7 +112,7 @@ class SampleOrder:
 
 
 class _Labelled:
-    """Labels in the shape of a data set."""
+    """Labels with the interface of a data set."""
 
     def __init__(self, labels: np.ndarray, num_classes: int) -> None:
         self.labels = labels
@@ -127,13 +128,13 @@ class _Labelled:
 def initial_classifier(
     num_classes: int, num_features: int, seed: int, bias: bool = True
 ) -> tuple[Tensor, Tensor | None]:
-    """A new classifier as ``torch.nn.Linear`` begins, which the authors use.
+    """A new classifier, initialised like ``torch.nn.Linear``, as the authors do.
 
     Args:
         num_classes: C.
         num_features: D.
         seed: of the draws.
-        bias: whether there is one.
+        bias: whether it has a bias.
 
     Returns:
         Weight ``(C, D)`` and bias ``(C,)``, uniform between plus and minus D^-1/2.
@@ -165,13 +166,13 @@ def train_classifier(
         labels: ``(N,)`` int64.
         start: weight ``(C, D)`` and bias ``(C,)`` or ``None`` to begin with, as from
             :func:`initial_classifier`.
-        loss: called as MMPretrain's heads do; its state moves on.
+        loss: called as by MMPretrain's heads; its statistics are updated.
         schedule: of the training.
         device: to train on.
-        console: to show progress on. Defaults to none.
+        console: for progress. Defaults to none.
         logits_of: logits ``(N, C)`` from features, weight and bias. Defaults to those
             of a linear layer.
-        decay_bias: whether weight decay acts on the bias, too.
+        decay_bias: whether weight decay applies to the bias.
 
     Returns:
         Weight ``(C, D)`` and bias ``(C,)`` or ``None``, on the CPU.
@@ -211,18 +212,18 @@ def learn_weight_scale(
     r"""Learnable weight scaling (LWS): one factor per class, all else fixed.
 
     The logit of class j becomes :math:`f_j (w_j \cdot x + b_j)`. As in the authors'
-    code, the bias is scaled, too, :math:`f` begins with 1, and weight decay pulls it
-    to 0.
+    code, the bias is scaled as well, :math:`f` starts at 1, and weight decay pulls it
+    towards 0.
 
     Args:
         features: of the training set, ``(N, D)``.
         labels: ``(N,)`` int64.
         weight: of the trained classifier, ``(C, D)``.
         bias: ``(C,)``, or ``None``.
-        loss: called as MMPretrain's heads do; its state moves on.
+        loss: called as by MMPretrain's heads; its statistics are updated.
         schedule: of the training.
         device: to train on.
-        console: to show progress on. Defaults to none.
+        console: for progress. Defaults to none.
 
     Returns:
         :math:`f`, ``(C,)``, on the CPU.
@@ -255,7 +256,7 @@ def _train(
 ) -> None:
     """Minimise a loss of logits over batches of features.
 
-    ``groups`` are parameter groups of the optimizer: what is trained.
+    ``groups`` are the parameter groups of the optimizer.
     """
     trained = [parameter for group in groups for parameter in group['params']]
     device = trained[0].device
@@ -292,7 +293,7 @@ def _train(
 def _batches(
     order: SampleOrder, schedule: Schedule
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Epoch and indices of each batch; sorted, as a disk is read best."""
+    """Epoch and indices of each batch; sorted, because that reads fastest."""
     for epoch in range(schedule.epochs):
         indices = order.of_epoch(epoch)
         for start in range(0, len(indices), schedule.batch_size):

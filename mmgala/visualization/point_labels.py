@@ -1,4 +1,4 @@
-"""Names beside points, where there is room for them."""
+"""Labels beside points, placed where they cover least."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
-Taken = tuple[Bbox, float]  # a place in pixels, and how bad it is to cover it
-# Where a label may be, seen from its point: angles, at growing distances in points.
+Taken = tuple[Bbox, float]  # a box in pixels, and the cost of covering it
+# Candidate positions around a point: angles, at increasing distances in points.
 ANGLES = np.deg2rad([0, 180, 90, 270, 45, 315, 135, 225])
 OFFSETS = (9, 16, 26, 38, 52)
-NAME = 10  # a name on another is worse than one on a bar
+NAME = 10  # covering another label costs more than covering a bar
 
 
 def place_label(
@@ -23,7 +23,7 @@ def place_label(
         name: to write.
         colour: of name and line.
         point: in pixels, ``(2,)``.
-        taken: places that have something; that of the name is added.
+        taken: boxes that are occupied; the box of the label is added.
     """
     scale = axes.figure.dpi / 72
     text = axes.annotate(

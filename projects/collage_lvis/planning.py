@@ -89,10 +89,6 @@ def frequency_group(image_count: int) -> str:
 
     Args:
         image_count: training images that show the class.
-
-    Examples:
-        >>> [frequency_group(count) for count in (10, 11, 100, 101)]
-        ['r', 'c', 'c', 'f']
     """
     return 'r' if image_count <= 10 else 'c' if image_count <= 100 else 'f'
 

@@ -19,6 +19,7 @@ from projects.collage_lvis.planning import (
     CollageSettings,
     categories,
     draw_plan,
+    frequency_group,
     training_counts,
 )
 from tests.preparation.tiny_fashion_mnist import tiny_fashion_mnist, write_idx
@@ -151,6 +152,13 @@ def test_the_defaults_have_all_groups_of_lvis():
         assert (category['frequency'], category['image_count']) == (group, count)
     groups = Counter(category['frequency'] for category in made)
     assert groups == {'f': 12, 'c': 11, 'r': 7}
+
+
+@pytest.mark.parametrize(
+    ('count', 'group'), [(10, 'r'), (11, 'c'), (100, 'c'), (101, 'f')]
+)
+def test_frequency_groups_are_those_of_lvis(count, group):
+    assert frequency_group(count) == group
 
 
 @pytest.mark.parametrize(
