@@ -51,12 +51,32 @@ class PostHocStep(Float32BuffersMixin):
         return getattr(self, self._strength_name)
 
     @property
-    def fitted(self) -> bool:
-        """Whether the step has the vector it needs."""
-        return not self.VECTORS or getattr(self, self.VECTORS[0]).numel() > 0
+    def _num_classes(self) -> int | None:
+        """Length of the vector that the step needs, 0 before it is fitted."""
+        return getattr(self, self.VECTORS[0]).numel() if self.VECTORS else None
 
-    def values(self) -> PostHocSteps:
-        """This step as plain values."""
+    @property
+    def fitted(self) -> bool:
+        """Whether the step has the vector that it needs."""
+        return self._num_classes != 0
+
+    def values(self, num_classes: int) -> PostHocSteps:
+        """This step as plain values, for scores of this many classes.
+
+        Raises:
+            ValueError: if the step is not fitted, or to another number of classes.
+        """
+        name = type(self).__name__
+        if not self.fitted:
+            raise ValueError(
+                f'{name} has no {self.VECTORS[0].replace("_", " ")} yet: fit it with '
+                'tools/fit_rebalancer.py and load the checkpoint that it writes.'
+            )
+        if self._num_classes not in (None, num_classes):
+            raise ValueError(
+                f'{name} was fitted to {self._num_classes} classes, but the scores '
+                f'have {num_classes}.'
+            )
         vectors = {name: getattr(self, name) for name in self.VECTORS}
         known = {name: value for name, value in vectors.items() if value.numel()}
         return PostHocSteps(**{self.NAME: float(self.strength), **known})
@@ -71,9 +91,9 @@ class PostHocStep(Float32BuffersMixin):
             ``(N, C)``, rows summing to 1.
 
         Raises:
-            ValueError: if the step is not fitted, or to another number of classes.
+            ValueError: see :meth:`values`.
         """
-        return self._fitted_values(scores).transform(scores)
+        return self.values(scores.shape[-1]).transform(scores)
 
     def transform_logits(self, logits: Tensor) -> Tensor:
         """Take the step on logits: softmax gives :meth:`transform` of their softmax.
@@ -85,25 +105,9 @@ class PostHocStep(Float32BuffersMixin):
             ``(N, C)``, float32 or wider.
 
         Raises:
-            ValueError: if the step is not fitted, or to another number of classes.
+            ValueError: see :meth:`values`.
         """
-        return self._fitted_values(logits).transform_logits(logits)
-
-    def _fitted_values(self, scores: Tensor) -> PostHocSteps:
-        name, num_classes = type(self).__name__, scores.shape[-1]
-        if not self.fitted:
-            raise ValueError(
-                f'{name} has no {self.VECTORS[0].replace("_", " ")} yet: fit it with '
-                'tools/fit_rebalancer.py and load the checkpoint that it writes.'
-            )
-        values = self.values()
-        vector = getattr(values, self.VECTORS[0]) if self.VECTORS else None
-        if vector is not None and len(vector) != num_classes:
-            raise ValueError(
-                f'{name} was fitted to {len(vector)} classes, but the scores have '
-                f'{num_classes}.'
-            )
-        return values
+        return self.values(logits.shape[-1]).transform_logits(logits)
 
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
@@ -156,9 +160,6 @@ class LogitAdjuster(PostHocStep):
         target_prior: class shares of the data to predict, ``(C,)`` with sum 1.
             Defaults to balanced.
 
-    Raises:
-        ValueError: if ``tau``, ``class_counts`` or ``target_prior`` is invalid.
-
     Examples:
         >>> import torch
         >>> LogitAdjuster(1.0, [90, 10]).transform(torch.tensor([[0.9, 0.1]]))
@@ -191,9 +192,6 @@ class PredictionRebalancer(PostHocStep):
             default call :meth:`fit` or load a fitted checkpoint.
         target_prior: class shares of the data to predict, ``(C,)`` with sum 1.
             Defaults to balanced.
-
-    Raises:
-        ValueError: if ``tau``, ``class_mass`` or ``target_prior`` is invalid.
 
     Examples:
         >>> import torch
@@ -243,9 +241,6 @@ class TemperatureScaler(PostHocStep):
 
     Args:
         temperature: above 0. Values above 1 make scores less confident.
-
-    Raises:
-        ValueError: if ``temperature`` is not positive and finite.
 
     Examples:
         >>> TemperatureScaler(2.0).transform(torch.tensor([[0.8, 0.2]]))

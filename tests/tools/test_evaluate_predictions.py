@@ -238,7 +238,9 @@ def test_prior_of_the_training(pred, tmp_path):
 def test_prior_of_an_unknown_training(tmp_path):
     bare = save(tmp_path / 'bare.npz', *biased_scores(120, 6))
     end = call(bare, '--target-prior', 'train')
-    assert_one_line(end, '--target-prior train needs the training samples of each')
+    assert_one_line(
+        end, '--target-prior train needs the class counts .* --class-counts'
+    )
 
 
 def test_runs_of_one_file_name_are_named_by_their_folders(tmp_path, pred):

@@ -25,7 +25,7 @@ from mmgala.analysis import (
 )
 from mmgala.analysis.prediction_files import predictions_thresholds
 from mmgala.apis.launch import one_line_errors, read_class_vector
-from mmgala.cli.post_hoc import read_target_prior
+from mmgala.cli.post_hoc import TRAIN, read_target_prior
 from mmgala.cli.shot_thresholds import (
     add_threshold_arguments,
     check_threshold_arguments,
@@ -140,6 +140,11 @@ def target_prior(args: argparse.Namespace, dump: PredictionDump) -> torch.Tensor
     """Class shares of the test set, ``(C,)``; ``None`` if balanced."""
     if args.target_prior is None:
         return None
+    if args.target_prior == TRAIN and dump.class_counts is None:
+        raise ValueError(
+            f'--target-prior {TRAIN} needs the class counts of the training set, and '
+            'PRED does not hold them: give them with --class-counts FILE.'
+        )
     given = PostHocSteps.from_config(
         class_counts=dump.class_counts,
         target_prior=read_target_prior(args.target_prior),
