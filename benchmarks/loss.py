@@ -33,7 +33,7 @@ from mmgala.utils.environment import describe_devices, describe_machine  # noqa:
 from mmgala.utils.files import write_json  # noqa: E402
 
 SHAPES = ((64, 100), (256, 1000), (256, 2000), (256, 4000), (256, 8142))
-# By names like label_aware_smoothing.
+# By names like vector_scaling.
 LOSSES = {
     re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name.removesuffix('Loss')).lower(): kind
     for name, kind in vars(losses).items()
