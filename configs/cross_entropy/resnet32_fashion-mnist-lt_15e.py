@@ -1,6 +1,6 @@
 # A recipe like that of CIFAR on Fashion-MNIST-LT, images padded to 32 x 32, in 15 epochs:
 # 2 CPU cores train it in half an hour. Its results were made with torchvision's
-# AutoAugment, MMCV's Cutout and a Kaiming start of the classifier, so it keeps them.
+# AutoAugment, MMCV's Cutout and Kaiming initialisation of the classifier, so it keeps them.
 _base_ = [
     '../_base_/models/resnet32_cifar.py',
     '../_base_/datasets/fashion_mnist_lt.py',

@@ -5,6 +5,6 @@ model = dict(
     head=dict(
         type='mmgala.CosineClsHead',
         loss=dict(_delete_=True, type='mmgala.GCLLoss'),
-        init_cfg=None,  # class vectors have their own
+        init_cfg=None,  # the head initialises its class weight vectors
     )
 )

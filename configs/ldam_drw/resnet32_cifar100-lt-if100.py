@@ -4,7 +4,7 @@ model = dict(
     head=dict(
         type='mmgala.CosineClsHead',
         loss=dict(_delete_=True, type='mmgala.LDAMLoss'),
-        init_cfg=None,  # class vectors have their own
+        init_cfg=None,  # the head initialises its class weight vectors
     )
 )
 custom_hooks = [

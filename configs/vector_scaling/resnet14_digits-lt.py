@@ -1,6 +1,6 @@
 _base_ = '../cross_entropy/resnet14_digits-lt.py'
 
-# What the authors run on CIFAR10-LT with imbalance factor 100: ten classes, too.
+# The authors' settings for CIFAR10-LT with imbalance factor 100, also ten classes.
 model = dict(
     head=dict(
         loss=dict(

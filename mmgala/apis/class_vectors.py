@@ -1,4 +1,4 @@
-"""Find the class vectors of a model, and measure them against its features."""
+"""Class weight vectors of a model: search and comparison with features."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -27,19 +27,19 @@ HOW = 'name the layer with --layer'
 def find_class_layer(
     model: nn.Module, name: str | None = None
 ) -> tuple[str, nn.Linear]:
-    """The linear layer whose weight has one row per class.
+    """Find the linear layer whose weight has one row per class.
 
     Args:
-        model: a classifier, wrapped or not.
-        name: of the layer, as in ``named_modules``. Defaults to the linear layer in
-            ``model.head`` that has as many outputs as the head has classes.
+        model: classifier, possibly inside a model wrapper.
+        name: module name of the layer. Defaults to the linear layer in ``model.head``
+            with one output per class.
 
     Returns:
-        Its name, and the layer.
+        Name of the layer, and the layer.
 
     Raises:
-        ValueError: if there is no such layer, it is not linear, it has several vectors
-            per class, or several layers could be meant.
+        ValueError: if the layer does not exist, is not linear, has several vectors per
+            class, or is ambiguous.
     """
     model = unwrap_model(model)
     linear = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear)}
@@ -47,7 +47,7 @@ def find_class_layer(
         name = _only_candidate(model, linear)
     elif name not in linear:
         what = (
-            'is not linear' if name in dict(model.named_modules()) else 'is not there'
+            'is not linear' if name in dict(model.named_modules()) else 'does not exist'
         )
         raise ValueError(f'Layer {name} {what}; {_listed(linear)}.')
     layer = linear[name]
@@ -80,14 +80,14 @@ def _only_candidate(model: nn.Module, linear: dict[str, nn.Linear]) -> str:
 
 
 def _listed(linear: dict[str, nn.Linear]) -> str:
-    """The last linear layers, which are those nearest to the classes."""
+    """Text that lists the last linear layers."""
     found = [f'{n} ({m.out_features} outputs)' for n, m in list(linear.items())[-5:]]
     return f'linear layers are {", ".join(found)}' if found else 'no layer is linear'
 
 
 @contextlib.contextmanager
 def inputs_of(layer: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect what goes into a layer, one tensor per call, within a ``with`` block."""
+    """Collect the inputs of a layer in a ``with`` block, one tensor per call."""
     collected: list[Tensor] = []
 
     def collect(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -108,27 +108,26 @@ def measure_class_vectors(
     thresholds: ShotThresholds | None = None,
     console: Console | None = None,
 ) -> dict:
-    """Run a model over a split of its data and measure its class vectors.
+    """Compare the class weight vectors of a model with its features on a data split.
 
     Args:
-        cfg: that the checkpoint was trained with.
-        checkpoint_path: of the model.
-        split: ``'train'``, ``'val'`` or ``'test'``; training images are prepared as
-            test images are.
-        layer_name: of the linear layer that holds the class vectors. Defaults to the
-            one in ``model.head`` with an output per class.
-        thresholds: of the shot groups. Defaults to those of the config, or else of the
-            checkpoint.
-        console: to show the progress on. Defaults to none.
+        cfg: config of the training.
+        checkpoint_path: path of the trained checkpoint.
+        split: ``'train'``, ``'val'`` or ``'test'``. Training images are not augmented.
+        layer_name: module name of the linear layer with the class weight vectors.
+            Defaults to the one in ``model.head`` with one output per class.
+        thresholds: shot thresholds. Defaults to those of the config or, without them,
+            of the checkpoint.
+        console: console for the progress bar; None for no progress bar.
 
     Returns:
-        What :func:`mmgala.analysis.describe_class_vectors` gives, with ``split``,
+        The result of :func:`mmgala.analysis.describe_class_vectors`, with ``split``,
         ``layer``, ``classes`` and ``limits``.
 
     Raises:
-        FileNotFoundError: if there is no such checkpoint.
-        ValueError: if checkpoint, layer, labels or training counts are missing or do
-            not fit.
+        FileNotFoundError: if the checkpoint does not exist.
+        ValueError: if the layer, labels or class counts are missing, or the checkpoint
+            does not match the config.
     """
     checkpoint = read_checkpoint(checkpoint_path)
     loader = build_whole_split(cfg, split)

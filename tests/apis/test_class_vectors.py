@@ -107,7 +107,7 @@ CONFORMER = dict(type='ConformerHead', num_classes=7, in_channels=[6, 6])
         (
             dict(type='LinearClsHead', **LINEAR),
             'head.nothing',
-            r'Layer head.nothing is not there; .*head.fc \(7 outputs\)',
+            r'Layer head.nothing does not exist; .*head.fc \(7 outputs\)',
         ),
     ],
 )

@@ -24,7 +24,7 @@ def test_unknown_counts_are_told_how_to_get(tmp_path, trained):
     [
         (['--out', 'x.txt'], r'--out must end in \.json, but is x\.txt'),
         (['--many', '5'], 'Expected `few` <= `many`'),
-        (['--layer', 'head.fc2'], r'Layer head\.fc2 is not there; .*head\.fc'),
+        (['--layer', 'head.fc2'], r'Layer head\.fc2 does not exist; .*head\.fc'),
         (
             options(model__head__num_classes=9),
             r'is \(10,\) in the checkpoint and \(9,\)',

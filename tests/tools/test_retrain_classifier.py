@@ -427,7 +427,7 @@ BAD = [
         ['--method', 'crt', '--loss', 'mmgala.GALALoss', '--loss-options', 'tau=1'],
         "unexpected keyword argument 'tau'",
     ),
-    (['--method', 'ncm', '--layer', 'head.x'], 'Layer head.x is not there'),
+    (['--method', 'ncm', '--layer', 'head.x'], 'Layer head.x does not exist'),
     (['--method', 'ncm', '--layer', 'backbone.conv1'], 'conv1 is not linear'),
     (
         ['--method', 'ncm', *options(model__head__num_classes=9)],

@@ -6,7 +6,7 @@ _base_ = './pipelines/cifar.py'
 data_root = 'data/cifar100'
 data_preprocessor = dict(
     num_classes=100,
-    mean=[125.307, 122.961, 113.8575],  # .4914 .4822 .4465 of 255
+    mean=[125.307, 122.961, 113.8575],  # (.4914, .4822, .4465) * 255
     std=[51.5865, 50.847, 51.255],  # .2023 .1994 .2010
     to_rgb=False,
 )

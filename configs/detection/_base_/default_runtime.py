@@ -1,13 +1,13 @@
 _base_ = 'mmdet::_base_/default_runtime.py'
 
 custom_hooks = [
-    # Heads and data set have to agree about the number of classes.
+    # Heads and data set need the same number of classes.
     dict(type='NumClassCheckHook'),
-    # Counts the annotated training instances of each class, and checks every label.
+    # Counts the training instances of each class and checks every label.
     dict(type='mmgala.ClassCountsHook'),
-    # Statistics of GALA are reduced once a step, also on a rank without any region.
+    # Reduces the statistics of GALA once per step, even on a rank without regions.
     dict(type='mmgala.ReduceStatisticsHook'),
 ]
 
-# A checkpoint every epoch would fill the disk with long trainings.
+# Checkpoints of every epoch would fill the disk in long trainings.
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))

@@ -1,4 +1,4 @@
-# Random sampling: each image once an epoch.
+# Random sampling: each image once per epoch.
 _base_ = './lvis_v1_sample1e-3.py'
 
 train_dataloader = dict(

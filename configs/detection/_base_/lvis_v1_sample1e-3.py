@@ -1,4 +1,4 @@
-# Repeat-factor sampling: images of rare classes come up to several times an epoch.
+# Repeat-factor sampling: images of rare classes are repeated within an epoch.
 _base_ = 'mmdet::_base_/datasets/lvis_v1_instance.py'
 
 train_dataloader = dict(dataset=dict(dataset=dict(type='mmgala.LVISDataset')))

@@ -1,4 +1,4 @@
-"""Which pipelines are understood, what becomes of them, and what is refused."""
+"""Supported pipelines, their batched versions, and errors for others."""
 
 import numpy as np
 import pytest
@@ -145,7 +145,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize('name', REFUSED)
-def test_what_is_not_known_is_refused_by_name(name):
+def test_unsupported_transforms_are_named(name):
     step, named = REFUSED[name]
     message = (
         r'\(NumpyToPIL, RandomCrop, RandomHorizontalFlip, CIFARAutoAugment, '

@@ -1,4 +1,4 @@
-"""Images and samples on a device are those of the loader; batches are whole."""
+"""Images, samples and batches on a device equal those of the data loader."""
 
 import numpy as np
 import pytest
@@ -181,7 +181,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize('name', UNREADABLE)
-def test_what_cannot_be_kept_is_refused(name):
+def test_unsupported_data_sets_are_refused(name):
     error, make, message = UNREADABLE[name]
     with pytest.raises(error, match=message):
         on_device(make())

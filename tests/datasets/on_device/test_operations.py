@@ -60,7 +60,7 @@ def test_each_image_gets_its_own_operation():
     assert set(which) == set(range(NO_OPERATION, len(variants)))
 
 
-def test_nothing_to_do_changes_nothing():
+def test_no_operation_changes_nothing():
     images = pictures()
     found = on_device(
         all_variants('Invert'), (32, 32), images, [NO_OPERATION] * len(images)
