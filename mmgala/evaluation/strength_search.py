@@ -10,10 +10,9 @@ from torch import Tensor
 
 from mmgala.functional.checks import check_logits_and_target
 from mmgala.functional.rebalance import check_enough_samples, check_target_prior
+from mmgala.utils.chunks import row_slices
 
 TAU_GRID = tuple(step / 10 for step in range(31))
-# Values transformed at once, 16 MB: the scores of a large set fill the memory already.
-CHUNK = 2**22
 
 
 @dataclass(frozen=True)
@@ -92,10 +91,10 @@ class WeightedScores:
 
     def parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Scores, labels and weights, a few rows at a time."""
-        rows = max(1, CHUNK // self.scores.shape[1])
-        every = (self.scores, self.target, self.weight)
-        for part, labels, weight in zip(*(x.split(rows) for x in every), strict=True):
-            yield part if self.step is None else self.step(part), labels, weight
+        for rows in row_slices(*self.scores.shape):
+            part = self.scores[rows]
+            scores = part if self.step is None else self.step(part)
+            yield scores, self.target[rows], self.weight[rows]
 
     def class_mass(self) -> Tensor:
         """Weighted sum of each class's scores, ``(C,)`` float64."""

@@ -172,7 +172,7 @@ def test_tensors_will_do_as_arrays_do():
 def test_a_large_set_is_gone_through_in_parts(monkeypatch):
     scores, target = imbalanced()
     whole = choose_post_hoc(scores, target, class_counts=COUNTS, **AUTO).steps
-    monkeypatch.setattr('mmgala.evaluation.strength_search.CHUNK', 5 * 7)
+    monkeypatch.setattr('mmgala.utils.chunks.VALUES', 5 * 7)
     parts = choose_post_hoc(scores, target, class_counts=COUNTS, **AUTO).steps
     for name in ALL:
         assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-3)
