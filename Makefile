@@ -7,7 +7,7 @@ SETUP := @tools/setup_env.sh
 
 # Test processes. Each gets one thread: more threads than cores are ten times slower.
 JOBS ?= 2
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --dist loadgroup
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast install install-detection lint clean

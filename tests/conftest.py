@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 # Subprocesses and spawned ranks inherit this: more threads than cores crawl.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -46,18 +47,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(FolderTimes())
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow folders, and keep together in one process what shares a fixture."""
+    """Mark the slow folders, and whatever uses a costly fixture."""
     for item in items:
         fixtures = getattr(item, 'fixturenames', ())
-        costly = next((name for name in COSTLY if name in fixtures), None)
-        parts = item.path.relative_to(REPOSITORY).parts
-        in_slow_folder = parts[:2] in SLOW
-        if costly or in_slow_folder:
+        folder = item.path.relative_to(REPOSITORY).parts[:2]
+        if folder in SLOW or any(name in fixtures for name in COSTLY):
             item.add_marker(pytest.mark.slow)
-        together = parts[:2] if in_slow_folder else parts
-        item.add_marker(pytest.mark.xdist_group(costly or '/'.join(together)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep together in one process what shares a fixture."""
+    from tests.scheduling import FolderScheduling
+
+    return FolderScheduling(config, log)
 
 
 @pytest.fixture(autouse=True)
