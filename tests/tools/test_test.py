@@ -12,7 +12,9 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from numpy.testing import assert_allclose
 
+from mmgala.analysis import analyse_predictions, read_predictions
 from mmgala.datasets import DigitsDataset, LongTailedDataset
+from mmgala.functional import ShotThresholds
 from mmgala.registry import MODELS
 from mmgala.utils.checkpoint import read_checkpoint
 from tests.evaluation.references import expected_metrics
@@ -74,6 +76,14 @@ def test_counts_are_those_of_the_training_set(raw):
     data = LongTailedDataset(DigitsDataset('train'), imbalance_factor=50)
 
     assert raw.counts.tolist() == np.bincount(data.get_gt_labels()).tolist()
+
+
+def test_shot_thresholds_of_the_config_are_written_and_read(tested, trained, raw):
+    dump = read_predictions(tested['raw.npz'].path)
+    assert dump.thresholds == ShotThresholds(**LIMITS)
+    assert read_checkpoint(trained.checkpoint)['meta']['shot_thresholds'] == LIMITS
+    found = analyse_predictions(dump, tau=1.0)['raw']['metrics']
+    assert_metrics({f'accuracy/{k}': v for k, v in found.items()}, raw.scores, raw)
 
 
 def test_metrics_are_those_of_the_written_scores(tested, raw):
