@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mmgala.functional import SHOT_GROUPS, ShotThresholds
+from mmgala.utils.class_curves import binned_curve, quartiles, rank_bins
 from mmgala.visualization.axes import (
     COLOURS,
     group_borders,
@@ -157,14 +158,16 @@ def _plot_lines(axes: Axes, values: Mapping[str, np.ndarray]) -> None:
 
 def _plot_classes(axes: Axes, values: np.ndarray, label: str, colour: str) -> None:
     """Plot a point per class; with many classes, mean and quartiles of each bin."""
-    ranks = np.arange(len(values))[~np.isnan(values)]
+    ranks = np.arange(len(values))
     if len(values) <= 2 * NUM_BINS:
-        axes.plot(ranks, values[ranks], 'o-', color=colour, markersize=4, label=label)
+        known = ~np.isnan(values)
+        axes.plot(
+            ranks[known], values[known], 'o-', color=colour, markersize=4, label=label
+        )
         return
-    bins = [part for part in np.array_split(ranks, NUM_BINS) if len(part)]
-    centres = [part.mean() for part in bins]
-    low, high = np.transpose([np.quantile(values[p], (0.25, 0.75)) for p in bins])
-    axes.fill_between(centres, low, high, color=colour, alpha=0.15, lw=0)
-    means = [values[part].mean() for part in bins]
+    curve = binned_curve(ranks, values, rank_bins(len(values), NUM_BINS), quartiles)
+    axes.fill_between(
+        curve.center, curve.low, curve.high, color=colour, alpha=0.15, lw=0
+    )
     label = f'{label}: mean and interquartile range'
-    axes.plot(centres, means, 'o-', color=colour, markersize=3, label=label)
+    axes.plot(curve.center, curve.mean, 'o-', color=colour, markersize=3, label=label)

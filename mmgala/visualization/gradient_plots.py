@@ -14,9 +14,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator, NullLocator
-from scipy.ndimage import uniform_filter1d
 
 from mmgala.functional import SHOT_GROUPS
+from mmgala.utils.class_curves import moving_average
 from mmgala.visualization.axes import COLOURS, head_first, label_classes
 
 Runs = Mapping[str, Mapping[str, Any]]
@@ -164,7 +164,7 @@ def _plot_classes(axes: Axes, values: np.ndarray, name: str, colour: str) -> Non
         axes.plot(x, values, 'o-', color=colour, markersize=3, label=name)
         return
     axes.plot(x, values, '.', color=colour, markersize=2, alpha=0.25)
-    axes.plot(x, _smoothed(values), color=colour, label=name)
+    axes.plot(x, moving_average(values), color=colour, label=name)
 
 
 def _set_ratio_scale(axes: Axes) -> None:
@@ -179,7 +179,7 @@ def _set_ratio_scale(axes: Axes) -> None:
 
 def _stack_shares(axes: Axes, shares: np.ndarray) -> None:
     if len(shares) > 100:
-        shares = np.stack([_smoothed(column) for column in shares.T], axis=1)
+        shares = np.stack([moving_average(column) for column in shares.T], axis=1)
     bottom = np.zeros(len(shares))
     for group, share in zip(GROUP_LABELS, np.nan_to_num(shares).T, strict=True):
         if share.any():
@@ -219,15 +219,6 @@ def _draw_matrices(
         axes.set_xlabel(f'source class, from head to tail{bins}')
     panels[0].set_ylabel('receiving class,\nfrom head to tail')
     part.colorbar(image, ax=panels.tolist(), label='relative to the largest')
-
-
-def _smoothed(values: np.ndarray) -> np.ndarray:
-    """Moving average over 1/50 of the classes, ignoring NaN."""
-    width = len(values) // 50 + 1
-    known = ~np.isnan(values)
-    total = uniform_filter1d(np.where(known, values, 0.0), width)
-    share = uniform_filter1d(known.astype(float), width)
-    return np.divide(total, share, out=np.full(len(values), np.nan), where=share > 0)
 
 
 def _numbers(values: Any) -> np.ndarray:

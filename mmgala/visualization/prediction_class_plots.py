@@ -1,12 +1,20 @@
 """Figures of class accuracy and predicted class marginal, raw and re-balanced."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from mmgala.functional import SHOT_GROUPS, ShotThresholds
+from mmgala.utils.class_curves import (
+    Spread,
+    binned_curve,
+    count_bins,
+    percent_deviation,
+    quartiles,
+    rank_bins,
+)
 from mmgala.visualization.axes import (
     COLOURS,
     group_borders,
@@ -23,24 +31,11 @@ from mmgala.visualization.axes import (
 KINDS = {'raw': ('raw', COLOURS[0]), 'rebalanced': ('re-balanced', COLOURS[2])}
 FEW_CLASSES = 50  # more classes are grouped in bins
 
-# Band around the mean of several classes: its name, and a function of their values that
-# gives its lower and upper end.
-Band = tuple[str, Callable[[np.ndarray], tuple[float, float]]]
-
-
-def _deviation(values: np.ndarray) -> tuple[float, float]:
-    # Not quantiles, as accuracies over few test samples have only few values.
-    mean, deviation = values.mean(), values.std()
-    return max(0.0, mean - deviation), min(100.0, mean + deviation)
-
-
-def _quartiles(values: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(values, (0.25, 0.75))
-    return low, high
-
-
-DEVIATION: Band = ('standard deviation', _deviation)
-QUARTILES: Band = ('interquartile range', _quartiles)
+# Spread around the mean of several classes: its name, and how it is measured.
+Band = tuple[str, Spread]
+# Not quantiles, as accuracies over few test samples have only few values.
+DEVIATION: Band = ('standard deviation', percent_deviation)
+QUARTILES: Band = ('interquartile range', quartiles)
 
 
 def plot_accuracy_by_count(
@@ -98,7 +93,7 @@ def plot_class_mass(
     order = head_first(class_counts)
     counts = np.asarray(class_counts)[order]
     ranks = np.arange(len(order))
-    bins = ranks if len(ranks) <= FEW_CLASSES else ranks * 40 // len(ranks)
+    bins = ranks if len(ranks) <= FEW_CLASSES else rank_bins(len(ranks), 40)
     figure, grid = panels(list(runs), (5, 4))
     for axes, run in zip(grid, runs.values(), strict=True):
         for kind, (name, colour) in KINDS.items():
@@ -129,9 +124,7 @@ def _count_bins(counts: np.ndarray) -> np.ndarray:
     """Bin of each class: one class per bin, or 15 bins by count for many classes."""
     if len(counts) <= FEW_CLASSES:
         return np.argsort(head_first(counts))
-    logs = np.log1p(counts)
-    edges = np.linspace(logs.min(), logs.max(), 16)[1:-1]
-    return np.digitize(logs, edges)
+    return count_bins(counts, 15)
 
 
 def _plot_classes(
@@ -144,13 +137,11 @@ def _plot_classes(
     colour: str,
 ) -> None:
     """Plot the mean of each bin, with a band if there are many classes."""
-    known = np.flatnonzero(np.isfinite(values))
-    members = [known[bins[known] == b] for b in np.unique(bins[known])]
-    centre = [x[classes].mean() for classes in members]
-    mean = [values[classes].mean() for classes in members]
-    if members and len(x) > FEW_CLASSES:
-        band_name, ends = band
-        low, high = zip(*(ends(values[classes]) for classes in members), strict=True)
-        axes.fill_between(centre, low, high, color=colour, alpha=0.15, lw=0)
+    band_name, spread = band
+    curve = binned_curve(x, values, bins, spread)
+    if len(curve.center) and len(x) > FEW_CLASSES:
+        axes.fill_between(
+            curve.center, curve.low, curve.high, color=colour, alpha=0.15, lw=0
+        )
         name = f'{name}: mean and {band_name} of classes'
-    axes.plot(centre, mean, 'o-', color=colour, markersize=4, label=name)
+    axes.plot(curve.center, curve.mean, 'o-', color=colour, markersize=4, label=name)
