@@ -1,5 +1,6 @@
 """What every test shares: threads, seeds, the `shared` folder, miniatures, ranks."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(REPOSITORY).parts[:2]
         if folder in SLOW or any(name in fixtures for name in COSTLY):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt all that is imported from collection: every MMEngine data set collects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
