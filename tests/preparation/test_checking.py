@@ -68,7 +68,7 @@ def test_a_missing_folder_is_named(prepared):
         (lambda text: text + '\n', r'_train\.txt:10: the line is empty'),
         (
             lambda text: text + '../x.jpg 0\n',
-            r'_train\.txt:10: .*leaves the image',
+            r'_train\.txt:10: .*is outside the image',
         ),
         (lambda text: '', 'the file is empty'),
     ],
