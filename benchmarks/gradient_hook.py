@@ -25,7 +25,7 @@ from torch.utils.benchmark import Timer  # noqa: E402
 from torchvision.models import resnet50  # noqa: E402
 
 from mmgala.engine.gradient_recording.loss_observer import LossObserver  # noqa: E402
-from mmgala.engine.gradient_recording.recorded_loss import GradientAccumulator  # noqa: E402
+from mmgala.engine.gradient_recording.recorded_losses import GradientAccumulator  # noqa: E402
 from mmgala.functional import ShotThresholds, long_tailed_counts  # noqa: E402
 from mmgala.models import CIFARResNet  # noqa: E402
 from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402

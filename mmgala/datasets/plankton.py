@@ -1,9 +1,11 @@
 """PlanktonSet 1.0: real images with a natural long tail, small enough for a CPU."""
 
+import hashlib
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from mmgala.datasets.array_dataset import ArrayFolder
-from mmgala.datasets.hashed_split import hashed_split
 from mmgala.registry import DATASETS
 
 NAMES_FILE = 'names.txt'
@@ -18,7 +20,7 @@ class PlanktonSet(ArrayFolder):
     *PlanktonSet 1.0*, NOAA NCEI accession 0127422). There is no official split. Ours
     is stratified: about 60 % of each class for training, 15 % for validation and 25 %
     for testing, with at least one image each. It is based on hashes of class and file
-    names (see :func:`mmgala.datasets.hashed_split.hashed_split`), hence identical on
+    names (see :func:`mmgala.datasets.plankton.hashed_split`), hence identical on
     every machine. No split is balanced, so compare models by their mean per-class
     accuracy, ``accuracy/class_mean`` of ``mmgala.LongTailedAccuracy``.
 
@@ -65,3 +67,59 @@ class PlanktonSet(ArrayFolder):
         counts = np.bincount(training, minlength=num_classes).tolist()
         self._metainfo.setdefault('class_counts', counts)
         return np.flatnonzero(parts == self.split)
+
+
+def held_out_counts(count: int, percent: Mapping[str, int]) -> dict[str, int]:
+    """Number of images of one class in each held-out split.
+
+    The percentage is rounded to the nearest integer (halves up), with a minimum of one.
+
+    Args:
+        count: number of images of the class.
+        percent: percentage of each held-out split.
+
+    Examples:
+        >>> held_out_counts(9, {'val': 15, 'test': 25})
+        {'val': 1, 'test': 2}
+    """
+    # Integer arithmetic: a rounded float could differ between machines.
+    return {part: max(1, (count * p + 50) // 100) for part, p in percent.items()}
+
+
+def hashed_split(
+    names: Sequence[str], labels: np.ndarray, percent: Mapping[str, int]
+) -> np.ndarray:
+    """Split each class by the SHA-256 hashes of its images' names.
+
+    The images of a class are sorted by hash and fill the held-out splits one after the
+    other; the rest is for training. The order of ``names`` does not matter.
+
+    Args:
+        names: N unique names, such as ``class/file.jpg``.
+        labels: ``(N,)`` integer labels.
+        percent: percentage of each held-out split, in the order of filling.
+
+    Returns:
+        ``(N,)`` split of each image: ``'train'`` or a key of ``percent``.
+
+    Raises:
+        ValueError: if names repeat, or a class has fewer images than there are splits.
+    """
+    if len(set(names)) < len(names):
+        raise ValueError('Expected unique image names, but some names repeat.')
+    parts = np.full(len(names), 'train', dtype=object)
+    hashes = [hashlib.sha256(name.encode()).hexdigest() for name in names]
+    order = np.lexsort((np.array(hashes, dtype='U64'), labels))
+    for members in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
+        counts = held_out_counts(len(members), percent)
+        if sum(counts.values()) >= len(members) > 0:
+            raise ValueError(
+                f'Expected at least {len(percent) + 1} images per class, one for each '
+                f'of train, {", ".join(percent)}, but class {labels[members[0]]} has '
+                f'{len(members)}.'
+            )
+        start = 0
+        for part, count in counts.items():
+            parts[members[start : start + count]] = part
+            start += count
+    return parts

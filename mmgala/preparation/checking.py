@@ -10,7 +10,7 @@ from tabulate import tabulate
 from mmgala.preparation.checksums import CHECKSUM_FILE
 from mmgala.preparation.data_set import DataSet, Part, Split
 
-SHOWN = 5
+MAX_EXAMPLES = 5  # in a message
 HEADER = ('split', 'expected', 'found', 'classes', 'min', 'max')
 
 
@@ -96,7 +96,7 @@ def _check_split(
 
         missing = missing_images(root, paths)
     if missing:
-        some = ', '.join(paths[index] for index in missing[:SHOWN])
+        some = ', '.join(paths[index] for index in missing[:MAX_EXAMPLES])
         problems.append(
             f'{len(missing):,} of {len(paths):,} images are missing: {some}'
         )
@@ -114,7 +114,8 @@ def count_problem(counts: Sequence[int], official: Sequence[int]) -> str | None:
     if not wrong:
         return None
     some = ', '.join(
-        f'class {i} has {counts[i]:,} (expected {official[i]:,})' for i in wrong[:SHOWN]
+        f'class {i} has {counts[i]:,} (expected {official[i]:,})'
+        for i in wrong[:MAX_EXAMPLES]
     )
     return f'{len(wrong):,} classes have a wrong number of images: {some}'
 

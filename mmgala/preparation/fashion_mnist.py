@@ -13,7 +13,7 @@ import numpy as np
 from mmgala.preparation.checksums import Checksum
 from mmgala.preparation.data_set import DataSet, Part, Split, uniform_counts
 
-URL = 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com'
+FASHION_MNIST_URL = 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com'
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class PackedFile:
     unpacked_size: int
 
 
-FILES = (
+PACKED_FILES = (
     PackedFile(
         'train-images-idx3-ubyte',
         '8d4fb7e6c68d591d4c3dfef9ec88bf0d',
@@ -77,21 +77,21 @@ def fashion_mnist() -> DataSet:
         Part(
             target=file.name,
             source=f'{file.name}.gz',
-            url=f'{URL}/{file.name}.gz',
+            url=f'{FASHION_MNIST_URL}/{file.name}.gz',
             size=file.size,
             checksum=Checksum('md5', file.md5),
             packing='gzip',
             unpacked_size=file.unpacked_size,
             files={file.name: Checksum('sha256', file.sha256)},
         )
-        for file in FILES
+        for file in PACKED_FILES
     ]
     splits = [
         Split(
             name=split,
             read=functools.partial(_read_labels, split),
             class_counts=uniform_counts(10, per_class),
-            needs=[file.name for file in FILES],
+            needs=[file.name for file in PACKED_FILES],
         )
         for split, per_class in (('train', 6000), ('test', 1000))
     ]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mmgala.preparation.archives import read_files
 from mmgala.preparation.checksums import published_checksums
 from mmgala.preparation.data_set import DataSet, Part, Split
 from mmgala.preparation.images import ImageTable, as_square, decode
-from mmgala.preparation.source_files import read_files
 
 SIZE = 64  # pixels of a side of the images that are made
 MAX_SIDE = 1024  # pixels; the largest image has 428
@@ -63,8 +63,7 @@ def official_counts() -> Mapping[str, int]:
 
 def _split(split: str, needs: Sequence[str]) -> Split:
     def class_counts() -> list[int]:
-        from mmgala.datasets.hashed_split import held_out_counts
-        from mmgala.datasets.plankton import HELD_OUT_PERCENT
+        from mmgala.datasets.plankton import HELD_OUT_PERCENT, held_out_counts
 
         counts = []
         for count in official_counts().values():

@@ -17,7 +17,7 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from mmgala.datasets.samplers.class_balanced import proportional_counts
-from mmgala.datasets.samplers.samples_by_class import SamplesByClass
+from mmgala.datasets.samplers.epoch_sampler import SamplesByClass
 from mmgala.retraining.feature_file import Features
 
 SAMPLINGS = ('class', 'instance')

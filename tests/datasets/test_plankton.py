@@ -9,8 +9,7 @@ import pytest
 
 from mmgala.datasets import PlanktonSet
 from mmgala.datasets.class_counts import plankton_class_counts
-from mmgala.datasets.hashed_split import hashed_split
-from mmgala.datasets.plankton import HELD_OUT_PERCENT
+from mmgala.datasets.plankton import HELD_OUT_PERCENT, hashed_split
 from mmgala.functional import shot_groups
 from tests.miniature_plankton import COUNTS, write_plankton
 

@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from mmgala.preparation.make_part import SCRATCH
-from mmgala.preparation.prepare import LOCK
+from mmgala.preparation.prepare import LOCK, SCRATCH
 from tests.preparation.archives import tree
 from tests.preparation.tiny_set import LIST, assert_complete, prepare
 

@@ -5,18 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from mmgala.datasets.on_device.colour import (
+from mmgala.datasets.on_device.operations import (
+    BicubicShears,
     Enhancements,
     LookupTables,
+    NearestNeighbourWarps,
     auto_contrast,
     equalize,
     grey_levels,
     mean_grey_level,
     smooth,
 )
-from mmgala.datasets.on_device.geometry import BicubicShears, NearestNeighbourWarps
 from mmgala.datasets.on_device.transforms import BatchedStep, to_device
-from mmgala.datasets.transforms.cifar_auto_augment import POLICY, SIGNED, magnitude
+from mmgala.datasets.transforms.auto_augment import POLICY, SIGNED, magnitude
 
 Variant = tuple[str, float]  # an operation and its value
 NO_OPERATION = -1  # in place of the index of a variant
@@ -98,7 +99,7 @@ class BatchedOperations(nn.Module):
 
     Args:
         variants: operations and their values, as in
-            :mod:`mmgala.datasets.transforms.cifar_auto_augment`.
+            :mod:`mmgala.datasets.transforms.auto_augment`.
         size: height and width of the images.
         fill: grey level of pixels from outside the image.
     """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-FILES = {'train': 'train', 'test': 't10k'}
+PREFIXES = {'train': 'train', 'test': 't10k'}
 _HOW_TO_GET_IT = 'Get Fashion-MNIST with "python tools/prepare_data.py fashion-mnist".'
 
 
@@ -25,8 +25,8 @@ def read_fashion_mnist(
         FileNotFoundError: if a file is missing.
         ValueError: if a file is damaged, or is not a Fashion-MNIST file.
     """
-    images = _read(Path(root) / f'{FILES[part]}-images-idx3-ubyte')
-    labels = _read(Path(root) / f'{FILES[part]}-labels-idx1-ubyte')
+    images = _read(Path(root) / f'{PREFIXES[part]}-images-idx3-ubyte')
+    labels = _read(Path(root) / f'{PREFIXES[part]}-labels-idx1-ubyte')
     if (
         images.shape[1:] != (28, 28)
         or labels.shape != images.shape[:1]

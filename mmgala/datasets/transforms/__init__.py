@@ -1,13 +1,15 @@
 """Augmentations of published recipes that OpenMMLab does not provide."""
 
-from mmgala.datasets.transforms.cifar_auto_augment import CIFARAutoAugment
+from mmgala.datasets.transforms.auto_augment import (
+    CIFARAutoAugment,
+    TorchvisionAutoAugment,
+)
 from mmgala.datasets.transforms.cutout import Cutout
-from mmgala.datasets.transforms.floored_magnitudes import (
+from mmgala.datasets.transforms.rand_augment import (
     FlooredPosterize,
     FlooredSolarize,
+    RandomInterpolation,
 )
-from mmgala.datasets.transforms.random_interpolation import RandomInterpolation
-from mmgala.datasets.transforms.torchvision_auto_augment import TorchvisionAutoAugment
 
 __all__ = [
     'CIFARAutoAugment',

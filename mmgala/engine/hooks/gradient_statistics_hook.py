@@ -13,10 +13,11 @@ from torch import nn
 
 from mmgala.datasets import count_classes
 from mmgala.datasets.labels import class_names, is_detection_dataset
-from mmgala.engine.gradient_recording.find_losses import check_num_classes, find_losses
-from mmgala.engine.gradient_recording.recorded_loss import (
+from mmgala.engine.gradient_recording.recorded_losses import (
     GradientAccumulator,
     RecordedLoss,
+    check_num_classes,
+    find_losses,
     recording_state,
     restore_recording,
     sum_over_ranks,

@@ -17,7 +17,7 @@ from mmgala.datasets.on_device.transforms import (
     BatchedHorizontalFlip,
     BatchedRandomCrop,
 )
-from mmgala.datasets.transforms.cifar_auto_augment import POLICY, SIGNED, magnitude
+from mmgala.datasets.transforms.auto_augment import POLICY, SIGNED, magnitude
 from tests.datasets.on_device.pictures import to_batch
 
 SIZE = (32, 32)

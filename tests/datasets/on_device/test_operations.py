@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmgala.datasets.on_device.auto_augment import NO_OPERATION, BatchedOperations
-from mmgala.datasets.transforms.cifar_auto_augment import POLICY
+from mmgala.datasets.transforms.auto_augment import POLICY
 from tests.datasets.on_device.pictures import from_batch, pictures, to_batch
 from tests.datasets.on_device.pil_operations import OPERATIONS, all_variants, by_pil
 

@@ -5,7 +5,7 @@ import pytest
 
 from mmgala.datasets import ClassAwareSampler, ClassBalancedSampler
 from mmgala.datasets.samplers import class_balanced
-from mmgala.datasets.samplers.samples_by_class import SamplesByClass
+from mmgala.datasets.samplers.epoch_sampler import SamplesByClass
 from tests.datasets.samplers.chi_square import (
     BAD,
     GOOD,

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from mmgala.datasets.hashed_split import hashed_split, held_out_counts
+from mmgala.datasets.plankton import hashed_split, held_out_counts
 
 PERCENT = {'val': 15, 'test': 25}
 COUNTS = {'ant': 200, 'bee': 41, 'cat': 9, 'dog': 3}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mmgala.datasets.transforms import CIFARAutoAugment
-from mmgala.datasets.transforms.cifar_auto_augment import POLICY, magnitude
+from mmgala.datasets.transforms.auto_augment import POLICY, magnitude
 
 DRAWS = 20_000
 SIDE = 32

@@ -1,11 +1,13 @@
-"""Geometric operations for RandAugment with a random interpolation method."""
+"""Operations for RandAugment that behave as in timm."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
+from mmpretrain.datasets.transforms import Posterize, Solarize
 from mmpretrain.registry import TRANSFORMS as MMPRETRAIN_TRANSFORMS
 
 from mmgala.registry import TRANSFORMS
@@ -75,3 +77,35 @@ class RandomInterpolation(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self.transforms})'
+
+
+@TRANSFORMS.register_module()
+class FlooredPosterize(Posterize):
+    """MMPretrain's ``Posterize`` with the number of bits rounded down.
+
+    timm rounds down, so level 9.9 of ``magnitude_range=(0, 4)`` keeps 3 bits.
+    MMPretrain rounds up, which agrees with timm only for ``magnitude_range=(4, 0)``.
+
+    Args:
+        *args, **kwargs: passed to MMPretrain's ``Posterize``.
+    """
+
+    def random_magnitude(self) -> int:
+        """Draw a number of bits."""
+        return math.floor(super().random_magnitude())
+
+
+@TRANSFORMS.register_module()
+class FlooredSolarize(Solarize):
+    """MMPretrain's ``Solarize`` with the threshold rounded down.
+
+    With a threshold of 245.8, timm inverts grey levels from 245 upwards, MMPretrain
+    from 246 upwards.
+
+    Args:
+        *args, **kwargs: passed to MMPretrain's ``Solarize``.
+    """
+
+    def random_magnitude(self) -> int:
+        """Draw a threshold."""
+        return math.floor(super().random_magnitude())

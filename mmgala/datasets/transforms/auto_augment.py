@@ -1,4 +1,4 @@
-"""AutoAugment for CIFAR as implemented in the long-tail literature."""
+"""AutoAugment of torchvision, and for CIFAR as in the long-tail literature."""
 
 import math
 from collections.abc import Callable
@@ -17,6 +17,7 @@ MAX_ENHANCEMENT = 0.9
 POSTERIZE_BITS = (8, 4)  # at the lowest and the highest level
 SOLARIZE_START = 256
 
+POLICIES = tuple(policy.value for policy in AutoAugmentPolicy)  # of torchvision
 # Steps of each sub-policy: operation, probability, level (None if it has no level).
 POLICY: list[tuple[tuple[str, float, int | None], ...]] = AutoAugment(
     AutoAugmentPolicy.CIFAR10
@@ -156,3 +157,44 @@ class CIFARAutoAugment:
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(fill={self.fill})'
+
+
+@TRANSFORMS.register_module()
+class TorchvisionAutoAugment:
+    """torchvision's AutoAugment with the name of its policy.
+
+    MMPretrain registers torchvision's transforms as ``torchvision/X``, but
+    ``AutoAugment`` takes its policy as a Python enumeration, which a config cannot
+    contain. MMPretrain's own AutoAugment has no policy for CIFAR.
+
+    Args:
+        policy: ``'cifar10'`` (commonly used for CIFAR-100, too), ``'imagenet'`` or
+            ``'svhn'``.
+
+    Raises:
+        ValueError: if the policy is unknown.
+    """
+
+    def __init__(self, policy: str = 'cifar10') -> None:
+        if policy not in POLICIES:
+            raise ValueError(
+                f'Expected `policy` to be one of {POLICIES}, but got {policy!r}.'
+            )
+        self.augment = AutoAugment(AutoAugmentPolicy(policy))
+
+    def __call__(self, results: dict) -> dict:
+        """Augment ``results['img']``, a PIL image.
+
+        Raises:
+            TypeError: if it is not a PIL image.
+        """
+        if not isinstance(results['img'], Image.Image):
+            raise TypeError(
+                'Expected a PIL image, but got '
+                f'{type(results["img"]).__name__}: put NumpyToPIL before this step.'
+            )
+        results['img'] = self.augment(results['img'])
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(policy={self.augment.policy.value!r})'
