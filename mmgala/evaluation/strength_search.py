@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from mmgala.functional.checks import check_logits_and_target
@@ -179,6 +178,8 @@ def search_temperature(data: WeightedScores) -> TemperatureSearch:
     Args:
         data: scores and labels of the validation set.
     """
+    # Imported late: hooks import this package, and do not need SciPy.
+    from scipy.optimize import minimize_scalar
 
     def loss(log_temperature: float) -> float:
         return negative_log_likelihood(data, math.exp(log_temperature))

@@ -176,12 +176,12 @@ def test_names_are_no_markup(small_page):
 def test_headline_shows_metrics_summaries_and_sentences(small_page, small):
     rows = small_page.page.locator('#metrics-table tbody tr').all_inner_texts()
     assert len(rows) == 4
-    keys = ('top1', 'many', 'medium', 'few', 'worst_class', 'ece')
+    keys = ('top1', 'many', 'medium', 'few', 'class_mean', 'worst_class', 'ece')
     for row, (i, kind) in zip(
         rows, [(i, k) for i in (0, 1) for k in ('raw', 'rebalanced')], strict=True
     ):
         metrics = small['runs'][i]['predictions'][kind]['metrics']
-        assert row.split('\t')[-6:] == [f'{metrics[k]:.1f}' for k in keys]
+        assert row.split('\t')[-7:] == [f'{metrics[k]:.1f}' for k in keys]
     rows = small_page.page.locator('#summary-table tbody tr').all_inner_texts()
     summary = small['runs'][1]['gradients']['summary']
     assert rows[2].split('\t')[-len(summary) :] == [

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from mmgala.functional import SHOT_GROUPS
+from mmgala.functional import METRIC_NAMES, SHOT_GROUPS
 from mmgala.utils.files import write_text
 from mmgala.visualization.class_plots import COLOURS
 from mmgala.visualization.html_report.sentences import describe_run
@@ -77,7 +77,7 @@ def write_html_report(report: dict[str, Any], path: str | Path) -> None:
         style=_read('report.css'),
         colours=html.escape(json.dumps(COLOURS)),
         plotly=get_plotlyjs(),
-        data=_embedded({**report, 'runs': runs}),
+        data=_embedded({**report, 'runs': runs, 'metric_names': METRIC_NAMES}),
         script='\n'.join(_read(f'js/{name}.js') for name in SCRIPTS),
     )
     write_text(path, page)

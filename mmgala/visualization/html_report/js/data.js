@@ -2,7 +2,7 @@
 
 const report = JSON.parse(document.getElementById('report-data').textContent);
 window.report = report;
-const { classes, runs } = report;
+const { classes, runs, metric_names: metricNames } = report;
 const palette = JSON.parse(document.body.dataset.colours);
 const GROUPS = ['many', 'medium', 'few'].filter((g) => classes.some((c) => c.group === g));
 const GROUP_COLOURS = { many: palette[1], medium: palette[3], few: palette[5] };

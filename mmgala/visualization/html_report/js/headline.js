@@ -50,17 +50,8 @@ function fillTable(id, titles, rows, texts = 1) {
   );
 }
 
-const METRICS = {
-  top1: 'top-1',
-  many: 'many',
-  medium: 'medium',
-  few: 'few',
-  worst_class: 'worst class',
-  ece: 'ECE',
-};
-
 function drawMetrics() {
-  const keys = Object.keys(METRICS).filter((key) =>
+  const keys = Object.keys(metricNames).filter((key) =>
     runs.some((run) => isNumber(run.predictions?.raw.metrics[key])),
   );
   const rows = chosenRuns()
@@ -79,7 +70,7 @@ function drawMetrics() {
         };
       }),
     );
-  fillTable('metrics-table', ['Predictions', ...keys.map((key) => METRICS[key])], rows);
+  fillTable('metrics-table', ['Predictions', ...keys.map((key) => metricNames[key])], rows);
 }
 
 function drawSummaries() {
