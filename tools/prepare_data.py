@@ -10,8 +10,8 @@ CIFAR and PlanktonSet become NumPy files. Their source is the published archive,
 folder that it unpacks to, or class folders of image files ({train,test}/CLASS/*.png for
 CIFAR, CLASS/*.jpg for PlanktonSet) in a folder, a zip or a tar archive.
 
-An interrupted run is continued by the same command. Nothing gets its final name before
-it is whole and verified.
+The same command continues an interrupted run. Files get their final names only when
+they are complete and verified.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from mmgala.preparation import (
     run_plan,
 )
 
-INTERRUPTED = 130  # as shells say it of Ctrl-C
+INTERRUPTED = 130  # exit status of shells for Ctrl-C
 
 
 def parse_args() -> argparse.Namespace:
@@ -38,26 +38,28 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('name', choices=NAMES, help='the data set')
     parser.add_argument(
-        '--root', type=Path, help='where to (default: where the configs look)'
+        '--root',
+        type=Path,
+        help='folder of the data set (default: where the configs look for it)',
     )
     parser.add_argument(
         '--source',
         type=Path,
         metavar='FOLDER|FILE',
-        help='take what is missing from this folder, or this archive of images; '
-        'download nothing',
+        help='take missing files from this folder or archive of images instead of '
+        'downloading them',
     )
     parser.add_argument(
         '--delete-archives',
         action='store_true',
-        help='delete the archives in the root when all is unpacked and verified',
+        help='delete the archives in the root after unpacking and verification',
     )
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        '--dry-run', action='store_true', help='say what there is to do, do nothing'
+        '--dry-run', action='store_true', help='show what would be done, and exit'
     )
     group.add_argument(
-        '--check', action='store_true', help='verify what is there, change nothing'
+        '--check', action='store_true', help='only verify the existing files'
     )
     return parser.parse_args()
 
@@ -77,9 +79,9 @@ def prepare(args: argparse.Namespace) -> None:
     if report.problems:
         print('\n'.join(report.problems), flush=True)
         raise ValueError(
-            f'{args.name} in {root} is not as published ({len(report.problems)} '
-            f'problems): {report.problems[0]}. Run this without --check to complete '
-            'it; folders of images that are not whole must be removed before.'
+            f'{args.name} in {root} differs from the published data set (problems: '
+            f'{len(report.problems)}), first: {report.problems[0]}. Run this without '
+            '--check to complete it; remove incomplete image folders first.'
         )
     if args.delete_archives:
         delete_archives(wanted.parts, root)
@@ -92,7 +94,7 @@ def main() -> None:
         with one_line_errors():
             prepare(args)
     except KeyboardInterrupt:
-        print('interrupted: the same command continues where it was', file=sys.stderr)
+        print('interrupted: run the same command again to continue', file=sys.stderr)
         sys.exit(INTERRUPTED)
 
 

@@ -22,7 +22,7 @@ MAX_DEPTH = 5  # folder levels, enough for top/data/train/class/file
 ZIP_MAGIC = b'PK\x03\x04'
 ENCRYPTED = 1  # bit in the flags of a zip entry
 REGULAR = (0, stat.S_IFREG, stat.S_IFDIR)  # 0: created without file types
-# What reading a damaged archive raises.
+# Errors of reading a damaged archive.
 DAMAGED = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -40,19 +40,19 @@ Limit = Callable[[str], int | None]
 
 
 class UnsafeError(Exception):
-    """An archive has contents that an archive of images never has."""
+    """An archive has entries that could do harm, and that images do not need."""
 
 
 @contextmanager
 def open_archive(archive: Path, action: str) -> Iterator[tuple[IO[bytes], Bar]]:
-    """Open an archive with a progress bar, and turn its errors into messages.
+    """Open an archive with a progress bar, and explain its errors.
 
     Args:
-        archive: file to read.
-        action: what is being done with it, for the progress bar.
+        archive: path of the archive.
+        action: verb for the progress bar, such as ``'unpacking'``.
 
     Raises:
-        ValueError: if reading shows that the archive is damaged or not safe.
+        ValueError: if the archive turns out to be damaged or unsafe.
     """
     with (
         open(archive, 'rb') as stream,
@@ -67,7 +67,7 @@ def open_archive(archive: Path, action: str) -> Iterator[tuple[IO[bytes], Bar]]:
 
 
 def leads_out(name: str) -> bool:
-    """Whether a name in an archive is absolute, or leads out of the folder."""
+    """Whether a path in an archive is absolute, or leads out of the folder."""
     path = PurePosixPath(name.replace('\\', '/'))
     return path.is_absolute() or '..' in path.parts or name[1:2] == ':'
 
@@ -75,14 +75,14 @@ def leads_out(name: str) -> bool:
 def tar_files(
     stream: IO[bytes], mode: str
 ) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Regular files of a tar archive in its order, with the open archive.
+    """Yield the regular files of a tar archive in order, each with the open archive.
 
     Raises:
-        UnsafeError: on a link, a device, or a name that leads out of the folder.
+        UnsafeError: for a link, a device, or a path that leads out of the folder.
         tarfile.TarError: if the archive is damaged; also other errors of
             :data:`DAMAGED`.
     """
-    # mypy knows tarfile.open by literal modes alone.
+    # mypy only knows literal modes of tarfile.open.
     with tarfile.open(fileobj=stream, mode=mode) as tar:  # type: ignore[call-overload]
         while (member := tar.next()) is not None:
             # tarfile keeps every header it has read: gigabytes for a million images.
@@ -117,20 +117,20 @@ def untar(
 ) -> None:
     """Unpack files of a tar archive, compressed by gzip or not.
 
-    An archive of images holds files and folders. Anything else in it (links, devices,
-    names that lead out of ``folder``) is refused.
+    Archives with anything but files and folders (links, devices, paths that lead out of
+    ``folder``) are rejected.
 
     Args:
-        archive: its name ends in ``.gz`` if it is compressed.
-        folder: to unpack to.
-        selected: the files to unpack, name in the archive -> path below ``folder``.
-            By default all files, under their own names.
-        nested: the archive, not compressed, consists of plain tar archives; unpack
-            what these contain.
+        archive: path of the archive, which ends in ``.gz`` if it is compressed.
+        folder: folder to unpack to.
+        selected: files to unpack: path below ``folder``, by name in the archive.
+            Defaults to all files, under their own names.
+        nested: whether the archive is uncompressed and consists of plain tar archives,
+            whose contents are to be unpacked.
 
     Raises:
-        ValueError: if the archive is damaged, lacks some of ``selected`` or is not
-            safe to unpack, or if this Python cannot unpack safely.
+        ValueError: if the archive is damaged, unsafe or lacks some of ``selected``, or
+            if this version of Python cannot unpack safely.
     """
     if not hasattr(tarfile, 'data_filter'):
         raise ValueError(
@@ -185,18 +185,19 @@ def _inner_archives(stream: IO[bytes], mode: str) -> Iterator[IO[bytes]]:
 
 
 def read_files(source: Path, limit: Limit) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of selected files, with a progress bar.
+    """Yield the names and contents of selected files, with a progress bar.
 
-    Nothing is written to disk. Names have ``/`` between folders and begin with the name
-    of the folder that they are read from. Hidden files are skipped.
+    Archives are not unpacked to disk. Names have forward slashes, and begin with the
+    name of the folder if ``source`` is one. Hidden files are skipped.
 
     Args:
-        source: a folder, a zip archive, or a tar archive, compressed or not.
-        limit: which files to read, and how large they may be.
+        source: folder, zip archive, or tar archive, compressed or not.
+        limit: function that gives the largest allowed size of a file, or None to skip
+            it.
 
     Raises:
-        ValueError: if an archive is damaged, holds links or names that lead out of it,
-            or a selected file is larger than its limit.
+        ValueError: if an archive is damaged, contains links or paths that lead out of
+            it, or a selected file is larger than its limit.
     """
     if source.is_dir():
         files = _files_of_folder(source, limit)
@@ -220,9 +221,7 @@ def _size_limit(name: str, limit: Limit) -> int | None:
 
 def _require_size(name: str, size: int, most: int) -> None:
     if size > most:
-        raise UnsafeError(
-            f'{name!r} has {size:,} bytes, where at most {most:,} are expected'
-        )
+        raise UnsafeError(f'expected at most {most:,} bytes, but {name!r} has {size:,}')
 
 
 def _files_of_folder(source: Path, limit: Limit) -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""The data sets that can be prepared, by name."""
+"""Data sets that can be prepared, by name."""
 
 import functools
 from collections.abc import Callable
@@ -22,10 +22,10 @@ NAMES = tuple(BUILDERS)
 
 
 def find_data_set(name: str) -> DataSet:
-    """Data set with the given name.
+    """Return the description of a data set.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if the name is unknown.
     """
     if name not in BUILDERS:
         raise ValueError(f'Expected one of {", ".join(BUILDERS)}, but got {name!r}.')

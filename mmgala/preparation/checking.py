@@ -1,4 +1,4 @@
-"""Check the files on disk against what is published."""
+"""Comparison of the files on disk with the published data set."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,14 +20,14 @@ class CheckReport:
 
     Attributes:
         rows: one per split, with the columns of :data:`HEADER`; None if unknown.
-        problems: one line each; empty if everything is right.
+        problems: one line each; empty if everything is correct.
     """
 
     rows: list[tuple[str | int | None, ...]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def table(self) -> str:
-        """The rows as text."""
+        """Format the rows as a text table."""
         return tabulate(
             self.rows, HEADER, tablefmt='plain', intfmt=',', missingval='-',
             colalign=['left', *['right'] * (len(HEADER) - 1)],
@@ -35,13 +35,13 @@ class CheckReport:
 
 
 def check(data_set: DataSet, root: Path) -> CheckReport:
-    """Verify files, number of images and images per class. Nothing is changed.
+    """Verify the files, the number of images and the class counts, changing nothing.
 
-    Files with a known checksum are read only when they have it.
+    A split is read only if the files that it needs have the expected checksums.
 
     Args:
-        data_set: to look for.
-        root: its folder.
+        data_set: data set to check.
+        root: folder of the data set.
     """
     report = CheckReport()
     wrong: dict[str, str] = {}
@@ -62,22 +62,22 @@ def check(data_set: DataSet, root: Path) -> CheckReport:
 def _wrong_files(part: Part, root: Path) -> Iterator[tuple[str, str]]:
     if not part.files and not (root / part.target).exists():
         yield part.target, 'is missing'
-    expected = part.expected(root)
+    expected = part.expected_checksums(root)
     for name in part.wrong_files(root):
         if not (root / name).is_file():
             yield name, 'is missing'
         elif expected[name] is None:
             yield (
                 name,
-                f'cannot be verified: {root / CHECKSUM_FILE} has no checksum of it',
+                f'cannot be verified: {root / CHECKSUM_FILE} lacks its checksum',
             )
         elif part.files[name] is None:
             yield (
                 name,
-                f'has changed since it was made ({CHECKSUM_FILE} has its checksum)',
+                f'has changed since it was created (see {CHECKSUM_FILE})',
             )
         else:
-            yield name, f'is not the published file ({expected[name]} is expected)'
+            yield name, f'is not the published file (expected {expected[name]})'
 
 
 def _check_split(
@@ -107,9 +107,9 @@ def _check_split(
 
 
 def count_problem(counts: Sequence[int], official: Sequence[int]) -> str | None:
-    """Describe wrong numbers of images per class; None if all are right."""
+    """Describe incorrect class counts; None if all are correct."""
     if len(counts) != len(official):
-        return f'there are labels of {len(counts)} classes, expected {len(official)}'
+        return f'expected {len(official)} classes, but found {len(counts)}'
     wrong = [i for i, known in enumerate(official) if counts[i] != known]
     if not wrong:
         return None
@@ -121,10 +121,10 @@ def count_problem(counts: Sequence[int], official: Sequence[int]) -> str | None:
 
 
 def require_class_counts(path: Path, class_counts: Callable[[], Sequence[int]]) -> None:
-    """Check a list of images by its number of images per class.
+    """Check an image list by its class counts.
 
     Raises:
-        ValueError: if the list is not well-formed or has other numbers.
+        ValueError: if the list is invalid or has different class counts.
     """
     from mmgala.datasets.readers.image_list import read_image_list
 

@@ -1,4 +1,4 @@
-"""Checksums of files: published ones, and those stored beside created files."""
+"""Published checksums of files, and those stored next to created files."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ class Checksum:
 
     Attributes:
         kind: ``'md5'`` or ``'sha256'``.
-        value: in hexadecimal digits.
+        value: hexadecimal digest.
     """
 
     kind: str
@@ -27,7 +27,7 @@ class Checksum:
         return f'{self.kind} {self.value}'
 
     def of(self, path: Path) -> 'Checksum':
-        """Compute the checksum of a file, of the same kind."""
+        """Compute the checksum of a file by the same algorithm."""
         # A FIPS build of Python refuses MD5 unless it is not for security.
         digest = hashlib.new(self.kind, usedforsecurity=False)
         with (
@@ -44,10 +44,10 @@ class Checksum:
         return path.is_file() and self.of(path) == self
 
     def require(self, path: Path) -> None:
-        """Check a file.
+        """Check that a file has this checksum.
 
         Raises:
-            ValueError: if it has another checksum.
+            ValueError: if it has a different one.
         """
         found = self.of(path)
         if found != self:
@@ -55,11 +55,11 @@ class Checksum:
                 f'{path} is not the published file ({found}, expected {self.value}).'
             )
 
-    def require_of(self, name: str, content: bytes) -> None:
-        """Check the content of a file.
+    def require_content(self, name: str, content: bytes) -> None:
+        """Check that the content of a file has this checksum.
 
         Raises:
-            ValueError: if it has another checksum.
+            ValueError: if it has a different one.
         """
         found = hashlib.new(self.kind, content, usedforsecurity=False).hexdigest()
         if found != self.value:
@@ -72,7 +72,7 @@ class Checksum:
 def published_checksums(
     sha256: Mapping[str, str], names: Iterable[str]
 ) -> dict[str, Checksum | None]:
-    """Checksum of each file, or None if none is published."""
+    """SHA-256 checksum of each file; None for those without a published one."""
     return {
         name: Checksum('sha256', sha256[name]) if name in sha256 else None
         for name in names
@@ -80,7 +80,7 @@ def published_checksums(
 
 
 def write_checksums(folder: Path, names: Iterable[str]) -> None:
-    """Store the checksums of files that are known to be right."""
+    """Store the SHA-256 checksums of verified files."""
     lines = [f'{Checksum("sha256", "").of(folder / n).value}  {n}\n' for n in names]
     (folder / CHECKSUM_FILE).write_text(''.join(lines))
 

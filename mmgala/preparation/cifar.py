@@ -1,4 +1,7 @@
-"""CIFAR-10 and CIFAR-100 as NumPy files, from their archives or from PNG files."""
+"""CIFAR-10 and CIFAR-100 as NumPy files, from their archives or from PNG files.
+
+Addresses and MD5 checksums are those of torchvision and MMPretrain.
+"""
 
 import functools
 import io
@@ -41,12 +44,12 @@ ALLOWED = {
 }
 SIDE = 32  # pixels
 PUBLISHED_SPLITS = ('train', 'test')
-MAX_PNG = 1 << 16  # bytes; the pixels are 3,072
-MAX_BATCH = 160_000_000  # bytes; CIFAR-100's training images have 155 MB
+MAX_PNG = 1 << 16  # bytes; its pixels take 3,072
+MAX_BATCH = 160_000_000  # bytes; the training images of CIFAR-100 take 155 MB
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Unpickles plain Python values and NumPy arrays, and nothing else."""
+    """Unpickler that only accepts plain Python values and NumPy arrays."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Look up a function or class that pickled arrays need.
@@ -57,24 +60,24 @@ class ArrayUnpickler(pickle.Unpickler):
         try:
             return ALLOWED[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f'it names {module}.{name}') from None
+            raise pickle.UnpicklingError(f'it refers to {module}.{name}') from None
 
 
 def read_batch(
     name: str, content: bytes, label_key: str
 ) -> tuple[np.ndarray, list[int], list[str]]:
-    """Images of one batch, as pickled by Python 2.
+    """Read one batch of images, pickled by Python 2.
 
     Args:
-        name: of the file, for messages.
-        content: of the file; its checksum should have been verified.
-        label_key: of the labels: ``'labels'`` or ``'fine_labels'``.
+        name: name of the file, for error messages.
+        content: content of the file, whose checksum has been verified.
+        label_key: key of the labels, ``'labels'`` or ``'fine_labels'``.
 
     Returns:
         Images ``(N, 32, 32, 3)`` uint8 RGB, labels and file names.
 
     Raises:
-        ValueError: if it is not such a batch.
+        ValueError: if it is not a batch of CIFAR images.
     """
     try:
         batch = ArrayUnpickler(io.BytesIO(content), encoding='latin1').load()
@@ -94,8 +97,8 @@ class CifarImage:
 
     Attributes:
         split: ``'train'`` or ``'test'``.
-        label: in the order of the classes.
-        name: of its file, the same in both forms of the set.
+        label: index of its class.
+        name: file name, the same in both forms of the data set.
         pixels: ``(32, 32, 3)`` uint8, RGB.
     """
 
@@ -107,12 +110,12 @@ class CifarImage:
 
 @dataclass(frozen=True)
 class CifarImages:
-    """Where the images are in either form of the set: pickled batches or PNG files.
+    """Images of a data set in either of its forms: pickled batches or PNG files.
 
     Attributes:
-        classes: names in sorted order, which is that of the official labels.
-        batches: MD5 of each pickled file of images, by folder and name.
-        label_key: of the labels in these files.
+        classes: class names in sorted order, which is that of the official labels.
+        batches: MD5 of each pickled batch, by folder and file name.
+        label_key: key of the labels in the batches.
     """
 
     classes: Sequence[str]
@@ -120,16 +123,16 @@ class CifarImages:
     label_key: str
 
     def read(self, source: Path) -> Iterator[CifarImage]:
-        """All images, in the source's order.
+        """Read all images, in the order of the source.
 
         Args:
-            source: an archive or a folder; with the official pickles, which are
-                unpickled only with the published checksum, or with
+            source: archive or folder that contains the official batches, which are
+                unpickled only if they have the published checksum, or
                 ``{train,test}/<class>/*.png``.
 
         Raises:
-            ValueError: if the source is damaged or not safe, a pickle is not the
-                published one, or an image is not 32 x 32 and RGB.
+            ValueError: if the source is damaged or unsafe, a batch is not the
+                published one, or an image is not 32 x 32 pixels and RGB.
         """
         for path, content in read_files(source, self._limit):
             batch = _ending(path, 2)
@@ -149,7 +152,7 @@ class CifarImages:
         self, batch: str, content: bytes, source: Path
     ) -> Iterator[CifarImage]:
         where = f'{batch} in {source}'
-        Checksum('md5', self.batches[batch]).require_of(where, content)
+        Checksum('md5', self.batches[batch]).require_content(where, content)
         split = 'test' if batch.rpartition('/')[2].startswith('test') else 'train'
         for image, label, name in zip(
             *read_batch(where, content, self.label_key), strict=True
@@ -162,30 +165,30 @@ class CifarImages:
         image = decode(where, content, 'PNG', ['RGB'], SIDE)
         if image.size != (SIDE, SIDE):
             raise ValueError(
-                f'{where} has {image.width} x {image.height} pixels, where '
-                f'{SIDE} x {SIDE} are expected.'
+                f'Expected {SIDE} x {SIDE} pixels, but {where} has '
+                f'{image.width} x {image.height}.'
             )
         label = self.classes.index(class_name)
         return CifarImage(split, label, name, np.asarray(image))
 
 
 def _ending(path: str, parts: int) -> str:
-    """The last parts of a path, padded with empty ones where it has fewer."""
+    """Last components of a path; those that it lacks are empty."""
     return '/'.join([*[''] * parts, *path.split('/')][-parts:])
 
 
 @dataclass(frozen=True)
 class Cifar:
-    """Published facts about one of the two sets.
+    """What is published about CIFAR-10 or CIFAR-100.
 
     Attributes:
         name: name on the command line.
         archive: file name of the official archive.
         md5: checksum of the archive.
-        size: of the archive, in bytes.
-        images: where the images are in it, and their classes.
-        per_class: images of each class in the training and the test part.
-        sha256: checksums of the files that are created, where known.
+        size: size of the archive in bytes.
+        images: classes and images in the archive.
+        per_class: number of images per class in each split.
+        sha256: checksums of the created files, where known.
     """
 
     name: str
@@ -255,7 +258,7 @@ CIFAR100 = Cifar(
 
 
 def cifar(known: Cifar) -> DataSet:
-    """Entry of the catalogue for CIFAR-10 or CIFAR-100."""
+    """Describe how to prepare CIFAR-10 or CIFAR-100."""
     num_classes = len(known.images.classes)
     names = [*array_files('train'), *array_files('test'), CLASSES_FILE]
     part = Part(
@@ -288,7 +291,7 @@ def cifar(known: Cifar) -> DataSet:
 
 
 def array_files(split: str) -> tuple[str, str]:
-    """Names of the files with the images and the labels of a split."""
+    """File names of the images and the labels of a split."""
     return f'{split}_images.npy', f'{split}_labels.npy'
 
 
@@ -300,13 +303,13 @@ def convert_cifar(known: Cifar, source: Path, folder: Path) -> None:
     """Write images and labels, class by class in the order of the file names.
 
     Args:
-        known: of the set.
-        source: see :meth:`CifarImages.read`. Its form has no effect on the files.
-        folder: to write to.
+        known: description of CIFAR-10 or CIFAR-100.
+        source: archive or folder; see :meth:`CifarImages.read`. The files are the same
+            for all forms of the source.
+        folder: folder to write to.
 
     Raises:
-        ValueError: if the source is not the whole set, or see
-            :meth:`CifarImages.read`.
+        ValueError: if the source is incomplete, or as in :meth:`CifarImages.read`.
     """
     num_classes = len(known.images.classes)
     tables = {

@@ -1,4 +1,4 @@
-"""What a data set consists of: the parts on disk, and the splits that they hold."""
+"""Description of a data set: its files on disk, and its splits."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,32 +13,31 @@ Packing = Literal['none', 'gzip', 'tar', 'tar of tars', 'images']
 
 
 def uniform_counts(num_classes: int, count: int) -> Callable[[], list[int]]:
-    """Gives ``count`` for each class."""
+    """Return a function that gives ``count`` for each class."""
     return lambda: [count] * num_classes
 
 
 @dataclass(frozen=True)
 class Part:
-    """One file or folder of a data set, and the file that it is made from.
+    """One file or folder of a data set, and the file that it is created from.
 
     Attributes:
-        target: the file or folder, below the root.
-        source: name of the file that it is made from; the same as ``target`` if there
-            is nothing to unpack.
-        url: of the source; None if programs may not download it.
+        target: path of the file or folder below the root.
+        source: name of the file that it is created from; the same as ``target`` if
+            nothing is unpacked.
+        url: address of the source; None if programs may not download it.
         size: approximate size of the source in bytes.
-        checksum: of the source, if one is published.
-        packing: what the source is; ``'images'``: an archive or a folder of images that
-            ``convert`` turns into the files of the part.
+        checksum: published checksum of the source, if there is one.
+        packing: format of the source; ``'images'`` is an archive or folder of images
+            that ``convert`` turns into the files of the part.
         unpacked_size: approximate number of bytes that unpacking adds.
-        files: checksum of each file below the root that the part must have, or None if
-            it is stored when the file is created. A part without ``files`` is right
-            when it exists.
-        select: maps the root to the files to unpack, name in the archive -> path below
-            the root. By default all files are unpacked.
-        check_source: further check of the source, which raises ``ValueError``.
-        convert: takes the source and a folder, and writes the files there. Only with
-            ``packing='images'``: the source may then be any file or folder.
+        files: checksum of each required file below the root; None if it is stored when
+            the file is created. Without ``files``, a part that exists is complete.
+        select: function from the root to the files to unpack: path below the root, by
+            name in the archive. By default, all files are unpacked.
+        check_source: additional check of the source, which raises ``ValueError``.
+        convert: function that reads the source and writes the files to a folder. Only
+            for ``packing='images'``, where the source may be any file or folder.
     """
 
     target: str
@@ -53,27 +52,27 @@ class Part:
     check_source: Callable[[Path], None] | None = None
     convert: Callable[[Path, Path], None] | None = None
 
-    def is_right(self, root: Path) -> bool:
-        """Whether the part exists, with the right checksums where they are known."""
+    def is_complete(self, root: Path) -> bool:
+        """Whether the part exists, with correct checksums where they are known."""
         if self.files:
             return not self.wrong_files(root)
         return (root / self.target).exists()
 
-    def expected(self, root: Path) -> dict[str, Checksum | None]:
-        """Checksum that each file must have; None if it was not stored."""
+    def expected_checksums(self, root: Path) -> dict[str, Checksum | None]:
+        """Expected checksum of each file; None if it was not stored."""
         recorded = read_checksums(root) if None in self.files.values() else {}
         return {name: known or recorded.get(name) for name, known in self.files.items()}
 
     def wrong_files(self, root: Path) -> list[str]:
-        """Files that are missing or have another checksum than expected."""
+        """Files that are missing or have an unexpected checksum."""
         return [
             name
-            for name, known in self.expected(root).items()
+            for name, known in self.expected_checksums(root).items()
             if known is None or not known.matches(root / name)
         ]
 
     def verify(self, path: Path) -> None:
-        """Check the source.
+        """Check a source file.
 
         Raises:
             ValueError: if the file is not the published one.
@@ -86,14 +85,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Split:
-    """Training, validation or test part of a data set.
+    """Training, validation or test split of a data set.
 
     Attributes:
-        name: of the split.
-        read: maps the root to the paths of the images below it (none if the images are
-            not separate files) and their labels.
-        class_counts: gives the official number of images of each class.
-        needs: files below the root that ``read`` needs, with the right checksums.
+        name: name of the split.
+        read: function from the root to the paths of the images below it (empty if the
+            images are not separate files) and their labels.
+        class_counts: function that returns the official number of images per class.
+        needs: files below the root that ``read`` requires, with correct checksums.
     """
 
     name: str
@@ -108,12 +107,12 @@ class DataSet:
 
     Attributes:
         name: name on the command line.
-        root: folder where the configs look for it.
-        home: page with its terms of use.
-        parts: in the order in which they are created.
-        splits: whose images are counted to check the set.
-        by_hand: how to get what programs may not download.
-        elsewhere: another source of the set.
+        root: default folder, where the configs look for it.
+        home: web page with its terms of use.
+        parts: parts in the order of creation.
+        splits: splits whose images are counted to check the data set.
+        by_hand: how to get the files that programs may not download.
+        alternative: another source of the data set.
     """
 
     name: str
@@ -122,4 +121,4 @@ class DataSet:
     parts: Sequence[Part]
     splits: Sequence[Split]
     by_hand: str = ''
-    elsewhere: str = ''
+    alternative: str = ''

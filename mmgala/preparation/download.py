@@ -1,4 +1,4 @@
-"""Download large files: interrupted ones are resumed, complete ones verified."""
+"""Download of large files, which is resumed when interrupted, and verified."""
 
 import json
 import os
@@ -16,19 +16,19 @@ from urllib.parse import urlsplit
 from mmgala.utils.files import CHUNK
 from mmgala.utils.progress import progress_bar
 
-ATTEMPTS = 5  # in a row that bring no new byte
+ATTEMPTS = 5  # consecutive ones without any new bytes
 FIRST_WAIT = 1.0  # seconds before the second attempt; doubled after each
 LONGEST_WAIT = 60.0
-TIMEOUT = 30.0  # seconds without a byte
+TIMEOUT = 30.0  # seconds without new data
 HEADERS = {
     'User-Agent': 'mmgala',
-    # A compressed transfer would fit neither ranges nor checksums.
+    # Byte ranges and checksums refer to the uncompressed file.
     'Accept-Encoding': 'identity',
 }
 
 PARTIAL_CONTENT = 206
 RANGE_NOT_SATISFIABLE = 416
-TRANSIENT = (408, 425, 429)  # and everything from 500
+TRANSIENT = (408, 425, 429)  # and all codes from 500
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Version:
 
     Attributes:
         url: address of the file.
-        validator: the server's name for the version (``ETag`` or ``Last-Modified``),
-            if it gives one.
-        total: size of the whole file in bytes, if the server gives it.
+        validator: the server's identifier of the version (``ETag`` or
+            ``Last-Modified``), if it sends one.
+        total: size of the whole file in bytes, if the server sends it.
     """
 
     url: str
@@ -51,7 +51,7 @@ class Version:
         """Read the version from the headers of a response."""
         etag = headers.get('ETag')
         if etag is not None and etag.startswith('W/'):
-            etag = None  # a weak one may stand for files that differ
+            etag = None  # different files may share a weak one
         total = headers.get('Content-Length')
         if (span := headers.get('Content-Range')) is not None:
             total = span.rpartition('/')[2]
@@ -61,8 +61,8 @@ class Version:
             int(total) if total is not None and total.isdecimal() else None,
         )
 
-    def allows(self, later: 'Version') -> bool:
-        """Whether a later response may be of the same version."""
+    def may_equal(self, later: 'Version') -> bool:
+        """Whether a later response may have the same version."""
         pairs = (
             (self.url, later.url),
             (self.validator, later.validator),
@@ -72,10 +72,10 @@ class Version:
 
 
 class UnfinishedDownload:
-    """The files ``NAME.part`` and ``NAME.part.json``, which holds its version.
+    """An incomplete download: ``NAME.part``, and its version in ``NAME.part.json``.
 
     Args:
-        path: where the complete file will be.
+        path: path of the complete file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -84,11 +84,11 @@ class UnfinishedDownload:
 
     @property
     def size(self) -> int:
-        """Bytes that have been downloaded."""
+        """Number of downloaded bytes."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def version(self, url: str) -> Version | None:
-        """Version of the downloaded bytes; what is not from ``url`` is removed."""
+        """Version of the downloaded bytes; those of another ``url`` are removed."""
         try:
             version = Version(**json.loads(self.version_file.read_text()))
         except (OSError, ValueError, TypeError):
@@ -100,7 +100,7 @@ class UnfinishedDownload:
 
     def start(self, version: Version) -> None:
         """Start over with a file of this version."""
-        # In this order the bytes never lie beside the version of other ones.
+        # In this order, the version file never describes other bytes.
         self.remove()
         self.version_file.write_text(json.dumps(asdict(version)))
 
@@ -122,29 +122,29 @@ class _TransferError(Exception):
 
 
 def download(url: str, path: Path, verify: Callable[[Path], None]) -> None:
-    """Download a file. An interrupted download is continued.
+    """Download a file, continuing an interrupted download.
 
     Args:
-        url: of the file, http or https.
-        path: where the verified file goes; until then it is ``NAME.part``.
-        verify: raises ``ValueError`` if a file is not the right one.
+        url: address of the file, http or https.
+        path: path of the verified file; until then, it is called ``NAME.part``.
+        verify: function that raises ``ValueError`` for a wrong file.
 
     Raises:
-        ValueError: if the file is not the right one, or ``url`` is not http or https.
+        ValueError: if the file is wrong, or ``url`` is not http or https.
         ConnectionError: if the file cannot be downloaded.
     """
     if urlsplit(url).scheme not in ('http', 'https'):
         raise ValueError(f'Expected an http or https address, but got {url}.')
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = UnfinishedDownload(path)
-    in_one_piece = _fetch(url, unfinished)
+    single_response = _fetch(url, unfinished)
     try:
         verify(unfinished.path)
     except ValueError:
         unfinished.remove()
-        if in_one_piece:
+        if single_response:
             raise
-        # Perhaps parts of two versions: servers need not tell that a file has changed.
+        # Possibly parts of two versions: not every server reports a changed file.
         print(
             f'The parts of {path.name} do not match; downloading it again.', flush=True
         )
@@ -158,7 +158,7 @@ def download(url: str, path: Path, verify: Callable[[Path], None]) -> None:
 
 
 def _fetch(url: str, unfinished: UnfinishedDownload) -> bool:
-    """Download what is missing; whether all of it came in one response."""
+    """Download the missing bytes; return whether one response had the whole file."""
     responses, failures, most = 0, 0, 0
     unfinished.version(url)
     resumed = unfinished.size > 0
@@ -178,7 +178,7 @@ def _fetch(url: str, unfinished: UnfinishedDownload) -> bool:
 
 
 def _receive(url: str, unfinished: UnfinishedDownload) -> None:
-    """Make one request for everything that is missing."""
+    """Request all missing bytes once."""
     before = unfinished.version(url)
     offset = unfinished.size
     if before is not None and offset and before.total == offset:
@@ -186,13 +186,19 @@ def _receive(url: str, unfinished: UnfinishedDownload) -> None:
     response = _open(url, before, offset)
     if response is None:
         unfinished.remove()
-        raise _TransferError('the downloaded part does not fit the file on the server')
+        raise _TransferError(
+            'the downloaded part does not match the file on the server'
+        )
     with response:
         version = Version.of(url, response.headers)
         if response.status != PARTIAL_CONTENT:
             offset = 0
             unfinished.start(version)
-        elif before is None or not before.allows(version) or _start(response) != offset:
+        elif (
+            before is None
+            or not before.may_equal(version)
+            or _start(response) != offset
+        ):
             unfinished.remove()
             raise _TransferError('the file has changed on the server')
         _copy(response, unfinished, offset, version.total)
@@ -203,7 +209,7 @@ def _receive(url: str, unfinished: UnfinishedDownload) -> None:
 
 
 def _open(url: str, before: Version | None, offset: int) -> HTTPResponse | None:
-    """Response from ``offset`` on, or the whole file; None if ``offset`` is invalid."""
+    """Open a response, from ``offset`` or whole; None if ``offset`` is invalid."""
     headers = dict(HEADERS)
     if before is not None and offset:
         headers['Range'] = f'bytes={offset}-'
@@ -216,7 +222,7 @@ def _open(url: str, before: Version | None, offset: int) -> HTTPResponse | None:
         error.close()
         if error.code == RANGE_NOT_SATISFIABLE and 'Range' in headers:
             return None
-        text = f'the server answers {error.code} {error.reason}'
+        text = f'the server responded with {error.code} {error.reason}'
         if error.code >= 500 or error.code in TRANSIENT:
             raise _TransferError(text) from error
         raise ConnectionError(f'{url} cannot be downloaded: {text}') from error
@@ -257,7 +263,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """Opens http and https, also through proxies, but no files and no FTP."""
+    """Create an opener for http and https, also through proxies, but not for files."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,

@@ -1,6 +1,6 @@
-"""Fashion-MNIST: four files, which hold all images.
+"""Fashion-MNIST, published as four files.
 
-Address and MD5 are the ones that MMPretrain and torchvision have.
+The address and the MD5 checksums are those of MMPretrain and torchvision.
 """
 
 import functools
@@ -21,11 +21,11 @@ class PackedFile:
     """One of the four files.
 
     Attributes:
-        name: unpacked; ``.gz`` is added to it for the packed file.
-        md5: of the packed file.
-        sha256: of the unpacked file, from Debian's package dataset-fashion-mnist.
-        size: of the packed file, in bytes.
-        unpacked_size: in bytes.
+        name: name of the unpacked file; the packed file ends in ``.gz``.
+        md5: checksum of the packed file.
+        sha256: checksum of the unpacked file in Debian's package dataset-fashion-mnist.
+        size: size of the packed file in bytes.
+        unpacked_size: size of the unpacked file in bytes.
     """
 
     name: str
@@ -65,14 +65,14 @@ PACKED_FILES = (
         10_008,
     ),
 )
-ELSEWHERE = (
-    'Debian has Fashion-MNIST, too: "apt-get install dataset-fashion-mnist", then '
+ALTERNATIVE = (
+    'On Debian, you can also use "apt-get install dataset-fashion-mnist" and '
     '--source /usr/share/datasets/fashion-mnist.'
 )
 
 
 def fashion_mnist() -> DataSet:
-    """Entry of the catalogue for Fashion-MNIST."""
+    """Describe how to prepare Fashion-MNIST."""
     parts = [
         Part(
             target=file.name,
@@ -101,12 +101,12 @@ def fashion_mnist() -> DataSet:
         home='https://github.com/zalandoresearch/fashion-mnist',
         parts=parts,
         splits=splits,
-        elsewhere=ELSEWHERE,
+        alternative=ALTERNATIVE,
     )
 
 
 def _read_labels(split: str, root: Path) -> tuple[Sequence[str], np.ndarray]:
-    # Imported when it is needed: it takes seconds.
+    # Imported late, as it takes seconds.
     from mmgala.datasets.readers.fashion_mnist import read_fashion_mnist
 
     return (), read_fashion_mnist(root, split)[1]

@@ -1,4 +1,4 @@
-"""Which files of the published archives the lists of images name, and as what."""
+"""ImageNet-LT, Places-LT and iNaturalist 2018, from their published archives."""
 
 import functools
 from collections.abc import Sequence
@@ -12,26 +12,27 @@ from mmgala.preparation.data_set import DataSet, Part, Split
 
 
 def by_name(root: Path, lists: Sequence[str], folder: str = '') -> dict[str, str]:
-    """Images that lie in one folder of the archive and in class folders of the lists.
+    """Map the images in one folder of an archive to the class folders in the lists.
 
     Args:
         root: folder of the lists.
-        lists: names of the lists.
-        folder: of the images in the archive, with a slash at the end.
+        lists: file names of the lists.
+        folder: folder of the images in the archive, with a trailing slash.
 
     Returns:
-        Name in the archive -> path below the root.
+        Path below the root, by name in the archive.
     """
     return {folder + path.rpartition('/')[2]: path for path in _listed(root, lists)}
 
 
 def places_train(root: Path) -> dict[str, str]:
-    """Training images of Places365, which are sorted by the first letter there.
+    """Map the training images of Places365, whose archive has a folder per letter.
 
-    ``data_256/a/arena/hockey/00000001.jpg`` is ``train/arena/hockey/00000001.jpg``.
+    ``data_256/a/arena/hockey/00000001.jpg`` becomes
+    ``train/arena/hockey/00000001.jpg``.
 
     Returns:
-        Name in the archive -> path below the root.
+        Path below the root, by name in the archive.
     """
     listed = _listed(root, ['Places_LT_train.txt', 'Places_LT_val.txt'])
     below = [path.removeprefix('train/') for path in listed]
@@ -49,13 +50,13 @@ def _listed(root: Path, lists: Sequence[str]) -> list[str]:
 
 MB, GB = 10**6, 10**9
 
-# The repository of "Decoupling Representation and Classifier for Long-Tailed
-# Recognition" (ICLR 2020), which has the lists of ImageNet-LT and Places-LT.
+# Repository of "Decoupling Representation and Classifier for Long-Tailed Recognition"
+# (ICLR 2020), which contains the lists of ImageNet-LT and Places-LT.
 LISTS = (
     'https://raw.githubusercontent.com/facebookresearch/classifier-balancing/main/data'
 )
 
-# No checksum of these lists is published: their images per class are counted instead.
+# No checksums of these lists are published; their class counts are checked instead.
 IMAGENET_LISTS = {
     'train': ('ImageNet_LT_train.txt', 4_600_000),
     'val': ('ImageNet_LT_val.txt', 804_172),
@@ -66,17 +67,17 @@ IMAGENET_TRAIN = ('ILSVRC2012_img_train.tar', '1d675b47d978889d74fa0da5fadfb00e'
 IMAGENET_VAL = ('ILSVRC2012_img_val.tar', '29b22e2961454d5413ddabcf34fc5622')
 IMAGENET_BY_HAND = (
     "ImageNet's images may not be downloaded by a program. Register at "
-    'https://image-net.org, ask for access to ILSVRC 2012, and download\n'
+    'https://image-net.org, request access to ILSVRC 2012, and download\n'
     '  "Training images (Task 1 & 2)", ILSVRC2012_img_train.tar, 138 GB\n'
     '  "Validation images (all tasks)", ILSVRC2012_img_val.tar, 6.3 GB\n'
-    'to the root (or to any folder, and name it with --source). Then run this again: '
-    'it verifies both and unpacks the images that the lists name, those of the second '
-    'archive into class folders. Where ImageNet is unpacked already, link it instead: '
-    'train/ with n01440764/n01440764_10026.JPEG and so on, val/ with '
+    'to the root, or to another folder and pass it with --source. Then run the same '
+    'command again, which verifies both archives and unpacks the listed images, those '
+    'of the second archive into class folders. If ImageNet is already unpacked, link '
+    'it instead: train/ with n01440764/n01440764_10026.JPEG and so on, val/ with '
     'n01440764/ILSVRC2012_val_00000293.JPEG.'
 )
 
-# SHA-256: computed from the lists of that repository; none is published.
+# SHA-256: computed from the lists in that repository, which publishes no checksums.
 PLACES_LISTS = {
     'train': (
         'Places_LT_train.txt',
@@ -95,14 +96,14 @@ PLACES_LISTS = {
     ),
 }
 # MD5: torchvision/datasets/places365.py, _IMAGES_META. Sizes: the page of the data set.
-# There is also an archive "with easy directory structure", but no checksum of it, and
-# its folders are not those of the training list (arena-hockey for arena/hockey).
+# The archive "with easy directory structure" has no published checksum, and its folders
+# differ from those in the training list (arena-hockey for arena/hockey).
 PLACES = 'http://data.csail.mit.edu/places/places365'
 PLACES_TRAIN = ('train_256_places365standard.tar', '53ca1c756c3d1e7809517cc47c5561c5')
 PLACES_VAL = ('val_256.tar', 'e27b17d8d44f4af9a78502beb927f808')
 
-# MD5 and sizes: github.com/visipedia/inat_comp/tree/master/2018. Target -> MD5 of the
-# archive, its size, bytes unpacked.
+# MD5 of the archive, its size and that of its content in bytes, by target. MD5 and
+# sizes: github.com/visipedia/inat_comp/tree/master/2018.
 INATURALIST = 'https://ml-inat-competition-datasets.s3.amazonaws.com/2018'
 INATURALIST_ARCHIVES = {
     'train2018.json': ('bfa29d89d629cbf04d826a720c0a68b0', 26 * MB, 150 * MB),
@@ -112,7 +113,7 @@ INATURALIST_ARCHIVES = {
 
 
 def imagenet_lt() -> DataSet:
-    """ImageNet-LT. Its lists can be downloaded, its images cannot."""
+    """Describe ImageNet-LT, whose lists can be downloaded, but not its images."""
     per_class = {'train': None, 'val': 20, 'test': 50}
     splits, parts = [], []
     for split, (name, size) in IMAGENET_LISTS.items():
@@ -150,7 +151,7 @@ def imagenet_lt() -> DataSet:
 
 
 def places_lt() -> DataSet:
-    """Places-LT, from the 256 x 256 images of Places365-Standard."""
+    """Describe Places-LT, with the 256 x 256 images of Places365-Standard."""
     per_class = {'train': None, 'val': 20, 'test': 100}
     splits, parts = [], []
     for split, (name, size, sha256) in PLACES_LISTS.items():
@@ -184,7 +185,7 @@ def places_lt() -> DataSet:
 
 
 def inaturalist() -> DataSet:
-    """The iNaturalist 2018 set, training and validation images."""
+    """Describe the training and validation images of iNaturalist 2018."""
     parts = [
         Part(
             target=target,
@@ -211,9 +212,9 @@ def inaturalist() -> DataSet:
 
 
 def _split(name: str, split: str, annotations: str, per_class: int | None) -> Split:
-    """A split with ``per_class`` images of each class; None: the official counts."""
+    """Describe a split with ``per_class`` images, or the official counts if None."""
 
-    # Imports where they are needed: those of `mmgala.datasets` take seconds.
+    # Imported late, as `mmgala.datasets` takes seconds.
     def class_counts() -> Sequence[int]:
         from mmgala.datasets.class_counts import official_class_counts
 

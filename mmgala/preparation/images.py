@@ -1,4 +1,4 @@
-"""Image files to arrays, class by class."""
+"""Conversion of image files to arrays."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mmgala.preparation.checking import count_problem
 
-# What Pillow raises on a broken or a huge file.
+# Errors of Pillow for broken or huge files.
 BROKEN = (
     OSError,
     EOFError,
@@ -28,17 +28,17 @@ BROKEN = (
 def decode(
     name: str, content: bytes, kind: str, modes: Sequence[str], most: int
 ) -> Image.Image:
-    """Decode an image file whose header says that it is as expected.
+    """Decode an image file after checking its format, mode and size.
 
     Args:
-        name: of the file, for messages.
-        content: of the file.
-        kind: ``'PNG'`` or ``'JPEG'``; nothing else is read.
-        modes: that the image may have, as Pillow names them.
-        most: pixels that the longer side may have.
+        name: name of the file, for error messages.
+        content: content of the file.
+        kind: the only accepted format, ``'PNG'`` or ``'JPEG'``.
+        modes: accepted modes, by Pillow's names.
+        most: maximum length of the longer side in pixels.
 
     Raises:
-        ValueError: if the image is of another kind or mode, is larger, or is broken.
+        ValueError: if the image has another format or mode, is too large or is broken.
     """
     try:
         with warnings.catch_warnings():
@@ -46,8 +46,8 @@ def decode(
             image = Image.open(io.BytesIO(content), formats=[kind])
         if max(image.size) > most or image.mode not in modes:
             raise ValueError(
-                f'it is {image.mode} and {image.width} x {image.height} pixels large, '
-                f'where {" or ".join(modes)} and at most {most} x {most} are expected'
+                f'expected {" or ".join(modes)} and at most {most} x {most} pixels, but'
+                f' got {image.mode} and {image.width} x {image.height}'
             )
         image.load()
     except UnidentifiedImageError as error:
@@ -58,13 +58,14 @@ def decode(
 
 
 def as_square(image: Image.Image, size: int, fill: int = 255) -> np.ndarray:
-    """Grey image in the middle of a square, shrunk where it is larger.
+    """Convert an image to greyscale and centre it in a square.
 
-    The aspect ratio stays, and so does the scale of an image that fits.
+    The aspect ratio is kept. Images larger than the square are shrunk; smaller ones are
+    not enlarged.
 
     Args:
-        image: of any size and mode.
-        size: side of the square.
+        image: image of any size and mode.
+        size: side of the square in pixels.
         fill: grey level around the image.
 
     Returns:
@@ -84,9 +85,9 @@ class ImageTable:
     """Images of one size, with labels and names.
 
     Args:
-        what: they are, for messages.
-        counts: expected images of each class.
-        shape: of an image.
+        what: description of the images, for error messages.
+        counts: expected number of images of each class.
+        shape: shape of an image.
     """
 
     def __init__(
@@ -98,15 +99,15 @@ class ImageTable:
         self._images = np.empty((sum(counts), *shape), dtype=np.uint8)
 
     def add(self, label: int, name: str, image: np.ndarray) -> None:
-        """Add an image of the right shape; ``name`` is unique in its class.
+        """Add an image of this shape, whose ``name`` is unique in its class.
 
         Raises:
             ValueError: if there are more images than expected.
         """
         if len(self._keys) == len(self._images):
             raise ValueError(
-                f'{self.what}: there are more than the {len(self._images):,} images '
-                'that are expected.'
+                f'{self.what}: expected {len(self._images):,} images, but there are '
+                'more.'
             )
         self._images[len(self._keys)] = image
         self._keys.append((label, name))
@@ -118,8 +119,8 @@ class ImageTable:
             Label and name of each image.
 
         Raises:
-            ValueError: if there are no images, a name repeats, or classes have other
-                numbers of images.
+            ValueError: if there are no images, a name repeats, or the class counts are
+                not the expected ones.
         """
         if not self._keys:
             raise ValueError(
@@ -132,7 +133,7 @@ class ImageTable:
         for before, after in zip(keys, keys[1:], strict=False):
             if before == after:
                 raise ValueError(
-                    f'{self.what}: {after[1]} is there twice in class {after[0]}.'
+                    f'{self.what}: class {after[0]} contains {after[1]} twice.'
                 )
         labels = np.array([label for label, _ in keys], dtype=np.int64)
         found = np.bincount(labels, minlength=len(self.counts)).tolist()

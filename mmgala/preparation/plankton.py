@@ -10,28 +10,27 @@ from mmgala.preparation.checksums import published_checksums
 from mmgala.preparation.data_set import DataSet, Part, Split
 from mmgala.preparation.images import ImageTable, as_square, decode
 
-SIZE = 64  # pixels of a side of the images that are made
-MAX_SIDE = 1024  # pixels; the largest image has 428
-MAX_JPEG = 1 << 20  # bytes; the largest file has 25 kB
+SIZE = 64  # side of the created images in pixels
+MAX_SIDE = 1024  # pixels; the longest side is 428
+MAX_JPEG = 1 << 20  # bytes; the largest file takes 25 kB
 NUM_IMAGES = 30_336
 IMAGES, LABELS, NAMES, CLASSES = 'images.npy', 'labels.npy', 'names.txt', 'classes.txt'
 
-# Only of files that do not depend on pixels: JPEG decoders may differ by a grey level.
+# Only of files without pixels, as JPEG decoders may differ by one grey level.
 SHA256 = {
     LABELS: '2017db179ba0c7f433a3cc179d987fb609b2ff50fbccbf0374b4b823edf56a0c',
     NAMES: 'd71f30c08cb006eea2d2defe14dc946531ea999064e960668cfc96c44797ef5d',
     CLASSES: '83aadc0b5866e08e481f2574045857217dcfda5fb70feb4a5f1fe233178efb69',
 }
 BY_HAND = (
-    'PlanktonSet 1.0 cannot be downloaded by a program: it is the training set '
-    '(train.zip) of the National Data Science Bowl, whose page asks for an account. '
-    'Download it, and name the archive, or the folder that it unpacks to, with '
-    '--source. docs/plankton.md says more.'
+    'PlanktonSet 1.0 has to be downloaded by hand: it is the training set (train.zip) '
+    'of the National Data Science Bowl, which requires an account. Download it, and '
+    'pass the archive or the unpacked folder with --source; see docs/plankton.md.'
 )
 
 
 def plankton() -> DataSet:
-    """Entry of the catalogue for PlanktonSet 1.0."""
+    """Describe how to prepare PlanktonSet 1.0."""
     names = (IMAGES, LABELS, NAMES, CLASSES)
     part = Part(
         target='.',
@@ -53,9 +52,9 @@ def plankton() -> DataSet:
     )
 
 
-# Imports where they are needed: those of `mmgala.datasets` take seconds.
+# Imported late in functions, as `mmgala.datasets` takes seconds.
 def official_counts() -> Mapping[str, int]:
-    """Images of each class in the whole set, by name, in the order of the labels."""
+    """Number of images of each class in all splits, by class name in label order."""
     from mmgala.datasets.class_counts import plankton_class_counts
 
     return plankton_class_counts()
@@ -84,12 +83,12 @@ def convert_plankton(source: Path, folder: Path) -> None:
     """Write images, labels and names, class by class in the order of the file names.
 
     Args:
-        source: an archive or a folder with ``<class>/*.jpg`` at any place in it. Other
-            files are left out.
-        folder: to write to.
+        source: archive or folder that contains ``<class>/*.jpg`` at any depth. Other
+            files are ignored.
+        folder: folder to write to.
 
     Raises:
-        ValueError: if the source is damaged, not safe, or not the whole set.
+        ValueError: if the source is damaged, unsafe or incomplete.
     """
     counts = official_counts()
     classes = list(counts)

@@ -21,14 +21,14 @@ SCRATCH = '.unpacking'
 
 @dataclass
 class Plan:
-    """What has to be done to prepare a data set.
+    """Steps that prepare a data set.
 
     Attributes:
         lines: description, line by line.
         todo: parts to create.
-        by_hand: parts that programs may not download.
+        by_hand: parts that have to be downloaded by hand.
         download_size: approximate number of bytes to download.
-        needed_size: approximate number of free bytes that this takes.
+        needed_size: approximate disk space needed, in bytes.
     """
 
     lines: list[str]
@@ -39,29 +39,29 @@ class Plan:
 
 
 def make_plan(data_set: DataSet, root: Path, source: Path | None = None) -> Plan:
-    """Find out what is missing. Nothing is changed.
+    """Find the missing parts, changing nothing.
 
     Args:
-        data_set: to prepare.
-        root: of the data set.
+        data_set: data set to prepare.
+        root: folder of the data set.
         source: folder to take missing files from, instead of downloading them; for a
-            set that is converted from images also an archive or a folder of images.
+            data set that is converted from images, also an archive or folder of images.
 
     Raises:
         FileNotFoundError: if ``source`` does not exist, or lacks a file.
-        ValueError: if ``source`` has to be a folder and is not.
+        ValueError: if ``source`` is not a folder, but has to be.
     """
     _check_source(data_set, source)
     plan = Plan([], [], [])
     for part in data_set.parts:
         where = root / part.target
-        if part.is_right(root):
+        if part.is_complete(root):
             plan.lines.append(f'{where}: exists')
             continue
         found = find_source(part, root, source)
         if found is None and source is not None:
             raise FileNotFoundError(
-                f'{source / part.source} does not exist. {_elsewhere(part, data_set)}'
+                f'{source / part.source} does not exist. {_how_to_get(part, data_set)}'
             )
         if found is None and part.url is None:
             plan.by_hand.append(part)
@@ -89,30 +89,30 @@ def _check_source(data_set: DataSet, source: Path | None) -> None:
         raise ValueError(f'--source {source} is neither a file nor a folder.')
     if source.is_file() and any(part.convert is None for part in data_set.parts):
         raise ValueError(
-            f'--source of {data_set.name} is the folder with the published files, but '
-            f'{source} is a file.'
+            f'Expected --source of {data_set.name} to be the folder with the published '
+            f'files, but {source} is a file.'
         )
 
 
 def _remarks(part: Part, root: Path) -> Iterator[str]:
-    """Effects of making a part that its user might not expect."""
+    """Effects that users might not expect."""
     if any((root / name).exists() for name in part.files or [part.target]):
         yield 'replaces files that are not the published ones'
     if part.select is not None:
-        yield 'only the images that the lists name'
+        yield 'only the listed images'
     if part.checksum is None and not any(part.files.values()):
-        yield 'has no published checksum: its images per class are counted instead'
+        yield 'has no published checksum; its class counts are checked instead'
 
 
-def _elsewhere(part: Part, data_set: DataSet) -> str:
+def _how_to_get(part: Part, data_set: DataSet) -> str:
     if part.url is None:
-        return 'It has to be downloaded by hand: leave --source out to see how.'
-    return f'Without --source, {part.url} is downloaded. {data_set.elsewhere}'.strip()
+        return 'It has to be downloaded by hand: leave out --source for instructions.'
+    return f'Without --source, {part.url} is downloaded. {data_set.alternative}'.strip()
 
 
 def describe_plan(plan: Plan, data_set: DataSet, root: Path) -> str:
-    """The plan as text."""
-    lines = [f'{data_set.name} ({data_set.home} has its terms of use)', *plan.lines]
+    """Format the plan as text."""
+    lines = [f'{data_set.name} (terms of use: {data_set.home})', *plan.lines]
     if plan.todo:
         lines.append(
             f'to download: {decimal(plan.download_size)}; disk space needed: '
@@ -129,46 +129,46 @@ def run_plan(
     """Create all parts that can be created.
 
     Args:
-        plan: of :func:`make_plan`.
-        data_set: to prepare.
-        root: of the data set; created if it does not exist.
-        source: as for :func:`make_plan`.
+        plan: plan from :func:`make_plan`.
+        data_set: data set to prepare.
+        root: folder of the data set; created if it does not exist.
+        source: as in :func:`make_plan`.
 
     Raises:
         ConnectionError: if a download fails.
         BlockingIOError: if another process is preparing a data set there.
-        FileNotFoundError: if something has to be downloaded by hand.
-        OSError: if the disk is too full, or see :func:`make_part`.
-        ValueError: see :func:`make_part`.
+        FileNotFoundError: if a part has to be downloaded by hand.
+        OSError: if there is not enough disk space, or as in :func:`make_part`.
+        ValueError: as in :func:`make_part`.
     """
     if plan.todo:
         if plan.needed_size > _free(root):
             raise OSError(
-                f'{root} needs {decimal(plan.needed_size)}, but the disk has only '
-                f'{decimal(_free(root))} left. Free some, or choose another --root.'
+                f'{root} needs {decimal(plan.needed_size)} of disk space, but only '
+                f'{decimal(_free(root))} are free. Choose another --root, or free some.'
             )
         root.mkdir(parents=True, exist_ok=True)
         busy = f'Another process is preparing {root}: wait until it has finished.'
         with locked(root / LOCK, busy):
             remove_scratch(root)
             for part in plan.todo:
-                if part.is_right(root):
+                if part.is_complete(root):
                     continue  # another process has created it since
                 try:
                     make_part(part, root, source)
                 except ConnectionError as error:
-                    text = f'{error} {data_set.elsewhere}'.strip()
+                    text = f'{error} {data_set.alternative}'.strip()
                     raise ConnectionError(text) from error
     if plan.by_hand:
         names = ' and '.join(part.source for part in plan.by_hand)
         raise FileNotFoundError(
-            f'{data_set.name} is not complete: {names} must be downloaded by hand '
-            f'to {root}, as described above.'
+            f'{data_set.name} is incomplete: {names} must be downloaded by hand to '
+            f'{root}, as described above.'
         )
 
 
 def delete_archives(parts: Sequence[Part], root: Path) -> None:
-    """Delete the archives in ``root`` that the parts were made from."""
+    """Delete the archives in ``root`` that the parts were created from."""
     for part in parts:
         path = root / part.source
         if part.packing != 'none' and path.is_file():
@@ -177,20 +177,20 @@ def delete_archives(parts: Sequence[Part], root: Path) -> None:
 
 
 def _free(root: Path) -> int:
-    """Free bytes on the disk that ``root`` is on, or will be."""
+    """Number of free bytes on the disk of ``root``, which may not exist yet."""
     root = root.absolute()
     existing = next(path for path in (root, *root.parents) if path.exists())
     return shutil.disk_usage(existing).free
 
 
 def find_source(part: Part, root: Path, source: Path | None) -> Path | None:
-    """Find the file that a part is made from, if it exists already.
+    """Find an existing file to create a part from, which need not be downloaded.
 
     Args:
-        part: to make.
-        root: of the data set.
-        source: another folder to look in; for a part that is converted from images,
-            also the archive or folder of images itself.
+        part: part to create.
+        root: folder of the data set.
+        source: another folder to search; for a part that is converted from images, also
+            the archive or folder of images itself.
     """
     if source is not None and (source / part.source).is_file():
         return source / part.source
@@ -203,15 +203,15 @@ def find_source(part: Part, root: Path, source: Path | None) -> Path | None:
 
 
 def make_part(part: Part, root: Path, source: Path | None = None) -> None:
-    """Create a part, which appears under its name only when it is complete.
+    """Create a part, which gets its final name only when it is complete.
 
     Args:
-        part: one that is missing or not right.
-        root: of the data set.
-        source: a folder with files that need no download; see :func:`find_source`.
+        part: missing or damaged part.
+        root: folder of the data set.
+        source: another folder to search; see :func:`find_source`.
 
     Raises:
-        ValueError: if its source is not what is published.
+        ValueError: if the source is not the published file.
         OSError: if the download fails, or the disk is full.
     """
     found = find_source(part, root, source)
@@ -230,7 +230,7 @@ def make_part(part: Part, root: Path, source: Path | None = None) -> None:
         _unpack(part, found, folder, root)
         if not (folder / part.target).exists():
             raise ValueError(
-                f'{found} is not the right archive: it has no {part.target}.'
+                f'{found} is not the published archive: it lacks {part.target}.'
             )
         for name in part.wrong_files(folder):
             raise ValueError(_wrong(part, found, name))
@@ -239,7 +239,7 @@ def make_part(part: Part, root: Path, source: Path | None = None) -> None:
 
 def _is_verified_whole(part: Part, found: Path) -> bool:
     """Whether to verify the source itself rather than its contents."""
-    if part.packing == 'gzip':  # Debian compresses the files itself
+    if part.packing == 'gzip':  # Debian compresses the files differently
         return not part.files
     return part.convert is None or found.name == part.source
 
@@ -250,10 +250,10 @@ def _action(part: Part) -> str:
 
 def _wrong(part: Part, found: Path, name: str) -> str:
     if part.convert is None:
-        return f'{found} is not the published file (wrong checksum of {name} in it).'
+        return f'{found} is not the published file (wrong checksum of its {name}).'
     return (
-        f'{found} does not hold the published images under their published names: '
-        f'{name} would not be the official one.'
+        f'{found} does not contain the published images under their published names: '
+        f'the resulting {name} differs from the official one.'
     )
 
 
@@ -273,7 +273,8 @@ def _download(part: Part, path: Path) -> None:
         known = part.checksum or part.files.get(part.target)
         note = f', {known}' if known is not None else ''
         raise ConnectionError(
-            f'{error}. Download it by other means to {path}{note}; then run this again.'
+            f'{error}. Download it elsewhere, put it at {path}{note}, and run the same '
+            'command again.'
         ) from error
 
 
@@ -307,7 +308,7 @@ def _move(part: Part, folder: Path, root: Path) -> None:
 
 @contextmanager
 def scratch(root: Path) -> Iterator[Path]:
-    """An empty folder on the same disk, which is removed afterwards."""
+    """Create an empty folder on the same disk, and remove it afterwards."""
     folder = root / SCRATCH
     folder.mkdir()
     try:

@@ -1,1 +1,1 @@
-"""Files, checkpoints, progress and the environment: each in one place."""
+"""Files, checkpoints, tables, progress bars and the environment."""

@@ -78,7 +78,7 @@ def read_latest_checkpoint(work_dir: str | Path) -> tuple[str, dict] | None:
 
 
 def _why_unreadable(error: Exception) -> str:
-    # PyTorch's message recommends to load the file unsafely.
+    # PyTorch's message recommends loading the file unsafely.
     blocked = re.search(r'GLOBAL (\w[\w.]*)', str(error))
     if blocked:
         return (

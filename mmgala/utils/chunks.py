@@ -1,4 +1,4 @@
-"""Large arrays in pieces that fit into memory."""
+"""Slices of large arrays that fit into memory."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ def row_slices(num_rows: int, values_per_row: int) -> Iterator[slice]:
     """Consecutive slices that cover all rows of an array.
 
     Args:
-        num_rows: of the array.
-        values_per_row: that are read or computed for one row. A slice has as many rows
-            as make 4 million values, and at least one.
+        num_rows: number of rows of the array.
+        values_per_row: number of values that are read or computed for one row. A slice
+            has up to 4 million values, but at least one row.
 
     Examples:
         >>> list(row_slices(3, values_per_row=2**21))

@@ -1,4 +1,4 @@
-"""What a result was measured on."""
+"""Hardware and software that a result was measured on."""
 
 import contextlib
 import importlib.metadata
@@ -16,7 +16,7 @@ def describe_machine(*packages: str) -> dict[str, Any]:
     """CPU, cores and library versions, to be stored with a result.
 
     Args:
-        packages: further distributions whose versions matter.
+        packages: additional distributions whose versions to include.
     """
     return dict(
         cpu=_cpu_model(),

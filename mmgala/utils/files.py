@@ -16,26 +16,26 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 CHUNK = 1 << 20  # bytes
-UNFINISHED = '.partial'  # ending of the private folders of `replacing`
+UNFINISHED = '.partial'  # suffix of the private folders of `replacing`
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Write a file or a folder that takes its final name only when it is complete.
 
-    What is being written lies in a new private folder beside ``path``, so that the
-    final rename stays within one file system and no link that someone put there is
-    followed. If the block raises, nothing is left and an earlier ``path`` is untouched.
+    The content is first written to a new private folder next to ``path``, so that the
+    final rename stays within one file system and follows no links of others. If the
+    block raises, nothing is left behind and an existing ``path`` is unchanged.
 
     Args:
         path: final name. Missing parent folders are created. An existing file is
             replaced; an existing folder must be empty.
 
     Yields:
-        Where to write: a path with the same file name, which does not exist yet.
+        Path to write to, with the same file name. It does not exist yet.
 
     Raises:
-        OSError: if nothing can be written there.
+        OSError: if the folder is not writable.
 
     Examples:
         >>> import numpy as np
@@ -67,7 +67,7 @@ def write_json(path: str | Path, content: Any) -> None:
 
 
 def remove_unfinished(path: str | Path) -> None:
-    """Remove what killed processes left of ``path``; only while holding its lock."""
+    """Remove what killed processes left of ``path``; call it while holding the lock."""
     path = Path(path)
     for folder in path.parent.glob(f'.{glob.escape(path.name)}.*{UNFINISHED}'):
         shutil.rmtree(folder)
@@ -77,12 +77,13 @@ def remove_unfinished(path: str | Path) -> None:
 def locked(path: Path, busy: str | None = None) -> Iterator[None]:
     """Keep other processes out while the block runs.
 
-    The lock ends with the process that holds it, also when that is killed.
+    The lock is released when its process ends, even if that is killed.
 
     Args:
-        path: of the lock file, which is removed afterwards. Missing parent folders
+        path: path of the lock file, which is removed afterwards. Missing parent folders
             are created.
-        busy: message of the error. By default, wait for the other process.
+        busy: error message if another process holds the lock. By default, wait for that
+            process.
 
     Raises:
         BlockingIOError: if another process holds the lock and ``busy`` is given.
@@ -100,13 +101,13 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
 
 
 def read_chunks(file: BinaryIO) -> Iterator[bytes]:
-    """The rest of a binary file, a megabyte at a time."""
+    """Yield the rest of a binary file, one megabyte at a time."""
     while chunk := file.read(CHUNK):
         yield chunk
 
 
 def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal digits."""
+    """SHA-256 digest of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with open(path, 'rb') as file:
         for chunk in read_chunks(file):

@@ -1,4 +1,4 @@
-"""A progress bar over bytes."""
+"""Progress bar over bytes."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -22,9 +22,9 @@ def progress_bar(what: str, total: int | None, done: int = 0) -> Iterator[Bar]:
     """Show bytes done, speed and time left if standard error is a terminal.
 
     Args:
-        what: what is being done.
+        what: description of the work.
         total: number of bytes, if known.
-        done: bytes that are done already.
+        done: number of bytes that are already done.
 
     Yields:
         A function to call with the number of bytes done so far.

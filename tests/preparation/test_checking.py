@@ -88,9 +88,7 @@ def test_lists_with_a_checksum_must_have_it(prepared):
     path.write_bytes(path.read_bytes().replace(b'\n', b'\r\n'))
     report = check(small, root)
     known = small.parts[1].files[path.name]
-    assert report.problems == [
-        f'{path} is not the published file ({known} is expected)'
-    ]
+    assert report.problems == [f'{path} is not the published file (expected {known})']
     assert report.rows[1] == ('val', 60, None, None, None, None)
     assert report.table().splitlines()[2].split() == ['val', '60', '-', '-', '-', '-']
 

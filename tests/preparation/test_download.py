@@ -70,7 +70,7 @@ def test_drops_do_not_count_while_new_bytes_come(fetch, server):
 
 def test_a_later_run_continues(fetch, server):
     server.faults = [('drop', 100_000)] + [('status', 503)] * (ATTEMPTS - 1)
-    with pytest.raises(ConnectionError, match='the server answers 503'):
+    with pytest.raises(ConnectionError, match='responded with 503'):
         fetch()
     assert not fetch.path.exists()
     assert fetch.path.with_name('file.bin.part').stat().st_size == 100_000
@@ -165,7 +165,9 @@ def test_a_part_of_unknown_origin_is_not_continued(fetch, server, note):
 
 def test_a_missing_file_is_asked_for_once(fetch, server):
     del server.files['/file.bin']
-    with pytest.raises(ConnectionError, match=r'file\.bin cannot .* answers 404'):
+    with pytest.raises(
+        ConnectionError, match=r'file\.bin cannot .* responded with 404'
+    ):
         fetch()
     assert len(server.log) == 1
 

@@ -40,11 +40,11 @@ def flip(path):
 CHANGES = {
     'a bit of the images': (
         lambda root: flip(root / 'train_images.npy'),
-        'train_images.npy has changed since it was made',
+        'train_images.npy has changed since it was created',
     ),
     'a label': (
         lambda root: flip(root / 'test_labels.npy'),
-        'test_labels.npy has changed since it was made',
+        'test_labels.npy has changed since it was created',
     ),
     'a file is gone': (
         lambda root: (root / 'classes.txt').unlink(),
@@ -52,7 +52,7 @@ CHANGES = {
     ),
     'the record is gone': (
         lambda root: (root / 'SHA256SUMS').unlink(),
-        'train_images.npy cannot be verified: .*SHA256SUMS has no checksum of it',
+        'train_images.npy cannot be verified: .*SHA256SUMS lacks its checksum',
     ),
     'the record is nonsense': (
         lambda root: (root / 'SHA256SUMS').write_bytes(b'\xff\x00 nonsense'),
@@ -91,7 +91,7 @@ def test_published_checksums_need_no_record(made, root):
     assert check(entry, root).problems == []
     flip(root / 'train_images.npy')
     (problem,) = check(entry, root).problems
-    assert 'train_images.npy is not the published file (sha256 ' in problem
+    assert 'train_images.npy is not the published file (expected sha256 ' in problem
 
 
 def test_the_table_of_the_check(made, root):
