@@ -13,11 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from mmgala.functional import SHOT_GROUPS
 from mmgala.utils.class_curves import moving_average
-from mmgala.visualization.axes import COLOURS, head_first, label_classes
+from mmgala.visualization.axes import (
+    COLOURS,
+    head_first,
+    label_classes,
+    set_plain_ticks,
+)
 
 Runs = Mapping[str, Mapping[str, Any]]
 # Colours of few runs are clearly distinct.
@@ -171,10 +176,9 @@ def _set_ratio_scale(axes: Axes) -> None:
     """Set a logarithmic scale, on which 2 and 1/2 are equally far from 1."""
     axes.set_yscale('log')
     low, high = axes.get_ylim()
-    if high / low < 10:  # a range below a decade has at most one major tick
+    set_plain_ticks(axes.yaxis)
+    if high / low < 10:  # too few of 1, 2, 5, 10, ...
         axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_formatter('{x:g}')
-    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _stack_shares(axes: Axes, shares: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mmgala.functional import METRIC_NAMES
-from mmgala.visualization.axes import COLOURS, panels, save_figure
+from mmgala.visualization.axes import COLOURS, panels, save_figure, share_legend
 from mmgala.visualization.prediction_class_plots import KINDS
 
 CURVES = {  # name, colour and line width
@@ -73,7 +73,7 @@ def plot_tau_curve(runs: Mapping[str, dict], path: str | Path, title: str = '') 
             fontsize=8,
         )
         axes.grid(alpha=0.3)
-    grid[0].legend(fontsize=8)
+    share_legend(figure, grid[0])  # inside, it would cover curves
     figure.supylabel('accuracy (%)', fontsize=10)
     figure.supxlabel(
         r'strength of re-balancing $\tau$'

@@ -40,6 +40,14 @@ def test_ratio_of_the_training_above_that_of_the_last_period(runs):
     assert ticks == [str(c) for c in BY_COUNT]
 
 
+@pytest.mark.parametrize('ratio', [[0.8, 1, 1.6], [0.15, 1, 2.4], [0.02, 1, 30]])
+def test_ratio_axis_has_several_numbers(ratio):
+    run = dict(ratio=ratio, ratio_total=ratio)
+    axes = draw_gradient_ratio([3, 2, 1], {'CE': run}).axes[0]
+    low, high = axes.get_ylim()
+    assert sum(low <= number <= high for number in axes.get_yticks()) >= 4
+
+
 def test_many_classes_are_a_cloud_with_its_mean():
     counts = np.arange(500, 0, -1)
     ratio = [1.0 if c % 2 else 3.0 for c in range(500)]

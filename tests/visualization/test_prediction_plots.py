@@ -164,6 +164,8 @@ def test_tau_curve_marks_the_used_one_and_warns(tmp_path, figures):
     assert any(set(line[:, 0]) == {1.5} for line in lines.values())
     assert texts_of(axes) == [r'used: $\tau$ = 1.5']
     assert 'not from this curve' in figures[0].get_supxlabel()
+    (legend,) = figures[0].legends
+    assert legend.get_window_extent().y0 > axes.get_window_extent().y1, 'covers curves'
 
 
 def test_reliability_shows_filled_bins_and_shares_of_samples(tmp_path, figures):
