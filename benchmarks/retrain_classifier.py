@@ -34,7 +34,7 @@ from mmgala.retraining import (
     search_norm_tau,
     train_classifier,
 )
-from mmgala.retraining.feature_file import FeatureFile, write_rows
+from mmgala.retraining.features import FeatureFile, write_rows
 from mmgala.retraining.options import build_loss
 from mmgala.utils.environment import describe_machine
 from mmgala.utils.files import write_json

@@ -1,7 +1,7 @@
 """Child registries of MMEngine's, scope ``mmgala``.
 
-MMEngine imports ``<scope>.registry`` when it meets the name ``mmgala.X``, and the
-locations below when it looks inside: configs need no ``custom_imports``.
+MMEngine imports ``<scope>.registry`` when a config names ``mmgala.X``, and then the
+``locations`` of the registry: configs need no ``custom_imports``.
 """
 
 from importlib import import_module
@@ -22,15 +22,15 @@ from mmengine.registry import Registry as MMEngineRegistry
 class Registry(MMEngineRegistry):
     """A registry that imports ``mmgala.detection`` for names that it does not know.
 
-    As one of the ``locations`` it would make every classification import MMDetection.
+    Listed in ``locations``, it would make every classification import MMDetection.
     """
 
     def get(self, key: str) -> Any:
         """Look up a class by name.
 
         Raises:
-            ImportError: if nothing of that name is known without MMDetection, and
-                MMDetection is not installed.
+            ImportError: if the name is not found, and MMDetection, which may be
+                needed for it, is not installed.
         """
         found = super().get(key)
         name = key.removeprefix('mmgala.')
@@ -49,15 +49,15 @@ class Registry(MMEngineRegistry):
 
 
 def find_class(kind: str | type | None, registry: MMEngineRegistry) -> type | None:
-    """Find the class that ``type`` of a config names.
+    """Find the class that the ``type`` in a config refers to.
 
     Args:
-        kind: name, with a scope or in the default scope of the config; or the class
+        kind: registered name, with a scope or in the default scope; or the class
             itself.
-        registry: of MMEngine, such as ``mmengine.registry.MODELS``.
+        registry: registry of MMEngine, such as ``mmengine.registry.MODELS``.
 
     Returns:
-        The class, or ``None`` if no such name is registered.
+        The class, or ``None`` if the name is not registered.
     """
     if not isinstance(kind, str):
         return kind
@@ -68,7 +68,7 @@ def find_class(kind: str | type | None, registry: MMEngineRegistry) -> type | No
 def is_subclass(
     kind: str | type | None, parent: type, registry: MMEngineRegistry
 ) -> bool:
-    """Whether ``type`` of a config names ``parent`` or a subclass of it."""
+    """Whether the ``type`` in a config is ``parent`` or a subclass of it."""
     found = find_class(kind, registry)
     return isinstance(found, type) and issubclass(found, parent)
 

@@ -32,11 +32,11 @@ from mmgala.comparison.config import (  # noqa: E402
 from mmgala.comparison.methods import (  # noqa: E402
     CATALOGUE,
     find_methods,
-    own_methods,
+    user_methods,
 )
 from mmgala.comparison.plan import check_runs, plan_runs  # noqa: E402
 from mmgala.comparison.processes import Task, default_workers, run_tasks  # noqa: E402
-from mmgala.comparison.report import PICTURE, write_report  # noqa: E402
+from mmgala.comparison.report import PLOT, write_report  # noqa: E402
 from mmgala.comparison.results import POST_HOC  # noqa: E402
 from mmgala.comparison.run_progress import CONSOLE, RunProgress  # noqa: E402
 from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
@@ -160,7 +160,7 @@ def plan(cfg: Config, work_dir: Path, args: argparse.Namespace) -> list[Run]:
     own = {}
     if args.methods_file is not None:
         extra = load_config(args.methods_file)
-        own = own_methods(extra.get('methods', {}), args.methods_file)
+        own = user_methods(extra.get('methods', {}), args.methods_file)
         add_imports(cfg, extra.get('custom_imports'))
     methods = find_methods(args.methods, own)
     seeds = range(args.seeds)
@@ -223,7 +223,7 @@ def run(args: argparse.Namespace) -> dict[str, str]:
         args.target_prior == 'train',
     )
     CONSOLE.print(f'\n{text}', soft_wrap=True, highlight=False, markup=False)
-    files = ('results.json', 'results.md', PICTURE)
+    files = ('results.json', 'results.md', PLOT)
     written = ', '.join(name for name in files if (work_dir / name).is_file())
     CONSOLE.print(f'Written to {work_dir}: {written}, and configs/', soft_wrap=True)
     return failed

@@ -36,7 +36,7 @@ from mmgala.evaluation.selection import (
     check_steps,
     choose_on_validation_set,
     collect_validation_scores,
-    to_choose,
+    steps_to_choose,
 )
 from mmgala.functional.post_hoc import STEPS, PostHocSteps
 from mmgala.models import LongTailedClsHead
@@ -73,10 +73,10 @@ def fitted_steps(args: argparse.Namespace) -> dict[str, Any]:
     if all(getattr(args, name) is None for name in STEPS):
         args.rebalance = True
     steps = requested_steps(args, tau=AUTO)
-    if to_choose(steps) and args.split == 'test':
+    if steps_to_choose(steps) and args.split == 'test':
         raise ValueError(
-            f'{flag(to_choose(steps)[0])} auto needs labels, and nothing may be chosen '
-            'on those of the test set: use --split val, or give a number.'
+            f'{flag(steps_to_choose(steps)[0])} auto needs labels, and nothing may be '
+            'chosen on those of the test set: use --split val, or give a number.'
         )
     check_output_path(args.out, args.config, args.checkpoint)
     return steps
@@ -115,7 +115,7 @@ def check_head(cfg: Config) -> None:
 
 def needs_scores(steps: dict[str, Any]) -> bool:
     """Whether anything is to be estimated from data."""
-    return 'rebalancing' in steps or bool(to_choose(steps))
+    return 'rebalancing' in steps or bool(steps_to_choose(steps))
 
 
 def fit(runner: Runner, split: str, steps: dict[str, Any]) -> PostHocSteps:

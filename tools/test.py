@@ -41,7 +41,7 @@ from mmgala.evaluation.score_dump import add_dump
 from mmgala.evaluation.selection import (
     choose_on_validation_set,
     selection_config,
-    to_choose,
+    steps_to_choose,
 )
 from mmgala.utils.checkpoint import check_fits, read_checkpoint, unwrap_model
 
@@ -239,11 +239,11 @@ def main() -> None:
         checkpoint = read_checkpoint(args.checkpoint)
         merge_args(cfg, args)
         add_class_counts(steps, checkpoint)
-        for name in to_choose(steps):
+        for name in steps_to_choose(steps):
             check_selection(cfg, args, name)
         set_launcher(cfg, args.launcher)
         choice = None
-        if to_choose(steps):
+        if steps_to_choose(steps):
             choice = choose_strengths(cfg, checkpoint, steps)
             steps |= choice.steps.strengths
         if steps:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmgala.evaluation.shot_thresholds import KEY
+from mmgala.evaluation.shot_thresholds import THRESHOLDS_KEY
 from mmgala.functional import ShotThresholds
 from mmgala.functional.checks import check_logits_and_target
 from mmgala.functional.rebalance import check_scores
@@ -119,8 +119,8 @@ def read_predictions(path: str | Path) -> PredictionDump:
         dump.check()
         if 'class_counts' in arrays:
             dump = dump.with_counts(arrays['class_counts'])
-        if KEY in arrays:
-            dump = replace(dump, thresholds=_thresholds(arrays[KEY]))
+        if THRESHOLDS_KEY in arrays:
+            dump = replace(dump, thresholds=_thresholds(arrays[THRESHOLDS_KEY]))
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
     return dump
@@ -129,7 +129,8 @@ def read_predictions(path: str | Path) -> PredictionDump:
 def _thresholds(stored: np.ndarray) -> ShotThresholds:
     if stored.shape != (2,) or stored.dtype.kind not in 'iu':
         raise ValueError(
-            f'Expected `{KEY}` to be two integers, many and few, but got {stored!r}.'
+            f'Expected `{THRESHOLDS_KEY}` to be two integers, many and few, but got '
+            f'{stored!r}.'
         )
     return ShotThresholds(*stored.tolist())
 
@@ -140,12 +141,13 @@ def predictions_thresholds(path: str | Path) -> ShotThresholds | None:
     Raises:
         ValueError: as :func:`read_predictions`.
     """
-    stored = _read_arrays(Path(path), (KEY,))
-    return _thresholds(stored[KEY]) if stored else None
+    stored = _read_arrays(Path(path), (THRESHOLDS_KEY,))
+    return _thresholds(stored[THRESHOLDS_KEY]) if stored else None
 
 
 def _read_arrays(
-    path: Path, keys: Sequence[str] = (*NEEDED, 'class_counts', 'class_names', KEY)
+    path: Path,
+    keys: Sequence[str] = (*NEEDED, 'class_counts', 'class_names', THRESHOLDS_KEY),
 ) -> dict[str, np.ndarray]:
     if path.suffix in ('.pkl', '.pickle'):
         raise ValueError(

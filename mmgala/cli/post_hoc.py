@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from mmgala.apis.launch import read_class_vector
-from mmgala.evaluation.selection import AUTO, check_steps, to_choose
+from mmgala.evaluation.selection import AUTO, check_steps, steps_to_choose
 from mmgala.functional.post_hoc import STEPS
 from mmgala.utils.checkpoint import stored_class_counts
 
@@ -60,7 +60,7 @@ def requested_steps(args: argparse.Namespace, tau: float | str) -> dict[str, Any
     }
     if args.target_prior is not None:
         aims = [name for name in steps if STEPS[name].strength == 'tau']
-        if not aims and not to_choose(steps):
+        if not aims and not steps_to_choose(steps):
             raise ValueError(
                 '--target-prior has no effect here: use it with --rebalance, '
                 '--logit-adjustment or --temperature auto.'

@@ -1,4 +1,4 @@
-"""Compare methods on one config, with everything but the method equal."""
+"""Comparison of methods on one config, with everything but the method equal."""
 
 from mmgala.comparison.method import Method
 from mmgala.comparison.methods import CATALOGUE, find_methods

@@ -1,4 +1,4 @@
-"""The config of a run: the method in a user's config, and nothing else changed."""
+"""Configs of runs: a user's config in which only the method is exchanged."""
 
 import copy
 import inspect
@@ -23,35 +23,37 @@ from mmgala.registry import find_class, is_subclass
 
 
 def check_comparable(cfg: Config) -> None:
-    """Check that a config is one whose method can be exchanged.
+    """Check that the method in a config can be exchanged.
 
     Raises:
-        ValueError: if it is not of a classifier with one label per image.
+        ValueError: if it does not train a classifier with one label per image.
     """
     if cfg.get('default_scope') == 'mmdet':
-        raise ValueError('Methods of classification are compared, not of detection.')
+        raise ValueError(
+            'Only classification methods can be compared, not detection methods.'
+        )
     if cfg.get('stage1') is not None:
         raise ValueError(
-            'The config trains in two stages, of which the methods would change but '
-            'one: compare on a config of one stage; crt and lws re-train classifiers.'
+            'The config trains in two stages, but a method would change only one of '
+            'them: use a config with one stage; crt and lws re-train classifiers.'
         )
     head = cfg.get('model', {}).get('head')
     if not isinstance(head, Mapping) or 'type' not in head:
-        raise ValueError('The config has no model.head whose loss could be exchanged.')
+        raise ValueError('The config has no model.head whose loss can be exchanged.')
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     for several in (MultiLabelClsHead, MultiTaskHead):
         if is_subclass(head['type'], several, MODELS):
             raise ValueError(
-                f'{short_name(head["type"])} gives several labels to an image, which '
-                'is not supported.'
+                f'{short_name(head["type"])} predicts several labels per image, '
+                'which is not supported.'
             )
     for part in ('train_dataloader', 'train_cfg', 'optim_wrapper', 'test_dataloader'):
         if cfg.get(part) is None:
-            raise ValueError(f'The config has no {part}: it takes one that trains.')
+            raise ValueError(f'The config has no {part}: use a complete config.')
 
 
 def short_name(kind: Any) -> str:
-    """Name of a type without its scope or module."""
+    """Name of a type, without scope or module."""
     name = kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))
     return name.rpartition('.')[2]
 
@@ -59,13 +61,13 @@ def short_name(kind: Any) -> str:
 def with_method(cfg: Config, method: Method) -> Config:
     """A copy of a config with a method's head, loss and hooks.
 
-    Linear heads become the method's head, or ``LinearClsHead``. Others keep their type
-    and get the loss. ``ClassCountsHook`` is added where it is missing. Weight decay is
-    switched off for the parameters that the method names.
+    Linear heads are replaced by the method's head, or ``LinearClsHead``. Others keep
+    their type and get the method's loss. ``ClassCountsHook`` is added if it is missing.
+    Weight decay is disabled for the parameters that the method lists.
 
     Raises:
-        ValueError: if the head takes no loss, the method's own head would have to
-            replace one that is not linear, or nothing takes one of its settings.
+        ValueError: if the head accepts no loss, the method needs a head that cannot
+            replace the config's, or no part accepts one of its settings.
     """
     cfg = copy.deepcopy(cfg)
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
@@ -82,11 +84,11 @@ def with_method(cfg: Config, method: Method) -> Config:
 
 
 def _switch_off_decay(cfg: Config, parameters: Sequence[str]) -> None:
-    """Let weight decay not act on some parameters, whatever else is set of them."""
+    """Disable weight decay for some parameters, and keep their other settings."""
     paramwise = cfg.optim_wrapper.get('paramwise_cfg') or ConfigDict()
     keys = paramwise.get('custom_keys') or ConfigDict()
     for name in parameters:
-        # MMEngine takes the longest key that is part of a name, and that one alone.
+        # MMEngine applies only the longest key that is part of a name.
         longest = max((key for key in keys if key in name), key=len, default=None)
         keys[name] = {**keys.get(longest, {}), 'decay_mult': 0.0}
     cfg.optim_wrapper.paramwise_cfg = {**paramwise, 'custom_keys': keys}
@@ -97,22 +99,22 @@ def _parts(cfg: Config, method: Method) -> list[Any]:
     head = cfg.model.head
     if is_linear_head(find_class(head.type, MODELS)):
         head = _linear_head(head, method.head)
-    elif (needed := _head_it_needs(method)) is not None:
+    elif (needed := _required_head(method)) is not None:
         raise ValueError(
             f'{method.name} needs {needed}, but the config '
-            f'has {short_name(head.type)}, which is no linear head to exchange.'
+            f'has {short_name(head.type)}, which is not linear and cannot be replaced.'
         )
     if method.loss is not None:
-        if not takes(head.type, 'loss'):
-            raise ValueError(f'{short_name(head.type)} takes no loss to exchange.')
+        if not accepts(head.type, 'loss'):
+            raise ValueError(f'{short_name(head.type)} accepts no loss.')
         head.loss = _complete_loss(method.loss, cfg)
     return [head, *(ConfigDict(copy.deepcopy(dict(h))) for h in method.custom_hooks)]
 
 
-def _head_it_needs(method: Method) -> str | None:
-    """Name of the head that the method requires, if any.
+def _required_head(method: Method) -> str | None:
+    """Name of the head that the method requires; ``None`` if any will do.
 
-    ``GALAHead`` is a linear head, required only where the loss sets the initial bias.
+    ``GALAHead`` is required only if the loss sets the initial bias.
     """
     if method.head is None:
         return None
@@ -123,41 +125,41 @@ def _head_it_needs(method: Method) -> str | None:
 
 
 def _apply_settings(method: Method, parts: Sequence[ConfigDict]) -> None:
-    """Give each setting to all that take it: a scale to loss and head."""
+    """Pass each setting to every part that accepts it, such as ``scale``."""
     targets = [*parts, *filter(None, [parts[0].get('loss')])]
     for name, value in method.settings.items():
-        takers = [part for part in targets if takes(part.type, name)]
-        if not takers:
+        receivers = [part for part in targets if accepts(part.type, name)]
+        if not receivers:
             kinds = ', '.join(short_name(part.type) for part in reversed(targets))
-            raise ValueError(f'{method.name}: {kinds} take no {name!r}.')
-        for part in takers:
+            raise ValueError(f'{method.name}: {kinds} accept no {name!r}.')
+        for part in receivers:
             part[name] = value
 
 
 def _linear_head(head: ConfigDict, new: Mapping[str, Any] | None) -> ConfigDict:
-    """What is common to linear heads, and the new type and arguments."""
+    """Config of a new head with those arguments of the old one that all accept."""
     common = ('num_classes', 'in_channels', 'topk', 'cal_acc', 'init_cfg', 'loss')
     kept = {key: copy.deepcopy(head[key]) for key in common if key in head}
     return ConfigDict(**{**kept, 'type': 'LinearClsHead', **(new or {})})
 
 
 def _complete_loss(loss: Mapping[str, Any], cfg: Config) -> ConfigDict:
-    """Fill in what follows from the config."""
+    """Add the arguments that follow from the config."""
     complete = ConfigDict(copy.deepcopy(dict(loss)))
     classes = cfg.model.head.get('num_classes')
-    if classes is not None and takes(complete.type, 'num_classes'):
+    if classes is not None and accepts(complete.type, 'num_classes'):
         complete.setdefault('num_classes', classes)
     mixes = (cfg.model.get('train_cfg') or {}).get('augments')
-    if mixes and takes(complete.type, 'use_soft'):
+    if mixes and accepts(complete.type, 'use_soft'):
         complete.setdefault('use_soft', True)  # mixed images have mixed labels
     return complete
 
 
-def takes(kind: Any, argument: str) -> bool:
-    """Whether a type of the registry, or one of its bases, has an argument."""
+def accepts(kind: Any, argument: str) -> bool:
+    """Whether a registered type, or one of its bases, accepts an argument."""
     found = find_class(kind, MODELS) or find_class(kind, HOOKS)
     if found is None:
-        raise ValueError(f'{kind} is not known: import it by custom_imports.')
+        raise ValueError(f'{kind} is not registered: import it with custom_imports.')
     return any(
         argument in inspect.signature(vars(base)['__init__']).parameters
         for base in inspect.getmro(found)
@@ -171,22 +173,22 @@ SELECTIONS = ('last', 'best')
 def run_config(
     cfg: Config, method: Method, seed: int, folder: Path, selection: str
 ) -> Config:
-    """Exact config of a run: the method's, with its seed, folder and what it saves.
+    """Exact config of a run, with its method, seed, folder and checkpoints.
 
-    Runs of one seed see the same batches in the same order: MMEngine's samplers draw
-    from a generator of their own. All heads of one shape start from the same weights,
-    but for a bias that a loss sets (``cb-focal``). ``CosineClsHead`` draws others than
-    ``LinearClsHead``, and so does the backbone that is initialised after it. Random
-    augmentations are the same with ``num_workers`` of 1 or more. With 0 they share
-    generators with the model, where losses with noise (``gcl-one-stage``) draw, too.
+    Runs of one seed see the same batches in the same order, as MMEngine's samplers have
+    a separate generator. All heads of one shape start from the same weights, except for
+    a bias that the loss sets (``cb-focal``). ``CosineClsHead`` and the backbone, which
+    is initialised after it, start from other weights than with ``LinearClsHead``.
+    Random augmentations are the same if ``num_workers`` is 1 or more. With 0, they
+    share the generators of the model, which losses with noise (``gcl-one-stage``) use.
 
     Args:
-        cfg: the user's.
-        method: to put in.
-        seed: of initialisation, sampling and augmentation.
-        folder: of the run.
-        selection: ``'last'``: the last epoch counts, and there is no validation
-            before; ``'best'``: the best epoch on the validation set counts.
+        cfg: the user's config.
+        method: method to insert.
+        seed: seed of initialisation, sampling and augmentation.
+        folder: folder of the run.
+        selection: ``'last'`` tests the last epoch, and skips validation before it;
+            ``'best'`` tests the best epoch on the validation set.
     """
     cfg = with_method(cfg, method)
     cfg.work_dir = str(folder)
@@ -213,7 +215,7 @@ def _set_checkpoints(cfg: Config, selection: str) -> None:
     checkpoint = dict(
         type='CheckpointHook',
         by_epoch=by_epoch,
-        # Where it goes on after an interruption.
+        # An interrupted training resumes from these.
         interval=1 if by_epoch else old.get('interval', 1000),
         max_keep_ckpts=1,
         save_last=True,
@@ -226,7 +228,7 @@ def _set_checkpoints(cfg: Config, selection: str) -> None:
 
 
 def _needs_validation(cfg: Config) -> bool:
-    """Whether validation steers the training itself."""
+    """Whether the training depends on validation results."""
     schedulers = cfg.get('param_scheduler') or []
     schedulers = schedulers if isinstance(schedulers, list) else [schedulers]
     plateau, early = ReduceOnPlateauParamScheduler, EarlyStoppingHook
@@ -239,14 +241,14 @@ def _needs_validation(cfg: Config) -> bool:
 
 
 def training_length(cfg: Config) -> int:
-    """Epochs, or iterations where those are counted."""
+    """Number of epochs, or of iterations in training by iteration."""
     if trains_by_epoch(cfg):
         return cfg.train_cfg.max_epochs
     return cfg.train_cfg.max_iters
 
 
 def validation_problem(cfg: Config) -> str | None:
-    """Why nothing can be chosen on the validation set; None where it can."""
+    """Reason why the validation set cannot be used for choices; None if it can."""
     if cfg.get('val_dataloader') is None:
         return 'the config has no val_dataloader'
     if validates_on_test(cfg):

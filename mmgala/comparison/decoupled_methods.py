@@ -7,11 +7,11 @@ KANG_CONFIG = (
     "authors' config of ImageNet-LT (facebookresearch/classifier-balancing); cosine by "
     'epoch'
 )
-SMALL_SETS = 'the same config; on small sets as many as make 500 steps, ours'
-CLASS_BALANCED = Setting(dict(sampling='class'), "as the authors'")
-CLASS_BALANCED_OR_NOT = Setting(
+SMALL_SETS = 'the same config; on small sets, enough epochs for 500 steps, ours'
+CLASS_BALANCED_SAMPLING = Setting(dict(sampling='class'), "as the authors'")
+SAMPLING_BY_LOSS = Setting(
     dict(sampling='class'),
-    "as the authors'; with a loss that makes up for the class counts instance, ours",
+    "as the authors'; instance with a loss that corrects for the class counts, ours",
 )
 CACHED = 'features are computed once, so without augmentation'
 
@@ -29,9 +29,9 @@ DECOUPLED = (
                 KANG_CONFIG,
             ),
             Setting(dict(epochs=10), SMALL_SETS),
-            CLASS_BALANCED_OR_NOT,
+            SAMPLING_BY_LOSS,
         ),
-        differences=f'{CACHED}; their statistics of BatchNorm move',
+        differences=f'{CACHED}; theirs updates the statistics of BatchNorm',
     ),
     Method(
         'lws',
@@ -44,9 +44,9 @@ DECOUPLED = (
                 KANG_CONFIG,
             ),
             Setting(dict(epochs=5), SMALL_SETS),
-            CLASS_BALANCED_OR_NOT,
+            SAMPLING_BY_LOSS,
         ),
-        differences=f'{CACHED}; their statistics of BatchNorm move',
+        differences=f'{CACHED}; theirs updates the statistics of BatchNorm',
     ),
     Method(
         'tau-norm',
@@ -75,10 +75,12 @@ DECOUPLED = (
         ),
         alternatives=(
             Setting(
-                dict(distance='cosine'), "paper's text; features as they are, ours"
+                dict(distance='cosine'),
+                'text of the paper; on unchanged features, ours',
             ),
             Setting(
-                dict(distance='euclidean'), 'features as they are, an option of theirs'
+                dict(distance='euclidean'),
+                'unchanged features, an option of their code',
             ),
         ),
     ),
@@ -111,13 +113,13 @@ DECOUPLED = (
                 'cosine by epoch',
             ),
             Setting(dict(epochs=10), SMALL_SETS),
-            CLASS_BALANCED,
+            CLASS_BALANCED_SAMPLING,
         ),
         alternatives=(
             Setting(
                 dict(smooth_head=0.4, smooth_tail=0.1, lr=0.02),
-                "authors' config of CIFAR100-LT, factor 100, where the statistics of "
-                'BatchNorm move, too',
+                "authors' config of CIFAR100-LT, factor 100, which also updates the "
+                'statistics of BatchNorm',
             ),
         ),
         differences='no mixup in the first stage, where theirs has alpha=1; no '
@@ -154,7 +156,7 @@ DECOUPLED = (
                 "second stage of the authors' script (Keke921/GCLLoss), CIFAR10-LT; "
                 'cosine by epoch',
             ),
-            CLASS_BALANCED,
+            CLASS_BALANCED_SAMPLING,
         ),
         differences=f'no mixup in either stage, where theirs has alpha=1; {CACHED}',
     ),  # fmt: skip

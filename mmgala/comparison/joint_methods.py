@@ -1,4 +1,4 @@
-"""Methods of one training: a loss, with its head and hooks."""
+"""Methods that consist of a single training: a loss, with its head and hooks."""
 
 from mmgala.comparison.method import Method, Setting, loss_config
 
@@ -32,7 +32,7 @@ JOINT = (
     ),
     Method(
         'gala-official',
-        f"{GALA}, as the authors' code has it",
+        f"{GALA}, as in the authors' code",
         loss_config('GALALoss', variant='official'),
         dict(type='mmgala.GALAHead'),
         defaults=(

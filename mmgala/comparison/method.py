@@ -1,4 +1,4 @@
-"""What a method of a comparison is."""
+"""Definition of a method that can be compared, with the sources of its settings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Setting:
-    """Values that go together, and where they are from.
+    """Values that belong together, and their source.
 
     Attributes:
-        values: by the name of the argument.
-        source: paper or code of the authors, or that they are ours.
+        values: values by the names of the arguments.
+        source: the authors' paper or code, or ``ours``.
     """
 
     values: Mapping[str, Any]
@@ -24,22 +24,22 @@ class Setting:
 
 @dataclass(frozen=True)
 class Method:
-    """What is changed in a config, and nothing else is.
+    """A method, as the changes that it makes to a config.
 
     Attributes:
-        name: in tables.
-        source: where it is from.
-        loss: config of the loss; ``num_classes`` is filled in where it takes it.
-        head: type and arguments instead of a linear head; other heads stay.
-        custom_hooks: added to those of the config.
-        no_weight_decay: names of parameters that weight decay does not act on.
+        name: name in tables.
+        source: its paper.
+        loss: config of the loss; ``num_classes`` is added if the loss accepts it.
+        head: type and arguments that replace a linear head; other heads are kept.
+        custom_hooks: hooks that are added to those of the config.
+        no_weight_decay: names of parameters that are excluded from weight decay.
         needs_counts: whether it uses the class counts of the training set.
-        settings: arguments of loss, head or hooks that the user gave.
-        start: method whose finished training it starts from.
+        settings: arguments of loss, head or hooks, given by the user.
+        start: name of the method whose finished training it starts from.
         retraining: settings of :func:`mmgala.retraining.retrain_classifier`.
-        defaults: the settings that it has, and where they are from.
-        alternatives: other settings, as for other data sets.
-        differences: from what the authors do, beyond the config's own recipe.
+        defaults: default settings, with their sources.
+        alternatives: other settings, for example for other data sets.
+        differences: deviations from the authors' method, besides the config's recipe.
     """
 
     name: str
@@ -57,15 +57,15 @@ class Method:
     differences: str = ''
 
     def describe(self) -> str:
-        """Source, settings and differences, as ``tools/compare.py --list`` has them."""
+        """Source, settings and differences, for ``tools/compare.py --list``."""
         lines = [f'{self.name:18}{self.source}']
         lines += [f'    {setting}' for setting in self.defaults]
         lines += [f'    or {setting}' for setting in self.alternatives]
         if self.differences:
-            lines.append(f'    not as the authors: {self.differences}')
+            lines.append(f'    unlike the authors: {self.differences}')
         return '\n'.join(lines)
 
 
 def loss_config(name: str, **arguments: Any) -> dict[str, Any]:
-    """Config of a loss of this package."""
+    """Config of a loss in this package."""
     return dict(type=f'mmgala.{name}', **arguments)

@@ -1,4 +1,4 @@
-"""Pareto-optimal methods, and outliers among methods."""
+"""Pareto-optimal points, and outliers that would distort a plot."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def pareto_front(values: np.ndarray) -> np.ndarray:
     return np.logical_not((no_worse & better).any(axis=0))
 
 
-def far_below(values: np.ndarray) -> np.ndarray:
+def plot_outliers(values: np.ndarray) -> np.ndarray:
     """Find outliers to leave out of a plot, as they would compress all other points.
 
     Outliers are far below the other points in one of the values. Pareto-optimal points
@@ -37,7 +37,7 @@ def far_below(values: np.ndarray) -> np.ndarray:
 
     Examples:
         >>> values = np.array([[80, 50], [81, 51], [82, 52], [83, 53], [40, 50]])
-        >>> far_below(values).tolist()
+        >>> plot_outliers(values).tolist()
         [False, False, False, False, True]
     """
     low, high = np.quantile(values, (0.25, 0.75), axis=0)

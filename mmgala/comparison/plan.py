@@ -1,4 +1,4 @@
-"""Plan the runs of a comparison, and check them before anything trains."""
+"""Plan the runs of a comparison, and check them before training."""
 
 import copy
 import re
@@ -29,24 +29,24 @@ def plan_runs(
 
     Args:
         cfg: the user's config.
-        methods: to compare.
+        methods: methods to compare.
         seeds: seeds of each method.
         work_dir: each run uses ``<work_dir>/<method>/seed<k>``.
         selection: see :func:`mmgala.comparison.config.run_config`.
 
     Raises:
-        ValueError: if a method does not fit the config, or ``selection`` needs
+        ValueError: if a method does not suit the config, or ``selection`` needs
             validation data and there is none.
     """
     check_comparable(cfg)
     if selection == 'best' and (problem := validation_problem(cfg)):
         raise ValueError(f'--selection best chooses on validation data, but {problem}.')
     starts = dict.fromkeys(m.start for m in methods if m.start is not None)
-    asked = {method.name for method in methods}
-    helpers = [CATALOGUE[name] for name in starts if name not in asked]
+    requested = {method.name for method in methods}
+    helpers = [CATALOGUE[name] for name in starts if name not in requested]
     folders = {m.name: folder_name(m.name) for m in (*helpers, *methods)}
     if len(set(folders.values())) < len(folders):
-        raise ValueError(f'Methods whose folders have the same name: {folders}.')
+        raise ValueError(f'Several methods would use the same folder: {folders}.')
     runs: list[Run] = []
     for seed in seeds:
         trained: dict[str, Run] = {}
@@ -61,7 +61,7 @@ def plan_runs(
                 run_config(cfg, source, seed, folder, selection),
                 start,
                 _checked_options(method) if start else None,
-                method.name in asked,
+                method.name in requested,
             )
         runs += [trained[method.name] for method in (*helpers, *methods)]
     return runs
@@ -78,17 +78,17 @@ def _checked_options(method: Method) -> dict[str, Any]:
 
 
 def folder_name(method: str) -> str:
-    """Folder name of a method, without special characters of shells and paths."""
+    """Folder name of a method, without characters special to shells and paths."""
     return re.sub(r'[^\w.+-]', '_', method.replace('=', '-'))
 
 
 def check_runs(runs: Sequence[Run], work_dir: Path) -> None:
-    """Check folders, data, models and hooks before anything trains.
+    """Check folders, data, models and hooks before training.
 
     Raises:
-        FileExistsError: if a folder holds something else.
-        OSError: if nothing can be written there.
-        ValueError: if labels or models are wrong.
+        FileExistsError: if a folder holds other files.
+        OSError: if ``work_dir`` is not writable.
+        ValueError: if labels, models or hooks are invalid.
     """
     for run in runs:
         check_folder(run)

@@ -41,9 +41,9 @@ class Task:
     Attributes:
         name: unique name for messages.
         function: module-level function, called with ``arguments`` and a function that
-            takes the share of the work that is done, 0 to 1. It fails by raising.
+            takes the completed share of the work, 0 to 1. It fails by raising.
         arguments: its positional arguments.
-        after: names of tasks that must have succeeded before.
+        after: names of tasks that must succeed first.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Observer(Protocol):
     """Receives the progress of tasks."""
 
     def advanced(self, name: str, share: float) -> None:
-        """A task has done this share of its work."""
+        """A task has completed this share of its work."""
 
     def ended(self, name: str, seconds: float, error: str | None) -> None:
         """A task has ended; ``error`` is one line if it failed."""
@@ -96,7 +96,7 @@ def run_tasks(
 
     Args:
         tasks: what to run.
-        workers: number of processes at a time, 1 or more.
+        workers: maximum number of processes at a time, 1 or more.
         observer: receives progress and results.
         threads: number of PyTorch threads in each process. Defaults to one if several
             processes run on CPUs, otherwise to PyTorch's own number.

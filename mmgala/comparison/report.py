@@ -1,4 +1,4 @@
-"""Write what a comparison found: JSON, Markdown, a picture and the configs."""
+"""Report of a comparison: JSON, Markdown, a plot and the configs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmgala.comparison.pareto import far_below, pareto_front
+from mmgala.comparison.pareto import pareto_front, plot_outliers
 from mmgala.comparison.results import (
     Row,
     Scores,
@@ -20,7 +20,13 @@ from mmgala.comparison.results import (
     read_scores,
 )
 from mmgala.comparison.runs import CONFIG, LOG, Run, read_run_state
-from mmgala.comparison.verdict import Interval, caution, differences, groups_of, verdict
+from mmgala.comparison.verdict import (
+    Interval,
+    differences,
+    present_groups,
+    seeds_warning,
+    verdict,
+)
 from mmgala.functional import METRIC_NAMES, ShotThresholds
 from mmgala.utils.environment import describe_machine
 from mmgala.utils.files import write_text
@@ -31,11 +37,11 @@ from mmgala.visualization.comparison_plots import MethodPoint, plot_head_vs_tail
 def row_records(
     rows: Sequence[Row], over_first: Mapping[str, Interval | None], lead: str
 ) -> list[dict[str, Any]]:
-    """Rows of the table with the numbers of each seed.
+    """Rows of the table as plain data, with the metrics of each seed.
 
     Args:
         rows: of the table.
-        over_first: difference of the leading metric to the first row's, by name.
+        over_first: difference in the leading metric from the first row, by name.
         lead: the leading metric.
     """
     return [_row_record(row, over_first.get(row.name), lead) for row in rows]
@@ -56,7 +62,7 @@ def _row_record(row: Row, interval: Interval | None, lead: str) -> dict[str, Any
 
 
 def run_record(run: Run, work_dir: Path, failed: Mapping[str, str]) -> dict[str, Any]:
-    """How a run went, whether it is a row of the table or not."""
+    """State of a run, as plain data, even if it has no row in the table."""
     record = read_run_state(run.folder) or {}
     folder = run.folder.relative_to(work_dir)
     kept: dict[str, Any] = {
@@ -74,7 +80,7 @@ def run_record(run: Run, work_dir: Path, failed: Mapping[str, str]) -> dict[str,
 
 
 def recorded_failures(runs: Sequence[Run]) -> dict[str, str]:
-    """One line for each run that failed in an earlier call and was not repeated."""
+    """One line for each run that failed earlier and was not repeated."""
     records = {run.name: read_run_state(run.folder) or {} for run in runs}
     return {
         name: record.get('error', 'unknown')
@@ -83,11 +89,11 @@ def recorded_failures(runs: Sequence[Run]) -> dict[str, str]:
     }
 
 
-CHOICE = {
+EPOCH_NOTES = {
     'last': 'The last epoch counts.',
     'best': 'The epoch with the best class mean on the validation set counts.',
 }
-NEVER = 'Nothing was chosen on the test set.'
+NOT_ON_TEST_SET = 'Nothing was chosen on the test set.'
 UNBALANCED = (
     'The test set is not balanced: methods are compared by their class mean, as top-1 '
     'is mostly that of the frequent classes.'
@@ -106,7 +112,7 @@ INTERVAL = (
 
 
 def describe_data(runs: Sequence[Run]) -> str:
-    """What was trained and tested on; the config's name where nothing has finished."""
+    """Data set, config and, once a run has finished, numbers of images."""
     cfg = runs[0].cfg
     name = ' and '.join(dict.fromkeys(_data_names(cfg.test_dataloader.dataset)))
     if cfg.filename:
@@ -124,7 +130,7 @@ def _sizes(scores: Scores) -> str:
 
 
 def _data_names(dataset: Any) -> list[str]:
-    """Types of what is in a data set's wrappers."""
+    """Types of the data sets within wrappers."""
     if 'datasets' in dataset:
         return [name for part in dataset['datasets'] for name in _data_names(part)]
     if 'dataset' in dataset:
@@ -134,7 +140,7 @@ def _data_names(dataset: Any) -> list[str]:
     return [name.rpartition('.')[2]]
 
 
-def notes(
+def footnotes(
     runs: Sequence[Run],
     selection: str,
     post_hoc: Sequence[str],
@@ -142,13 +148,13 @@ def notes(
     targets: np.ndarray,
     training_prior: bool = False,
 ) -> list[str]:
-    """What the numbers are, and how runs, epochs and intervals came about.
+    """Explain the numbers of the table, the choice of epochs, and the intervals.
 
     Args:
-        runs: of the plan.
-        selection: which epoch counts.
-        post_hoc: names of post-hoc steps.
-        thresholds: of the shot groups.
+        runs: runs of the plan.
+        selection: ``'last'`` or ``'best'`` epoch.
+        post_hoc: values of ``POST_HOC``.
+        thresholds: shot thresholds.
         targets: labels of the test set, ``(N,)``.
         training_prior: whether post-hoc steps aim at the training set's class shares.
     """
@@ -158,7 +164,7 @@ def notes(
         f'Percent on the test set, {spread}.',
         f'many: classes of more than {thresholds.many} training images; few: of fewer '
         f'than {thresholds.few}.',
-        CHOICE[selection],
+        EPOCH_NOTES[selection],
     ]
     if not is_balanced(targets):
         remarks.append(UNBALANCED)
@@ -168,17 +174,17 @@ def notes(
             remarks.append(TRAINING_PRIOR)
         elif not is_balanced(targets):
             remarks.append(FOR_CLASS_MEAN)
-    return [*remarks, NEVER, INTERVAL, *filter(None, [caution(seeds)])]
+    return [*remarks, NOT_ON_TEST_SET, INTERVAL, *filter(None, [seeds_warning(seeds)])]
 
 
 def _thresholds_of(runs: Sequence[Run]) -> ShotThresholds:
-    """Shot thresholds that the finished runs were tested with."""
+    """Shot thresholds that were stored with the scores of finished runs."""
     done = next((run for run in runs if run.finished), None)
     stated = None if done is None else read_scores(done.folder).thresholds
     return stated or ShotThresholds()
 
 
-PICTURE = 'head_vs_tail.png'
+PLOT = 'head_vs_tail.png'
 
 
 def write_report(
@@ -194,16 +200,16 @@ def write_report(
     """Write ``results.json``, ``results.md``, ``head_vs_tail.png`` and the configs.
 
     ``pandas.json_normalize(results['rows'], 'runs', ['name', 'method', 'post_hoc'])``
-    makes a data frame of the JSON with a line for each row and seed.
+    makes a data frame of the JSON, with a row for each row of the table and seed.
 
     Args:
         runs: of the plan, finished or not.
-        work_dir: where to write.
-        selection: which epoch counts.
-        post_hoc: names of ``POST_HOC``.
-        columns: metrics of the table.
+        work_dir: folder to write to.
+        selection: ``'last'`` or ``'best'`` epoch.
+        post_hoc: values of ``POST_HOC``.
+        columns: metrics in the table.
         failed: one line for each run that failed, by its name.
-        thresholds: of the shot groups. Defaults to those of the runs' scores.
+        thresholds: shot thresholds. Defaults to those stored with the scores.
         training_prior: whether post-hoc steps aim at the training set's class shares.
 
     Returns:
@@ -214,12 +220,12 @@ def write_report(
     thresholds = thresholds or _thresholds_of(shown)
     rows, targets = evaluate_runs(shown, post_hoc, training_prior, thresholds)
     lead = leading_metric(targets)
-    first = next(run.method for run in runs if run.asked)
+    first = next(run.method for run in runs if run.requested)
     base = next((row for row in rows if row.name == first), None)
     over_first = differences(base, rows, targets)
     data = describe_data(runs)
     found = verdict(rows, over_first, targets)
-    remarks = notes(runs, selection, post_hoc, thresholds, targets, training_prior)
+    remarks = footnotes(runs, selection, post_hoc, thresholds, targets, training_prior)
     chosen = {name: METRIC_NAMES[name] for name in columns}
     parts = [
         data,
@@ -242,21 +248,21 @@ def write_report(
     )
     write_text(work_dir / 'results.json', json.dumps(record, indent=1))
     _write_configs(runs, work_dir)
-    draw(rows, work_dir / PICTURE)
+    write_plot(rows, work_dir / PLOT)
     return text
 
 
 def _write_configs(runs: Sequence[Run], work_dir: Path) -> None:
-    """The config of each method's first seed."""
+    """Write the config of each method's first seed."""
     for run in {run.method: run for run in reversed(runs)}.values():
         path = work_dir / 'configs' / f'{run.folder.parent.name}.py'
         text = (run.folder / CONFIG).read_text() if run.finished else None
         write_text(path, text or run.cfg.pretty_text)
 
 
-def draw(rows: Sequence[Row], path: Path) -> None:
-    """Draw head against tail; nothing where the classes have one group alone."""
-    groups = groups_of(rows)
+def write_plot(rows: Sequence[Row], path: Path) -> None:
+    """Plot head against tail accuracy; skipped if there is only one shot group."""
+    groups = present_groups(rows)
     if len(groups) < 2:
         return
     head, tail = groups[0], groups[-1]
@@ -270,7 +276,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         for row in rows
     ]
     means = np.array([point.mean for point in points])
-    places = zip(points, pareto_front(means), far_below(means), strict=True)
+    places = zip(points, pareto_front(means), plot_outliers(means), strict=True)
     points = [replace(p, on_front=best, hidden=far) for p, best, far in places]
     names = (f'{head}-shot', f'{tail}-shot')
     title = 'Frequent against rare classes, on the test set'
@@ -293,7 +299,7 @@ def _table(
         name = row.name + missing * (len(row.seeds) < seeds)
         gain = over_first.get(row.name)
         body.append([name, *cells_over_seeds(row.runs, columns), str(gain or '-')])
-    first = next(run.method for run in runs if run.asked)
+    first = next(run.method for run in runs if run.requested)
     headings = ['', *columns.values(), f'{lead} over {first} (95 %)']
     return markdown_table(headings, body)
 

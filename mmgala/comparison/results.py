@@ -1,4 +1,4 @@
-"""Metrics of finished runs, raw and after what is done to their scores."""
+"""Metrics of finished runs, with and without post-hoc steps."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import torch
 
 from mmgala.comparison.runs import SCORES, Run
 from mmgala.evaluation.selection import choose_post_hoc
-from mmgala.evaluation.shot_thresholds import KEY
+from mmgala.evaluation.shot_thresholds import THRESHOLDS_KEY
 from mmgala.functional import ShotThresholds, long_tailed_metrics
 from mmgala.functional.post_hoc import STEPS
 
@@ -26,11 +26,11 @@ class Scores:
 
     Attributes:
         test: softmax scores of the test set, ``(N, C)`` float32.
-        test_targets: its labels, ``(N,)``.
+        test_targets: labels of the test set, ``(N,)``.
         class_counts: training samples of each class, ``(C,)``.
         val: scores of the validation set, if there is one.
         val_targets: its labels.
-        thresholds: of the shot groups, if the file states them.
+        thresholds: shot thresholds, if the file has any.
     """
 
     test: np.ndarray
@@ -45,7 +45,7 @@ def read_scores(folder: Path) -> Scores:
     """Read the scores in a run's folder.
 
     Raises:
-        FileNotFoundError: if there are none of the test set.
+        FileNotFoundError: if there are no scores of the test set.
     """
     with np.load(folder / SCORES['test'], allow_pickle=False) as file:
         test = dict(file)
@@ -53,7 +53,9 @@ def read_scores(folder: Path) -> Scores:
         test['pred_score'],
         test['gt_label'],
         test['class_counts'],
-        thresholds=ShotThresholds(*test[KEY].tolist()) if KEY in test else None,
+        thresholds=ShotThresholds(*test[THRESHOLDS_KEY].tolist())
+        if THRESHOLDS_KEY in test
+        else None,
     )
     path = folder / SCORES['val']
     if not path.is_file():
@@ -63,10 +65,10 @@ def read_scores(folder: Path) -> Scores:
 
 
 def is_balanced(targets: np.ndarray) -> bool:
-    """Whether the classes of a test set are of about one size.
+    """Whether the classes of a test set have about the same size.
 
     Args:
-        targets: its labels, ``(N,)``.
+        targets: labels of the test set, ``(N,)``.
     """
     sizes = np.unique(targets, return_counts=True)[1]
     return not len(sizes) or bool(sizes.max() <= NEARLY_EQUAL * sizes.min())
@@ -75,8 +77,8 @@ def is_balanced(targets: np.ndarray) -> bool:
 def leading_metric(targets: np.ndarray) -> str:
     """Metric that methods are compared by: top-1, or the mean over classes.
 
-    The two are the same on a balanced test set. On others top-1 rewards what is good
-    for the frequent classes, so ``'class_mean'`` leads.
+    The two are equal on a balanced test set. On others, top-1 is mostly the accuracy of
+    the frequent classes, so ``'class_mean'`` leads.
 
     Args:
         targets: labels of the test set, ``(N,)``.
@@ -87,7 +89,7 @@ def leading_metric(targets: np.ndarray) -> str:
     return 'top1' if is_balanced(targets) else 'class_mean'
 
 
-# Post-hoc steps to evaluate: one, or several that follow each other in this order.
+# Post-hoc steps to evaluate: one, or several that are applied in this order.
 POST_HOC = tuple(
     '+'.join(name.replace('_', '-') for name in names)
     for number in range(1, len(STEPS) + 1)
@@ -96,12 +98,12 @@ POST_HOC = tuple(
 
 
 def step_names(post_hoc: str) -> list[str]:
-    """Fields of ``PostHocSteps`` that one of ``POST_HOC`` stands for."""
+    """Fields of ``PostHocSteps`` for a value of ``POST_HOC``."""
     return post_hoc.replace('-', '_').split('+')
 
 
 def diverged(runs: Sequence[Run]) -> dict[str, str]:
-    """One line for each finished run whose scores are no numbers, by its name."""
+    """One line for each finished run whose scores are not finite, by its name."""
     return {
         run.name: 'the training diverged: its scores are not finite'
         for run in runs
@@ -110,7 +112,7 @@ def diverged(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def post_hoc_title(post_hoc: str) -> str:
-    """Name in tables of one of ``POST_HOC``."""
+    """Title of a value of ``POST_HOC`` in tables."""
     return ' + '.join(STEPS[name].title for name in step_names(post_hoc))
 
 
@@ -119,7 +121,7 @@ def apply_post_hoc(
     post_hoc: str,
     target_prior: np.ndarray | torch.Tensor | Literal['train'] | None = None,
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Transform test scores by steps whose strengths the validation set chooses.
+    """Apply steps, with strengths chosen on the validation set, to the test scores.
 
     Re-balancing uses the predicted class marginal of the test scores (never their
     labels) if the test set has the assumed class shares: it is balanced, or
@@ -140,9 +142,7 @@ def apply_post_hoc(
         ValueError: if there are no validation scores.
     """
     if scores.val is None or scores.val_targets is None:
-        raise ValueError(
-            f'{post_hoc} needs validation scores to choose its strength on.'
-        )
+        raise ValueError(f'{post_hoc} needs validation scores to choose its strength.')
     asked: dict[str, Any] = dict.fromkeys(step_names(post_hoc), 'auto')
     vectors: dict[str, Any] = dict(
         class_counts=scores.class_counts, target_prior=target_prior
@@ -155,15 +155,15 @@ def apply_post_hoc(
 
 @dataclass(frozen=True)
 class Row:
-    """One method's metrics over all seeds, a row of the table.
+    """A row of the table: metrics of a method over all seeds.
 
     Attributes:
-        name: of the row.
-        method: that it is of.
-        post_hoc: what was done to the scores; empty for raw ones.
-        seeds: finished ones, ascending.
-        runs: metrics in percent of each seed, and the strengths chosen.
-        correct: whether each test sample was predicted right, ``(seeds, N)``.
+        name: name of the row.
+        method: name of the method.
+        post_hoc: a value of ``POST_HOC``; empty for unchanged scores.
+        seeds: finished seeds, ascending.
+        runs: metrics of each seed in percent, and the chosen strengths.
+        correct: whether each test sample is classified correctly, ``(seeds, N)``.
     """
 
     name: str
@@ -195,14 +195,14 @@ def evaluate_runs(
     training_prior: bool = False,
     thresholds: ShotThresholds | None = None,
 ) -> tuple[list[Row], np.ndarray]:
-    """Rows of all methods with finished runs, raw and with each post-hoc step.
+    """Rows of all methods with finished runs, without and with post-hoc steps.
 
     Args:
-        runs: of a plan; what is not finished, or was not asked for, is left out.
-        post_hoc: names of ``POST_HOC``.
+        runs: runs of a plan; those not finished or not requested are skipped.
+        post_hoc: values of ``POST_HOC``.
         training_prior: whether post-hoc steps aim at the class shares of the training
             set; see :func:`apply_post_hoc`.
-        thresholds: of the shot groups.
+        thresholds: shot thresholds.
 
     Returns:
         Rows, and the labels of the test set, ``(N,)``.
@@ -210,7 +210,7 @@ def evaluate_runs(
     found: dict[tuple[str, str], list[tuple[int, dict[str, float], np.ndarray]]] = {}
     targets = np.zeros(0, dtype=np.int64)
     for run in runs:
-        if not run.asked or not run.finished:
+        if not run.requested or not run.finished:
             continue
         scores = read_scores(run.folder)
         targets = scores.test_targets

@@ -1,4 +1,4 @@
-"""Progress over all runs, on a terminal or in a file."""
+"""Progress of all runs, for a terminal or a log file."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ CONSOLE = Console(width=None if sys.stdout.isatty() else 110)
 class RunProgress:
     """Shows how many runs are done and how long the others will take.
 
-    On a terminal, a bar; elsewhere a line per run that has ended.
+    On a terminal, a progress bar; elsewhere, a line for each run that has ended.
 
     Args:
         total: number of runs, including those that were finished before.
@@ -25,7 +25,7 @@ class RunProgress:
         self._total = total
         self._ended = self._before = finished
         self._shares: dict[str, float] = {}
-        self._starts: dict[str, float] = {}  # shares that were done before
+        self._starts: dict[str, float] = {}  # shares completed earlier
         self._start = time.monotonic()
         self._progress = Progress(
             TextColumn('{task.description}'),
@@ -52,7 +52,7 @@ class RunProgress:
         self._progress.stop()
 
     def advanced(self, name: str, share: float) -> None:
-        """A run has done this share of its work."""
+        """A run has completed this share of its work."""
         self._starts.setdefault(name, share)
         self._shares[name] = share
         self._show(name)
@@ -72,7 +72,7 @@ class RunProgress:
         CONSOLE.print(line, highlight=False, soft_wrap=True)
 
     def time_left(self) -> str:
-        """For example ``12 min``; empty if nothing is left or nothing is known yet."""
+        """For example ``12 min``; empty if nothing is left or known yet."""
         known = sum(self._shares.values())
         missing = self._total - self._before - known
         done = known - sum(self._starts.values())

@@ -16,8 +16,8 @@ STATE = 'run.json'
 CONFIG = 'config.py'
 LOG = 'train.log'
 SCORES = {'val': 'val.npz', 'test': 'test.npz'}
-# Settings that say where a run is or how far it got, and do not change its results.
-NOT_COMPARED = ('work_dir', 'resume', 'experiment_name')
+# Settings on the location or progress of a run, which do not change its results.
+IGNORED_SETTINGS = ('work_dir', 'resume', 'experiment_name')
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Run:
     """One method with one seed.
 
     Attributes:
-        method: name of the method in tables.
-        seed: of initialisation, sampling and augmentation.
-        folder: where its files go; no other run uses it.
+        method: name of its method in tables.
+        seed: seed of initialisation, sampling and augmentation.
+        folder: folder of its files, which no other run uses.
         cfg: its exact config.
-        start: run whose model it starts from, which must have finished before.
+        start: run whose model it starts from, and which must finish first.
         retraining: options for re-training the classifier of ``start``; None if the
             run trains a whole model.
-        asked: whether it is a row of the table, and not only a start for others.
+        requested: whether it is a row of the table, or only the start of other runs.
     """
 
     method: str
@@ -41,7 +41,7 @@ class Run:
     cfg: Config
     start: 'Run | None' = None
     retraining: Mapping[str, Any] | None = None
-    asked: bool = True
+    requested: bool = True
 
     @property
     def name(self) -> str:
@@ -50,9 +50,9 @@ class Run:
 
     @property
     def settings(self) -> dict[str, str]:
-        """All settings by their dotted names, as text."""
+        """All settings as text, by their dotted names."""
         settings = flatten(self.cfg.to_dict())
-        for place in NOT_COMPARED:
+        for place in IGNORED_SETTINGS:
             settings.pop(place, None)
         settings |= flatten(dict(self.retraining or {}), 'retraining')
         if self.start is not None:
@@ -61,7 +61,7 @@ class Run:
 
     @cached_property
     def hash(self) -> str:
-        """Changes with any setting, and with those of the run that it starts from."""
+        """Hash of all settings, and of those of the run that it starts from."""
         text = json.dumps(self.settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -100,12 +100,12 @@ def flatten(value: Any, name: str = '') -> dict[str, str]:
 
 
 def write_run_state(folder: Path, state: Mapping[str, Any]) -> None:
-    """Store how far a run is: status, config hash, settings, files."""
+    """Store the state of a run: status, config hash, settings and files."""
     write_json(folder / STATE, state)
 
 
 def read_run_state(folder: Path) -> dict[str, Any] | None:
-    """What :func:`write_run_state` stored; None if there is no readable file."""
+    """Read the state of a run; None if there is no readable file."""
     try:
         state = json.loads((folder / STATE).read_text(encoding='utf-8'))
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -114,24 +114,24 @@ def read_run_state(folder: Path) -> dict[str, Any] | None:
 
 
 def check_folder(run: Run) -> None:
-    """Check that a run's folder is free, or holds this very run.
+    """Check that a run's folder is free, or holds the same run.
 
     Raises:
-        FileExistsError: if it is of another config, or of something else.
+        FileExistsError: if it holds a run of another config, or other files.
     """
     state = read_run_state(run.folder)
     if state is None:
         found = sorted(p.name for p in _entries(run.folder) if p.suffix != UNFINISHED)
         if found and not (run.folder / STATE).is_file():
             raise FileExistsError(
-                f'{run.folder} holds files of something else ({found[0]}): choose '
+                f'{run.folder} holds other files ({found[0]}): choose '
                 'another --work-dir.'
             )
         return
     if state.get('hash') != run.hash:
         raise FileExistsError(
-            f'{run.folder} is of another config ({_difference(state, run)}): choose '
-            'another --work-dir, or remove that folder to run it again.'
+            f'{run.folder} belongs to another config ({_difference(state, run)}): '
+            'choose another --work-dir, or remove that folder to run it again.'
         )
 
 

@@ -1,4 +1,4 @@
-"""What the numbers of a comparison say, in plain sentences, and how sure they are."""
+"""Conclusions of a comparison in sentences, with confidence intervals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,33 +20,33 @@ def paired_difference(
     seed: int = 0,
     class_mean: bool = False,
 ) -> tuple[float, float]:
-    """Percentile interval of ``second``'s accuracy over ``first``'s, in points.
+    """Bootstrap percentile interval of ``second``'s accuracy minus ``first``'s.
 
-    Resampled with replacement are, at once,
+    Each draw resamples, with replacement,
 
     * the test samples *within each class*, since a test set has fixed class sizes;
-      both methods and all seeds are counted on the same draw;
-    * the seeds; both methods are counted on the same ones, as equal seeds shuffle
-      alike and, with heads of one shape, start alike.
+      the same draw is used for both methods and all seeds;
+    * the seeds, in pairs, as runs with equal seeds have the same order of samples and,
+      with heads of one shape, the same initial weights.
 
-    With one seed the interval says what the test sample leaves open, and nothing of
-    how trainings differ. With few, it is too short where seeds differ much: of three
-    seeds it is no wider than their three differences.
+    With one seed, the interval reflects the choice of the test samples, but not the
+    variation between trainings. With few seeds, it is too short if they differ much:
+    with three, it never exceeds the range of their three differences.
 
     Args:
-        first: whether each test sample is predicted right, ``(seeds, N)``.
-        second: of another method with the same seeds, in the same order.
+        first: whether each test sample is classified correctly, ``(seeds, N)``.
+        second: the same for another method, with the same seeds in the same order.
         targets: class of each test sample, ``(N,)``.
-        draws: resamples.
-        confidence: share of the draws within the interval.
-        seed: of the drawing.
+        draws: number of resamples.
+        confidence: fraction of the draws within the interval.
+        seed: seed of the resampling.
         class_mean: take the mean of the classes' accuracies instead of top-1.
 
     Returns:
-        Lower and upper end, in percentage points.
+        Lower and upper limit, in percentage points.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: if the shapes do not match.
     """
     if first.shape != second.shape or first.shape[1:] != targets.shape:
         raise ValueError(
@@ -56,8 +56,8 @@ def paired_difference(
     rng = np.random.default_rng(seed)
     num_seeds = len(first)
     shares = rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), draws)
-    # Samples of a class that behave alike on all seeds are alike to the draw: counting
-    # them first makes each draw as short as there are such kinds.
+    # Samples of a class with equal differences on all seeds are interchangeable: each
+    # draw is one of their numbers, not of single samples.
     differences = second.astype(np.int8) - first
     gains = np.zeros((draws, num_seeds))
     for label in np.unique(targets):
@@ -72,19 +72,19 @@ def paired_difference(
     return float(low), float(high)
 
 
-# How often the interval of so many seeds holds the true difference, in percent, where
-# it is the seeds that differ and not the test images: measured on normal values.
+# How often, in percent, the interval covers the true difference if all variation comes
+# from the seeds, by the number of seeds: simulated with normally distributed values.
 COVERAGE = {2: 50, 3: 75, 4: 80, 5: 83}
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Difference of two rows' leading metric, in points.
+    """Difference between two rows in the leading metric, in percentage points.
 
     Attributes:
-        mean: over their common seeds.
-        low: end of the interval.
-        high: other end.
+        mean: mean over their common seeds.
+        low: lower limit of the interval.
+        high: upper limit.
     """
 
     mean: float
@@ -96,7 +96,7 @@ class Interval:
 
 
 def difference(first: Row, row: Row, targets: np.ndarray) -> Interval | None:
-    """A row's leading metric over the first's, on common seeds; None without any."""
+    """Difference from the first row on their common seeds; None if there are none."""
     common = [seed for seed in first.seeds if seed in row.seeds]
     if not common:
         return None
@@ -113,7 +113,7 @@ def difference(first: Row, row: Row, targets: np.ndarray) -> Interval | None:
 def differences(
     first: Row | None, rows: Sequence[Row], targets: np.ndarray
 ) -> dict[str, Interval | None]:
-    """Differences of all other rows, by their names; nothing without a first."""
+    """Differences of the other rows from the first, by name; empty without a first."""
     if first is None:
         return {}
     others = [row for row in rows if row.name != first.name]
@@ -123,18 +123,18 @@ def differences(
 def verdict(
     rows: Sequence[Row], over_first: Mapping[str, Interval | None], targets: np.ndarray
 ) -> list[str]:
-    """Sentences: the highest row, those that differ from the first, the Pareto front.
+    """Sentences on the highest row, differences from the first, and the Pareto front.
 
     They describe the test set. The highest of many rows is partly the luckiest: choose
     a method by its interval, not by its place in the table.
 
     Args:
-        rows: of the table.
-        over_first: of :func:`differences`, with the first method's raw row.
+        rows: rows of the table.
+        over_first: result of :func:`differences` from the first method's plain row.
         targets: labels of the test set, ``(N,)``.
 
     Returns:
-        A sentence each; none where there are fewer than two rows.
+        Sentences; none if there are fewer than two rows.
     """
     if len(rows) < 2:
         return []
@@ -177,7 +177,7 @@ def _against_first(
 
 
 def _names(names: Sequence[str], others: Sequence[str]) -> str:
-    """Names, or the exceptions where these are far fewer."""
+    """List the names, or the exceptions if these are far fewer."""
     if not names:
         return 'none'
     if len(names) > 3 and 3 * len(others) <= len(names):
@@ -185,13 +185,13 @@ def _names(names: Sequence[str], others: Sequence[str]) -> str:
     return ', '.join(names)
 
 
-def groups_of(rows: Sequence[Row]) -> list[str]:
+def present_groups(rows: Sequence[Row]) -> list[str]:
     """Shot groups that have classes, head first."""
     return [group for group in SHOT_GROUPS if rows and group in rows[0].runs[0]]
 
 
 def _front(rows: Sequence[Row]) -> list[str]:
-    groups = groups_of(rows)
+    groups = present_groups(rows)
     if len(groups) < 2:
         return []
     ends = (groups[0], groups[-1])
@@ -203,8 +203,8 @@ def _front(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def caution(num_seeds: int) -> str | None:
-    """What intervals of so few seeds leave out; None from six on."""
+def seeds_warning(num_seeds: int) -> str | None:
+    """Limits of intervals from few seeds; None from six seeds on."""
     if num_seeds == 1:
         return (
             'With one seed they say nothing of how trainings differ: take three or '

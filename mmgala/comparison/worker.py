@@ -1,4 +1,4 @@
-"""What the process of one run does."""
+"""Train and test a single run."""
 
 import copy
 import os
@@ -40,8 +40,8 @@ from mmgala.utils.files import remove_unfinished, replacing
 
 Report = Callable[[float], None]
 RETRAINED = 'retrained.pth'
-FEATURES = 'features'  # in the folder of the run that classifiers are re-trained for
-EVALUATION = 0.03  # share of a run's work, about
+FEATURES = 'features'  # in the folder of the run whose classifier is re-trained
+EVALUATION = 0.03  # approximate share of a run's work
 
 
 class ProgressHook(Hook):
@@ -70,8 +70,8 @@ def execute(run: Run, report: Report) -> None:
     An interrupted training continues from its last complete checkpoint.
 
     Args:
-        run: what to train.
-        report: called with the share of the work that is done.
+        run: run to train.
+        report: called with the completed share of the work.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
     before = read_run_state(run.folder) or {}
@@ -95,7 +95,7 @@ def execute(run: Run, report: Report) -> None:
     except Exception as error:
         state |= dict(status='failed', error=one_line(error))
         state['seconds'] = round(earlier + time.perf_counter() - start, 1)
-        with suppress(OSError):  # there is no room on a full disk
+        with suppress(OSError):  # fails on a full disk
             write_run_state(run.folder, state)
         raise
     state |= dict(status='finished', files=[*files, CONFIG, LOG])
@@ -105,7 +105,7 @@ def execute(run: Run, report: Report) -> None:
 
 @contextmanager
 def printing_to(path: Path) -> Iterator[None]:
-    """Send all that this process prints to a file, libraries in C and errors too."""
+    """Redirect all output of this process to a file, including that of C libraries."""
     sys.stdout.flush()
     sys.stderr.flush()
     with open(path, 'a', buffering=1) as log:
@@ -158,14 +158,14 @@ def _build_runner(cfg: Config, exact: Config, folder: Path) -> Runner:
     """Build a runner that saves ``exact``, without the settings of this process."""
     runner = Runner.from_cfg(cfg)
     runner.cfg = exact
-    for path in folder.glob('*.py'):  # that the runner has written
+    for path in folder.glob('*.py'):  # written by the runner
         path.unlink()
     exact.dump(folder / CONFIG)
     return runner
 
 
 def _last_whole_checkpoint(folder: Path) -> tuple[str, dict] | None:
-    """Where to resume; None if there is no complete checkpoint."""
+    """Checkpoint to resume from; None if there is no complete one."""
     try:
         return read_latest_checkpoint(folder)
     except ValueError:
@@ -175,7 +175,7 @@ def _last_whole_checkpoint(folder: Path) -> tuple[str, dict] | None:
 
 
 def _selected_checkpoint(folder: Path) -> Path:
-    """The best one where one was kept, or else the last."""
+    """The best checkpoint if one was saved, or else the last."""
     best = sorted(folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
     if best:
         return best[-1]
@@ -186,7 +186,7 @@ def _selected_checkpoint(folder: Path) -> Path:
 
 
 def save_scores(runner: Runner, folder: Path) -> list[str]:
-    """Save the scores of the validation and the test set, each complete or not at all.
+    """Save the scores of the validation and test sets, each written atomically.
 
     Returns:
         Names of the files.
@@ -206,7 +206,7 @@ def save_scores(runner: Runner, folder: Path) -> list[str]:
 
 
 def _retrain(run: Run) -> list[str]:
-    """Re-train the classifier of the run that this one starts from, and test it."""
+    """Re-train the classifier of ``run.start``, and test it."""
     assert run.start is not None
     assert run.retraining is not None
     source = run.start.folder
@@ -235,7 +235,7 @@ def _retrain(run: Run) -> list[str]:
 
 
 def remove_features(runs: Sequence[Run]) -> None:
-    """Remove cached features that no run still needs."""
+    """Remove cached features that no run needs any more."""
     derived = [run for run in runs if run.start is not None]
     needed = {run.start.folder for run in derived if run.start and not run.finished}
     for folder in {run.start.folder for run in derived if run.start} - needed:

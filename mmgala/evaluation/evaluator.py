@@ -1,4 +1,4 @@
-"""Evaluate predictions after post-hoc steps, with any metrics."""
+"""Evaluators that apply post-hoc steps before they compute any metrics."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,25 +18,25 @@ from mmgala.registry import EVALUATOR
 
 @EVALUATOR.register_module()
 class PostHocEvaluator(Evaluator):
-    """Gather a test set's scores, take post-hoc steps, then run the metrics.
+    """Gather a test set's scores, apply post-hoc steps, then compute the metrics.
 
     The model itself is not changed. Scores stay on the CPU until the last sample has
     been predicted, N x C float32 over all ranks; then each rank transforms its own
     part, with the class mass of all ranks. ``pred_score`` and ``pred_label`` of each
-    sample are replaced; the metrics get no ``data_batch``.
+    sample are replaced; the metrics receive no ``data_batch``.
 
     Args:
         metrics: configs of the metrics.
         **steps: fields of :class:`mmgala.functional.PostHocSteps`. The strengths
-            ``logit_adjustment``, ``rebalancing`` and ``temperature`` are to be chosen
-            on validation data (``auto`` of ``tools/test.py`` does). ``class_counts``
+            ``logit_adjustment``, ``rebalancing`` and ``temperature`` should be chosen
+            on validation data (as ``auto`` of ``tools/test.py`` does). ``class_counts``
             default to those of the checkpoint, by
             :class:`mmgala.engine.ClassCountsHook`; ``class_mass`` to that of the test
             set itself, which must then be whole and have balanced classes, or the
             class shares in ``target_prior``.
 
     Attributes:
-        steps (PostHocSteps): the steps that are taken.
+        steps (PostHocSteps): the steps to apply.
 
     Raises:
         ValueError: if a strength or vector is invalid, class counts are needed and
@@ -92,7 +92,7 @@ class PostHocEvaluator(Evaluator):
         """Transform all predictions and compute the metrics.
 
         Args:
-            size: length of the test set; samples that pad it are not counted.
+            size: length of the test set, without padding samples.
         """
         for index, scores in enumerate(self._scores):
             self._scores[index] = self.steps.adjust_for_counts(scores)
@@ -105,7 +105,7 @@ class PostHocEvaluator(Evaluator):
         return super().evaluate(size)
 
     def _transductive_mass(self, size: int) -> Tensor:
-        """Column sums of all ranks' scores without the padding, ``(C,)`` float64."""
+        """Class mass of all ranks' scores without padding samples, ``(C,)`` float64."""
         rank, world_size = get_dist_info()
         scores = torch.cat(self._scores)
         check_enough_samples(size, scores.shape[1])
@@ -127,7 +127,7 @@ class PostHocEvaluator(Evaluator):
 
 @EVALUATOR.register_module()
 class RebalancingEvaluator(PostHocEvaluator):
-    """Gather a test set's scores, re-balance them, then run the metrics.
+    """Gather a test set's scores, re-balance them, then compute the metrics.
 
     It is :class:`PostHocEvaluator` with the strength of re-balancing named ``tau``
     (arXiv 2403.09036, section 3.3).

@@ -1,4 +1,4 @@
-"""Scores and targets of a whole data set."""
+"""Collect the scores and labels of a whole data set."""
 
 from collections.abc import Sequence
 from dataclasses import astuple
@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mmgala.evaluation.shot_thresholds import (
-    KEY,
+    THRESHOLDS_KEY,
     read_thresholds,
     stated_thresholds,
     thresholds_meta,
@@ -23,7 +23,7 @@ def stack_scores(data_samples: Sequence[dict]) -> Tensor:
     """``pred_score`` of each sample as one tensor ``(N, C)``.
 
     Raises:
-        ValueError: if a sample has none.
+        ValueError: if a sample has no scores.
     """
     for sample in data_samples:
         if not isinstance(sample.get('pred_score'), Tensor):
@@ -39,7 +39,7 @@ def stack_targets(data_samples: Sequence[dict]) -> Tensor:
     """``gt_label`` of each sample as one tensor ``(N,)``.
 
     Raises:
-        ValueError: if a sample has none, or several.
+        ValueError: if a sample does not have exactly one label.
     """
     for sample in data_samples:
         label = sample.get('gt_label')
@@ -52,7 +52,7 @@ def stack_targets(data_samples: Sequence[dict]) -> Tensor:
 
 
 def add_dump(evaluator: Evaluator, dump: BaseMetric) -> None:
-    """Let a dump join an evaluator: it gets what the other metrics know and state."""
+    """Add a dump to an evaluator, with the metadata of the other metrics."""
     stated = stated_thresholds(evaluator.metrics)
     meta = dict(evaluator.dataset_meta or {})
     dump.dataset_meta = {**meta, **thresholds_meta(stated)} if stated else meta
@@ -72,7 +72,7 @@ class ScoreDump(BaseMetric):
         out_file_path: where to write ``pred_score`` ``(N, C)`` float32, ``gt_label``
             ``(N,)`` int64 and, where known, ``class_counts`` ``(C,)`` int64 of the
             training set, ``shot_thresholds`` (many and few) ``(2,)`` int64 and
-            ``class_names`` ``(C,)`` text. Defaults to not writing.
+            ``class_names`` ``(C,)`` text. By default, no file is written.
     """
 
     default_prefix = 'scores'
@@ -88,7 +88,7 @@ class ScoreDump(BaseMetric):
         self.targets = np.zeros(0, dtype=np.int64)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep scores and target of each sample."""
+        """Store the scores and the label of each sample."""
         if data_samples:
             scores = stack_scores(data_samples).float().cpu().numpy()
             targets = stack_targets(data_samples).cpu().numpy()
@@ -104,9 +104,9 @@ class ScoreDump(BaseMetric):
             if (counts := meta.get('class_counts')) is not None:
                 arrays['class_counts'] = np.asarray(counts)
             if (thresholds := read_thresholds(meta)) is not None:
-                arrays[KEY] = np.array(astuple(thresholds))
+                arrays[THRESHOLDS_KEY] = np.array(astuple(thresholds))
             names = meta.get('classes') or ()
-            if len(names) == self.scores.shape[1]:  # else names of something else
+            if len(names) == self.scores.shape[1]:  # otherwise they name something else
                 arrays['class_names'] = np.array(names, dtype=np.str_)
             np.savez_compressed(self.out_file_path, **arrays)
             print_log(f'Scores are in {self.out_file_path}.', logger='current')

@@ -23,7 +23,7 @@ from mmgala.evaluation.strength_search import (
 )
 from mmgala.functional.post_hoc import STEPS, PostHocSteps
 
-AUTO = 'auto'  # in place of a strength: choose it
+AUTO = 'auto'  # in place of a strength that is to be chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class PostHocChoice:
             validation scores, so that ``steps.transform(test_scores)`` is inductive;
             ``steps.without_class_mass().transform(test_scores)`` uses the mass of the
             test scores instead.
-        searches: for each step whose strength was chosen, the values tried.
+        searches: search for each strength that was chosen, by the name of its step.
     """
 
     steps: PostHocSteps
@@ -49,25 +49,25 @@ class PostHocChoice:
         return '\n'.join(parts) or 'All strengths were given.'
 
 
-def to_choose(steps: Mapping[str, Any]) -> list[str]:
+def steps_to_choose(steps: Mapping[str, Any]) -> list[str]:
     """Names of the steps whose strength is ``'auto'``."""
     return [name for name in STEPS if steps.get(name) == AUTO]
 
 
 def check_steps(steps: Mapping[str, Any]) -> PostHocSteps:
-    """Check all but the strengths that are still to be chosen.
+    """Check the steps, except strengths that are still to be chosen.
 
     Args:
         steps: fields of :class:`mmgala.functional.PostHocSteps`, where a strength may
             be ``'auto'``.
 
     Returns:
-        The steps, with strengths of 1 where they are to be chosen.
+        The steps, with a strength of 1 in place of ``'auto'``.
 
     Raises:
         ValueError: if a strength or vector is invalid.
     """
-    pending = dict.fromkeys(to_choose(steps), 1.0)
+    pending = dict.fromkeys(steps_to_choose(steps), 1.0)
     return PostHocSteps.from_config(**{**steps, **pending})
 
 
@@ -79,8 +79,8 @@ def choose_post_hoc(
 ) -> PostHocChoice:
     """Choose the strengths of post-hoc steps on labelled validation data.
 
-    One step after another, each on the result of those before: ``tau`` of logit
-    adjustment and of re-balancing by accuracy, the temperature by negative
+    Steps are chosen one after another, each on the output of those before: ``tau`` of
+    logit adjustment and of re-balancing by accuracy, the temperature by negative
     log-likelihood. Samples are weighted to represent the test set's classes, in the
     class mass, too; see :class:`mmgala.evaluation.strength_search.WeightedScores`.
 
@@ -97,7 +97,7 @@ def choose_post_hoc(
 
     Raises:
         ValueError: if there are fewer samples than classes, a value is invalid, or
-            anything does not fit the scores.
+            shapes do not match.
 
     Examples:
         >>> scores = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4]])
@@ -109,7 +109,7 @@ def choose_post_hoc(
         tensor([1])
     """
     strengths = {name: _checked(steps.pop(name, None)) for name in STEPS}
-    chosen = PostHocSteps.from_config(**steps)  # takes no step yet
+    chosen = PostHocSteps.from_config(**steps)  # no strengths yet
     data = WeightedScores(
         torch.as_tensor(scores), torch.as_tensor(target), chosen.prior
     )
@@ -135,7 +135,7 @@ def _checked(strength: Any) -> Any:
 
 
 def _class_mass(data: WeightedScores, before: PostHocSteps) -> Tensor:
-    """Class mass after these steps, scaled to the plain sum of balanced scores."""
+    """Weighted class mass after these steps, scaled to a sum of N."""
     mass = replace(data, step=before.transform).class_mass()
     return mass * (len(data.scores) / mass.sum())
 
@@ -143,7 +143,7 @@ def _class_mass(data: WeightedScores, before: PostHocSteps) -> Tensor:
 def _search(
     name: str, data: WeightedScores, before: PostHocSteps, taus: Sequence[float]
 ) -> TauSearch | TemperatureSearch:
-    """Choose the strength of a step on the result of those before it."""
+    """Choose the strength of a step on the output of those before it."""
     if STEPS[name].strength == 'temperature':
         # Temperature 1 normalises each row once more: only its rounding changes.
         start = before.with_strength(name, 1.0)
@@ -159,7 +159,7 @@ def _search(
 
 
 def collect_validation_scores(cfg: Config) -> None:
-    """Let runs of this config collect the scores of the validation set.
+    """Make runs of this config collect the scores of the validation set.
 
     Args:
         cfg: changed in place; it has a ``val_dataloader``.
@@ -172,7 +172,7 @@ def collect_validation_scores(cfg: Config) -> None:
 def selection_config(cfg: Config) -> Config:
     """Config of a run that only collects the scores of the validation set.
 
-    It logs in the folder ``selection`` of the work dir, and draws nothing.
+    It logs to the folder ``selection`` of the work dir, and does not visualise.
 
     Args:
         cfg: of a test, with a ``val_dataloader`` and a work dir.
@@ -180,7 +180,7 @@ def selection_config(cfg: Config) -> Config:
     cfg = copy.deepcopy(cfg)
     collect_validation_scores(cfg)
     name = cfg.get('experiment_name') or Path(cfg.filename).stem
-    cfg.experiment_name = f'{name}_selection'  # else both runs share their logger
+    cfg.experiment_name = f'{name}_selection'  # otherwise both runs share a logger
     cfg.work_dir = str(Path(cfg.work_dir) / 'selection')
     cfg.visualizer = None
     (cfg.get('default_hooks') or {}).pop('visualization', None)
@@ -195,7 +195,7 @@ def choose_on_validation_set(runner: Runner, **steps: Any) -> PostHocChoice:
         **steps: see :func:`choose_post_hoc`.
 
     Returns:
-        The choice, the same on every rank.
+        The choice, equal on all ranks.
 
     Raises:
         ValueError: see :func:`choose_post_hoc`.

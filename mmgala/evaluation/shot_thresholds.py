@@ -1,8 +1,8 @@
-"""Who states shot thresholds: configs, checkpoints and data sets, and which one holds.
+"""Shot thresholds in configs, checkpoints and data sets, and their precedence.
 
 A config states them as ``many`` and ``few`` of a metric or a hook. From there they
-travel with the class counts, as ``{'many': 100, 'few': 20}`` under ``KEY``, in the meta
-of checkpoints and data sets.
+travel with the class counts, as ``{'many': 100, 'few': 20}`` under the key
+``'shot_thresholds'``, in the metadata of checkpoints and data sets.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,54 +16,54 @@ from mmengine.registry import HOOKS, METRICS, Registry
 from mmgala.functional.longtail import ShotThresholds
 from mmgala.registry import find_class
 
-KEY = 'shot_thresholds'
+THRESHOLDS_KEY = 'shot_thresholds'
 
 
 def read_thresholds(meta: Mapping[str, Any] | None) -> ShotThresholds | None:
-    """Thresholds in the meta of a data set or a checkpoint; ``None`` without any."""
-    found = (meta or {}).get(KEY)
+    """Thresholds in the metadata of a data set or checkpoint; ``None`` if absent."""
+    found = (meta or {}).get(THRESHOLDS_KEY)
     return None if found is None else ShotThresholds(**found)
 
 
 def thresholds_meta(thresholds: ShotThresholds) -> dict[str, dict[str, int]]:
-    """What :func:`read_thresholds` reads, as plain data."""
-    return {KEY: asdict(thresholds)}
+    """Metadata, as plain data, from which :func:`read_thresholds` reads them."""
+    return {THRESHOLDS_KEY: asdict(thresholds)}
 
 
 def checkpoint_thresholds(checkpoint: Mapping[str, Any]) -> ShotThresholds | None:
-    """Thresholds of the training that wrote a checkpoint; ``None`` of an old one."""
+    """Thresholds stored in a checkpoint; ``None`` if it is an old one without them."""
     meta = checkpoint.get('meta') or {}
     return read_thresholds(meta) or read_thresholds(meta.get('dataset_meta'))
 
 
 def stated_thresholds(parts: Iterable[Any]) -> ShotThresholds | None:
-    """What metrics and hooks state by their attribute ``shot_thresholds``.
+    """Thresholds that metrics and hooks state by the attribute ``shot_thresholds``.
 
     Args:
-        parts: metrics and hooks; those without the attribute state nothing.
+        parts: metrics and hooks; those without the attribute are ignored.
 
     Raises:
         ValueError: if two of them contradict each other.
     """
     found: dict[ShotThresholds, str] = {}
     for part in parts:
-        thresholds = getattr(part, KEY, None)
+        thresholds = getattr(part, THRESHOLDS_KEY, None)
         if thresholds is not None:
             found.setdefault(thresholds, type(part).__name__)
     if len(found) > 1:
         statements = ' and '.join(f'{name} {said}' for said, name in found.items())
         raise ValueError(
             'The config contradicts itself on the shot thresholds: '
-            f'{statements}. State `many` and `few` once, or alike.'
+            f'{statements}. Set `many` and `few` once, or to the same values.'
         )
     return next(iter(found), None)
 
 
 def config_thresholds(cfg: Config) -> ShotThresholds | None:
-    """What the metrics and hooks of a config state; ``None`` if they leave it open.
+    """Thresholds that the metrics and hooks of a config state; ``None`` if none do.
 
-    Only those classes are built that have an attribute ``shot_thresholds``, such as
-    :class:`mmgala.evaluation.LongTailedAccuracy` and subclasses of a user's.
+    Only classes with an attribute ``shot_thresholds`` are built, such as
+    :class:`mmgala.evaluation.LongTailedAccuracy` and its subclasses.
 
     Raises:
         ValueError: if two of them contradict each other.
@@ -75,7 +75,7 @@ def config_thresholds(cfg: Config) -> ShotThresholds | None:
 
 
 def stated_for(cfg: Config, checkpoint: Mapping[str, Any]) -> ShotThresholds | None:
-    """Thresholds that a config states, or else the checkpoint that is run with it.
+    """Thresholds that a config states, or else those stored in the checkpoint.
 
     Raises:
         ValueError: if the config contradicts itself.
@@ -86,7 +86,7 @@ def stated_for(cfg: Config, checkpoint: Mapping[str, Any]) -> ShotThresholds | N
 def prefer(
     config: ShotThresholds | None, checkpoint: ShotThresholds | None
 ) -> ShotThresholds | None:
-    """The config's thresholds before the checkpoint's; the log says if they differ."""
+    """The config's thresholds, or else the checkpoint's; logs a difference."""
     if config is not None and checkpoint is not None and config != checkpoint:
         print_log(
             f'Shot thresholds: {config}, as the config states; the checkpoint was '
@@ -97,13 +97,13 @@ def prefer(
 
 
 def stating_metrics(evaluator: Any) -> list[Any]:
-    """Metrics of an evaluator's config, as far as they can state shot thresholds."""
+    """Build those metrics in an evaluator's config that can state shot thresholds."""
     built = [_built(METRICS, metric) for metric in metric_configs(evaluator)]
     return [metric for metric in built if metric is not None]
 
 
 def metric_configs(evaluator: Any) -> list[Any]:
-    """Configs of the metrics of an evaluator, in whatever form a config has it."""
+    """Configs of the metrics of an evaluator, in any form that MMEngine accepts."""
     if evaluator is None:
         return []
     if isinstance(evaluator, Mapping):
@@ -120,6 +120,6 @@ def _built(registry: Registry, part: Any) -> Any:
     if not isinstance(part, Mapping):
         return part
     kind = find_class(part['type'], registry) if 'type' in part else None
-    if kind is None or not hasattr(kind, KEY):
+    if kind is None or not hasattr(kind, THRESHOLDS_KEY):
         return None
     return kind(**{key: value for key, value in part.items() if key != 'type'})

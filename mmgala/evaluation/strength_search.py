@@ -52,8 +52,8 @@ class WeightedScores:
         target: its labels, ``(N,)``.
         target_prior: :math:`\pi`, class shares of the test set, ``(C,)`` with sum 1.
             Defaults to balanced.
-        step: applied to the scores first, a few rows at a time, so that there is
-            never a second copy of a large set.
+        step: applied to the scores first, a few rows at a time, so that a large set
+            is never copied as a whole.
 
     Raises:
         ValueError: if there are fewer samples than classes, or the labels or the prior
@@ -112,11 +112,11 @@ def search_tau(
 
     Args:
         data: scores and labels of the validation set.
-        transform: takes the step on scores ``(N, C)`` with a strength.
+        transform: applies the step to scores ``(N, C)`` with a given strength.
         taus: strengths to try.
 
     Returns:
-        The best strength, the smallest of equals, and the accuracy of each.
+        The best strength (the smallest in a tie), and the accuracy of each.
     """
     hits = torch.zeros(len(taus), dtype=torch.float64)
     total = 0.0
@@ -129,13 +129,13 @@ def search_tau(
 
 
 def choose_tau(taus: Sequence[float], accuracies: Sequence[float]) -> TauSearch:
-    """Choose the strength with the best accuracy, the smallest of equals.
+    """Choose the strength with the best accuracy (the smallest in a tie).
 
     Args:
         taus: strengths that were tried, at least one.
         accuracies: accuracy of each, in percent.
     """
-    best = max(accuracies) - 1e-9  # equal ones may differ by rounding
+    best = max(accuracies) - 1e-9  # ties may differ by rounding
     tau = min(t for t, a in zip(taus, accuracies, strict=True) if a >= best)
     return TauSearch(tau, tuple(taus), tuple(accuracies))
 
@@ -150,7 +150,7 @@ class TemperatureSearch:
     """Result of :func:`search_temperature`.
 
     Attributes:
-        temperature: the chosen one, rounded to four decimals.
+        temperature: the chosen temperature, rounded to four decimals.
         loss_before: negative log-likelihood at temperature 1, in nats per sample.
         loss_after: negative log-likelihood at the chosen temperature.
     """

@@ -1,4 +1,4 @@
-"""Pure functions on tensors: usable in any PyTorch loop, no OpenMMLab needed."""
+"""Pure functions on tensors, usable in any PyTorch loop without OpenMMLab."""
 
 from mmgala.functional.class_priors import (
     cloud_sizes,

@@ -1,4 +1,4 @@
-"""Checks that the functions of this package share."""
+"""Argument checks that several modules share."""
 
 import math
 from collections.abc import Sequence
@@ -8,17 +8,17 @@ from torch import Tensor
 
 
 def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
-    """Check that ``logits`` and ``target`` belong together.
+    """Check the shapes, data types and values of logits and labels.
 
-    Values are looked at on the CPU only: on an accelerator that would make the
-    host wait for the device in every training step.
+    Values are checked on the CPU only: on an accelerator, the host would wait for the
+    device in every training step.
 
     Args:
         logits: floating, shape ``(N, C)``.
         target: class indices ``(N,)`` or soft labels ``(N, C)``.
 
     Raises:
-        ValueError: if shapes, data types or (on the CPU) values do not fit.
+        ValueError: if a shape, data type or (on the CPU) value is invalid.
     """
     if logits.ndim != 2 or not logits.is_floating_point():
         raise ValueError(
@@ -63,8 +63,37 @@ def _check_values(target: Tensor, num_classes: int) -> None:
         )
 
 
+def check_region_labels(label: Tensor, num_regions: int, num_classes: int) -> None:
+    """Check class indices of regions or anchors.
+
+    Values are checked on the CPU only, as in :func:`check_logits_and_target`.
+
+    Args:
+        label: integers between 0 and C, which is background, ``(N,)``.
+        num_regions: N.
+        num_classes: C.
+
+    Raises:
+        ValueError: if the shape, data type or (on the CPU) a value is invalid.
+    """
+    if label.shape != (num_regions,) or label.is_floating_point():
+        raise ValueError(
+            f'Expected integer labels of shape ({num_regions},), one for each row of '
+            f'the logits, but got {tuple(label.shape)} of {label.dtype}.'
+        )
+    if label.device.type != 'cpu' or label.numel() == 0:
+        return
+    low, high = map(int, torch.aminmax(label))
+    if low < 0 or high > num_classes:
+        raise ValueError(
+            f'Expected labels between 0 and {num_classes} ({num_classes} classes, '
+            f'background last), but got {low if low < 0 else high}. Check the '
+            'annotations, or `num_classes` in the config.'
+        )
+
+
 def check_statistics(pos_grad: Tensor, neg_grad: Tensor, num_classes: int) -> None:
-    """Check that both statistics hold one value per class.
+    """Check that both gradient statistics have one value per class.
 
     Raises:
         ValueError: if a shape is not ``(num_classes,)``.
@@ -108,7 +137,7 @@ def check_num_classes(num_classes: int) -> None:
 
 
 def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
-    """Check an argument that selects one of several forms.
+    """Check an argument that must be one of several values.
 
     Raises:
         ValueError: if ``value`` is not one of ``choices``.
@@ -130,17 +159,17 @@ def check_not_negative(name: str, value: float) -> None:
 
 
 def check_positive(name: str, value: float) -> None:
-    """Check a scale, or a number that keeps a logarithm finite.
+    """Check a scale, or a constant that keeps a logarithm finite.
 
     Raises:
-        ValueError: if it is not positive, infinite or NaN.
+        ValueError: if it is 0 or less, infinite or NaN.
     """
     if not 0 < value < math.inf:
         raise ValueError(f'Expected `{name}` to be positive, but got {value}.')
 
 
 def check_share(name: str, value: float) -> None:
-    """Check a share or a probability.
+    """Check a fraction or a probability.
 
     Raises:
         ValueError: if it is not between 0 and 1.

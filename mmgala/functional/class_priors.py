@@ -1,9 +1,9 @@
-r"""What long-tailed losses derive from the training counts: one value per class.
+r"""Class vectors that long-tailed losses compute from the training counts.
 
 Symbols: :math:`n_j` training samples of class :math:`j`, C classes.
 
-A class without samples counts like the rarest class that has some, in every function
-here: all values are finite, and those of the other classes do not depend on it.
+Every function treats a class without samples like the rarest class that has samples:
+all values are finite, and absent classes do not affect the values of the others.
 """
 
 import math
@@ -17,7 +17,7 @@ SHAPES = ('concave', 'linear', 'convex')
 
 
 def fill_absent_classes(class_counts: Tensor) -> Tensor:
-    """Counts in which a class without samples has as many as the rarest one.
+    """Replace counts of 0 by the smallest positive count.
 
     Args:
         class_counts: training samples of each class, ``(C,)``.
@@ -26,7 +26,7 @@ def fill_absent_classes(class_counts: Tensor) -> Tensor:
         ``(C,)`` float64, all positive.
 
     Raises:
-        ValueError: if it is no vector, or counts are negative or all 0.
+        ValueError: if the counts are not a vector, negative, or all 0.
     """
     if class_counts.ndim != 1 or class_counts.numel() == 0:
         raise ValueError(
@@ -34,7 +34,7 @@ def fill_absent_classes(class_counts: Tensor) -> Tensor:
             f'{tuple(class_counts.shape)}.'
         )
     counts = class_counts.double()
-    # Not `counts < 0`: NaN is no count.
+    # Not `counts < 0`, which is False for NaN.
     if not bool((counts >= 0).all()) or not bool(counts.any()):
         raise ValueError(
             'Expected `class_counts` to be 0 or more, and not all 0, but got values '
@@ -44,7 +44,7 @@ def fill_absent_classes(class_counts: Tensor) -> Tensor:
 
 
 def log_class_prior(class_counts: Tensor) -> Tensor:
-    r"""Logarithm of the share of each class, :math:`\log(n_j / \sum_k n_k)`.
+    r"""Logarithm of the class prior, :math:`\log(n_j / \sum_k n_k)`.
 
     Args:
         class_counts: ``(C,)``.
@@ -73,14 +73,14 @@ def effective_number_weights(class_counts: Tensor, beta: float = 0.9999) -> Tens
 
     Args:
         class_counts: ``(C,)``.
-        beta: :math:`\beta`, 0 or more and below 1. 0 weights all classes alike; near
-            1, weights are those of the inverse counts.
+        beta: :math:`\beta`, 0 or more and below 1. 0 gives all classes equal weights;
+            close to 1, weights are proportional to the inverse counts.
 
     Returns:
         ``(C,)`` float64.
 
     Raises:
-        ValueError: on a ``beta`` out of range; see also :func:`fill_absent_classes`.
+        ValueError: if ``beta`` is out of range; see also :func:`fill_absent_classes`.
 
     Examples:
         >>> effective_number_weights(torch.tensor([3, 1]), beta=0.5)  # 1/1.75 and 1
@@ -138,7 +138,7 @@ def cloud_sizes(class_counts: Tensor) -> Tensor:
         class_counts: ``(C,)``.
 
     Returns:
-        ``(C,)`` float64, from 0 (the largest class) to 1; zeros if all are alike.
+        ``(C,)`` float64, from 0 (largest class) to 1; zeros if all counts are equal.
 
     Raises:
         ValueError: see :func:`fill_absent_classes`.
@@ -155,7 +155,7 @@ def cloud_sizes(class_counts: Tensor) -> Tensor:
 def smoothing_factors(
     class_counts: Tensor, head: float, tail: float, shape: str = 'concave'
 ) -> Tensor:
-    r"""How much of each class's label is given away in label-aware smoothing.
+    r"""Smoothing factor of each class in label-aware smoothing.
 
     With :math:`x_j = (n_j - n_{min}) / (n_{max} - n_{min})`, between ``tail`` and
     ``head`` in proportion to
@@ -172,10 +172,11 @@ def smoothing_factors(
         shape: ``'concave'``, ``'linear'`` or ``'convex'``.
 
     Returns:
-        ``(C,)`` float64; ``head`` throughout if all classes are alike.
+        ``(C,)`` float64; all ``head`` if the counts are equal.
 
     Raises:
-        ValueError: on arguments out of range; see also :func:`fill_absent_classes`.
+        ValueError: if an argument is out of range; see also
+            :func:`fill_absent_classes`.
 
     Examples:
         >>> smoothing_factors(torch.tensor([9, 5, 1]), 0.3, 0.1, 'linear')

@@ -14,25 +14,24 @@ from torch import Tensor
 from mmgala.functional.checks import check_logits_and_target, check_statistics
 
 
-def _upcast(logits: Tensor) -> Tensor:
-    """Half precision to float32; float32 and float64 stay."""
+def upcast_half(logits: Tensor) -> Tensor:
+    """Convert half precision to float32; float32 and float64 stay as they are."""
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
 
 def margin_cross_entropy(
     logits: Tensor, target: Tensor, margin: Tensor, label_margin: Tensor
 ) -> Tensor:
-    r"""Cross-entropy on ``logits + margin``, with another margin at the label.
+    r"""Cross-entropy on ``logits + margin``, with a different margin at the label.
 
     .. math::
         \hat z_{ij} = z_{ij} + m_j \;(j \ne y_i), \qquad
         \hat z_{i y_i} = z_{i y_i} + l_{y_i}
 
-    Every method that moves a class's logits by one number for its own samples and
-    by another for all others is of this form. It costs one pass more than plain
-    cross-entropy: an ``(N, C)`` margin is never formed, and the backward pass is
-    cross-entropy's own, since adding constants, in place or not, passes a gradient
-    on as it is.
+    Every method that shifts the logit of a class by one constant for its own samples
+    and by another for all others has this form. It costs one pass more than plain
+    cross-entropy: an ``(N, C)`` margin is never formed, and the backward pass is that
+    of cross-entropy, since adding constants does not change the gradient.
 
     Args:
         logits: ``(N, C)``. Half precision is computed in float32.
@@ -43,7 +42,7 @@ def margin_cross_entropy(
     Returns:
         Unreduced loss, ``(N,)``, float32 or wider.
     """
-    logits, target = _upcast(logits), target.long()
+    logits, target = upcast_half(logits), target.long()
     adjusted = logits + margin.to(logits.dtype)
     correction = (label_margin - margin).to(logits.dtype)[target]
     adjusted.scatter_add_(1, target[:, None], correction[:, None])
@@ -55,8 +54,9 @@ def soft_label_margin(target: Tensor, margin: Tensor, label_margin: Tensor) -> T
 
     .. math:: M_{ij} = (1 - t_{ij}) \, m_j - \sum_{k \ne j} t_{ik} \, l_k
 
-    A one-hot label gives :math:`m_j - l_k` for :math:`j \ne k` and 0 at the label,
-    which softmax does not tell from :math:`m_j` and :math:`l_k`.
+    A one-hot label gives :math:`m_j - l_k` for :math:`j \ne k` and 0 at the label.
+    Softmax ignores the constant :math:`l_k`, so this equals :math:`m_j` for
+    :math:`j \ne k` and :math:`l_k` at the label.
 
     Args:
         target: :math:`t`, ``(N, C)``, rows sum to 1.
@@ -103,7 +103,7 @@ def gala_margin(
         Margins ``(N, C)``, to be added to the logits.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: if the shapes do not match.
 
     Examples:
         >>> theta = phi = torch.tensor([9.999, 0.999])
@@ -135,8 +135,8 @@ def gala_loss(
 ) -> Tensor:
     r"""GALA loss, unreduced: cross-entropy on the logits plus :func:`gala_margin`.
 
-    With class indices the margin is not formed: softmax ignores what a whole row
-    has in common, so :math:`\lambda_+ \log(\theta_j + \epsilon)` on the other
+    With class indices the margin is not formed: softmax ignores a constant that is
+    added to a whole row, so :math:`\lambda_+ \log(\theta_j + \epsilon)` on the other
     classes and :math:`\lambda_- \log(\phi_k + \epsilon)` on the label give the same
     loss and gradient.
 
@@ -153,7 +153,7 @@ def gala_loss(
         Loss of each sample, ``(N,)``.
 
     Raises:
-        ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+        ValueError: if shapes do not match or, on the CPU, a label is out of range.
 
     Examples:
         >>> logits = torch.zeros(1, 2)
@@ -165,7 +165,7 @@ def gala_loss(
     check_logits_and_target(logits, target)
     check_statistics(pos_grad, neg_grad, logits.shape[1])
     if target.is_floating_point():
-        logits = _upcast(logits)
+        logits = upcast_half(logits)
         margin = gala_margin(pos_grad, neg_grad, target, lambda_pos, lambda_neg, eps)
         return F.cross_entropy(
             logits + margin.to(logits.dtype), target.to(logits.dtype), reduction='none'
@@ -184,21 +184,21 @@ def gradient_sum_from_loss(
 ) -> Tensor:
     r"""Logit-gradient sum of a batch with class indices, in O(N + C).
 
-    The unreduced loss holds all that is needed: :math:`p_{ik} = e^{-loss_i}`. The
-    logit gradients of a row sum to zero, so what a class vector gains from a sample
-    equals what the other class vectors lose: this is the batch's share of
-    :math:`\theta` and of :math:`\phi`.
+    It follows from the unreduced loss, as :math:`p_{ik} = e^{-loss_i}`. The logit
+    gradients of a row sum to zero, so the positive gradient of the label's class vector
+    equals the negative gradients of all others: the result is the batch's contribution
+    to both :math:`\theta` and :math:`\phi`.
 
     Args:
         loss: unreduced softmax cross-entropy on the adjusted logits, ``(N,)``.
         target: class indices, ``(N,)``.
         num_classes: C.
-        weight: a sample counts this often, ``(N,)``. Defaults to 1 for each.
+        weight: weight of each sample in the sums, ``(N,)``. Defaults to 1.
 
     Returns:
-        ``(C,)`` float32. Samples whose loss is not finite add nothing.
+        ``(C,)`` float32. Samples whose loss is not finite are ignored.
     """
-    # Operations are few and in place: on small batches they cost more than the sums.
+    # Few operations, all in place: on small batches, their overhead dominates.
     loss = loss.float().nan_to_num(nan=0.0, posinf=0.0)
     grad = loss.neg_().expm1_()  # minus 1 - p at the label
     if weight is not None:
@@ -222,14 +222,14 @@ def logit_gradient_sums(
     Args:
         adjusted_logits: logits with the margin added, ``(N, C)``.
         target: class indices ``(N,)`` or soft labels ``(N, C)``.
-        weight: a sample counts this often, ``(N,)``. Defaults to 1 for each.
+        weight: weight of each sample in the sums, ``(N,)``. Defaults to 1.
 
     Returns:
         ``(pos, neg)``, each ``(C,)`` float32: what to add to :math:`\theta` and
-        :math:`\phi`. Samples with non-finite probabilities add nothing.
+        :math:`\phi`. Samples with non-finite probabilities are ignored.
 
     Raises:
-        ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+        ValueError: if shapes do not match or, on the CPU, a label is out of range.
 
     Examples:
         >>> logits = torch.zeros(1, 4)
@@ -237,7 +237,7 @@ def logit_gradient_sums(
         tensor([0.0000, 0.0000, 0.7500, 0.0000])
     """
     check_logits_and_target(adjusted_logits, target)
-    logits = _upcast(adjusted_logits)
+    logits = upcast_half(adjusted_logits)
     if not target.is_floating_point():
         loss = F.cross_entropy(logits, target.long(), reduction='none')
         pos = gradient_sum_from_loss(loss, target, logits.shape[1], weight)

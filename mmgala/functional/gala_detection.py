@@ -1,7 +1,7 @@
-r"""GALA beside a background class, as in two-stage detectors.
+r"""GALA with a background class, for the classification branches of detectors.
 
 This project's extension of arXiv 2403.09036, which is about classification. Background
-has no margin, causes none, and does not enter the statistics.
+gets no margin, adds none to the classes, and is not part of the statistics.
 """
 
 import torch
@@ -70,10 +70,10 @@ def foreground_gradient_sum(
     Args:
         adjusted_logits: logits with the margin added, ``(N, C + 1)``, background last.
         target: class indices ``(N,)``, C for background.
-        weight: a sample counts this often, ``(N,)``. Defaults to 1 for each.
+        weight: weight of each sample in the sums, ``(N,)``. Defaults to 1.
 
     Returns:
-        ``(C,)`` float32. Samples with non-finite probabilities add nothing.
+        ``(C,)`` float32. Samples with non-finite probabilities are ignored.
 
     Examples:
         >>> foreground_gradient_sum(torch.zeros(2, 4), torch.tensor([1, 3]))
@@ -109,7 +109,7 @@ def add_sigmoid_margin(
         \hat z_{ij} = z_{ij} + \lambda_+ \log(\theta_j + \epsilon)
             - \lambda_- \log(\phi_k + \epsilon) \qquad (k = y_i < C,\; j \ne k)
 
-    The first sample of a class, when :math:`\phi_k = 0`, has no margin either. In a
+    The first sample of a class, when :math:`\phi_k = 0`, gets no margin either. In a
     softmax its gradient would be bounded, but all C sigmoids could saturate at once,
     and this one sample would dominate :math:`\phi_k` from then on.
 
@@ -121,7 +121,7 @@ def add_sigmoid_margin(
         \hat z_{ij} = z_{ij} + \lambda_+ \Bigl(\log(\theta_j + \epsilon)
             - \frac{1}{C} \sum_c \log(\theta_c + \epsilon)\Bigr) \qquad (y_i = C)
 
-    With ``'exclude'``, only foreground rows are computed, which are few of all anchors.
+    With ``'exclude'``, only foreground rows are computed: few of all anchors.
 
     Args:
         logits: ``(N, C)``.
@@ -170,11 +170,11 @@ def sigmoid_gradient_sums(
     Args:
         adjusted_logits: logits with the margin added, ``(N, C)``.
         target: class indices ``(N,)``, C for background.
-        weight: a sample counts this often, ``(N,)``, or each of its logits does,
+        weight: weight in the sums of each sample, ``(N,)``, or of each logit,
             ``(N, C)``. Defaults to 1.
 
     Returns:
-        ``(pos, neg)``, each ``(C,)`` float32. Samples with NaN logits add nothing.
+        ``(pos, neg)``, each ``(C,)`` float32. Samples with NaN logits are ignored.
 
     Examples:
         >>> sigmoid_gradient_sums(torch.zeros(2, 3), torch.tensor([1, 3]))
@@ -195,6 +195,6 @@ def sigmoid_gradient_sums(
 
 
 def _foreground(target: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Rows of foreground, and their class indices."""
+    """Indices of the foreground rows, and their class indices."""
     rows = (target < num_classes).nonzero().squeeze(1)
     return rows, target[rows]

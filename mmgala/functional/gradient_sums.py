@@ -1,4 +1,4 @@
-r"""Sums of logit gradients by class: who is pulled, who is pushed, and by whom.
+r"""Logit gradients summed by class, and the sources of negative gradients.
 
 Source of the quantities: Zhang et al., *Gradient-Aware Logit Adjustment Loss for
 Long-tailed Classifier*, ICASSP 2024, arXiv 2403.09036, section 2.
@@ -25,8 +25,8 @@ class GradientSums:
         sources: negative gradient of class vector j by the shot group of the sample
             that gives it (many, medium, few), ``(3, C)``.
         matrix: negative gradient by receiver and giver, ``(B, B)``: row, the bin of
-            the class vector; column, the bin of the sample's class. ``(0, 0)`` where
-            it is not kept.
+            the class vector; column, the bin of the sample's class. ``(0, 0)`` if
+            it is not recorded.
         flat: all of the above, one after the other.
     """  # noqa: D205
 
@@ -45,11 +45,11 @@ class GradientSums:
         device: torch.device | str = 'cpu',
         dtype: torch.dtype = torch.float32,
     ) -> 'GradientSums':
-        """Sums of nothing.
+        """All-zero sums.
 
         Args:
             num_classes: C.
-            num_bins: B, rows and columns of the matrix; 0 for none.
+            num_bins: B, rows and columns of the matrix; 0 for no matrix.
             device: of the tensors.
             dtype: of the tensors.
         """
@@ -70,12 +70,12 @@ class GradientSums:
     def add(
         self, logit_grad: Tensor, target: Tensor, group: Tensor, bins: Tensor
     ) -> None:
-        """Add a batch; in place, on the device, without waiting for it.
+        """Add a batch, in place and without synchronising the device.
 
         Args:
             logit_grad: gradient of each sample's own loss on its logits, ``(N, C)``.
-                Rows that are not finite, of a step that overflowed, add nothing.
-                Nor do rows whose class index is none, such as an ``ignore_index``.
+                Rows that are not finite, as after an overflow, are ignored, and so
+                are rows whose target is not a class, such as ``ignore_index``.
             target: class indices ``(N,)`` or soft labels ``(N, C)``.
             group: shot group of each class, 0, 1 or 2, ``(C,)`` int64.
             bins: bin of each class in the matrix, ``(C,)`` int64.
@@ -103,7 +103,7 @@ class GradientSums:
         group: Tensor,
         bins: Tensor,
     ) -> None:
-        target = torch.where(counted[:, 0], target, 0)  # what they add is 0
+        target = torch.where(counted[:, 0], target, 0)  # their values are 0
         self.given_grad.index_add_(0, target, given)
         self.samples.index_add_(0, target, counted[:, 0].to(given.dtype))
         self.sources.index_add_(0, group[target], negative)
@@ -132,23 +132,23 @@ class GradientSums:
                 self.matrix.add_(self._by_bin(negative, bins).T @ giver)
 
     def _by_bin(self, values: Tensor, bins: Tensor) -> Tensor:
-        """Columns ``(N, C)`` summed over each bin, ``(N, B)``."""
+        """Sum the columns of ``(N, C)`` over each bin, ``(N, B)``."""
         size = len(self.matrix)
-        if size == values.shape[1]:  # a class a bin, whatever their order
+        if size == values.shape[1]:  # one class per bin, in any order
             return values.index_select(1, bins.argsort())
         return values.new_zeros(len(values), size).index_add_(1, bins, values)
 
 
 def frequency_bins(class_counts: Tensor, max_bins: int) -> Tensor:
-    """Bins of classes of similar frequency, the most frequent first.
+    """Group classes of similar frequency into bins, most frequent first.
 
     Args:
         class_counts: training samples of each class, ``(C,)``.
-        max_bins: the most bins that there may be, 1 or more.
+        max_bins: maximum number of bins, 1 or more.
 
     Returns:
-        Bin of each class, ``(C,)`` int64: of its own where there are no more classes
-        than bins, otherwise of ``C / max_bins`` neighbours, rounded.
+        Bin of each class, ``(C,)`` int64. With at most ``max_bins`` classes, each class
+        has its own bin; with more, a bin holds about ``C / max_bins`` classes.
 
     Raises:
         ValueError: if ``max_bins`` is below 1.

@@ -1,4 +1,4 @@
-"""Long-tailed class counts and the groups that results are reported in."""
+"""Long-tailed class counts, and shot groups for reporting results."""
 
 import math
 from bisect import bisect
@@ -74,15 +74,15 @@ def long_tailed_counts(
 def largest_head_count(
     available: Sequence[int], imbalance_factor: float, profile: str = 'exp'
 ) -> int:
-    """Largest ``max_count`` whose long-tailed counts every class can supply.
+    """Largest ``max_count`` for which every class has enough samples.
 
     Args:
-        available: samples that each class has, head first.
+        available: number of samples of each class, head first.
         imbalance_factor: see :func:`long_tailed_counts`.
         profile: see :func:`long_tailed_counts`.
 
     Returns:
-        ``max_count``; 0 if a class cannot give a single sample.
+        ``max_count``; 0 if a class has too few samples for any.
 
     Examples:
         >>> largest_head_count([500, 80, 20], 25)
@@ -103,10 +103,10 @@ def largest_head_count(
 
 @dataclass(frozen=True)
 class ShotThresholds:
-    """Training samples that separate many-, medium- and few-shot classes.
+    """Training counts that separate many-, medium- and few-shot classes.
 
-    The defaults are those of Liu et al., CVPR 2019 (ImageNet-LT). They are stated here
-    alone: everything else in the library passes thresholds on.
+    The defaults are those of Liu et al., CVPR 2019 (ImageNet-LT). No other module has
+    defaults: they all pass thresholds on.
 
     Args:
         many: classes with more training samples are many-shot.
@@ -146,7 +146,7 @@ class ShotThresholds:
     def stated(
         cls, many: int | None = None, few: int | None = None
     ) -> 'ShotThresholds | None':
-        """Thresholds of which at least one is given; ``None`` if neither is."""
+        """Thresholds from arguments; ``None`` if neither is given."""
         if many is None and few is None:
             return None
         return cls().replaced(many, few)
@@ -154,7 +154,7 @@ class ShotThresholds:
     def replaced(
         self, many: int | None = None, few: int | None = None
     ) -> 'ShotThresholds':
-        """The same thresholds, but for those that are given."""
+        """A copy with the given thresholds replaced."""
         return ShotThresholds(
             self.many if many is None else many, self.few if few is None else few
         )

@@ -1,8 +1,8 @@
-r"""Softmax losses on logits that are moved, scaled or clouded class by class.
+r"""Softmax losses with per-class margins, scales or noise on the logits.
 
-Each is unreduced, takes half precision (computed in float32), class indices ``(N,)``
-or soft labels ``(N, C)`` whose rows sum to 1, and costs O(N C). The vectors come from
-:mod:`mmgala.functional.class_priors`.
+All are unreduced and cost O(N C). Half precision is computed in float32. Unless stated
+otherwise, targets are class indices ``(N,)`` or soft labels ``(N, C)`` whose rows sum
+to 1. The class vectors come from :mod:`mmgala.functional.class_priors`.
 """
 
 import math
@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmgala.functional.checks import check_logits_and_target
-from mmgala.functional.gala import _upcast, margin_cross_entropy
+from mmgala.functional.gala import margin_cross_entropy, upcast_half
 
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Softmax cross-entropy of class indices of any integer type, or soft labels."""
+    """Softmax cross-entropy with class indices of any integer type, or soft labels."""
     soft = target.is_floating_point()
     target = target.to(logits.dtype) if soft else target.long()
     return F.cross_entropy(logits, target, reduction='none')
@@ -45,7 +45,7 @@ def logit_adjusted_loss(
         ``(N,)``, float32 or wider.
 
     Raises:
-        ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+        ValueError: if shapes do not match or, on the CPU, a label is out of range.
 
     Examples:
         >>> prior = torch.tensor([0.75, 0.25])
@@ -53,14 +53,14 @@ def logit_adjusted_loss(
         tensor([1.3863])
     """
     check_logits_and_target(logits, target)
-    logits = _upcast(logits)
+    logits = upcast_half(logits)
     return cross_entropy(logits + (tau * log_prior).to(logits.dtype), target)
 
 
 def vector_scaling_loss(
     logits: Tensor, target: Tensor, factors: Tensor, offsets: Tensor
 ) -> Tensor:
-    r"""Vector-scaling loss: logits are scaled and moved class by class.
+    r"""Vector-scaling loss: logits are scaled and shifted per class.
 
     .. math:: L_i = -\log \frac{e^{\Delta_{y_i} z_{i y_i} + \iota_{y_i}}}
         {\sum_j e^{\Delta_j z_{ij} + \iota_j}}
@@ -78,10 +78,10 @@ def vector_scaling_loss(
         ``(N,)``, float32 or wider.
 
     Raises:
-        ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+        ValueError: if shapes do not match or, on the CPU, a label is out of range.
     """
     check_logits_and_target(logits, target)
-    logits = _upcast(logits)
+    logits = upcast_half(logits)
     scaled = torch.addcmul(offsets.to(logits.dtype), logits, factors.to(logits.dtype))
     return cross_entropy(scaled, target)
 
@@ -92,7 +92,7 @@ def label_margin_loss(logits: Tensor, target: Tensor, margins: Tensor) -> Tensor
     .. math:: L_i = -\log \frac{e^{z_{i y_i} - m_{y_i}}}
         {e^{z_{i y_i} - m_{y_i}} + \sum_{j \ne y_i} e^{z_{ij}}}
 
-    That is LDAM (Cao et al., NeurIPS 2019, arXiv 1906.07413, section 3.2), with
+    This is LDAM (Cao et al., NeurIPS 2019, arXiv 1906.07413, section 3.2), with
     :math:`m_j = s \Delta_j` for logits that are :math:`s` times a cosine. A soft
     label :math:`t_i` lowers each logit by :math:`t_{ij} m_j`.
 
@@ -105,7 +105,7 @@ def label_margin_loss(logits: Tensor, target: Tensor, margins: Tensor) -> Tensor
         ``(N,)``, float32 or wider.
 
     Raises:
-        ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+        ValueError: if shapes do not match or, on the CPU, a label is out of range.
 
     Examples:
         >>> margins = torch.tensor([1.0, 2.0])
@@ -113,7 +113,7 @@ def label_margin_loss(logits: Tensor, target: Tensor, margins: Tensor) -> Tensor
         tensor([2.1269])
     """
     check_logits_and_target(logits, target)
-    logits = _upcast(logits)
+    logits = upcast_half(logits)
     if target.is_floating_point():
         margins = margins.to(logits.dtype)
         return cross_entropy(logits - target * margins, target)
@@ -123,28 +123,28 @@ def label_margin_loss(logits: Tensor, target: Tensor, margins: Tensor) -> Tensor
 def smoothed_cross_entropy(
     logits: Tensor, target: Tensor, smoothing: Tensor, include_label: bool = True
 ) -> Tensor:
-    r"""Cross-entropy with labels that are smoothed class by class.
+    r"""Cross-entropy with label smoothing whose strength depends on the class.
 
-    A label of class k gives away :math:`\epsilon_k`, in equal shares to all C classes,
-    itself included. That is the authors' code, and ``torch``'s ``label_smoothing``. In
-    their paper only the other C - 1 classes get a share; both are the same loss for
-    :math:`\epsilon` and :math:`\epsilon (C - 1) / C`.
+    A label of class k spreads :math:`\epsilon_k` evenly over all C classes, including
+    its own, as in the authors' code and in ``torch``'s ``label_smoothing``. Their paper
+    spreads it over the other C - 1 classes only; with
+    :math:`\epsilon (C - 1) / C`, that is the same loss.
 
     Source: label-aware smoothing of Zhong et al., CVPR 2021, arXiv 2104.00466, section
     3.2, and ``github.com/dvlab-research/MiSLAS``.
 
     Args:
         logits: ``(N, C)``.
-        target: class indices ``(N,)`` or soft labels ``(N, C)``, smoothed each class
-            by its own factor.
+        target: class indices ``(N,)`` or soft labels ``(N, C)``, where each class is
+            smoothed by its own factor.
         smoothing: :math:`\epsilon`, ``(C,)``.
-        include_label: whether the label gets a share, too.
+        include_label: whether to spread over the label's own class, too.
 
     Returns:
         ``(N,)``, float32 or wider.
 
     Raises:
-        ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+        ValueError: if shapes do not match or, on the CPU, a label is out of range.
 
     Examples:
         >>> logits, target = torch.tensor([[2.0, 0.0]]), torch.tensor([0])
@@ -154,9 +154,9 @@ def smoothed_cross_entropy(
         tensor([0.5269])
     """
     check_logits_and_target(logits, target)
-    log_p = _upcast(logits).log_softmax(dim=1)
+    log_p = upcast_half(logits).log_softmax(dim=1)
     smoothing, num_classes = smoothing.to(log_p.dtype), logits.shape[1]
-    # Written as `keep` of the label and `spread` of all classes.
+    # Equals `keep` at the label plus `spread` at all classes.
     spread = smoothing / (num_classes if include_label else num_classes - 1)
     keep = 1 - num_classes * spread
     if target.is_floating_point():
@@ -172,7 +172,7 @@ def smoothed_cross_entropy(
 def clouded_loss(
     logits: Tensor, target: Tensor, cloud: Tensor, margin: float = 0.0
 ) -> Tensor:
-    r"""Cross-entropy on Gaussian clouded logits, with the draws given.
+    r"""Cross-entropy on Gaussian clouded logits, with given noise.
 
     .. math:: L_i = -\log \mathrm{softmax}(z_{ij} - c_{ij} - m \, [j = y_i])_{y_i}
 
@@ -181,17 +181,17 @@ def clouded_loss(
     Args:
         logits: :math:`z`, ``(N, C)``.
         target: class indices ``(N,)`` or soft labels ``(N, C)``.
-        cloud: :math:`c`, what each logit is lowered by, ``(N, C)``.
-        margin: :math:`m`, what the label's logit is lowered by beyond that.
+        cloud: :math:`c`, noise to subtract from the logits, ``(N, C)``.
+        margin: :math:`m`, also subtracted from the logit of the label.
 
     Returns:
         ``(N,)``, float32 or wider.
 
     Raises:
-        ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+        ValueError: if shapes do not match or, on the CPU, a label is out of range.
     """
     check_logits_and_target(logits, target)
-    logits = _upcast(logits)
+    logits = upcast_half(logits)
     clouded = logits - cloud.to(logits.dtype)
     if margin == 0:
         return cross_entropy(clouded, target)
@@ -214,23 +214,23 @@ def seesaw_loss(
         \qquad S_{ij} = \min(1, N_j / N_k)^p
         \max(1, \sigma_{ij} / \max(\sigma_{ik}, \epsilon))^q
 
-    with :math:`k = y_i` and :math:`\sigma = \mathrm{softmax}(z)`, which passes no
-    gradient on. No C x C matrix is formed.
+    with :math:`k = y_i` and :math:`\sigma = \mathrm{softmax}(z)`, through which no
+    gradient flows. No C x C matrix is formed.
 
     Args:
         logits: :math:`z`, ``(N, C)``; half precision is computed in float32.
         target: class indices, ``(N,)``.
-        seen: :math:`N`, samples of each class so far, ``(C,)``; below 1 counts as 1.
+        seen: :math:`N`, samples of each class so far, ``(C,)``; clamped to at least 1.
         p: exponent of the mitigation factor, 0 or more.
         q: exponent of the compensation factor, 0 or more.
-        eps: :math:`\epsilon`, the least probability of the label that is divided by.
+        eps: :math:`\epsilon`, lower bound of the label's probability as a divisor.
 
     Returns:
         ``(N,)``, float32 or wider.
 
     Raises:
-        ValueError: on soft labels, if shapes do not fit or, on the CPU, a label is out
-            of range.
+        ValueError: on soft labels, if shapes do not match or, on the CPU, a label is
+            out of range.
     """
     check_logits_and_target(logits, target)
     if target.is_floating_point():
@@ -238,10 +238,10 @@ def seesaw_loss(
             'Seesaw loss compares the label with every other class: it needs class '
             'indices, not soft labels. Take mixup and CutMix out of the config.'
         )
-    logits, index = _upcast(logits), target.long()[:, None]
+    logits, index = upcast_half(logits), target.long()[:, None]
     with torch.no_grad():
-        # Logarithms of the factors. Of p log(min(1, N_j / N_k)) the part that a whole
-        # row has in common, which softmax ignores, is left out: it is a pass less.
+        # Logarithms of the factors. Softmax ignores the constant part of each row in
+        # p log(min(1, N_j / N_k)): leaving it out saves a pass.
         log_seen = p * seen.clamp(min=1).to(logits.dtype).log()
         factors = torch.minimum(log_seen, log_seen[index])
         if q > 0:
@@ -265,16 +265,16 @@ def equalization_loss(logits: Tensor, target: Tensor, ignored: Tensor) -> Tensor
     Args:
         logits: :math:`z`, ``(N, C)``; half precision is computed in float32.
         target: :math:`y`, class indices ``(N,)`` or soft labels ``(N, C)`` whose rows
-            sum to 1. Of a soft label's own classes only a part is ignored, as the
-            formula says, and the loss can be negative.
+            sum to 1. By the formula, classes of a soft label are ignored only in
+            part, and the loss can be negative.
         ignored: :math:`\beta_{ik} T_\lambda(f_k)`, boolean, ``(N, C)``: whether class
-            k is ignored for sample i if that is a sample of another class.
+            k is ignored for sample i if i is of another class.
 
     Returns:
         Loss of each sample, ``(N,)``, float32 or wider.
 
     Raises:
-        ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+        ValueError: if shapes do not match or, on the CPU, a label is out of range.
 
     Examples:
         >>> import torch
@@ -288,11 +288,11 @@ def equalization_loss(logits: Tensor, target: Tensor, ignored: Tensor) -> Tensor
             'Expected `ignored` to have the shape of the logits, '
             f'{tuple(logits.shape)}, but got {tuple(ignored.shape)}.'
         )
-    logits = _upcast(logits)
+    logits = upcast_half(logits)
     if not target.is_floating_point():
         index = target.long()
-        # For log(0), a number whose exponential is 0: adding it takes a third of the
-        # time of masking, and passes a gradient on as it is.
+        # Instead of log(0), a number whose exponential is 0: adding it takes a third of
+        # the time of masking, and does not change the gradient.
         log_weight = ignored.to(logits.dtype).mul_(-1e30)
         log_weight.scatter_(1, index[:, None], 0.0)
         return F.cross_entropy(log_weight.add_(logits), index, reduction='none')

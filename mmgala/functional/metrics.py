@@ -1,8 +1,8 @@
-r"""Accuracies that show what a long tail does, and calibration, as pure functions.
+r"""Accuracy and calibration metrics for long-tailed data, as pure functions.
 
-:func:`long_tailed_metrics` measures scores at once. Where the scores of a data set do
-not fit into memory, take :func:`sample_outcomes` of each batch, three numbers a sample,
-and :func:`metrics_of_outcomes` in the end: they give the same numbers.
+:func:`long_tailed_metrics` computes all metrics from the scores of a data set. If these
+do not fit into memory, call :func:`sample_outcomes` on each batch, which keeps three
+numbers per sample, and :func:`metrics_of_outcomes` at the end: the results are equal.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from torch import Tensor
 from mmgala.functional.checks import check_logits_and_target
 from mmgala.functional.longtail import ShotThresholds
 
-# Key of each metric, in every table, file and log: its heading.
+# Heading of each metric in tables, by its key in files and logs.
 METRIC_NAMES = {
     'top1': 'top-1',
     'many': 'many',
@@ -26,8 +26,8 @@ METRIC_NAMES = {
     'ece': 'ECE',
 }
 DEFAULT_BINS = 15
-# Scores compared at a time, so that a large set needs little memory beside its scores.
-CHUNK = 2**24
+# Number of scores that are compared at once, to limit the memory for large sets.
+SCORES_AT_ONCE = 2**24
 
 
 class SampleOutcomes(NamedTuple):
@@ -47,13 +47,13 @@ class SampleOutcomes(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class CalibrationBins:
-    """Samples by their confidence, in bins of equal width.
+    """Statistics of samples, binned by their confidence.
 
     Attributes:
-        confidence: mean confidence of each bin's samples, NaN without any, ``(B,)``.
-        accuracy: share of correct predictions of each bin, likewise.
-        count: samples of each bin, ``(B,)``.
-        num_samples: N; more than the bins hold if some confidences are NaN.
+        confidence: mean confidence of each bin, ``(B,)``; NaN if it is empty.
+        accuracy: fraction of correct predictions in each bin, likewise.
+        count: number of samples in each bin, ``(B,)``.
+        num_samples: N, including samples whose confidence is NaN, which are in no bin.
     """
 
     confidence: Tensor
@@ -71,12 +71,12 @@ def long_tailed_metrics(
     thresholds: ShotThresholds | None = None,
     num_bins: int = DEFAULT_BINS,
 ) -> dict[str, float]:
-    """Measure scores of a whole data set, in percent.
+    """Compute the metrics of a data set from its scores, in percent.
 
-    * ``top1``, ``top5``, ...: accuracy over all samples. Of equal scores, the first
-      class is ahead;
+    * ``top1``, ``top5``, ...: accuracy over all samples. In a tie, the class with
+      the lower index is ranked first;
     * ``many``, ``medium``, ``few``: mean accuracy of the classes of a shot group. A
-      group without test samples is left out, and so are all without ``class_counts``;
+      group without test samples is omitted; without ``class_counts``, all groups are;
     * ``class_mean``: mean of all classes' accuracies; ``worst_class``: the lowest.
       Classes without test samples have no accuracy;
     * ``ece``: expected calibration error, see :func:`expected_calibration_error`.
@@ -85,15 +85,15 @@ def long_tailed_metrics(
         scores: softmax scores, ``(N, C)``, N and C 1 or more.
         target: labels, ``(N,)`` integers.
         class_counts: *training* samples of each class, ``(C,)``.
-        topk: the k of each top-k accuracy.
-        thresholds: of the shot groups. Defaults to :class:`ShotThresholds`' own.
+        topk: the values of k of the top-k accuracies.
+        thresholds: shot thresholds. Defaults to those of :class:`ShotThresholds`.
         num_bins: bins of the calibration error.
 
     Returns:
         The metrics by their names; ``METRIC_NAMES`` has headings for tables.
 
     Raises:
-        ValueError: if shapes do not fit each other, or an argument is out of its range.
+        ValueError: if shapes do not match, or an argument is out of range.
 
     Examples:
         >>> scores = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
@@ -120,12 +120,12 @@ def sample_outcomes(scores: Tensor, target: Tensor) -> SampleOutcomes:
         target: labels, ``(N,)`` integers.
 
     Raises:
-        ValueError: if the shapes do not fit, or a label is not one of the C classes.
+        ValueError: if shapes do not match, or a label is not one of the C classes.
     """
     check_logits_and_target(scores, target)
     if target.is_floating_point():
         raise ValueError('Expected `target` to be class indices, but got soft labels.')
-    rows = max(1, CHUNK // max(scores.shape[1], 1))
+    rows = max(1, SCORES_AT_ONCE // max(scores.shape[1], 1))
     ranks = [
         _rank_of_target(*part)
         for part in zip(scores.split(rows), target.long().split(rows), strict=True)
@@ -135,11 +135,11 @@ def sample_outcomes(scores: Tensor, target: Tensor) -> SampleOutcomes:
 
 
 def _rank_of_target(scores: Tensor, target: Tensor) -> Tensor:
-    """Number of classes ahead of the true one; of equal scores, the first is ahead."""
+    """Number of classes ranked ahead of the true one; ties by lower index."""
     index = target[:, None]
     own = scores.gather(1, index)
     earlier = torch.arange(scores.shape[1], device=scores.device) < index
-    # Not `scores > own`: the scores of a diverged model, NaN, are no hits.
+    # Not `scores > own`: NaN scores, of a diverged model, must count as errors.
     return (~(scores <= own) | ((scores == own) & earlier)).sum(dim=1)
 
 
@@ -155,16 +155,16 @@ def metrics_of_outcomes(
     """Metrics of all samples; see :func:`long_tailed_metrics`.
 
     Args:
-        outcomes: of :func:`sample_outcomes`, those of several batches concatenated.
+        outcomes: result of :func:`sample_outcomes`, concatenated over batches.
         num_classes: C.
-        class_counts: see :func:`long_tailed_metrics`, as for the others.
+        class_counts: see :func:`long_tailed_metrics`, also for what follows.
         topk: see there.
         thresholds: see there.
         num_bins: see there.
 
     Raises:
-        ValueError: if there are no samples, ``class_counts`` are of another number of
-            classes, or an argument is out of its range.
+        ValueError: if there are no samples, ``class_counts`` do not have C values, or
+            an argument is out of range.
     """
     check_topk(topk)
     if not len(outcomes.target):
@@ -184,10 +184,10 @@ def metrics_of_outcomes(
 
 
 def check_topk(topk: Sequence[int]) -> None:
-    """Check the k of top-k accuracies.
+    """Check the values of k of top-k accuracies.
 
     Raises:
-        ValueError: if there is none, or one is below 1.
+        ValueError: if there are none, or one is below 1.
     """
     if not topk or min(topk) < 1:
         raise ValueError(
@@ -196,10 +196,10 @@ def check_topk(topk: Sequence[int]) -> None:
 
 
 def class_accuracies(correct: Tensor, target: Tensor, num_classes: int) -> Tensor:
-    """Accuracy of each class in percent, NaN without samples, ``(C,)`` float64.
+    """Accuracy of each class in percent, ``(C,)`` float64; NaN without samples.
 
     Args:
-        correct: whether each sample was classified right, ``(N,)`` boolean.
+        correct: whether each sample was classified correctly, ``(N,)`` boolean.
         target: labels, ``(N,)`` int64.
         num_classes: C.
     """
@@ -212,7 +212,7 @@ def _group_means(
     class_counts: Sequence[int] | Tensor | None,
     thresholds: ShotThresholds,
 ) -> dict[str, float]:
-    """Mean accuracy of each shot group's classes that have test samples."""
+    """Mean accuracy over the classes of each shot group that have test samples."""
     if class_counts is None:
         return {}
     if len(class_counts) != len(per_class):
@@ -228,7 +228,7 @@ def _group_means(
 def calibration_bins(
     confidence: Tensor, correct: Tensor, num_bins: int = DEFAULT_BINS
 ) -> CalibrationBins:
-    """Confidence against accuracy (Guo et al., ICML 2017, figure 1).
+    """Bin samples by confidence (Guo et al., ICML 2017, figure 1).
 
     A bin includes its lower edge; the last also includes a confidence of 1. A
     confidence of NaN, of a diverged model, is in no bin.

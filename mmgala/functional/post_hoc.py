@@ -4,13 +4,13 @@ Three steps, always in this order:
 
 1. logit adjustment divides by a power of the *training counts*;
 2. prediction re-balancing divides by a power of the *class mass*, the predicted class
-   marginal, which is taken after logit adjustment: what the model still favours then;
+   marginal, computed after logit adjustment: it corrects the bias that remains;
 3. temperature scaling makes all scores more or less confident. It keeps the ranking of
    the classes, so no earlier step depends on it.
 
 Adding a vector to the logits multiplies the scores by its exponential, dividing the
-logits by a number takes a root of the scores, and softmax ignores the row constant that
-scores have lost. All three steps are therefore exact on scores.
+logits by a number takes a root of the scores, and softmax ignores the row constants by
+which logits and log-scores differ. All three steps are therefore exact on scores.
 
 :class:`PostHocSteps` describes them once: its fields are the arguments of the
 evaluators and of :func:`mmgala.evaluation.choose_post_hoc`, and the keys in saved
@@ -85,14 +85,14 @@ def temperature_scale(scores: Tensor, temperature: float) -> Tensor:
 
 @dataclass(frozen=True)
 class StepInfo:
-    """What there is to know about a kind of step, whatever its strength.
+    """Description of a kind of post-hoc step, independent of its strength.
 
     Attributes:
-        title: its name in tables and messages.
-        purpose: what it does, for the help of a command.
-        strength: what its strength is called, ``'tau'`` or ``'temperature'``.
+        title: name in tables and messages.
+        purpose: what the step does, for the help text of a command.
+        strength: name of its strength, ``'tau'`` or ``'temperature'``.
         check: raises ``ValueError`` on an invalid strength.
-        effect: what it has done to scores, with a placeholder for the strength.
+        effect: how scores were changed, with a placeholder for the strength.
     """
 
     title: str
@@ -108,15 +108,15 @@ def _step(*info: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class PostHocSteps:
-    """Which post-hoc steps to take, and how strong: plain values, and their effect.
+    """Post-hoc steps with their strengths and class vectors, as plain values.
 
-    A step that is ``None`` is left out. The steps come first, in the order in which
-    they are taken.
+    A step that is ``None`` is skipped. The fields of the steps come first, in the order
+    in which the steps are applied.
 
     Attributes:
-        logit_adjustment: its ``tau``; needs ``class_counts``.
-        rebalancing: its ``tau``.
-        temperature: its ``T``.
+        logit_adjustment: ``tau`` of logit adjustment; needs ``class_counts``.
+        rebalancing: ``tau`` of re-balancing.
+        temperature: ``T`` of temperature scaling.
         class_counts: training samples of each class, ``(C,)``.
         class_mass: class mass after logit adjustment, ``(C,)``. ``None`` makes
             re-balancing transductive: it uses the mass of the scores it is given.
@@ -182,7 +182,7 @@ class PostHocSteps:
 
     @property
     def strengths(self) -> dict[str, float]:
-        """Strength of each step that is taken, in order."""
+        """Strength of each step that is applied, in order."""
         found = {name: getattr(self, name) for name in STEPS}
         return {name: value for name, value in found.items() if value is not None}
 
@@ -199,7 +199,7 @@ class PostHocSteps:
         return class_shares(self._known_counts())
 
     def with_strength(self, name: str, strength: float | None) -> 'PostHocSteps':
-        """The same steps but for one, which gets this strength or is left out."""
+        """A copy in which one step has this strength, or is skipped (``None``)."""
         changed: dict[str, Any] = {name: strength}
         return replace(self, **changed)
 
@@ -221,7 +221,7 @@ class PostHocSteps:
         return replace(self, class_mass=None)
 
     def transform(self, scores: Tensor) -> Tensor:
-        """Take all steps on softmax scores.
+        """Apply all steps to softmax scores.
 
         Args:
             scores: ``(N, C)``, rows summing to 1; a whole test set where re-balancing
@@ -231,12 +231,13 @@ class PostHocSteps:
             ``(N, C)``, rows summing to 1.
 
         Raises:
-            ValueError: if these are not probabilities, or the steps do not fit them.
+            ValueError: if ``scores`` are not probabilities, or do not have as many
+                classes as the vectors.
         """
         return self.rebalance_and_scale(self.adjust_for_counts(scores), self.class_mass)
 
     def adjust_for_counts(self, scores: Tensor) -> Tensor:
-        """Take the first step alone: the class mass is that of its result."""
+        """Apply logit adjustment alone: the class mass is computed from the result."""
         self.check_num_classes(scores.shape[1])
         if self.logit_adjustment is None:
             return scores
@@ -246,12 +247,12 @@ class PostHocSteps:
     def rebalance_and_scale(
         self, adjusted: Tensor, class_mass: Tensor | None
     ) -> Tensor:
-        """Take the steps that follow :meth:`adjust_for_counts`.
+        """Apply the steps that follow :meth:`adjust_for_counts`.
 
         Args:
-            adjusted: its result for some or all samples, ``(N, C)``.
-            class_mass: of the whole test set, or fitted earlier, ``(C,)``. ``None``:
-                that of ``adjusted``.
+            adjusted: result of that method, for some or all samples, ``(N, C)``.
+            class_mass: of the whole test set, or fitted earlier, ``(C,)``. ``None``
+                uses that of ``adjusted``.
         """
         scores = adjusted
         if self.rebalancing is not None:
@@ -261,7 +262,7 @@ class PostHocSteps:
         return scores
 
     def transform_logits(self, logits: Tensor) -> Tensor:
-        """Take all steps on logits: softmax gives :meth:`transform` of their softmax.
+        """Apply all steps to logits; their softmax then equals :meth:`transform`.
 
         Args:
             logits: ``(N, C)``.
@@ -270,8 +271,8 @@ class PostHocSteps:
             ``(N, C)``, float32 or wider.
 
         Raises:
-            ValueError: if the steps do not fit the logits, or re-balancing has no
-                class mass.
+            ValueError: if the logits do not have as many classes as the vectors, or
+                re-balancing has no class mass.
         """
         self.check_num_classes(logits.shape[-1])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -289,10 +290,10 @@ class PostHocSteps:
         return logits
 
     def check_num_classes(self, num_classes: int) -> None:
-        """Check that the vectors fit this many classes, and that none is missing.
+        """Check that the required vectors are known and have this length.
 
         Raises:
-            ValueError: if not.
+            ValueError: if a vector is missing or has another length.
         """
         if self.needs_class_counts:
             self._known_counts()
@@ -330,7 +331,7 @@ class PostHocSteps:
         return ', then '.join(parts) or 'left unchanged'
 
 
-# The steps by the name of their field, in the order in which they are taken.
+# The steps by the names of their fields, in the order in which they are applied.
 STEPS: dict[str, StepInfo] = {
     item.name: item.metadata['step']
     for item in fields(PostHocSteps)

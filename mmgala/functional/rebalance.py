@@ -1,4 +1,4 @@
-r"""Scores divided by a power of one value per class.
+r"""Prediction re-balancing and post-hoc logit adjustment of softmax scores.
 
 A classifier that is biased towards some classes gives them too much probability mass
 in total. Prediction re-balancing (arXiv 2403.09036, section 3.3) divides each class's
@@ -47,7 +47,7 @@ def class_shares(class_counts: Sequence[float] | Tensor) -> Tensor:
     """Class shares of a data set, as a ``target_prior``.
 
     Args:
-        class_counts: its samples of each class, ``(C,)``.
+        class_counts: number of samples of each class, ``(C,)``.
 
     Returns:
         ``(C,)`` float64 with sum 1.
@@ -67,7 +67,7 @@ def class_shares(class_counts: Sequence[float] | Tensor) -> Tensor:
 def log_prior_adjustment(
     class_mass: Tensor, tau: float = 1.0, target_prior: Tensor | None = None
 ) -> Tensor:
-    r"""Vector that re-balancing adds to the logits.
+    r"""Class vector that re-balancing adds to the logits.
 
     .. math:: \tau \left( \log(\pi_j C) - \log \bar S_j \right),
         \qquad \bar S_j = S_j C / \sum_k S_k
@@ -94,7 +94,7 @@ def log_prior_adjustment(
     if tau == 0:
         return torch.zeros_like(class_mass)
     share = class_mass * (num_classes / class_mass.sum())
-    # A class without any mass would get an infinite boost: use the smallest float.
+    # A class of mass 0 would get an infinite boost: use the smallest normal float.
     adjustment = -share.clamp(min=torch.finfo(torch.float32).tiny).log()
     if target_prior is not None:
         target_prior = target_prior.to(adjustment)
@@ -157,13 +157,13 @@ def rebalance(
 def log_count_adjustment(
     class_counts: Tensor, tau: float = 1.0, target_prior: Tensor | None = None
 ) -> Tensor:
-    r"""Vector that post-hoc logit adjustment adds to the logits.
+    r"""Class vector that post-hoc logit adjustment adds to the logits.
 
     .. math:: \tau \left( \log(\pi_j C) - \log(n_j C / \sum_k n_k) \right)
 
     Args:
         class_counts: :math:`n`, training samples of each class, ``(C,)``. A class
-            without samples counts like the rarest class that has some.
+            without samples is treated like the rarest class that has samples.
         tau: strength, 0 or more.
         target_prior: :math:`\pi`, the test set's class shares, ``(C,)`` with sum 1.
             Defaults to balanced.
@@ -189,14 +189,14 @@ def logit_adjustment(
 
     On a balanced test set these are the softmax scores of the logits
     :math:`z_{ij} - \tau \log n_j`. It is :func:`rebalance` with the training counts in
-    place of the class mass: known beforehand, and the same for every model. Source:
+    place of the class mass: they are known in advance and equal for all models. Source:
     Menon et al., *Long-tail learning via logit adjustment*, ICLR 2021, arXiv
     2007.07314, section 4.1.
 
     Args:
         scores: softmax scores, ``(N, C)``, rows summing to 1.
         class_counts: :math:`n`, training samples of each class, ``(C,)``. A class
-            without samples counts like the rarest class that has some.
+            without samples is treated like the rarest class that has samples.
         tau: strength, 0 or more. 0 leaves the scores unchanged.
         target_prior: :math:`\pi`, the test set's class shares, ``(C,)`` with sum 1.
             Defaults to balanced.

@@ -1,4 +1,4 @@
-"""Post-hoc steps as modules, which are saved and deployed with the model."""
+"""Post-hoc steps as modules, saved and deployed with the model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,11 +17,11 @@ Vector = Sequence[float] | Tensor
 
 
 class PostHocStep(Float32BuffersMixin):
-    """One post-hoc step: its strength and its vectors are buffers, and so saved.
+    """One post-hoc step as a module; strength and class vectors are buffers.
 
     The mathematics is in :class:`mmgala.functional.PostHocSteps`. Subclasses name the
-    step in ``NAME`` and its vectors in ``VECTORS``; without the first of these the step
-    is not fitted yet.
+    step in ``NAME`` and its vectors in ``VECTORS``. A step is fitted once it has the
+    first of these vectors.
 
     Args:
         strength: ``tau`` or temperature.
@@ -52,19 +52,20 @@ class PostHocStep(Float32BuffersMixin):
 
     @property
     def _num_classes(self) -> int | None:
-        """Length of the vector that the step needs, 0 before it is fitted."""
+        """Length of the required vector, 0 before the step is fitted."""
         return getattr(self, self.VECTORS[0]).numel() if self.VECTORS else None
 
     @property
     def fitted(self) -> bool:
-        """Whether the step has the vector that it needs."""
+        """Whether the step has its required vector, if any."""
         return self._num_classes != 0
 
     def values(self, num_classes: int) -> PostHocSteps:
         """This step as plain values, for scores of this many classes.
 
         Raises:
-            ValueError: if the step is not fitted, or to another number of classes.
+            ValueError: if the step is not fitted, or was fitted to another number of
+                classes.
         """
         name = type(self).__name__
         if not self.fitted:
@@ -82,7 +83,7 @@ class PostHocStep(Float32BuffersMixin):
         return PostHocSteps(**{self.NAME: float(self.strength), **known})
 
     def transform(self, scores: Tensor) -> Tensor:
-        """Take the step on softmax scores.
+        """Apply the step to softmax scores.
 
         Args:
             scores: ``(N, C)``, rows summing to 1.
@@ -96,7 +97,7 @@ class PostHocStep(Float32BuffersMixin):
         return self.values(scores.shape[-1]).transform(scores)
 
     def transform_logits(self, logits: Tensor) -> Tensor:
-        """Take the step on logits: softmax gives :meth:`transform` of their softmax.
+        """Apply the step to logits, such that softmax gives :meth:`transform`.
 
         Args:
             logits: ``(N, C)``.
@@ -112,7 +113,7 @@ class PostHocStep(Float32BuffersMixin):
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        """Take the number of classes from the checkpoint, and log another strength."""
+        """Load vectors of any length, and log a strength other than the config's."""
         for name in self.VECTORS:
             stored = state_dict.get(prefix + name)
             if stored is not None:
@@ -128,7 +129,7 @@ class PostHocStep(Float32BuffersMixin):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def config(self) -> dict:
-        """Config that builds this module; its vectors are left to the checkpoint."""
+        """Config that builds this module; the checkpoint holds its vectors."""
         strength = str(np.float32(self.strength.item()))  # 1.2, not 1.2000000477
         kind = f'mmgala.{type(self).__name__}'
         return {'type': kind, self._strength_name: float(strength)}
@@ -155,8 +156,8 @@ class LogitAdjuster(PostHocStep):
     Args:
         tau: strength, 0 or more.
         class_counts: training samples of each class, ``(C,)``. A class without samples
-            counts like the rarest class that has some. By default they come from a
-            checkpoint that ``tools/fit_rebalancer.py`` wrote.
+            is treated like the rarest class that has samples. By default, counts come
+            from a checkpoint that ``tools/fit_rebalancer.py`` wrote.
         target_prior: class shares of the data to predict, ``(C,)`` with sum 1.
             Defaults to balanced.
 
@@ -225,7 +226,8 @@ class PredictionRebalancer(PostHocStep):
             Itself.
 
         Raises:
-            ValueError: if these are not probabilities, or fewer samples than classes.
+            ValueError: if ``scores`` are not probabilities, or there are fewer samples
+                than classes.
         """
         check_scores(scores)
         self.class_mass = estimate_class_mass(scores).to(self.strength)
@@ -261,7 +263,7 @@ class PostHocChain(nn.Module):
         steps: configs or modules, in that order, each kind at most once.
 
     Raises:
-        ValueError: if there are no steps, or they are in another order.
+        ValueError: if there are no steps, or they are in the wrong order.
 
     Examples:
         >>> import torch
@@ -288,23 +290,23 @@ class PostHocChain(nn.Module):
 
     @property
     def fitted(self) -> bool:
-        """Whether every step has all that it needs."""
+        """Whether every step is fitted."""
         return all(step.fitted for step in self.steps)
 
     def transform(self, scores: Tensor) -> Tensor:
-        """Take all steps on softmax scores; see :meth:`PostHocStep.transform`."""
+        """Apply all steps to softmax scores; see :meth:`PostHocStep.transform`."""
         for step in self.steps:
             scores = step.transform(scores)
         return scores
 
     def transform_logits(self, logits: Tensor) -> Tensor:
-        """Take all steps on logits; see :meth:`PostHocStep.transform_logits`."""
+        """Apply all steps to logits; see :meth:`PostHocStep.transform_logits`."""
         for step in self.steps:
             logits = step.transform_logits(logits)
         return logits
 
     def config(self) -> dict:
-        """Config that builds this module; its vectors are left to the checkpoint."""
+        """Config that builds this module; the checkpoint holds its vectors."""
         steps = [step.config() for step in self.steps]
         return dict(type='mmgala.PostHocChain', steps=steps)
 
@@ -315,7 +317,7 @@ MODULES: Mapping[str, type[PostHocStep]] = {
 
 
 def build_post_hoc(steps: PostHocSteps) -> PostHocStep | PostHocChain:
-    """Build the module that takes ``steps``.
+    """Build the module that applies ``steps``.
 
     Args:
         steps: at least one; re-balancing with a class mass.

@@ -1,4 +1,4 @@
-"""Classifiers that are adjusted or trained again on the features of a trained model."""
+"""Re-training and adjustment of the classifier of a trained model."""
 
 from mmgala.retraining.closed_form import (
     ClassMeans,

@@ -1,8 +1,9 @@
 r"""Classifiers computed from features or weights, without training.
 
-Symbols: :math:`w_j` vector of class j, a row of the weight ``(C, D)``; :math:`b_j` its
-bias; x a feature. All methods are of Kang et al., *Decoupling Representation and
-Classifier for Long-Tailed Recognition*, ICLR 2020 (arXiv 1910.09217), section 4.
+Symbols: :math:`w_j` is the vector of class j, a row of the weight ``(C, D)``;
+:math:`b_j` its bias; x a feature. Source of all methods: Kang et al., *Decoupling
+Representation and Classifier for Long-Tailed Recognition*, ICLR 2020 (arXiv
+1910.09217), section 4.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,14 +15,14 @@ from torch import Tensor
 
 from mmgala.evaluation.strength_search import TauSearch, choose_tau
 from mmgala.functional.rebalance import check_tau
-from mmgala.models.heads.cosine_head import unit
-from mmgala.retraining.feature_file import Features
+from mmgala.models.heads.cosine_head import unit_vectors
+from mmgala.retraining.features import Features
 from mmgala.utils.chunks import row_slices
 
 DISTANCES = ('cl2n', 'euclidean', 'cosine')
-NORM_TAUS = tuple(step / 10 for step in range(21))  # those that the authors try
-# Bias of a class that must never be predicted; unlike -inf it gives no NaN times 0.
-NEVER = torch.finfo(torch.float32).min
+NORM_TAUS = tuple(step / 10 for step in range(21))  # as in the authors' code
+# Bias of a class that is never predicted; unlike -inf, times 0 it is not NaN.
+NEVER_PREDICTED = torch.finfo(torch.float32).min
 
 
 def check_distance(distance: str) -> None:
@@ -32,15 +33,15 @@ def check_distance(distance: str) -> None:
         )
 
 
-def chunks(features: Features, width: int) -> Iterator[tuple[slice, Tensor]]:
-    """Features in order, some rows at a time.
+def feature_chunks(features: Features, width: int) -> Iterator[tuple[slice, Tensor]]:
+    """Iterate over features in order, in chunks of rows.
 
     Args:
         features: ``(N, D)``.
-        width: values that are computed for one sample.
+        width: number of values that are computed for each sample.
 
     Yields:
-        Slice of the rows, and their features ``(n, D)``.
+        Slice of rows, and their features ``(n, D)``.
     """
     for rows in row_slices(len(features), max(width, features.shape[1])):
         yield rows, torch.as_tensor(features[rows])
@@ -53,7 +54,7 @@ class ClassMeans(NamedTuple):
         weight: ``(C, D)``.
         bias: ``(C,)``.
         center: mean of the training features, ``(D,)``, if features are first centred
-            by it and scaled to length 1; ``None`` if they are used as they are.
+            by it and scaled to length 1; ``None`` if they are used unchanged.
     """
 
     weight: Tensor
@@ -69,15 +70,15 @@ def nearest_class_mean(
 ) -> ClassMeans:
     r"""Nearest class mean (NCM).
 
-    * ``'cl2n'`` is what the authors' command does (``--knn``, in their code's terms
+    * ``'cl2n'``, as in the authors' command (``--knn``, in their code
       ``feat_type='cl2n'`` and ``dist_type='l2'``): features are centred by the mean of
       all training samples and scaled to length 1, class means :math:`m_j` are means of
-      these :math:`x'`, and the smallest Euclidean distance counts. The class with the
-      smallest has the largest :math:`2 m_j \cdot x' - |m_j|^2`; see
-      :class:`mmgala.models.ClassMeanClsHead`, which computes it.
-    * ``'euclidean'``: the smallest Euclidean distance of features as they are, that is
+      these :math:`x'`, and the class with the smallest Euclidean distance is predicted.
+      It has the largest :math:`2 m_j \cdot x' - |m_j|^2`, which
+      :class:`mmgala.models.ClassMeanClsHead` computes.
+    * ``'euclidean'``: the smallest Euclidean distance of unchanged features, that is
       the largest :math:`2 m_j \cdot x - |m_j|^2`, a linear layer.
-    * ``'cosine'``: the largest cosine of features as they are, that is the largest
+    * ``'cosine'``: the largest cosine of unchanged features, that is the largest
       :math:`(m_j / |m_j|) \cdot x`, a linear layer.
 
     Only the order of the logits is meaningful; their softmax does not estimate
@@ -96,7 +97,7 @@ def nearest_class_mean(
         Weight, bias and center, float32.
 
     Raises:
-        ValueError: on an unknown distance.
+        ValueError: if the distance is unknown.
     """
     check_distance(distance)
     labels = torch.as_tensor(labels)
@@ -112,7 +113,7 @@ def nearest_class_mean(
         bias = torch.zeros(num_classes, dtype=torch.float64)
     else:
         weight, bias = 2 * means, -means.square().sum(dim=1)
-    bias = bias.float().masked_fill_(counts == 0, NEVER)
+    bias = bias.float().masked_fill_(counts == 0, NEVER_PREDICTED)
     return ClassMeans(weight.float(), bias, None if center is None else center.float())
 
 
@@ -128,10 +129,10 @@ def _class_sums(
         center: ``(D,)``; if given, features are centred by it and scaled to length 1.
     """
     sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64)
-    for part, rows in chunks(features, features.shape[1]):
+    for part, rows in feature_chunks(features, features.shape[1]):
         values = rows.double()
         if center is not None:
-            values = unit(values - center)
+            values = unit_vectors(values - center)
         sums.index_add_(0, labels[part], values)
     return sums
 
@@ -139,8 +140,8 @@ def _class_sums(
 def tau_normalize(weight: Tensor, tau: float) -> Tensor:
     r""":math:`\tau`-normalised class vectors, :math:`w_j / |w_j|^\tau`.
 
-    There is no bias, as in the paper. :math:`\tau = 0` is the old classifier without
-    its bias; with :math:`\tau = 1` only the directions matter.
+    There is no bias, as in the paper. With :math:`\tau = 0`, only the bias is removed;
+    with :math:`\tau = 1` only the directions matter.
 
     Args:
         weight: ``(C, D)``.
@@ -182,7 +183,7 @@ def search_norm_tau(
         taus: strengths to try.
 
     Returns:
-        The best strength (the smallest one of several) and the whole curve. Classes
+        The best strength (the smallest in a tie) and the whole curve. Classes
         without validation samples are ignored.
     """
     labels = torch.as_tensor(labels)
@@ -190,7 +191,7 @@ def search_norm_tau(
     share = 1 / support.clamp(min=1).double()[labels] / int((support > 0).sum())
     norms = [_norms(weight, tau) for tau in taus]
     hits = torch.zeros(len(taus), dtype=torch.float64)
-    for part, rows in chunks(features, len(weight)):
+    for part, rows in feature_chunks(features, len(weight)):
         products = rows @ weight.T
         for index, norm in enumerate(norms):
             predicted = (products / norm).argmax(dim=1)

@@ -1,4 +1,4 @@
-"""The methods of re-training, on the features of a trained model."""
+"""The re-training methods: cRT, LWS, tau-normalisation and nearest class mean."""
 
 import copy
 from collections.abc import Callable
@@ -23,11 +23,7 @@ from mmgala.retraining.closed_form import (
     search_norm_tau,
     tau_normalize,
 )
-from mmgala.retraining.feature_cache import (
-    FeatureSource,
-    SplitFeatures,
-    cached_features,
-)
+from mmgala.retraining.features import FeatureSource, SplitFeatures, cached_features
 from mmgala.retraining.options import RetrainOptions, build_loss, corrects_for_counts
 from mmgala.retraining.training import (
     Schedule,
@@ -36,57 +32,21 @@ from mmgala.retraining.training import (
     train_classifier,
 )
 
-
-@dataclass
-class Classifier:
-    """A new class layer.
-
-    Attributes:
-        weight: ``(C, D)``.
-        bias: ``(C,)``, or ``None`` if the layer has none.
-        chosen: settings that were used, as plain data.
-        loss: loss that it was trained with, if any.
-        loss_cfg: config of this loss.
-        layer: layer to be used with weight and bias where it differs from the trained
-            model's in kind or settings; otherwise ``None``.
-        head: changes of the head's config that this needs.
-    """
-
-    weight: Tensor
-    bias: Tensor | None
-    chosen: dict[str, Any]
-    loss: nn.Module | None = None
-    loss_cfg: dict[str, Any] | None = None
-    layer: nn.Linear | None = None
-    head: dict[str, Any] = field(default_factory=dict)
-
-
-def logits_of(layer: nn.Linear) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
-    """Logits of a layer with another weight and bias.
-
-    Args:
-        layer: to use; it is not changed.
-
-    Returns:
-        A function of rows ``(N, D)``, weight ``(C, D)`` and bias ``(C,)`` or ``None``.
-    """
-
-    def logits(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        parameters = {'weight': weight} | ({} if bias is None else {'bias': bias})
-        return functional_call(layer, parameters, (rows,))
-
-    return logits
+CORRECTED_TWICE_WARNING = (
+    'WARNING: class-balanced sampling together with a loss that corrects for the class '
+    'counts favours the tail twice. Use --sampling instance with {}.'
+)
 
 
 @dataclass
 class RetrainingContext:
-    """What a method of re-training works with.
+    """The trained model, its features, and the options of a re-training.
 
     Attributes:
-        source: model and data.
+        source: trained model and its config.
         options: chosen by the user.
-        folder: of the cached features.
-        console: for progress.
+        folder: feature cache.
+        console: prints progress.
         counts: training samples of each class, if known.
     """
 
@@ -129,77 +89,76 @@ class RetrainingContext:
 
     @property
     def bias(self) -> Tensor | None:
-        """Its bias, ``(C,)``, or ``None``."""
+        """Bias of the trained classifier, ``(C,)``; ``None`` if it has no bias."""
         bias = self.source.layer.bias
         return None if bias is None else bias.detach().cpu().float()
 
 
-TWICE = (
-    'WARNING: class-balanced sampling together with a loss that corrects for the class '
-    'counts favours the tail twice. Use --sampling instance with {}.'
-)
+@dataclass
+class Classifier:
+    """A new class layer, and how it was obtained.
+
+    Attributes:
+        weight: ``(C, D)``.
+        bias: ``(C,)``, or ``None`` if the layer has no bias.
+        chosen: the settings that were used, as plain data.
+        loss: the loss that it was trained with, if any.
+        loss_cfg: config of this loss.
+        layer: replaces the trained model's layer if its type or its settings change;
+            otherwise ``None``.
+        head: the resulting changes to the config of the head.
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+    chosen: dict[str, Any]
+    loss: nn.Module | None = None
+    loss_cfg: dict[str, Any] | None = None
+    layer: nn.Linear | None = None
+    head: dict[str, Any] = field(default_factory=dict)
+
+
+def logits_of(layer: nn.Linear) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+    """Forward pass of a layer as a function of its parameters.
+
+    Args:
+        layer: not modified.
+
+    Returns:
+        A function that computes logits ``(N, C)`` from features ``(N, D)``, weight
+        ``(C, D)`` and bias ``(C,)`` or ``None``.
+    """
+
+    def logits(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        parameters = {'weight': weight} | ({} if bias is None else {'bias': bias})
+        return functional_call(layer, parameters, (rows,))
+
+    return logits
 
 
 def crt(context: RetrainingContext) -> Classifier:
-    """Classifier re-training: a new layer of the old one's kind, or the old one."""
-    split, loss, loss_cfg, schedule = _prepare(context, 'crt')
-    layer, head = _layer_for(context, loss)
-    start_bias = getattr(loss, 'initial_bias', None)
+    """Classifier re-training of a new layer, or further training of the old one."""
+    split, loss, loss_cfg, schedule = _prepare_training(context, 'crt')
+    layer, head = _rescaled_layer(context, loss)
+    initial_bias = getattr(loss, 'initial_bias', None)
     weight, bias = train_classifier(
         split.features,
         split.labels,
-        _start(context, schedule.seed, start_bias),
+        _initial_parameters(context, schedule.seed, initial_bias),
         loss,
         schedule,
         device=get_device(),
         console=context.console,
         logits_of=logits_of(layer or context.source.layer),
-        decay_bias=start_bias is None,
+        decay_bias=initial_bias is None,
     )
-    chosen = dict(
-        init=context.options.init or 'new', **_as_plain_data(loss_cfg, schedule)
-    )
+    chosen = dict(init=context.options.init or 'new', **_record(loss_cfg, schedule))
     return Classifier(weight, bias, chosen, loss, loss_cfg, layer, head)
-
-
-def _start(
-    context: RetrainingContext, seed: int, start_bias: float | None
-) -> tuple[Tensor, Tensor | None]:
-    """Initial weight and bias of the classifier."""
-    if context.options.init == 'trained':
-        return context.weight, context.bias
-    width = context.weight.shape[1]
-    weight, bias = initial_classifier(
-        context.num_classes, width, seed, context.bias is not None
-    )
-    if context.is_cosine:  # a step turns a short vector further than a long one
-        weight = normalize(weight)
-    if bias is not None and start_bias is not None:
-        bias = torch.full_like(bias, start_bias)
-    return weight, bias
-
-
-def _layer_for(
-    context: RetrainingContext, loss: nn.Module
-) -> tuple[nn.Linear | None, dict[str, Any]]:
-    """A cosine layer with the scale of the loss, and the changes of the head's config.
-
-    Margins in units of the cosine need layer and loss to have one scale.
-    """
-    old, scale = context.source.layer, getattr(loss, 'scale', None)
-    if not isinstance(old, CosineLinear) or scale in (None, old.scale):
-        return None, {}
-    context.console.print(
-        f'The scale of the cosine layer is set to that of the loss, {scale:g}.'
-    )
-    layer = copy.deepcopy(old)
-    layer.scale = scale
-    return layer, dict(scale=scale)
 
 
 def lws(context: RetrainingContext) -> Classifier:
     """Learnable weight scaling; the factors are multiplied into the layer."""
-    split, loss, loss_cfg, schedule = _prepare(context, 'lws')
+    split, loss, loss_cfg, schedule = _prepare_training(context, 'lws')
     scale = learn_weight_scale(
         split.features,
         split.labels,
@@ -210,7 +169,7 @@ def lws(context: RetrainingContext) -> Classifier:
         device=get_device(),
         console=context.console,
     )
-    chosen = _as_plain_data(loss_cfg, schedule)
+    chosen = _record(loss_cfg, schedule)
     chosen['smallest_scale'], chosen['largest_scale'] = map(float, scale.aminmax())
     bias = None if context.bias is None else scale * context.bias
     return Classifier(scale[:, None] * context.weight, bias, chosen, loss, loss_cfg)
@@ -231,11 +190,11 @@ def tau_norm(context: RetrainingContext) -> Classifier:
 def ncm(context: RetrainingContext) -> Classifier:
     """Nearest class mean."""
     distance = context.options.distance or 'cl2n'
-    head = _head_of_means(context) if distance == 'cl2n' else {}
+    head = _class_mean_head(context) if distance == 'cl2n' else {}
     if context.bias is None:
         raise ValueError(
-            f'ncm needs a class layer with a bias, but {context.source.layer_name} has '
-            'none.'
+            'ncm needs a class layer with a bias, but '
+            f'{context.source.layer_name} has no bias.'
         )
     split = context.split('train')
     weight, bias, center = nearest_class_mean(
@@ -244,8 +203,8 @@ def ncm(context: RetrainingContext) -> Classifier:
     empty = [c for c, count in enumerate(context.counts or []) if count == 0]
     if empty:
         context.console.print(
-            f'{len(empty)} classes have no training samples, class {empty[0]} first: '
-            'they are never predicted.'
+            f'{len(empty)} classes have no training samples (the first is class '
+            f'{empty[0]}): they are never predicted.'
         )
     layer = None
     if center is not None:
@@ -254,12 +213,73 @@ def ncm(context: RetrainingContext) -> Classifier:
     return Classifier(weight, bias, dict(distance=distance), layer=layer, head=head)
 
 
-def _head_of_means(context: RetrainingContext) -> dict[str, Any]:
-    """Changes that turn the config of a linear head into that of a class-mean head.
+METHOD_FUNCTIONS: dict[str, Callable[[RetrainingContext], Classifier]] = {
+    'crt': crt,
+    'lws': lws,
+    'tau-norm': tau_norm,
+    'ncm': ncm,
+}
 
-    Raises:
-        ValueError: if the head is of another kind.
+
+def _prepare_training(
+    context: RetrainingContext, method: str
+) -> tuple[SplitFeatures, nn.Module, dict[str, Any], Schedule]:
+    """Training features, loss with its config, and schedule of ``crt`` or ``lws``."""
+    if not hasattr(getattr(context.source.model, 'head', None), 'loss_module'):
+        raise ValueError(
+            f'{method} stores its loss in the head, but the head of this model has no '
+            '`loss_module`: use tau-norm or ncm.'
+        )
+    loss, loss_cfg = build_loss(
+        context.options.loss, context.num_classes, context.counts or []
+    )
+    corrects = corrects_for_counts(loss)
+    if corrects and context.options.sampling == 'class':
+        context.console.print(CORRECTED_TWICE_WARNING.format(type(loss).__name__))
+    split = context.split('train')
+    schedule = context.options.schedule(
+        method, len(split.labels), 'instance' if corrects else 'class'
+    )
+    return split, loss, loss_cfg, schedule
+
+
+def _initial_parameters(
+    context: RetrainingContext, seed: int, initial_bias: float | None
+) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias that ``crt`` starts from."""
+    if context.options.init == 'trained':
+        return context.weight, context.bias
+    num_features = context.weight.shape[1]
+    weight, bias = initial_classifier(
+        context.num_classes, num_features, seed, context.bias is not None
+    )
+    if context.is_cosine:  # a step turns a short vector further than a long one
+        weight = normalize(weight)
+    if bias is not None and initial_bias is not None:
+        bias = torch.full_like(bias, initial_bias)
+    return weight, bias
+
+
+def _rescaled_layer(
+    context: RetrainingContext, loss: nn.Module
+) -> tuple[nn.Linear | None, dict[str, Any]]:
+    """A cosine layer with the scale of the loss, and the change to the head's config.
+
+    Margins in units of the cosine require layer and loss to have the same scale.
     """
+    old, scale = context.source.layer, getattr(loss, 'scale', None)
+    if not isinstance(old, CosineLinear) or scale in (None, old.scale):
+        return None, {}
+    context.console.print(
+        f'The scale of the cosine layer is set to that of the loss, {scale:g}.'
+    )
+    layer = copy.deepcopy(old)
+    layer.scale = scale
+    return layer, dict(scale=scale)
+
+
+def _class_mean_head(context: RetrainingContext) -> dict[str, Any]:
+    """Changes that turn the config of a linear head into that of a class-mean head."""
     head: Any = getattr(context.source.model, 'head', None)
     linear = is_linear_head(type(head)) and type(head.fc) is nn.Linear
     if not linear or context.source.layer is not head.fc:
@@ -275,36 +295,6 @@ def _head_of_means(context: RetrainingContext) -> dict[str, Any]:
     return changes
 
 
-FUNCTIONS: dict[str, Callable[[RetrainingContext], Classifier]] = {
-    'crt': crt,
-    'lws': lws,
-    'tau-norm': tau_norm,
-    'ncm': ncm,
-}
-
-
-def _prepare(
-    context: RetrainingContext, method: str
-) -> tuple[SplitFeatures, nn.Module, dict[str, Any], Schedule]:
-    """Features, loss with its config, and schedule of a training."""
-    if not hasattr(getattr(context.source.model, 'head', None), 'loss_module'):
-        raise ValueError(
-            f'{method} stores its loss in the head, but the head of this model has no '
-            '`loss_module`: use tau-norm or ncm.'
-        )
-    loss, loss_cfg = build_loss(
-        context.options.loss, context.num_classes, context.counts or []
-    )
-    corrects = corrects_for_counts(loss)
-    if corrects and context.options.sampling == 'class':
-        context.console.print(TWICE.format(type(loss).__name__))
-    split = context.split('train')
-    schedule = context.options.schedule(
-        method, len(split.labels), 'instance' if corrects else 'class'
-    )
-    return split, loss, loss_cfg, schedule
-
-
-def _as_plain_data(loss_cfg: dict[str, Any], schedule: Schedule) -> dict[str, Any]:
-    """Settings of the training as plain data."""
+def _record(loss_cfg: dict[str, Any], schedule: Schedule) -> dict[str, Any]:
+    """Settings of a training as plain data."""
     return dict(loss={**loss_cfg, 'type': str(loss_cfg['type'])}, **asdict(schedule))

@@ -1,4 +1,4 @@
-"""What a user may choose, and what fits which method."""
+"""Options of re-training, and the methods that accept them."""
 
 import inspect
 import math
@@ -13,29 +13,29 @@ from mmgala.registry import MODELS, find_class
 from mmgala.retraining.closed_form import check_distance
 from mmgala.retraining.training import Schedule
 
-DEFAULT = dict(type='CrossEntropyLoss')
+DEFAULT_LOSS = dict(type='CrossEntropyLoss')
 
 
 def build_loss(
     config: dict[str, Any] | None, num_classes: int, class_counts: Sequence[int]
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """Build a registered loss, with all that it needs to know of the data.
+    """Build a registered loss, with the number of classes and the class counts.
 
     Args:
         config: with ``type``. Defaults to cross-entropy.
-        num_classes: C; handed to a loss that takes it.
+        num_classes: C; passed to a loss that accepts it.
         class_counts: training samples of each class, whatever the sampling;
-            handed to a loss that takes them.
+            passed to a loss that accepts them.
 
     Returns:
         The loss, and its config for a model's head.
 
     Raises:
-        TypeError: if it does not take an argument.
+        TypeError: if the loss does not accept an argument.
         ValueError: if no loss is registered by this name, or an argument is out of
             range.
     """
-    config = dict(DEFAULT if config is None else config)
+    config = dict(DEFAULT_LOSS if config is None else config)
     kind = find_class(config['type'], MODELS)
     if kind is None:
         ours = [f'mmgala.{n}' for n in MODELS.module_dict if n.endswith('Loss')]
@@ -59,26 +59,26 @@ def build_loss(
 def corrects_for_counts(loss: nn.Module) -> bool:
     """Whether a loss compensates for the class prior, so that sampling should not.
 
-    A loss says so by ``corrects_class_prior``; without that attribute, one that takes
-    class counts is taken to do so.
+    Losses have an attribute ``corrects_class_prior``. One without it is assumed to
+    compensate if it takes class counts.
     """
     takes_counts = hasattr(loss, 'set_class_counts')
     return getattr(loss, 'corrects_class_prior', takes_counts)
 
 
 METHODS = ('crt', 'lws', 'tau-norm', 'ncm')
-TRAINED = ('crt', 'lws')
-# What each method takes besides `seed`, which all take.
+TRAINED_METHODS = ('crt', 'lws')
+# Options of each method, besides `seed`, which all of them accept.
 _SCHEDULE = ('sampling', 'epochs', 'lr', 'batch_size', 'weight_decay')
-TAKES = {
+METHOD_OPTIONS = {
     'crt': ('loss', 'init', *_SCHEDULE),
     'lws': ('loss', *_SCHEDULE),
     'tau-norm': ('tau',),
     'ncm': ('distance',),
 }
 INITS = ('new', 'trained')
-EPOCHS = {'crt': 10, 'lws': 5}  # the authors' for ImageNet-LT
-# On a small set that many epochs are a few steps: there, as many as make this number.
+DEFAULT_EPOCHS = {'crt': 10, 'lws': 5}  # as in the authors' code for ImageNet-LT
+# On small sets, the default number of epochs grows to reach this number of steps.
 MIN_STEPS = 500
 
 
@@ -88,11 +88,11 @@ class RetrainOptions:
 
     Attributes:
         loss: config of the loss of ``crt`` and ``lws``. Defaults to cross-entropy.
-            ``num_classes`` and class counts reach it by themselves.
-        sampling: of ``crt`` and ``lws``, ``'class'`` (every class alike) or
-            ``'instance'``. Defaults to the former, as in the paper; with a loss that
-            makes up for the class counts, to the latter: both would favour the tail
-            twice.
+            ``num_classes`` and class counts are set automatically.
+        sampling: of ``crt`` and ``lws``, ``'class'`` (all classes equally often) or
+            ``'instance'``. Defaults to the former, as in the paper, or to the latter
+            with a loss that corrects for the class counts, as both together would
+            favour the tail twice.
         init: of ``crt``, ``'new'`` (default, as in the paper) or ``'trained'``: the
             layer starts from new weights, or from those of the trained model.
         epochs: of ``crt`` and ``lws``. Defaults to 10 and 5, as in the authors' code,
@@ -103,7 +103,7 @@ class RetrainOptions:
         tau: of ``tau-norm``. Defaults to the best one on the validation set.
         distance: of ``ncm``, ``'cl2n'`` (default, as in the authors' command),
             ``'euclidean'`` or ``'cosine'``; see :func:`nearest_class_mean`.
-        seed: of ``crt`` and ``lws``; the others draw nothing.
+        seed: of ``crt`` and ``lws``; the others use no random numbers.
     """
 
     loss: dict[str, Any] | None = None
@@ -118,19 +118,19 @@ class RetrainOptions:
     seed: int = 0
 
     def check(self, method: str) -> None:
-        """Check that nothing is chosen that the method does not use.
+        """Check that the method uses every option that is set.
 
         Raises:
-            ValueError: if the method is unknown, or something is of no use to it.
+            ValueError: if the method is unknown, or an option is invalid or unused.
         """
         if method not in METHODS:
             raise ValueError(
                 f'There is no method {method!r}: choose one of {", ".join(METHODS)}.'
             )
         given = {f.name for f in fields(self) if getattr(self, f.name) is not None}
-        useless = sorted(given - {'seed', *TAKES[method]})
+        useless = sorted(given - {'seed', *METHOD_OPTIONS[method]})
         if useless:
-            flags = ', '.join(TAKES[method]).replace('_', '-')
+            flags = ', '.join(METHOD_OPTIONS[method]).replace('_', '-')
             raise ValueError(
                 f'{method} does not use {", ".join(useless)}; it takes {flags}.'
             )
@@ -142,7 +142,7 @@ class RetrainOptions:
             raise ValueError(
                 f'Expected `init` to be one of {INITS}, but got {self.init!r}.'
             )
-        if method in TRAINED:
+        if method in TRAINED_METHODS:
             self.schedule(method, 1, 'class')  # checks the numbers
 
     def schedule(self, method: str, num_samples: int, sampling: str) -> Schedule:
@@ -150,8 +150,8 @@ class RetrainOptions:
 
         Args:
             method: ``'crt'`` or ``'lws'``.
-            num_samples: of the training set.
-            sampling: where none was chosen.
+            num_samples: number of training samples.
+            sampling: used unless the option is set.
 
         Raises:
             ValueError: if a number is out of range.
@@ -163,6 +163,6 @@ class RetrainOptions:
         schedule = Schedule(**chosen)
         if self.epochs is None:
             steps = math.ceil(num_samples / schedule.batch_size)
-            epochs = max(EPOCHS[method], math.ceil(MIN_STEPS / steps))
+            epochs = max(DEFAULT_EPOCHS[method], math.ceil(MIN_STEPS / steps))
             schedule = replace(schedule, epochs=epochs)
         return schedule

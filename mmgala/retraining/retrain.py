@@ -1,4 +1,4 @@
-"""Adjust or re-train only the classifier of a finished training."""
+"""Re-train or adjust the classifier of a finished training."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,10 +33,10 @@ from mmgala.functional import (
 )
 from mmgala.functional.metrics import SampleOutcomes
 from mmgala.models.heads.class_mean_head import ClassMeanLinear
-from mmgala.retraining.closed_form import chunks
-from mmgala.retraining.feature_cache import FeatureSource, SplitFeatures
+from mmgala.retraining.closed_form import feature_chunks
+from mmgala.retraining.features import FeatureSource, SplitFeatures
 from mmgala.retraining.methods import (
-    FUNCTIONS,
+    METHOD_FUNCTIONS,
     Classifier,
     RetrainingContext,
     logits_of,
@@ -58,21 +58,21 @@ def validation_metrics(
     """Metrics of a classifier on the validation set, in percent.
 
     Args:
-        cfg: whose validation metric, if it is a :class:`LongTailedAccuracy`, says which
-            top-k accuracies and how many bins.
+        cfg: config; its validation metric, if it is a :class:`LongTailedAccuracy`,
+            sets the top-k accuracies and the number of bins.
         split: the validation set.
         weight: ``(C, D)``.
         bias: ``(C,)``, or ``None``.
-        class_counts: of the training set, where known.
+        class_counts: class counts of the training set, if known.
         logits_of: logits from features, weight and bias. Defaults to those of a linear
             layer.
-        thresholds: of the shot groups. Defaults to what the config states.
+        thresholds: shot thresholds. Defaults to those that the config states.
     """
     metric = _metric(cfg)
     labels = torch.from_numpy(split.labels)
     parts = [
         sample_outcomes(logits_of(rows, weight, bias).softmax(dim=1), labels[part])
-        for part, rows in chunks(split.features, len(weight))
+        for part, rows in feature_chunks(split.features, len(weight))
     ]
     return metrics_of_outcomes(
         SampleOutcomes(*map(torch.cat, zip(*parts, strict=True))),
@@ -85,13 +85,13 @@ def validation_metrics(
 
 
 def _metric(cfg: Config) -> LongTailedAccuracy:
-    """The config's own metric, or one of a user's subclass; or else a new one."""
+    """The ``LongTailedAccuracy`` of the config's validation, or a default one."""
     metrics = stating_metrics(cfg.get('val_evaluator'))
     own = (metric for metric in metrics if isinstance(metric, LongTailedAccuracy))
     return next(own, LongTailedAccuracy())
 
 
-def metrics_table(before: dict[str, float], after: dict[str, float]) -> Table:
+def validation_table(before: dict[str, float], after: dict[str, float]) -> Table:
     """Metrics before and after, in percent."""
     names = [name for name in METRIC_NAMES if name in after]
     table = Table('validation, %', *(METRIC_NAMES[name] for name in names))
@@ -103,12 +103,12 @@ def metrics_table(before: dict[str, float], after: dict[str, float]) -> Table:
 def replace_layer(
     state: dict[str, Tensor], layer_name: str, values: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """A state dict with another class layer, and all else as it was.
+    """Replace the class layer in a state dict.
 
     Args:
-        state: of a checkpoint; the names may begin with ``module.``.
-        layer_name: of the class layer.
-        values: of the layer, ``weight`` ``(C, D)`` among them.
+        state: state dict of a checkpoint; names may begin with ``module.``.
+        layer_name: name of the class layer.
+        values: state dict of the new layer, including ``weight`` ``(C, D)``.
     """
     state = {name.removeprefix('module.'): value for name, value in state.items()}
     dtype = state[f'{layer_name}.weight'].dtype
@@ -118,12 +118,12 @@ def replace_layer(
 def replace_loss(
     state: dict[str, Tensor], loss_name: str, loss_state: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """A state dict with the statistics of another loss.
+    """Replace the buffers of the loss in a state dict.
 
     Args:
-        state: of a model.
-        loss_name: of the loss in the model.
-        loss_state: its state dict.
+        state: state dict of a model.
+        loss_name: name of the loss in the model.
+        loss_state: state dict of the new loss.
     """
     prefix = f'{loss_name}.'
     kept = {k: v for k, v in state.items() if not k.startswith(prefix)}
@@ -142,39 +142,39 @@ def retrain_classifier(
 ) -> Path:
     """Adjust or re-train the classifier of a finished training, on cached features.
 
-    The rest of the model stays as it is, and the features that it gives are computed
-    once for all methods: without augmentation, unlike a second stage of training. The
-    test set is never looked at.
+    The rest of the model does not change, and its features are computed only once for
+    all methods: without augmentation, unlike in a second stage of training. The test
+    set is never used.
 
-    * ``'crt'``: a new layer, linear or cosine as the old one, see
-      :func:`train_classifier`; or the old one, trained further;
+    * ``'crt'``: a new layer of the same kind, linear or cosine, see
+      :func:`train_classifier`; or further training of the old layer;
     * ``'lws'``: a factor on each class's logits, see :func:`learn_weight_scale`;
-    * ``'tau-norm'``: class vectors of like norms, see :func:`tau_normalize`;
+    * ``'tau-norm'``: class vectors of similar norms, see :func:`tau_normalize`;
     * ``'ncm'``: nearest class mean, see :func:`nearest_class_mean`.
 
     A loss that depends on class counts gets those of the training set, whatever the
     sampling.
 
     Args:
-        cfg: that the checkpoint was trained with.
-        checkpoint_path: of the model.
+        cfg: config that the checkpoint was trained with.
+        checkpoint_path: checkpoint of the trained model.
         out: checkpoint to write, ``OUT.pth``; ``OUT.py`` becomes its config. Its
-            ``meta['retrained']`` holds the method, what was chosen, and the validation
+            ``meta['retrained']`` holds the method, its settings, and the validation
             metrics before and after.
         method: one of the above.
-        options: see there. Defaults to the paper's.
-        features: folder of the cache. Defaults to ``features`` beside ``out``.
+        options: see :class:`RetrainOptions`. Defaults to those of the paper.
+        features: folder of the feature cache. Defaults to ``features`` beside ``out``.
         layer: name of the class layer. Defaults to the linear layer of the head.
-        console: for progress and metrics. Defaults to none.
+        console: prints progress and metrics. By default, nothing is printed.
 
     Returns:
         ``out``.
 
     Raises:
-        FileNotFoundError: if there is no such checkpoint.
-        OSError: if there is no room.
-        TypeError: if the training set does not tell its labels.
-        ValueError: if method, options, config, checkpoint or data do not fit together.
+        FileNotFoundError: if the checkpoint does not exist.
+        OSError: if there is no space on the disk.
+        TypeError: if the labels of the training set cannot be read.
+        ValueError: if method, options, config, checkpoint and data are inconsistent.
     """
     out, options = Path(out), options or RetrainOptions()
     console = console or Console(quiet=True)
@@ -194,7 +194,7 @@ def retrain_classifier(
     context = RetrainingContext(source, options, folder, console)
     _check_layer(context, method)
     context.counts = _class_counts(context, stored_class_counts(checkpoint), method)
-    new = FUNCTIONS[method](context)
+    new = METHOD_FUNCTIONS[method](context)
     record = dict(method=method, **new.chosen)
     thresholds = stated_for(cfg, checkpoint) or ShotThresholds()
     metrics = _compare(context, new, thresholds)
@@ -205,31 +205,31 @@ def retrain_classifier(
 
 
 def _check_layer(context: RetrainingContext, method: str) -> None:
-    """Check that the method is one for the kind of layer that the model has."""
+    """Check that the method supports the class layer of the model."""
     name = context.source.layer_name
     if isinstance(context.source.layer, ClassMeanLinear):
         raise ValueError(
-            f'{name} holds the class means of an earlier ncm: give the config and '
+            f'{name} holds the class means of an earlier ncm: use the config and '
             'checkpoint from before it.'
         )
     if context.is_cosine and method != 'crt':
         raise ValueError(
             f'{method} changes lengths, factors or biases of class vectors, and {name} '
-            'gives cosines, for which these do not count: only crt re-trains it.'
+            'computes cosines, on which these have no effect: use crt.'
         )
 
 
 def _class_counts(
     context: RetrainingContext, stored: Sequence[int] | None, method: str
 ) -> list[int] | None:
-    """Counts of the training set; where it is of no use, those in the checkpoint."""
+    """Class counts of the training set, or of the checkpoint if no set is needed."""
     if method == 'tau-norm':
         return None if stored is None else list(stored)
     counts = count_classes(context.loader('train').dataset, context.num_classes)
     if stored is not None and list(stored) != counts:
         context.console.print(
-            'The training set has other class counts now than when the checkpoint was '
-            'trained: those of now are used.'
+            'The class counts of the training set differ from those in the checkpoint: '
+            'the former are used.'
         )
     return counts
 
@@ -256,7 +256,7 @@ def _compare(
         )
         for each in (old, new)
     )  # fmt: skip
-    context.console.print(metrics_table(before, after))
+    context.console.print(validation_table(before, after))
     return dict(before=before, after=after)
 
 
@@ -268,7 +268,7 @@ def _write(
     thresholds: ShotThresholds,
     out: Path,
 ) -> None:
-    """Write the model with the new classifier."""
+    """Write the config and checkpoint of the model with the new classifier."""
     cfg = context.source.cfg.copy()
     cfg.model.head.update(new.head)
     values = dict(new.layer.named_buffers()) if new.layer is not None else {}

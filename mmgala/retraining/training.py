@@ -18,22 +18,22 @@ from torch import Tensor, nn
 
 from mmgala.datasets.samplers.class_balanced import proportional_counts
 from mmgala.datasets.samplers.epoch_sampler import SamplesByClass
-from mmgala.retraining.feature_file import Features
+from mmgala.retraining.features import Features
 
 SAMPLINGS = ('class', 'instance')
 MOMENTUM = 0.9
-# Values (64 MB): smaller feature files are read at once, which is faster.
+# Number of values (64 MB): smaller files are read as a whole, which is faster.
 IN_MEMORY = 2**24
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Schedule of a training by SGD with momentum 0.9 and a cosine learning rate.
+    """Schedule of SGD with momentum 0.9 and cosine annealing.
 
-    Epoch e of E, from 0, has a learning rate of ``lr`` (1 + cos(pi e / E)) / 2: that of
-    the first is ``lr``, and an epoch after the last would have 0. (The authors step
-    their scheduler before each epoch. Up to PyTorch 1.0 this gives the same rates; a
-    later PyTorch leaves out the first, and trains the last epoch with 0.)
+    Epoch e of E, counted from 0, has a learning rate of ``lr`` (1 + cos(pi e / E)) / 2:
+    the first has ``lr``, and one after the last would have 0. (The authors step their
+    scheduler before each epoch. Up to PyTorch 1.0 this gives the same rates; later
+    versions skip the first, and train the last epoch with 0.)
 
     Defaults are the authors' for ImageNet-LT.
 
@@ -41,10 +41,10 @@ class Schedule:
         epochs: number of epochs; each draws as many samples as the set has.
         lr: learning rate of the first epoch.
         batch_size: samples per step.
-        weight_decay: of all trained parameters.
+        weight_decay: weight decay of all trained parameters.
         sampling: ``'class'`` draws every class equally often, ``'instance'`` every
             sample.
-        seed: of the initial weights, the order of samples, and random losses.
+        seed: seed of the initial weights, the order of samples, and losses with noise.
     """
 
     epochs: int = 10
@@ -84,7 +84,7 @@ class Schedule:
 
 
 class SampleOrder:
-    """Order of the samples in each epoch, as ``ClassBalancedSampler`` draws them.
+    """Order of the samples in each epoch, drawn like in ``ClassBalancedSampler``.
 
     Unlike that sampler, it accepts classes without samples.
 
@@ -92,7 +92,7 @@ class SampleOrder:
         labels: ``(N,)``.
         num_classes: C.
         sampling: ``'class'`` or ``'instance'``.
-        seed: of the orders.
+        seed: seed of the orders.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class SampleOrder:
 
 
 class _Labelled:
-    """Labels with the interface of a data set."""
+    """Data set that consists of labels only."""
 
     def __init__(self, labels: np.ndarray, num_classes: int) -> None:
         self.labels = labels
@@ -133,7 +133,7 @@ def initial_classifier(
     Args:
         num_classes: C.
         num_features: D.
-        seed: of the draws.
+        seed: seed of the initial values.
         bias: whether it has a bias.
 
     Returns:
@@ -162,14 +162,14 @@ def train_classifier(
     """Classifier re-training (cRT): a linear layer on fixed features.
 
     Args:
-        features: of the training set, ``(N, D)``.
+        features: features of the training set, ``(N, D)``.
         labels: ``(N,)`` int64.
         start: weight ``(C, D)`` and bias ``(C,)`` or ``None`` to begin with, as from
             :func:`initial_classifier`.
-        loss: called as by MMPretrain's heads; its statistics are updated.
-        schedule: of the training.
-        device: to train on.
-        console: for progress. Defaults to none.
+        loss: called like the losses of MMPretrain; its statistics are updated.
+        schedule: schedule of the training.
+        device: device to train on.
+        console: prints the progress. By default, nothing is printed.
         logits_of: logits ``(N, C)`` from features, weight and bias. Defaults to those
             of a linear layer.
         decay_bias: whether weight decay applies to the bias.
@@ -216,14 +216,14 @@ def learn_weight_scale(
     towards 0.
 
     Args:
-        features: of the training set, ``(N, D)``.
+        features: features of the training set, ``(N, D)``.
         labels: ``(N,)`` int64.
         weight: of the trained classifier, ``(C, D)``.
         bias: ``(C,)``, or ``None``.
-        loss: called as by MMPretrain's heads; its statistics are updated.
-        schedule: of the training.
-        device: to train on.
-        console: for progress. Defaults to none.
+        loss: called like the losses of MMPretrain; its statistics are updated.
+        schedule: schedule of the training.
+        device: device to train on.
+        console: prints the progress. By default, nothing is printed.
 
     Returns:
         :math:`f`, ``(C,)``, on the CPU.
@@ -275,7 +275,7 @@ def _train(
         console=console or Console(quiet=True),
     )  # fmt: skip
     with torch.random.fork_rng():
-        torch.manual_seed(schedule.seed)  # for what a loss draws
+        torch.manual_seed(schedule.seed)  # for losses with noise
         for epoch, batch in batches:
             for group in optimizer.param_groups:
                 group['lr'] = schedule.lr_of(epoch)
@@ -293,7 +293,7 @@ def _train(
 def _batches(
     order: SampleOrder, schedule: Schedule
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Epoch and indices of each batch; sorted, because that reads fastest."""
+    """Epoch and indices of each batch; sorted indices are fastest to read."""
     for epoch in range(schedule.epochs):
         indices = order.of_epoch(epoch)
         for start in range(0, len(indices), schedule.batch_size):

@@ -35,7 +35,7 @@ def test_every_method_can_be_planned_with_the_settings_of_its_set(name, tmp_path
 
     runs = plan_runs(cfg, find_methods(plan.methods), [0], tmp_path)
 
-    assert {run.method for run in runs if run.asked} == set(plan.methods)
+    assert {run.method for run in runs if run.requested} == set(plan.methods)
     losses = {
         plain_name(run.method): (run.retraining or {}).get('loss')
         or run.cfg.model.head.loss

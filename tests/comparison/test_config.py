@@ -11,7 +11,7 @@ from mmpretrain.models.losses import CrossEntropyLoss
 
 from mmgala.comparison import CATALOGUE, find_methods, plan_runs
 from mmgala.comparison.config import run_config, training_length
-from mmgala.comparison.methods import own_methods, parse_settings
+from mmgala.comparison.methods import parse_settings, user_methods
 from mmgala.comparison.runs import flatten
 from mmgala.engine import ClassCountsHook
 from mmgala.models import GALAHead, GALALoss
@@ -120,7 +120,7 @@ def test_validation_at_the_end_alone_unless_the_training_needs_it(tmp_path):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(default_scope='mmdet'), 'not of detection'),
+        (dict(default_scope='mmdet'), 'not detection'),
         (dict(stage1=dict()), 'two stages'),
         (dict(model=dict(head=dict(type='MultiLabelLinearClsHead'))), 'several labels'),
         (dict(model=dict(head=None)), 'no model.head'),
@@ -153,14 +153,14 @@ def test_nothing_is_chosen_on_the_test_set(tmp_path):
         (['foo'], r"Unknown method 'foo': choose from ce, gala, "),
         (['ce', 'ce'], 'twice'),
         (['gala:lambda_pos'], "got 'lambda_pos'"),
-        (['gala:beta=1'], "gala:beta=1: GALALoss, GALAHead take no 'beta'"),
+        (['gala:beta=1'], "gala:beta=1: GALALoss, GALAHead accept no 'beta'"),
         (['crt:tau=1'], 'crt does not use tau'),
         (['crt:loss=foo'], "no method 'foo' has a loss"),
         (['ncm:foo=1'], 'unexpected keyword'),
         (['las:foo=1'], 'neither crt nor LabelAwareSmoothingLoss takes .foo'),
     ],
 )
-def test_methods_that_are_none(texts, message, tmp_path):
+def test_unknown_methods_and_settings(texts, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         plan_runs(small_config(), find_methods(texts), [0], tmp_path)
 
@@ -172,7 +172,7 @@ def test_settings_are_read_as_python_or_else_text():
 
 
 def test_own_methods(tmp_path):
-    own = own_methods(
+    own = user_methods(
         dict(mine=dict(loss=dict(type='LabelSmoothLoss', label_smooth_val=0.2))), 'f.py'
     )
     loss = config_of('mine:label_smooth_val=0.3', tmp_path, own=own).model.head.loss
@@ -182,10 +182,10 @@ def test_own_methods(tmp_path):
         ([1], r'f.py has no methods = dict'),
         (dict(mine=dict(source='x')), 'must be a dict with loss, head or custom_hooks'),
         (dict(mine=dict(loss={}, optim_wrapper={})), "'optim_wrapper': only"),
-        ({'../mine': dict(loss={})}, 'named by letters'),
+        ({'../mine': dict(loss={})}, 'names of methods have letters'),
     ):
         with pytest.raises(ValueError, match=message):
-            own_methods(bad, 'f.py')
+            user_methods(bad, 'f.py')
 
 
 def test_a_derived_method_starts_from_ce_of_its_seed(tmp_path):
@@ -196,7 +196,7 @@ def test_a_derived_method_starts_from_ce_of_its_seed(tmp_path):
     ]  # fmt: skip
     crt = runs[6]
     assert crt.start is runs[4]
-    assert (runs[4].method, runs[4].seed, runs[4].asked) == ('ce', 1, False)
+    assert (runs[4].method, runs[4].seed, runs[4].requested) == ('ce', 1, False)
     assert crt.retraining == dict(
         method='crt', epochs=2, loss=dict(type='mmgala.BalancedSoftmaxLoss'),
         init='new', lr=0.2, batch_size=512, weight_decay=5e-4,
@@ -302,7 +302,7 @@ def test_a_head_that_transforms_features_keeps_its_type(tmp_path):
 def test_a_subclass_of_a_multi_label_head_is_refused(tmp_path):
     user = small_config()
     user.model.head.type = UsersMultiLabelHead
-    with pytest.raises(ValueError, match='UsersMultiLabelHead gives several labels'):
+    with pytest.raises(ValueError, match='UsersMultiLabelHead predicts several labels'):
         plan_runs(user, find_methods(['ce']), [0], tmp_path)
 
 
@@ -318,7 +318,7 @@ def test_subclasses_of_hooks_stand_for_their_parents(tmp_path):
 def test_a_subclass_of_gala_head_is_not_required(tmp_path):
     user = small_config()
     user.model.head.type = DropoutHead
-    own = own_methods(
+    own = user_methods(
         dict(mine=dict(head=dict(type=UsersGALAHead), loss=dict(type=GALALoss))), 'f.py'
     )
     assert config_of('mine', tmp_path, user, own=own).model.head.type is DropoutHead
@@ -327,7 +327,7 @@ def test_a_subclass_of_gala_head_is_not_required(tmp_path):
 def test_mixed_labels_are_soft_for_a_subclass_of_cross_entropy(tmp_path):
     user = small_config()
     user.model.train_cfg = dict(augments=dict(type='Mixup', alpha=1.0))
-    own = own_methods(dict(mine=dict(loss=dict(type=UsersCrossEntropy))), 'f.py')
+    own = user_methods(dict(mine=dict(loss=dict(type=UsersCrossEntropy))), 'f.py')
     for text in ('ce', 'mine'):
         assert config_of(text, tmp_path, user, own=own).model.head.loss.use_soft
     assert 'use_soft' not in config_of('gala', tmp_path, user).model.head.loss

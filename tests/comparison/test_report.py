@@ -7,7 +7,7 @@ import pytest
 
 from mmgala.comparison import find_methods, plan_runs, write_report
 from mmgala.comparison.runs import CONFIG, LOG, write_run_state
-from mmgala.comparison.verdict import COVERAGE, caution
+from mmgala.comparison.verdict import COVERAGE, seeds_warning
 from mmgala.functional import ShotThresholds
 from tests.comparison.small import small_config
 
@@ -123,5 +123,5 @@ def test_intervals_of_few_seeds_are_as_short_as_it_says(num_seeds):
     low, high = np.quantile(values @ shares.T / num_seeds, (0.025, 0.975), axis=1)
     measured = 100 * ((low < 0) & (high > 0)).mean()
     assert measured == pytest.approx(COVERAGE[num_seeds], abs=3)
-    assert f'about {COVERAGE[num_seeds]} %' in caution(num_seeds)
-    assert caution(6) is None
+    assert f'about {COVERAGE[num_seeds]} %' in seeds_warning(num_seeds)
+    assert seeds_warning(6) is None

@@ -72,7 +72,7 @@ def test_scores_that_are_compared_in_chunks_have_the_same_ranks(
     predictions, monkeypatch
 ):
     whole = sample_outcomes(*predictions)
-    monkeypatch.setattr('mmgala.functional.metrics.CHUNK', 50)
+    monkeypatch.setattr('mmgala.functional.metrics.SCORES_AT_ONCE', 50)
     chunked = sample_outcomes(*predictions)
     assert all(torch.equal(a, b) for a, b in zip(whole, chunked, strict=True))
 

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmgala.apis.class_vectors import find_class_layer
 from mmgala.apis.models import load_model
 from mmgala.registry import MODELS
-from mmgala.retraining.feature_cache import FeatureSource
+from mmgala.retraining.features import FeatureSource
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.utils.files import file_digest
 from tests.tools.command_line import SMALL_CONFIG

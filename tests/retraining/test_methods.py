@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestCentroid
 from mmgala.models.heads.class_mean_head import ClassMeanLinear
 from mmgala.retraining import nearest_class_mean, search_norm_tau, tau_normalize
 from mmgala.retraining.closed_form import NORM_TAUS
-from mmgala.retraining.feature_file import FeatureFile, write_rows
+from mmgala.retraining.features import FeatureFile, write_rows
 
 CLASSES, WIDTH = 7, 5
 

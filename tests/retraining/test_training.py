@@ -17,7 +17,7 @@ from mmgala.retraining import (
     learn_weight_scale,
     train_classifier,
 )
-from mmgala.retraining.feature_file import FeatureFile, write_rows
+from mmgala.retraining.features import FeatureFile, write_rows
 from mmgala.retraining.options import build_loss, corrects_for_counts
 from mmgala.retraining.training import SampleOrder
 

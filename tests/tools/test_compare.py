@@ -191,8 +191,8 @@ def test_report_alone_takes_other_metrics_and_steps(compared):
         (['--metrics', 'top2'], "Unknown metric 'top2': choose from top1, many, "),
         (['--seeds', 0], '--seeds must be 1 or more'),
         (options(optim_wrapper__optimizer__lr=0.1),
-         r'ce/seed0 is of another config \(optim_wrapper.optimizer.lr is 0.05 there, '
-         r'0.1 now\): choose'),
+         r'ce/seed0 belongs to another config \(optim_wrapper.optimizer.lr is 0.05 '
+         r'there, 0.1 now\): choose'),
         (options(train_dataloader__dataset__dataset__split='foo'), 'foo'),
         (options(val_dataloader='None'), 'has no val_dataloader'),
     ],
@@ -210,7 +210,7 @@ def test_a_folder_of_something_else_is_left_alone(compared):
     (other / 'ce/seed0/thesis.txt').touch()
     end = call('compare', 'small.py', '--methods', 'ce', '--seeds', 1,
                '--work-dir', other, cwd=compared.folder)  # fmt: skip
-    assert_one_line(end, r'ce/seed0 holds files of something else \(thesis.txt\)')
+    assert_one_line(end, r'ce/seed0 holds other files \(thesis.txt\)')
 
 
 def test_labels_that_are_missing_are_found_before_anything_trains(compared):

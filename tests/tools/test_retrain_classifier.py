@@ -339,7 +339,7 @@ def test_a_cosine_layer_is_trained_as_one(trained, tmp_path, capsys):
     figures = read_checkpoint(out)['meta']['retrained']['validation']
     assert figures['after']['class_mean'] > figures['before']['class_mean']
     end = call(*arguments, 'lws', cwd=tmp_path)
-    assert_one_line(end, r'head\.fc gives cosines, .* only crt re-trains it')
+    assert_one_line(end, r'head\.fc computes cosines, .* use crt')
 
 
 def test_given_strength_needs_no_validation_set(trained, folder, capsys):
@@ -386,7 +386,10 @@ train_dataloader = dict(dataset=dict(
 
     text = capsys.readouterr().out
     assert 'other class counts now' in text
-    assert '8 classes have no training samples, class 1 first: they are never' in text
+    assert (
+        '8 classes have no training samples (the first is class 1): they are never'
+        in text
+    )
 
 
 def test_the_interface_of_programs(trained, folder):

@@ -1,4 +1,4 @@
-"""GALA for the classification branches of detectors."""
+"""GALA losses for the classification branches of detectors."""
 
 from mmgala.detection.losses.bbox_loss import GALABBoxLoss
 from mmgala.detection.losses.sigmoid_loss import GALASigmoidLoss

@@ -5,9 +5,8 @@ import torch.nn.functional as F
 from mmdet.models.losses import accuracy
 from torch import Tensor
 
-from mmgala.detection.losses.checks import check_region_labels
 from mmgala.functional import add_foreground_margin, foreground_gradient_sum
-from mmgala.functional.checks import check_choice
+from mmgala.functional.checks import check_choice, check_region_labels
 from mmgala.models import GALALoss
 from mmgala.registry import MODELS
 
@@ -19,18 +18,18 @@ class GALABBoxLoss(GALALoss):
     r"""GALA loss of any MMDetection ``BBoxHead``; only ``loss_cls`` changes.
 
     GALA (arXiv 2403.09036) is about classes; how it treats background is this
-    project's choice. Background is not a frequent class to compensate for: it has most
-    of the regions because a sampler takes them. So it has no margin, causes none, and
-    does not enter the statistics, in either of two forms:
+    project's choice. Background is not a frequent class to compensate for: it makes up
+    most regions because the sampler draws them so. So it gets no margin, adds none to
+    the classes, and is not part of the statistics, in either of two forms:
 
-    * ``background='objectness'``: C logits of classes and two of foreground and
-      background, as Seesaw loss has it (Wang et al., CVPR 2021, arXiv 2008.10032). The
-      classes get :class:`mmgala.models.GALALoss`, of foreground regions alone;
-      foreground against background is cross-entropy of all regions. A score is the
-      product of both.
+    * ``background='objectness'``: C class logits, and two logits of foreground and
+      background, as in Seesaw loss (Wang et al., CVPR 2021, arXiv 2008.10032). The
+      class logits have :class:`mmgala.models.GALALoss` on foreground regions only;
+      foreground against background has cross-entropy on all regions. A score is the
+      product of both probabilities.
     * ``background='exclude'``: one softmax over C + 1 logits, where foreground regions
-      have GALA's margins between the C classes. What they add to the statistics is the
-      gradient that the classes exchange with each other. See
+      have GALA's margins between the C classes. The statistics sum up the gradients
+      that the classes exchange with each other. See
       :mod:`mmgala.functional.gala_detection` for the formulas.
 
     The first is the default because it was the better one on validation data; see
@@ -39,15 +38,15 @@ class GALABBoxLoss(GALALoss):
     In both :math:`\theta = \phi`, as in classification, and where the statistics of all
     classes are equal, and the two :math:`\lambda` too, the loss is cross-entropy.
 
-    For bbox heads alone: MMDetection's dense softmax heads would predict background as
-    a class. What reads ``losses['loss_cls']``, such as ``ScoreHLRSampler``, OHEM and
-    SoftTeacher, needs ``'exclude'``. A call with ``reduction_override='none'``, by
-    which PISA ranks regions, does not count for the statistics.
+    For bbox heads only: MMDetection's dense softmax heads would predict background as
+    a class. Parts that read ``losses['loss_cls']``, such as ``ScoreHLRSampler``, OHEM
+    and SoftTeacher, need ``'exclude'``. A call with ``reduction_override='none'``, by
+    which PISA ranks regions, does not update the statistics.
 
     Statistics are sums over all ranks. With several, use
     :class:`mmgala.engine.ReduceStatisticsHook`, which ``tools/train.py`` adds by
-    itself. Without it they are reduced in the forward pass, and MMDetection leaves that
-    out on a rank that has no region at all.
+    itself. Without it they are reduced in the forward pass, which MMDetection skips on
+    a rank without any regions.
 
     Args:
         num_classes: C, without background.
@@ -55,8 +54,8 @@ class GALABBoxLoss(GALALoss):
         lambda_pos: :math:`\lambda_+`, weight of :math:`\log\theta`.
         lambda_neg: :math:`\lambda_-`, weight of :math:`\log\phi`.
         eps: :math:`\epsilon`.
-        use_sigmoid: only ``False``: it stays from a config whose ``type`` alone was
-            changed. :class:`GALASigmoidLoss` is the sigmoid form.
+        use_sigmoid: must be ``False``; accepted so that it can stay in a config whose
+            ``type`` is changed. :class:`GALASigmoidLoss` is the sigmoid form.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
 
@@ -64,8 +63,8 @@ class GALABBoxLoss(GALALoss):
         - ``cls_score``: ``(N, C + 2)`` logits, foreground and background last; with
           ``'exclude'`` ``(N, C + 1)``, background last.
         - ``label``: ``(N,)`` int64 between 0 and C, which is background.
-        - ``weight``: ``(N,)``; a region counts that often, in the loss and in the
-          statistics, so 0 leaves them untouched.
+        - ``weight``: ``(N,)``; applies to the loss and to the statistics, so regions
+          of weight 0 do not change the statistics.
         - Output: a dict of two losses, ``loss_cls_objectness`` and
           ``loss_cls_classes``; with ``'exclude'`` one loss. Each is a scalar, or
           ``(N,)`` with reduction ``'none'``.
@@ -122,13 +121,13 @@ class GALABBoxLoss(GALALoss):
         self._asked_for_channels = False  # as a bbox head does
 
     def get_cls_channels(self, num_classes: int) -> int:
-        """Logits that the head needs.
+        """Number of logits that the head needs.
 
         Args:
             num_classes: of the head, without background.
 
         Raises:
-            ValueError: if the loss was built for another number.
+            ValueError: if the loss was built for another number of classes.
         """
         if num_classes != self.num_classes:
             raise ValueError(
@@ -147,7 +146,7 @@ class GALABBoxLoss(GALALoss):
         """Scores ``(N, C + 1)``, background last; rows sum to 1.
 
         Raises:
-            ValueError: if the loss is not that of a bbox head.
+            ValueError: if the loss is not used in a bbox head.
         """
         if not self._asked_for_channels:
             raise ValueError(
@@ -162,7 +161,7 @@ class GALABBoxLoss(GALALoss):
         return torch.cat((classes.softmax(dim=-1) * foreground, background), dim=-1)
 
     def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Percent of regions that are right, for the log; the same keys always."""
+        """Percentage of correctly classified regions, always under the same keys."""
         if self.background == 'exclude':
             return dict(acc=accuracy(cls_score, labels))
         classes, objectness = self._split(cls_score)

@@ -6,9 +6,12 @@ from mmdet.models.losses import FocalLoss
 from mmdet.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
-from mmgala.detection.losses.checks import check_region_labels
 from mmgala.functional import add_sigmoid_margin, sigmoid_gradient_sums
-from mmgala.functional.checks import check_choice, check_positive
+from mmgala.functional.checks import (
+    check_choice,
+    check_positive,
+    check_region_labels,
+)
 from mmgala.functional.gala_detection import SIGMOID_BACKGROUNDS
 from mmgala.models.losses.gradient_statistics import GradientStatistics
 from mmgala.registry import MODELS
@@ -16,26 +19,26 @@ from mmgala.registry import MODELS
 
 @MODELS.register_module()
 class GALASigmoidLoss(GradientStatistics):
-    r"""GALA loss with one sigmoid a class, in place of MMDetection's ``FocalLoss``.
+    r"""GALA loss with one sigmoid per class, in place of MMDetection's ``FocalLoss``.
 
     **This project's extension, not the paper's** (arXiv 2403.09036 is about softmax),
-    **and for experiments**: it was measured worse than focal loss, most of all in rare
+    **and for experiments**: it performed worse than focal loss, most of all on rare
     classes; see docs/detection.md for the results.
     Where :math:`\theta` and :math:`\phi` come from, why they differ here, and what the
     margins do is derived in :mod:`mmgala.functional.gala_detection`.
 
     The loss itself is MMDetection's focal loss (Lin et al., ICCV 2017, arXiv
-    1708.02002) on the logits with margins, so heads that take one take the other
+    1708.02002) on the logits with margins, so heads with focal loss accept it
     (``RetinaHead``, ``ATSSHead``, ``DINOHead``). The statistics are those of binary
-    cross-entropy, without the focal factor: it would count a class that is learnt as
-    one without samples. A call with ``reduction_override='none'``, by which PAA's head
-    ranks anchors, does not count.
+    cross-entropy, without the focal factor, which would make a well-learnt class look
+    like one without samples. A call with ``reduction_override='none'``, by which PAA's
+    head ranks anchors, does not update them.
 
-    The loss may be called several times a step, for levels or decoder layers, whose
+    The loss may be called several times per step, for levels or decoder layers, whose
     samples all count. The statistics are sums over all ranks. With
     :class:`mmgala.engine.ReduceStatisticsHook`, which ``tools/train.py`` adds by
-    itself, all calls of a step have the margins of the steps before it, and the ranks
-    are reduced once a step; without it, each call follows the one before.
+    itself, margins depend on earlier steps only, and the statistics are reduced once
+    per step; without it, each call already depends on the calls before it.
 
     Args:
         num_classes: C.
@@ -44,8 +47,8 @@ class GALASigmoidLoss(GradientStatistics):
         lambda_pos: :math:`\lambda_+`, weight of :math:`\log\theta`.
         lambda_neg: :math:`\lambda_-`, weight of :math:`\log\phi`.
         eps: :math:`\epsilon`.
-        use_sigmoid: only ``True``. Give it in a config: heads look for it there.
-        gamma: focal exponent; 0 for no modulation.
+        use_sigmoid: must be ``True``. Set it in the config, where heads look for it.
+        gamma: focal exponent; 0 turns the focal factor off.
         alpha: focal weight of positives, and ``1 - alpha`` of negatives; ``None``, with
             ``gamma=0`` only, for plain binary cross-entropy.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
@@ -146,7 +149,7 @@ class GALASigmoidLoss(GradientStatistics):
             self.eps,
             self.background,
         )
-        # Heads like PAA's only rank samples by unreduced losses, and train later.
+        # Unreduced losses only rank samples, as in PAA's head, which trains later.
         if self.accumulates and reduction_override != 'none':
             sums = sigmoid_gradient_sums(adjusted, target, weight)
             self.accumulate(*sums, len(pred))

@@ -55,7 +55,7 @@ def find_losses(
     return {name: modules[name] for name in found}
 
 
-def check_num_classes(
+def check_head_classes(
     model: nn.Module, losses: Sequence[str], num_classes: int
 ) -> None:
     """Check that the heads of the losses have the training set's number of classes.

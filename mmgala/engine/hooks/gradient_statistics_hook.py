@@ -16,7 +16,7 @@ from mmgala.datasets.labels import class_names, is_detection_dataset
 from mmgala.engine.gradient_recording.recorded_losses import (
     GradientAccumulator,
     RecordedLoss,
-    check_num_classes,
+    check_head_classes,
     find_losses,
     recording_state,
     restore_recording,
@@ -145,7 +145,7 @@ class GradientStatisticsHook(Hook):
         self._output = output
         detection = is_detection_dataset(dataset)
         if detection:
-            check_num_classes(model, list(losses), len(counts))
+            check_head_classes(model, list(losses), len(counts))
         self._losses = self._record(model, losses, len(counts) if detection else None)
         if runner.iter > 0:  # resumed; load_from loads only weights
             self._restore(runner)

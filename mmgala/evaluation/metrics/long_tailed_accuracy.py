@@ -1,4 +1,4 @@
-"""Accuracy on the head, the middle and the tail."""
+"""Metric of accuracy on the head, the middle and the tail of the classes."""
 
 import logging
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from mmgala.registry import METRICS
 
 @METRICS.register_module()
 class LongTailedAccuracy(BaseMetric):
-    """Accuracies that show what a long tail does, in percent.
+    """Accuracy over samples, classes and shot groups, and calibration, in percent.
 
     The metrics are those of :func:`mmgala.functional.long_tailed_metrics`: ``top1``,
     ``many``, ``medium``, ``few``, ``class_mean``, ``worst_class`` and ``ece``.
@@ -33,21 +33,21 @@ class LongTailedAccuracy(BaseMetric):
     ``metainfo['shot_thresholds']`` beside them.
 
     Args:
-        topk: the k of each top-k accuracy.
-        many: classes with more training samples are many-shot. Defaults to what the
-            checkpoint or the data set says, or else to that of
+        topk: the values of k of the top-k accuracies.
+        many: classes with more training samples are many-shot. Defaults to the
+            threshold in the checkpoint or the data set, or else of
             :class:`mmgala.functional.ShotThresholds`.
         few: classes with fewer training samples are few-shot; likewise.
         num_bins: bins of the calibration error.
         collect_device: see MMEngine's ``BaseMetric``.
-        prefix: of the metrics' names.
+        prefix: prefix of the names of the metrics.
 
     Attributes:
-        shot_thresholds: those that the arguments state; ``None`` without.
+        shot_thresholds: thresholds given as arguments; ``None`` if there are none.
 
     Raises:
-        ValueError: if predictions have no ``pred_score`` or ground truths not exactly
-            one label.
+        ValueError: if a prediction has no ``pred_score``, or a sample does not have
+            exactly one label.
     """
 
     default_prefix = 'accuracy'
@@ -69,7 +69,7 @@ class LongTailedAccuracy(BaseMetric):
         self.num_bins = num_bins
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Keep four numbers of each sample: never all of its scores."""
+        """Store four numbers per sample instead of all its scores."""
         if not data_samples:
             return
         scores, target = stack_scores(data_samples), stack_targets(data_samples)
@@ -78,7 +78,7 @@ class LongTailedAccuracy(BaseMetric):
         self.results += zip(*columns, [scores.shape[1]] * len(scores), strict=True)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """Form the metrics from all ranks' samples."""
+        """Compute the metrics of the samples of all ranks."""
         target, rank, confidence, num_classes = zip(*results, strict=True)
         outcomes = SampleOutcomes(
             torch.tensor(target),
@@ -87,7 +87,7 @@ class LongTailedAccuracy(BaseMetric):
         )
         meta = self.dataset_meta or {}
         if meta.get('class_counts') is None:
-            _warn_of_unknown_counts()
+            _warn_about_unknown_counts()
         return metrics_of_outcomes(
             outcomes,
             num_classes[0],
@@ -98,7 +98,7 @@ class LongTailedAccuracy(BaseMetric):
         )
 
 
-def _warn_of_unknown_counts() -> None:
+def _warn_about_unknown_counts() -> None:
     print_log(
         'No many/medium/few accuracy: the training counts are unknown. Wrap the '
         'training set with mmgala.LongTailedDataset, or add '

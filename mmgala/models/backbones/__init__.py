@@ -1,4 +1,4 @@
-"""Backbones of the long-tail benchmarks that MMPretrain cannot be configured to."""
+"""Backbones of long-tailed benchmarks that MMPretrain does not have."""
 
 from mmgala.models.backbones.cifar_resnet import CIFARResNet
 from mmgala.models.backbones.plain_conv_net import PlainConvNet

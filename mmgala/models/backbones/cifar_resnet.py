@@ -11,7 +11,7 @@ from mmgala.registry import MODELS
 
 
 class PaddedShortcut(nn.Module):
-    """Shortcut without parameters: strided slice, new channels are zero.
+    """Parameter-free shortcut: strided slicing, and zeros for the new channels.
 
     Option A of He et al. 2016 (arXiv 1512.03385), section 4.2. Half of the new
     channels come before the old ones, half after them.
@@ -19,7 +19,7 @@ class PaddedShortcut(nn.Module):
     Args:
         in_channels: channels of the input.
         out_channels: channels of the output, at least as many.
-        stride: every how many pixels one is kept.
+        stride: distance between the pixels that are kept.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -39,8 +39,8 @@ class CIFARResNet(ResNet_CIFAR):
     """ResNet for images of 32 x 32 pixels, as in section 4.2 of He et al. 2016.
 
     Three stages of 16, 32 and 64 channels, each of ``(depth - 2) / 6`` basic blocks,
-    with shortcuts that have no parameters: what the long-tail literature calls
-    ResNet-32. MMPretrain's ``ResNet_CIFAR`` has four stages, and convolutions in its
+    with parameter-free shortcuts. Depth 32 is the ResNet-32 of the literature on long
+    tails. MMPretrain's ``ResNet_CIFAR`` has four stages, and convolutions in its
     shortcuts.
 
     Args:

@@ -1,4 +1,4 @@
-"""A few convolutions in a row: a backbone that a processor trains in a minute."""
+"""A few convolutions in sequence: a backbone that trains in a minute on a CPU."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ class PlainConvNet(BaseModule):
     Args:
         in_channels: of the images.
         channels: of each convolution.
-        strides: of each convolution, as many.
+        strides: of each convolution, of the same length.
         pool_size: rows and columns that the pooling leaves. ``(1, 1)`` is global
             average pooling, which forgets where in the image something is. For pairs
             of images side by side take ``(1, 2)``: with ``(1, 1)``, (a, b) and (b, a)
@@ -62,14 +62,14 @@ class PlainConvNet(BaseModule):
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """From ``(N, in_channels, H, W)`` to one ``(N, channels[-1] * h * w)``.
 
-        ``h, w`` is ``pool_size``; the values of a channel are neighbours.
+        ``h, w`` is ``pool_size``; the values of a channel are adjacent.
         """
         return (self.pool(self.layers(x)).flatten(1),)
 
 
 def _layer(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
-        # The norm that follows takes away any bias.
+        # The norm that follows removes any bias.
         nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False),
         nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),

@@ -1,4 +1,4 @@
-"""Classifiers: what is trained, and what stays as it is."""
+"""Image classifiers."""
 
 from mmgala.models.classifiers.decoupled import DecoupledClassifier
 

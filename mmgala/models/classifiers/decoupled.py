@@ -1,4 +1,4 @@
-"""Decoupled training: a classifier trained anew on a frozen representation."""
+"""Decoupled training: classifier re-training on a frozen representation."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ class DecoupledClassifier(ImageClassifier):
         freeze_backbone: train the head alone.
         norm_eval: whether the batch normalisation of the frozen backbone is fixed.
             By default it stays in training mode, as in the published recipe of GALA:
-            it normalises with the batch's statistics, and its running statistics move
-            to those of the class-aware sampled images.
+            it normalises with the batch's statistics, and its running statistics adapt
+            to the class-aware sampled images.
         **kwargs: of MMPretrain's ``ImageClassifier``.
     """
 

@@ -1,4 +1,4 @@
-"""Heads."""
+"""Classification heads."""
 
 from mmgala.models.heads.base import LongTailedClsHead, is_linear_head
 from mmgala.models.heads.class_mean_head import ClassMeanClsHead

@@ -1,28 +1,101 @@
-"""What the classification heads have in common."""
+"""Base classes of the classification heads."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mmpretrain.models.heads import LinearClsHead
-from torch import nn
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
 
-from mmgala.models.heads.post_hoc_head import PostHocHead
 from mmgala.models.losses import ClassificationLoss
+from mmgala.models.post_hoc import PostHocChain, PostHocStep
 from mmgala.registry import MODELS
+
+
+class PostHocHead(LinearClsHead):
+    """``LinearClsHead`` that applies a post-hoc step in :meth:`predict`.
+
+    Args:
+        *args: of ``LinearClsHead``.
+        post_hoc: module, or its config: a :class:`PredictionRebalancer`,
+            :class:`LogitAdjuster`, :class:`TemperatureScaler`, or a
+            :class:`PostHocChain` of these. ``tools/fit_rebalancer.py`` fits it and
+            writes the config. Defaults to none.
+        rebalancer: another name for ``post_hoc``.
+        **kwargs: of ``LinearClsHead``.
+
+    Raises:
+        ValueError: if both ``post_hoc`` and ``rebalancer`` are given.
+    """
+
+    post_hoc: PostHocStep | PostHocChain | None
+
+    def __init__(
+        self,
+        *args: Any,
+        post_hoc: dict | nn.Module | None = None,
+        rebalancer: dict | nn.Module | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if post_hoc is not None and rebalancer is not None:
+            raise ValueError(
+                '`rebalancer` is another name for `post_hoc`, so only one of them can '
+                'be given: for several steps, use `post_hoc` with a PostHocChain.'
+            )
+        super().__init__(*args, **kwargs)
+        step: Any = rebalancer if post_hoc is None else post_hoc
+        self.post_hoc = MODELS.build(step) if isinstance(step, dict) else step
+
+    @property
+    def rebalancer(self) -> nn.Module | None:
+        """Another name for ``post_hoc``."""
+        return self.post_hoc
+
+    def loss(
+        self, feats: tuple[Tensor, ...], data_samples: list[DataSample], **kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Compute the loss of a batch; see MMPretrain's ``ClsHead.loss``.
+
+        Raises:
+            ValueError: if the post-hoc step is not fitted: training would fail at the
+                first validation.
+        """
+        if self.post_hoc is not None and not self.post_hoc.fitted:
+            raise ValueError(
+                'A post-hoc step is fitted after training: remove `post_hoc` (or '
+                '`rebalancer`) from the head, train, then run tools/fit_rebalancer.py.'
+            )
+        return super().loss(feats, data_samples, **kwargs)
+
+    def _get_predictions(
+        self, cls_score: Tensor, data_samples: list[DataSample] | None
+    ) -> list[DataSample]:
+        if self.post_hoc is not None:
+            cls_score = self.post_hoc.transform_logits(cls_score)
+        return super()._get_predictions(cls_score, data_samples)
+
+    def _load_from_state_dict(
+        self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        """Also load checkpoints in which ``post_hoc`` is called ``rebalancer``."""
+        old = f'{prefix}rebalancer.'
+        for name in [name for name in state_dict if name.startswith(old)]:
+            state_dict[f'{prefix}post_hoc.{name[len(old) :]}'] = state_dict.pop(name)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
 class LongTailedClsHead(PostHocHead):
     """Linear classification head for losses of this package, with post-hoc steps.
 
-    A loss with an attribute ``initial_bias``, like
-    :class:`mmgala.models.ClassBalancedFocalLoss`, sets the initial bias, whatever
-    ``init_cfg`` says. Weights start as ``init_cfg`` says.
+    The attribute ``initial_bias`` of a loss, such as
+    :class:`mmgala.models.ClassBalancedFocalLoss`, overrides the initial bias of
+    ``init_cfg``.
 
-    Subclasses choose ``default_loss``, and may replace the layer ``fc``.
+    Subclasses set ``default_loss``, and may replace the layer ``fc``.
 
     Args:
-        num_classes: C. Passed on to a :class:`ClassificationLoss` that does not state
-            it.
+        num_classes: C. Passed on to a :class:`ClassificationLoss` whose config does
+            not set it.
         in_channels: channels of the incoming feature.
         loss: config of the loss. Defaults to ``default_loss``.
         **kwargs: ``post_hoc`` of :class:`PostHocHead`; ``topk``, ``cal_acc`` and
@@ -42,7 +115,7 @@ class LongTailedClsHead(PostHocHead):
         **kwargs: Any,
     ) -> None:
         loss = dict(self.default_loss) if loss is None else loss
-        if isinstance(loss, dict) and _knows_its_classes(loss['type']):
+        if isinstance(loss, dict) and _is_classification_loss(loss['type']):
             loss = {'num_classes': num_classes, **loss}
         super().__init__(num_classes, in_channels, loss=loss, **kwargs)
         loss_classes = getattr(self.loss_module, 'num_classes', num_classes)
@@ -53,7 +126,7 @@ class LongTailedClsHead(PostHocHead):
             )
 
     def init_weights(self) -> None:
-        """Initialise weights as ``init_cfg`` says, and the bias as the loss does."""
+        """Initialise by ``init_cfg``, then set the initial bias of the loss, if any."""
         first = not self.is_init
         super().init_weights()
         bias = getattr(self.loss_module, 'initial_bias', None)
@@ -62,10 +135,10 @@ class LongTailedClsHead(PostHocHead):
 
 
 def is_linear_head(kind: Any) -> bool:
-    """Whether heads of a class apply one layer, ``fc``, to the features.
+    """Whether a class of heads computes logits by the layer ``fc`` alone.
 
-    That holds for MMPretrain's ``LinearClsHead`` and for subclasses with its
-    ``forward``, so that one of them can take the place of another.
+    True for MMPretrain's ``LinearClsHead`` and its subclasses with the same
+    ``forward``: one of them can be exchanged for another.
     """
     return all(
         getattr(kind, name, None) is getattr(LinearClsHead, name)
@@ -73,7 +146,7 @@ def is_linear_head(kind: Any) -> bool:
     )
 
 
-def _knows_its_classes(kind: str | type) -> bool:
-    """Whether a loss, named or given as a class, takes ``num_classes``."""
+def _is_classification_loss(kind: str | type) -> bool:
+    """Whether a loss, given by name or as a class, is a ``ClassificationLoss``."""
     loss = MODELS.get(kind) if isinstance(kind, str) else kind
     return isinstance(loss, type) and issubclass(loss, ClassificationLoss)

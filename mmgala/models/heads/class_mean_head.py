@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmgala.models.heads.base import LongTailedClsHead
-from mmgala.models.heads.cosine_head import unit
+from mmgala.models.heads.cosine_head import unit_vectors
 from mmgala.registry import MODELS
 
 
@@ -17,9 +17,9 @@ class ClassMeanLinear(nn.Linear):
     .. math:: z = W x' + b, \qquad x' = \frac{x - \mu}{\|x - \mu\|}
 
     With :math:`w_j = 2 m_j` and :math:`b_j = -\|m_j\|^2`, logits are
-    :math:`1 - \|x' - m_j\|^2`: the largest is that of the nearest mean. It is no linear
-    function of x: the length of :math:`x - \mu` scales :math:`m_j \cdot x'`, but not
-    :math:`\|m_j\|^2`.
+    :math:`1 - \|x' - m_j\|^2`: the largest is that of the nearest mean. This is not a
+    linear function of x, as :math:`m_j \cdot x'` depends on the length of
+    :math:`x - \mu`, but :math:`\|m_j\|^2` does not.
 
     Args:
         in_features: D.
@@ -41,15 +41,15 @@ class ClassMeanLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the logits."""
-        return F.linear(unit(x - self.center), self.weight, self.bias)
+        return F.linear(unit_vectors(x - self.center), self.weight, self.bias)
 
 
 @MODELS.register_module()
 class ClassMeanClsHead(LongTailedClsHead):
-    """Classification head of :class:`ClassMeanLinear`.
+    """Classification head with a :class:`ClassMeanLinear` layer.
 
-    ``tools/retrain_classifier.py --method ncm`` writes it into a config, and fills its
-    layer: the nearest class mean of Kang et al., ICLR 2020, arXiv 1910.09217.
+    ``tools/retrain_classifier.py --method ncm`` writes its config and weights: the
+    nearest-class-mean classifier of Kang et al., ICLR 2020, arXiv 1910.09217.
 
     Args:
         num_classes: C.

@@ -1,4 +1,4 @@
-"""Cosine classifier."""
+"""Cosine classification head."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmgala.functional.checks import check_positive
-from mmgala.functional.gala import _upcast
+from mmgala.functional.gala import upcast_half
 from mmgala.models.heads.base import LongTailedClsHead
 from mmgala.registry import MODELS
 
@@ -32,34 +32,34 @@ class CosineLinear(nn.Linear):
         self.scale = scale
 
     def reset_parameters(self) -> None:
-        """Draw unit vectors of all directions."""
+        """Draw random unit vectors."""
         nn.init.normal_(self.weight)
         with torch.no_grad():
             self.weight.copy_(F.normalize(self.weight))
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the logits."""
-        return self.scale * F.linear(unit(x), unit(self.weight))
+        return self.scale * F.linear(unit_vectors(x), unit_vectors(self.weight))
 
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""
         return f'{super().extra_repr()}, scale={self.scale}'
 
 
-def unit(vectors: Tensor) -> Tensor:
-    """Vectors of length 1, ``(..., D)``; one of length 0 stays."""
-    # In float32: of half precision, squares overflow, and `eps` is 0.
-    return F.normalize(_upcast(vectors), eps=1e-6).to(vectors.dtype)
+def unit_vectors(vectors: Tensor) -> Tensor:
+    """Scale vectors ``(..., D)`` to length 1; zero vectors stay 0."""
+    # In float32, as half precision overflows in squares and rounds `eps` to 0.
+    return F.normalize(upcast_half(vectors), eps=1e-6).to(vectors.dtype)
 
 
 @MODELS.register_module()
 class CosineClsHead(LongTailedClsHead):
     r"""Classification head whose logits are scaled cosines.
 
-    Class vectors of one length cannot favour frequent classes by their norm. LDAM and
-    GCL are made for it. Source: Gidaris and Komodakis, *Dynamic Few-Shot Visual
-    Learning without Forgetting*, CVPR 2018, arXiv 1804.09458; for long tails, Cao et
-    al., NeurIPS 2019, arXiv 1906.07413.
+    Class vectors of equal length cannot favour frequent classes by their norm. LDAM and
+    GCL are designed for this head. Source: Gidaris and Komodakis, *Dynamic Few-Shot
+    Visual Learning without Forgetting*, CVPR 2018, arXiv 1804.09458; for long tails,
+    Cao et al., NeurIPS 2019, arXiv 1906.07413.
 
     Args:
         num_classes: C.
@@ -82,7 +82,7 @@ class CosineClsHead(LongTailedClsHead):
         **kwargs: Any,
     ) -> None:
         check_positive('scale', scale)
-        # Class vectors have their own initialisation.
+        # CosineLinear initialises its own weight.
         kwargs.setdefault('init_cfg', None)
         super().__init__(num_classes, in_channels, loss, **kwargs)
         loss_scale = getattr(self.loss_module, 'scale', scale)

@@ -3,7 +3,6 @@
 
 from typing import TYPE_CHECKING
 
-from mmgala.models.losses.balanced_softmax import BalancedSoftmaxLoss
 from mmgala.models.losses.base import ClassCountsLoss, ClassificationLoss
 from mmgala.models.losses.class_balanced import (
     ClassBalancedFocalLoss,
@@ -14,7 +13,10 @@ from mmgala.models.losses.gala import GALALoss
 from mmgala.models.losses.gcl import GCLLoss
 from mmgala.models.losses.label_aware_smoothing import LabelAwareSmoothingLoss
 from mmgala.models.losses.ldam import LDAMLoss
-from mmgala.models.losses.logit_adjustment import LogitAdjustmentLoss
+from mmgala.models.losses.logit_adjustment import (
+    BalancedSoftmaxLoss,
+    LogitAdjustmentLoss,
+)
 from mmgala.models.losses.seesaw import SeesawLoss
 from mmgala.models.losses.vector_scaling import VectorScalingLoss
 

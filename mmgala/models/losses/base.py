@@ -1,4 +1,4 @@
-"""What the classification losses have in common."""
+"""Base classes of the classification losses."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ REDUCTIONS = ('none', 'mean', 'sum')
 
 
 def at_target(vector: Tensor, target: Tensor) -> Tensor:
-    """Value of each sample's class, or the mean weighted by a soft label.
+    """Entry of a class vector at each label; for soft labels, their weighted mean.
 
     Args:
         vector: ``(C,)``.
@@ -30,7 +30,7 @@ def at_target(vector: Tensor, target: Tensor) -> Tensor:
 
 
 class ClassificationLoss(Float32BuffersMixin):
-    """A loss over C classes with the call of MMPretrain's losses.
+    """A loss over C classes that is called like MMPretrain's losses.
 
     Subclasses implement :meth:`compute_loss`; this class checks the input, applies the
     sample weights and reduces.
@@ -41,7 +41,7 @@ class ClassificationLoss(Float32BuffersMixin):
         loss_weight: factor on the loss.
 
     Raises:
-        ValueError: on fewer than 2 classes or an unknown reduction.
+        ValueError: if there are fewer than 2 classes, or the reduction is unknown.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ClassificationLoss(Float32BuffersMixin):
             reduction ``'mean'`` or ``'sum'``.
 
         Raises:
-            ValueError: if shapes do not fit or, on the CPU, a label is out of range.
+            ValueError: if shapes do not match or, on the CPU, a label is out of range.
         """
         reduction = self.choose_reduction(reduction_override)
         self.check_input(cls_score, label)
@@ -85,7 +85,7 @@ class ClassificationLoss(Float32BuffersMixin):
         return self.reduce(loss, weight, reduction, avg_factor)
 
     def choose_reduction(self, override: str | None) -> str:
-        """Reduction of a call, checked."""
+        """Reduction to use in a call."""
         reduction = override or self.reduction
         check_choice('reduction', reduction, REDUCTIONS)
         return reduction
@@ -107,8 +107,8 @@ class ClassificationLoss(Float32BuffersMixin):
         Args:
             cls_score: logits, ``(N, C)``.
             label: class indices ``(N,)`` or soft labels ``(N, C)``.
-            weight: float32 weight of each sample, ``(N,)``, for statistics. The loss
-                is multiplied by it later.
+            weight: float32 weight of each sample, ``(N,)``, for statistics only:
+                :meth:`forward` applies it to the loss.
 
         Returns:
             ``(N,)``.
@@ -139,11 +139,12 @@ class ClassificationLoss(Float32BuffersMixin):
 
 
 class ClassCountsLoss(ClassificationLoss):
-    """A loss whose class vectors are computed from the training counts.
+    """A loss with class vectors that are computed from the training counts.
 
     :class:`mmgala.engine.ClassCountsHook` counts the training set and passes the counts
     on before the first step, so they need not be in a config or file. They are part of
-    the checkpoint. A class without samples counts like the rarest class that has some.
+    the checkpoint. A class without samples is treated like the rarest class that has
+    samples.
 
     Subclasses implement :meth:`compute_vectors` and :meth:`compute_loss`. Their
     ``__init__`` stores its arguments and then calls :meth:`start_counts`.
@@ -158,7 +159,7 @@ class ClassCountsLoss(ClassificationLoss):
             until they are set.
         corrects_class_prior (bool): whether the loss compensates for the class prior,
             so that class-balanced sampling on top would favour rare classes twice.
-        counts_in_training_only (bool): whether it works without counts in eval mode.
+        counts_in_training_only (bool): whether counts are needed in training only.
     """
 
     corrects_class_prior = True
@@ -171,7 +172,7 @@ class ClassCountsLoss(ClassificationLoss):
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
         self.register_buffer('class_counts', torch.zeros(num_classes).long())
-        self._counted = False  # reading it off the buffer would synchronise the device
+        self._counted = False  # reading the buffer would synchronise the device
 
     def start_counts(self, class_counts: Sequence[int] | None) -> None:
         """Register the class vectors, and set the counts if they are known already.
@@ -180,7 +181,7 @@ class ClassCountsLoss(ClassificationLoss):
             class_counts: C counts, or ``None``.
 
         Raises:
-            ValueError: if :meth:`compute_vectors` refuses an argument of the loss; see
+            ValueError: if :meth:`compute_vectors` rejects an argument of the loss; see
                 also :meth:`set_class_counts`.
         """
         for name, value in self.compute_vectors(self.class_counts + 1).items():
@@ -220,7 +221,7 @@ class ClassCountsLoss(ClassificationLoss):
         self._update_vectors()
 
     def compute_vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
-        """Compute the class vectors; each becomes a buffer of its name.
+        """Compute the class vectors; each is stored as a buffer of that name.
 
         Args:
             class_counts: ``(C,)`` int64 on the CPU, not all 0.
@@ -231,7 +232,7 @@ class ClassCountsLoss(ClassificationLoss):
         raise NotImplementedError
 
     def check_input(self, cls_score: Tensor, label: Tensor) -> None:
-        """Check the number of classes, and that the counts are known."""
+        """Check the number of classes, and that the class counts are known."""
         super().check_input(cls_score, label)
         needed = self.training or not self.counts_in_training_only
         if needed and not self._counted:

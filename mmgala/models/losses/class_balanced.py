@@ -20,8 +20,9 @@ class ClassBalancedLoss(ClassCountsLoss):
 
     Each sample is weighted by :math:`(1 - \beta) / (1 - \beta^{n_y})`, scaled to a mean
     of 1 over the classes that have samples; see
-    :func:`mmgala.functional.effective_number_weights`. The mean is taken over the
-    samples of a batch, so that ranks may hold any of them.
+    :func:`mmgala.functional.effective_number_weights`. The loss is averaged over
+    the samples of a batch, not over their weights, so it does not depend on how samples
+    are distributed over ranks.
 
     The default :math:`\beta` is that of the authors' script, and of their paper (table
     2) for CIFAR10-LT. For CIFAR100-LT with imbalance factor 100 the paper has 0.9 (in
@@ -42,8 +43,7 @@ class ClassBalancedLoss(ClassCountsLoss):
         - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
 
     Raises:
-        ValueError: on arguments out of range, shapes that do not fit, or class counts
-            that are not known.
+        ValueError: if an argument or shape is invalid, or class counts are unknown.
 
     Examples:
         >>> import torch
@@ -73,14 +73,16 @@ class ClassBalancedLoss(ClassCountsLoss):
     def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
-        """The plain loss times the weight of each sample's class."""
+        """Unweighted loss times the weight of each sample's class."""
         check_logits_and_target(cls_score, label)
         if cls_score.element_size() < 4:  # half precision
             cls_score = cls_score.float()
-        return self._plain(cls_score, label) * at_target(self.class_weights, label)
+        return self._unweighted_loss(cls_score, label) * at_target(
+            self.class_weights, label
+        )
 
-    def _plain(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The loss that is weighted, ``(N,)``."""
+    def _unweighted_loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Loss before weighting, ``(N,)``."""
         return cross_entropy(logits, target)
 
 
@@ -88,8 +90,8 @@ class ClassBalancedLoss(ClassCountsLoss):
 class ClassBalancedFocalLoss(ClassBalancedLoss):
     r"""Class-balanced focal loss (Cui et al., CVPR 2019, arXiv 1901.05555).
 
-    The sigmoid focal loss of Lin et al. (ICCV 2017, arXiv 1708.02002) as torchvision
-    has it, without its :math:`\alpha`, summed over the classes and weighted as in
+    The sigmoid focal loss of Lin et al. (ICCV 2017, arXiv 1708.02002) as in
+    torchvision, without its :math:`\alpha`, summed over the classes and weighted as in
     :class:`ClassBalancedLoss`. A head still predicts by the softmax of these logits:
     the ranking is that of the sigmoids, but the scores are not calibrated. The loss
     takes several times as long as cross-entropy: two exponentials and a logarithm for
@@ -139,10 +141,10 @@ class ClassBalancedFocalLoss(ClassBalancedLoss):
 
     @property
     def initial_bias(self) -> float:
-        """What the classifier's bias should start from."""
+        """Initial value of the classifier's bias."""
         return -math.log(self.num_classes - 1)
 
-    def _plain(self, logits: Tensor, target: Tensor) -> Tensor:
+    def _unweighted_loss(self, logits: Tensor, target: Tensor) -> Tensor:
         if target.is_floating_point():
             target = target.to(logits.dtype)
             loss = sigmoid_focal_loss(logits, target, alpha=-1, gamma=self.gamma)

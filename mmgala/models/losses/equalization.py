@@ -27,16 +27,16 @@ class EqualizationLoss(ClassCountsLoss):
     takes longer than cross-entropy.
 
     Unlike :class:`GALALoss` it needs to know how often each class occurs in training.
-    :class:`mmgala.engine.ClassCountsHook` counts the training set and hands the counts
-    to it before the first step, so no config holds them.
+    :class:`mmgala.engine.ClassCountsHook` counts the training set and passes the counts
+    on before the first step, so they need not be in a config.
 
     Args:
         num_classes: C.
         ignore_prob: :math:`\gamma`, the probability of :math:`\beta = 1`.
         tail_threshold: :math:`\lambda`. A class with a smaller share of the training
-            samples is tail; one without any is, too. A threshold fits one data set:
-            the default is what public implementations take for CIFAR-100-LT, where
-            it makes 52 of 100 classes tail (imbalance factor 100).
+            samples is a tail class; so is a class without samples. The threshold has
+            to suit the data set: the default is that of public implementations for
+            CIFAR100-LT, where 52 of 100 classes are tail (imbalance factor 100).
         class_counts: training samples of each class, for use without the hook.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
@@ -49,12 +49,12 @@ class EqualizationLoss(ClassCountsLoss):
 
     Attributes:
         class_counts (Tensor): ``(C,)`` int64 buffer, part of the checkpoint; zeros
-            before they are known.
+            until they are set.
         tail (Tensor): ``(C,)`` boolean buffer, :math:`T_\lambda(f)`.
 
     Raises:
-        ValueError: on arguments out of range, shapes that do not fit, or training
-            without class counts.
+        ValueError: if an argument or shape is invalid, or in training without class
+            counts.
 
     Examples:
         >>> loss = EqualizationLoss(3, 1.0, 0.1, class_counts=[90, 9, 1])
@@ -83,7 +83,7 @@ class EqualizationLoss(ClassCountsLoss):
         self.start_counts(class_counts)
 
     def compute_vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
-        """Which classes are tail."""
+        """Mask of the tail classes."""
         counts = class_counts.double()  # exact
         return dict(tail=counts / counts.sum() < self.tail_threshold)
 
@@ -94,7 +94,7 @@ class EqualizationLoss(ClassCountsLoss):
         return equalization_loss(cls_score, label, self._draw_ignored(cls_score))
 
     def _draw_ignored(self, cls_score: Tensor) -> Tensor:
-        """Which classes to ignore for which samples of other classes, ``(N, C)``."""
+        """Mask ``(N, C)`` of the classes to ignore for samples of other classes."""
         if not self.training:
             return torch.zeros_like(cls_score, dtype=torch.bool)
         draws = torch.rand(

@@ -21,7 +21,7 @@ from mmgala.registry import MODELS
 
 
 class PaperVariant:
-    """The published formula: its margins, and how its statistics grow."""
+    """The published formula: its margins and the growth of its statistics."""
 
     note = ''
 
@@ -42,7 +42,7 @@ class PaperVariant:
     def increments(
         self, loss: 'GALALoss', pos: Tensor, neg: Tensor, samples: int | Tensor
     ) -> tuple[Tensor, Tensor]:
-        """What a batch of given sums adds to both statistics."""
+        """Contribution of a batch with these gradient sums to both statistics."""
         return pos, neg
 
 
@@ -56,7 +56,7 @@ class OfficialVariant(PaperVariant):
         loss.register_buffer('running_sums', torch.zeros(2, loss.num_classes))
 
     def margins(self, loss: 'GALALoss') -> tuple[Tensor, Tensor]:
-        """The same margin for samples of other classes and for its own."""
+        """The same margin for samples of the other classes and for its own."""
         margin = loss.log_level(loss.pos_grad).mul_(loss.lambda_pos)
         return margin, margin
 
@@ -67,21 +67,21 @@ class OfficialVariant(PaperVariant):
     def increments(
         self, loss: 'GALALoss', pos: Tensor, neg: Tensor, samples: int | Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Running sums of batch means; a batch is that of all ranks together."""
+        """Running sums of batch means, where a batch spans all ranks."""
         batch_size = pos.new_zeros(1) + samples
         loss.running_sums += torch.stack((pos, neg)) / batch_size.clamp(min=1)
         pos, neg = loss.running_sums * (batch_size > 0)  # no step for an empty batch
         return pos, neg
 
 
-VARIANTS = dict(paper=PaperVariant(), official=OfficialVariant())
+GALA_VARIANTS = dict(paper=PaperVariant(), official=OfficialVariant())
 
 
 @MODELS.register_module()
 class GALALoss(GradientStatistics):
     r"""Gradient-aware logit adjustment loss (arXiv 2403.09036).
 
-    Cross-entropy on logits that are moved by two statistics of the training so far,
+    Cross-entropy on logits with margins from two statistics of the training so far,
     :math:`\theta_j` (``pos_grad``: positive gradient that class vector :math:`j` got
     from its own samples) and :math:`\phi_k` (``neg_grad``: negative gradient that
     class :math:`k`'s samples put on all other class vectors). No class-frequency
@@ -117,8 +117,8 @@ class GALALoss(GradientStatistics):
     Shape:
         - ``cls_score``: ``(N, C)`` logits.
         - ``label``: ``(N,)`` class indices or ``(N, C)`` soft labels (mixup, CutMix).
-        - ``weight``: ``(N,)``; a sample counts that often, in the loss and in the
-          statistics, so 0 leaves the statistics untouched.
+        - ``weight``: ``(N,)``; applies to the loss and to the statistics, so samples
+          of weight 0 do not change the statistics.
         - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
 
     Attributes:
@@ -128,8 +128,7 @@ class GALALoss(GradientStatistics):
             0.
 
     Raises:
-        ValueError: on arguments out of range, shapes that do not fit or (on the CPU)
-            labels out of range.
+        ValueError: if an argument, a shape or (on the CPU) a label is invalid.
 
     Examples:
         >>> loss = GALALoss(num_classes=3)
@@ -154,7 +153,7 @@ class GALALoss(GradientStatistics):
         count_share: float = 0.0,
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight, count_share != 0)
-        check_choice('variant', variant, tuple(VARIANTS))
+        check_choice('variant', variant, tuple(GALA_VARIANTS))
         check_positive('eps', eps)
         check_share('count_share', count_share)
         if count_share and variant == 'official':
@@ -167,7 +166,7 @@ class GALALoss(GradientStatistics):
         self.variant = variant
         self.eps = eps
         self.count_share = count_share
-        self._variant = VARIANTS[variant]
+        self._variant = GALA_VARIANTS[variant]
         self._variant.register_state(self)
 
     def compute_loss(
@@ -190,7 +189,7 @@ class GALALoss(GradientStatistics):
         return loss
 
     def log_level(self, statistic: Tensor) -> Tensor:
-        """Logarithm of a statistic, averaged with that of the counts, ``(C,)``."""
+        """Logarithm of a statistic, interpolated with that of the counts, ``(C,)``."""
         level = (statistic + self.eps).log_()
         if self.count_share:
             level.lerp_((self.seen + self.eps).log_(), self.count_share)
@@ -198,7 +197,7 @@ class GALALoss(GradientStatistics):
 
     @torch.no_grad()
     def _count(self, label: Tensor, weight: Tensor | None) -> int | Tensor:
-        """Number of samples in the batch, of each class if these are counted."""
+        """Number of samples in the batch, or of each class if ``count_classes``."""
         if not self.count_classes:
             return len(label)
         if label.is_floating_point():

@@ -18,13 +18,13 @@ class GCLLoss(ClassCountsLoss):
 
     Each logit is lowered by :math:`s \, \alpha \, \delta_j |\varepsilon_{ij}|` with
     :math:`\varepsilon` normal of standard deviation 1/3, cut off at 1, and
-    :math:`\delta_j` from 0 for the largest class to 1 for the smallest. Made for
-    logits that are :math:`s` times a cosine, as those of
+    :math:`\delta_j` from 0 for the largest class to 1 for the smallest. Designed
+    for logits that are :math:`s` times a cosine, as those of
     :class:`mmgala.models.CosineClsHead` with the same ``scale``.
 
     The defaults are those of the first of the authors' two stages. In the second they
     train the classifier further on the frozen backbone, with class-balanced sampling
-    and other settings; on a checkpoint of the first that is::
+    and other settings. The command for a checkpoint of the first stage is::
 
         python tools/retrain_classifier.py CONFIG CHECKPOINT OUT.pth --method crt \
             --init trained --loss mmgala.GCLLoss \
@@ -32,11 +32,11 @@ class GCLLoss(ClassCountsLoss):
             --epochs 30 --lr 0.004 --batch-size 64 --weight-decay 2e-4
 
     The authors mix images in both stages (mixup with :math:`\alpha = 1`, the default of
-    their scripts). In the first, this does so::
+    their scripts). For the first stage, set::
 
         model = dict(train_cfg=dict(augments=dict(type='Mixup', alpha=1.0)))
 
-    The second works on cached features: images are neither mixed nor augmented there.
+    The second stage uses cached features: images are neither mixed nor augmented.
 
     :math:`\varepsilon` is drawn in each forward from PyTorch's default generator, in
     training mode only: in eval mode the loss is cross-entropy with the margin. Drawing
@@ -53,9 +53,8 @@ class GCLLoss(ClassCountsLoss):
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
         gamma: focusing parameter, 0 or more: the loss of a sample is multiplied by
-            :math:`(1 - p)^\gamma`, p being the softmax that the loss is the logarithm
-            of. No gradient goes through this factor. 0 is no factor. Class indices
-            only.
+            :math:`(1 - p)^\gamma`, where the loss is :math:`-\log p`. No
+            gradient flows through this factor. A value above 0 requires class indices.
 
     Shape:
         - ``cls_score``: ``(N, C)`` logits.
@@ -65,8 +64,8 @@ class GCLLoss(ClassCountsLoss):
         - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
 
     Raises:
-        ValueError: on arguments out of range, shapes that do not fit, training
-            without class counts, or soft labels with a ``gamma`` above 0.
+        ValueError: if an argument or shape is invalid, in training without class
+            counts, or on soft labels with a ``gamma`` above 0.
     """
 
     corrects_class_prior = False

@@ -1,4 +1,4 @@
-"""Gradient statistics of a loss, over all samples of all ranks."""
+"""Base class of losses that accumulate gradient statistics over all ranks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ class GradientStatistics(ClassificationLoss):
     r"""A loss that accumulates :math:`\theta` and :math:`\phi` during training.
 
     By default, the sums of a batch are reduced over the ranks in the forward pass.
-    Where a rank may skip that pass, like a detector without proposals, the other ranks
+    Where a rank may skip that pass, as a detector without proposals, the other ranks
     would wait for it forever. After :meth:`defer_reduction`, each rank adds its batches
     to ``pending``, which :class:`mmgala.engine.ReduceStatisticsHook` reduces at the end
     of the step. All margins of a step then depend on earlier steps alone, however often
@@ -24,7 +24,7 @@ class GradientStatistics(ClassificationLoss):
         num_classes: C.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
-        count_classes: also count the samples of each class.
+        count_classes: whether to count the samples of each class, too.
 
     Attributes:
         pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
@@ -58,7 +58,7 @@ class GradientStatistics(ClassificationLoss):
         self._frozen = False
 
     def defer_reduction(self, deferred: bool = True) -> None:
-        """Start or stop leaving the sums of a step to :meth:`take_pending`.
+        """Start or stop deferring the reduction to :meth:`take_pending`.
 
         Sums of an unfinished step are discarded.
         """
@@ -80,7 +80,7 @@ class GradientStatistics(ClassificationLoss):
 
     @contextmanager
     def frozen(self, frozen: bool = True) -> Iterator[None]:
-        """Leave the statistics as they are, also in training."""
+        """Context in which the statistics are not updated, even in training."""
         before, self._frozen = self._frozen, frozen
         try:
             yield
@@ -97,10 +97,9 @@ class GradientStatistics(ClassificationLoss):
         r"""Add the sums of a batch of this rank.
 
         Args:
-            pos: share of :math:`\theta`, ``(C,)``.
-            neg: share of :math:`\phi`, ``(C,)``.
-            samples: how many samples there were, with ``count_classes`` of each class,
-                ``(C,)``.
+            pos: contribution to :math:`\theta`, ``(C,)``.
+            neg: contribution to :math:`\phi`, ``(C,)``.
+            samples: number of samples; with ``count_classes``, of each class, ``(C,)``.
         """
         if get_world_size() == 1 and self.pending is None:
             self._add(pos, neg, samples)
@@ -122,7 +121,7 @@ class GradientStatistics(ClassificationLoss):
         self._add(*packed.split((num_classes, num_classes, rest)))
 
     def _add(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
-        """Add sums over all ranks."""
+        """Add sums that are reduced over all ranks."""
         if self.count_classes:
             self.seen += samples
         self.pos_grad += pos

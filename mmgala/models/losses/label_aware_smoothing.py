@@ -10,7 +10,7 @@ from mmgala.functional.losses import smoothed_cross_entropy
 from mmgala.models.losses.base import ClassCountsLoss
 from mmgala.registry import MODELS
 
-VARIANTS = ('official', 'paper')
+SMOOTHING_VARIANTS = ('official', 'paper')
 
 
 @MODELS.register_module()
@@ -22,17 +22,17 @@ class LabelAwareSmoothingLoss(ClassCountsLoss):
     :func:`mmgala.functional.smoothed_cross_entropy`.
 
     The authors use it in their second stage alone, where they train the classifier
-    further on a frozen backbone, with class-balanced sampling. After a stage 1 with
-    cross-entropy that is, for CIFAR100-LT with imbalance factor 100::
+    further on a frozen backbone, with class-balanced sampling. After a first stage with
+    cross-entropy, the command for CIFAR100-LT with imbalance factor 100 is::
 
         python tools/retrain_classifier.py CONFIG CHECKPOINT OUT.pth --method crt \
             --init trained --loss mmgala.LabelAwareSmoothingLoss \
             --loss-options smooth_head=0.4 smooth_tail=0.1 \
             --lr 0.02 --batch-size 128 --weight-decay 2e-4
 
-    This does not reproduce the mixup (:math:`\alpha = 1`) of their stage 1, and of
-    their stage 2 the learnable weight scaling, the augmentation, and the statistics of
-    BatchNorm that move.
+    This reproduces neither the mixup (:math:`\alpha = 1`) of their first stage nor, in
+    their second, learnable weight scaling, augmentation and the updates of the
+    BatchNorm statistics.
 
     The strengths in their configs, head / tail: CIFAR10-LT with imbalance factor 100,
     ImageNet-LT and iNaturalist 2018 0.3 / 0 (the default); CIFAR100-LT with factor 100
@@ -42,13 +42,13 @@ class LabelAwareSmoothingLoss(ClassCountsLoss):
         num_classes: C.
         smooth_head: :math:`\epsilon_1`, smoothing of the largest class.
         smooth_tail: :math:`\epsilon_K`, smoothing of the smallest class.
-        shape: how it grows in between, ``'concave'``, ``'linear'`` or ``'convex'``.
+        shape: of the curve in between, ``'concave'``, ``'linear'`` or ``'convex'``.
         class_counts: training samples of each class, for use without
             :class:`mmgala.engine.ClassCountsHook`.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
-        variant: ``'official'``, the authors' code: all classes get a share of what a
-            label gives away; or ``'paper'``: all but the label's own.
+        variant: ``'official'``, the authors' code, which spreads the smoothing over all
+            classes; or ``'paper'``, over all but the class of the label.
 
     Shape:
         - ``cls_score``: ``(N, C)`` logits.
@@ -57,8 +57,7 @@ class LabelAwareSmoothingLoss(ClassCountsLoss):
         - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
 
     Raises:
-        ValueError: on arguments out of range, shapes that do not fit, or class counts
-            that are not known.
+        ValueError: if an argument or shape is invalid, or class counts are unknown.
 
     Examples:
         >>> import torch
@@ -87,7 +86,7 @@ class LabelAwareSmoothingLoss(ClassCountsLoss):
         self.smooth_head = smooth_head
         self.smooth_tail = smooth_tail
         self.shape = shape
-        check_choice('variant', variant, VARIANTS)
+        check_choice('variant', variant, SMOOTHING_VARIANTS)
         self.variant = variant
         self.start_counts(class_counts)
 

@@ -16,15 +16,15 @@ class LDAMLoss(ClassCountsLoss):
     r"""LDAM loss (Cao et al., NeurIPS 2019, arXiv 1906.07413).
 
     The label's logit is lowered by :math:`s \Delta_y`, with
-    :math:`\Delta_j \propto n_j^{-1/4}`: rare classes get the larger margins. Made for
-    logits that are :math:`s` times a cosine, as those of
+    :math:`\Delta_j \propto n_j^{-1/4}`: rare classes get the larger margins. Designed
+    for logits that are :math:`s` times a cosine, as those of
     :class:`mmgala.models.CosineClsHead` with the same ``scale``.
 
     Deferred re-weighting (DRW): :class:`mmgala.engine.DeferredReweightingHook` switches
     on class weights by the effective number of samples in the last part of training.
     They are scaled to a mean of 1 over the training *samples*. The authors divide by
-    the weights of each batch instead, which comes to the same on average but depends
-    on how samples are dealt to batches and ranks.
+    the weights of each batch instead, which is equal on average but depends on how
+    samples are distributed over batches and ranks.
 
     Args:
         num_classes: C.
@@ -43,12 +43,11 @@ class LDAMLoss(ClassCountsLoss):
         - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
 
     Attributes:
-        reweighting (bool): whether class weights are on. Not part of the checkpoint:
-            the hook sets it at every start.
+        reweighting (bool): whether class weights are applied. Not part of the
+            checkpoint: the hook sets it at every start.
 
     Raises:
-        ValueError: on arguments out of range, shapes that do not fit, or class counts
-            that are not known.
+        ValueError: if an argument or shape is invalid, or class counts are unknown.
 
     Examples:
         >>> import torch

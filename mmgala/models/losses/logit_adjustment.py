@@ -1,4 +1,4 @@
-"""Logit-adjusted cross-entropy."""
+"""Logit-adjusted cross-entropy and balanced softmax."""
 
 from collections.abc import Mapping, Sequence
 
@@ -34,8 +34,7 @@ class LogitAdjustmentLoss(ClassCountsLoss):
         - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
 
     Raises:
-        ValueError: on arguments out of range, shapes that do not fit, or class counts
-            that are not known.
+        ValueError: if an argument or shape is invalid, or class counts are unknown.
 
     Examples:
         >>> import torch
@@ -68,3 +67,30 @@ class LogitAdjustmentLoss(ClassCountsLoss):
     ) -> Tensor:
         """Cross-entropy on adjusted logits."""
         return logit_adjusted_loss(cls_score, label, self.log_prior, self.tau)
+
+
+@MODELS.register_module()
+class BalancedSoftmaxLoss(LogitAdjustmentLoss):
+    r"""Balanced softmax (Ren et al., NeurIPS 2020, arXiv 2007.10740).
+
+    Cross-entropy on :math:`z_j + \log n_j`: :class:`LogitAdjustmentLoss` with
+    :math:`\tau = 1`, derived independently.
+
+    Args:
+        num_classes: C.
+        class_counts: training samples of each class, for use without
+            :class:`mmgala.engine.ClassCountsHook`.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss.
+
+    Shape and errors are those of :class:`LogitAdjustmentLoss`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        class_counts: Sequence[int] | None = None,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(num_classes, 1.0, class_counts, reduction, loss_weight)

@@ -24,8 +24,8 @@ class SeesawLoss(ClassificationLoss):
     counts the samples of each class while it trains, this batch included.
 
     In a single process it gives the values of MMPretrain's ``SeesawLoss``, but counts
-    are summed over all ranks, validation adds nothing to them, and samples of weight 0
-    do not count. It takes more than twice as long as cross-entropy, because confusion
+    are summed over all ranks, and neither validation nor samples of weight 0 add to
+    them. It takes more than twice as long as cross-entropy, because confusion
     is measured by a second softmax, that of the plain logits.
 
     Args:
@@ -38,7 +38,7 @@ class SeesawLoss(ClassificationLoss):
 
     Shape:
         - ``cls_score``: ``(N, C)`` logits.
-        - ``label``: ``(N,)`` class indices; soft labels are refused.
+        - ``label``: ``(N,)`` class indices; soft labels are rejected.
         - ``weight``: ``(N,)``.
         - Output: a scalar, or ``(N,)`` with reduction ``'none'``.
 
@@ -47,8 +47,8 @@ class SeesawLoss(ClassificationLoss):
             part of the checkpoint.
 
     Raises:
-        ValueError: on arguments out of range, shapes that do not fit, soft labels or
-            (on the CPU) labels out of range.
+        ValueError: on soft labels, or if an argument, shape or (on the CPU) a label is
+            invalid.
 
     Examples:
         >>> loss = SeesawLoss(2, p=1.0, q=0.0)
@@ -89,7 +89,7 @@ class SeesawLoss(ClassificationLoss):
     @torch.no_grad()
     def _count(self, label: Tensor, weight: Tensor | None) -> None:
         if label.is_floating_point():
-            return  # refused by the loss
+            return  # rejected by the loss
         counted = torch.ones_like(label) if weight is None else weight.ne(0)
         batch = torch.zeros_like(self.seen)
         batch.index_add_(0, label.long(), counted.to(batch.dtype))

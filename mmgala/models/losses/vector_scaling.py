@@ -17,14 +17,14 @@ class VectorScalingLoss(ClassCountsLoss):
 
     Cross-entropy on :math:`\Delta_j z_j + \iota_j` with
     :math:`\Delta_j = (n_j / n_{max})^\gamma` and :math:`\iota_j = \tau \log \pi_j`; see
-    :func:`mmgala.functional.vector_scaling_loss`. Logit adjustment acts early in
-    training, the factors act when the training set is fitted.
+    :func:`mmgala.functional.vector_scaling_loss`. The offsets act early in
+    training, the factors once the model fits the training set.
 
-    Both strengths have to fit the data set. The defaults are those of the authors'
+    Both strengths have to suit the data set. The defaults are those of the authors'
     command for CIFAR10-LT with imbalance factor 100 (README of
     ``github.com/orparask/VS-Loss``; the defaults of their script, 0.3 and 1, are not
     the setting of any published result). They are too strong for many classes: for
-    CIFAR100-LT take ``gamma=0.05, tau=0.75``, as later work does
+    CIFAR100-LT, use ``gamma=0.05, tau=0.75``, as later work does
     (``github.com/scongl/Focal-SAM``).
 
     Args:

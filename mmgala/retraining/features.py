@@ -1,9 +1,9 @@
-"""Features of a whole split: computed once, kept on disk, and reused."""
+"""Features of a data split on disk: their file format, and the cache."""
 
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,108 @@ from torch.utils.data import DataLoader
 from mmgala.apis.class_vectors import inputs_of
 from mmgala.datasets import count_classes, dataset_labels
 from mmgala.evaluation.score_dump import stack_scores, stack_targets
-from mmgala.retraining.feature_file import FeatureFile, write_rows
 from mmgala.utils.files import locked, remove_unfinished, replacing
+
+DTYPE = np.dtype('<f4')
+
+
+class FeatureFile:
+    """Rows of a two-dimensional float32 ``.npy`` file, read when they are accessed.
+
+    The file is read, not memory-mapped: every page of a mapped file that was touched
+    counts as memory of the process, and the system maps up to 2 MB around each row, so
+    that one random batch would load most of the file.
+
+    Args:
+        path: ``.npy`` file.
+
+    Raises:
+        ValueError: if the file has any other format.
+
+    Attributes:
+        shape: ``(N, D)``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, 'rb', buffering=0)  # noqa: SIM115  # for many reads
+        if np.lib.format.read_magic(self._file) != (1, 0):
+            raise ValueError(f'{path} is not a .npy file of version 1.0.')
+        header = np.lib.format.read_array_header_1_0(self._file)
+        self.shape, fortran_order, dtype = header
+        if len(self.shape) != 2 or fortran_order or dtype != DTYPE:
+            raise ValueError(
+                f'Expected {path} to hold float32 rows, but it has {header}.'
+            )
+        self._start = self._file.tell()
+        self._row_bytes = self.shape[1] * DTYPE.itemsize
+        size = self._start + self.shape[0] * self._row_bytes
+        if path.stat().st_size != size:
+            raise ValueError(f'{path} is truncated: delete it.')
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
+        """Rows ``(n, D)`` float32, by a slice without a step or ``(n,)`` indices."""
+        if isinstance(index, slice):
+            start, stop, _ = index.indices(len(self))
+            rows = np.empty((stop - start, self.shape[1]), DTYPE)
+            self._read(rows, start)
+            return rows
+        rows = np.empty((len(index), self.shape[1]), DTYPE)
+        for row, place in zip(rows, index.tolist(), strict=True):
+            self._read(row, place)
+        return rows
+
+    def _read(self, rows: np.ndarray, first: int) -> None:
+        """Fill an array from the file, beginning at row ``first``."""
+        self._file.seek(self._start + first * self._row_bytes)
+        view = rows.reshape(-1).view(np.uint8).data
+        while view:
+            done = self._file.readinto(view)
+            if not done:
+                raise ValueError(f'{self._file.name} is truncated: delete it.')
+            view = view[done:]
+
+    def __del__(self) -> None:
+        if hasattr(self, '_file'):
+            self._file.close()
+
+
+Features = FeatureFile | Tensor
+
+
+def write_rows(
+    path: Path, shape: tuple[int, int], batches: Iterable[np.ndarray]
+) -> None:
+    """Write a float32 ``.npy`` file batch by batch.
+
+    The file is written, not memory-mapped: a full disk is then an error, where a write
+    to a mapped page would kill the process.
+
+    Args:
+        path: of the file.
+        shape: ``(N, D)`` of all batches together.
+        batches: ``(n, D)`` each.
+
+    Raises:
+        OSError: if the disk is full.
+        ValueError: if the batches do not add up to N rows of D values.
+    """
+    header = dict(descr=DTYPE.str, fortran_order=False, shape=shape)
+    written = 0
+    with open(path, 'wb') as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for batch in batches:
+            if batch.ndim != 2 or batch.shape[1] != shape[1]:
+                raise ValueError(
+                    f'Expected one feature of {shape[1]} values per sample, but got '
+                    f'shape {batch.shape}: choose another layer with --layer.'
+                )
+            file.write(np.ascontiguousarray(batch, DTYPE).data)
+            written += len(batch)
+    if written != shape[0]:
+        raise ValueError(f'Expected {shape[0]} samples, but got {written}.')
 
 
 @dataclass(frozen=True)
@@ -28,7 +128,7 @@ class SplitFeatures:
     """Features and labels of one split.
 
     Attributes:
-        features: what goes into the class layer, ``(N, D)``.
+        features: inputs of the class layer, ``(N, D)``.
         labels: ``(N,)`` int64.
     """
 
@@ -38,7 +138,7 @@ class SplitFeatures:
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """A trained model that features are computed with.
+    """A trained model that computes features.
 
     Attributes:
         cfg: config of the training or the test.
@@ -62,25 +162,25 @@ def cached_features(
     folder: Path,
     console: Console,
 ) -> SplitFeatures:
-    """Features of a split, from the cache or else from a run of the model.
+    """Read the features of a split from the cache, or compute them.
 
     Cached features are used for the same checkpoint, model, layer, data set, pipeline
     and labels. **Image files that were changed in place are not noticed**: delete the
-    folder. Features are computed as in a test: every sample once, and training images
-    prepared like test images, without augmentation. If another process is computing
-    the same features, they are waited for.
+    folder. Features are computed as in a test: every sample once, and training
+    images like test images, without augmentation. If another process is computing
+    the same features, this waits for it.
 
     Args:
         source: model to run.
         split: ``'train'`` or ``'val'``.
         loader: of the split, from :func:`mmgala.apis.data_splits.build_whole_split`.
-        folder: of the cache, in which ``<split>-<digits>`` is created.
-        console: for progress, and for whether the cache is used.
+        folder: the cache, in which ``<split>-<digits>`` is created.
+        console: prints the progress, and whether the cache is used.
 
     Raises:
         OSError: if they cannot be written.
-        ValueError: if a sample has no label, several, or one out of range, or the
-            model's scores are not the softmax of the layer's outputs.
+        ValueError: if a sample does not have exactly one valid label, or the model's
+            scores are not the softmax of the layer's outputs.
         TypeError: if the labels of the data set are unknown.
     """
     count_classes(loader.dataset, source.layer.out_features)  # checks the labels
@@ -93,7 +193,7 @@ def cached_features(
     if not found:
         lock = folder / f'.{path.name}.lock'
         with _explained_disk_errors(folder, size), locked(lock):
-            found = path.is_dir()  # where another process was waited for
+            found = path.is_dir()  # another process may have computed them meanwhile
             if not found:
                 remove_unfinished(path)
                 with replacing(path) as unfinished:
@@ -106,7 +206,7 @@ def cached_features(
 
 
 def _describe(source: FeatureSource, split: str, labels: np.ndarray) -> str:
-    """Everything that the features depend on, as text."""
+    """Describe, as text, everything that the features depend on."""
     cfg = source.cfg
     # Training images are prepared by the pipeline of the test or validation set.
     splits = {split, 'test', 'val'} if split == 'train' else {split}
@@ -124,13 +224,13 @@ def _describe(source: FeatureSource, split: str, labels: np.ndarray) -> str:
 
 @contextlib.contextmanager
 def _explained_disk_errors(folder: Path, size: int) -> Iterator[None]:
-    """Say how much room the features need where they cannot be written."""
+    """Add the size of the features to errors of the disk."""
     try:
         yield
     except OSError as error:
         raise OSError(
             f'The features, {size / 1e6:.0f} MB, were not written to {folder} '
-            f'({error}): make room, or name another folder with --features.'
+            f'({error}): free some space, or name another folder with --features.'
         ) from error
 
 
@@ -154,8 +254,8 @@ def _compute(
                     labels.append(stack_targets(samples).cpu().numpy())
                     if len(inputs) != 1:
                         raise ValueError(
-                            'Expected the layer to be used once for a batch, but it '
-                            f'was used {len(inputs)} times: name another with --layer.'
+                            'Expected the layer to be used once per batch, but it '
+                            f'was used {len(inputs)} times: choose one with --layer.'
                         )
                     features = inputs.pop()
                     if len(labels) == 1:

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from mmgala.apis.data_splits import build_whole_split
 from mmgala.evaluation.score_dump import stack_scores
-from mmgala.retraining import feature_cache
-from mmgala.retraining.feature_cache import cached_features
+from mmgala.retraining import features as features_module
+from mmgala.retraining.features import cached_features
 from tests.retraining.small_source import open_source, write_source
 
 pytestmark = pytest.mark.slow
@@ -117,8 +117,10 @@ def test_another_checkpoint_has_other_features(files, tmp_path):
 
 def test_labels_that_changed_in_their_file_are_noticed(files, tmp_path, monkeypatch):
     compute(open_source(files), 'val', tmp_path)
-    labels = feature_cache.dataset_labels
-    monkeypatch.setattr(feature_cache, 'dataset_labels', lambda data: 9 - labels(data))
+    labels = features_module.dataset_labels
+    monkeypatch.setattr(
+        features_module, 'dataset_labels', lambda data: 9 - labels(data)
+    )
 
     _, text = compute(open_source(files), 'val', tmp_path)
 

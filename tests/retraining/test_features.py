@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from mmgala.retraining.feature_file import FeatureFile, write_rows
+from mmgala.retraining.features import FeatureFile, write_rows
 
 
 def test_rows_of_a_file_are_those_of_numpy(tmp_path):
