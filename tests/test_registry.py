@@ -1,4 +1,4 @@
-"""`mmgala.X` is found by name, with nothing of mmgala imported before.
+"""`mmgala.X` is found by name before anything of mmgala is imported.
 
 A process imports MMEngine and MMPretrain; each check runs in a fork of it, where
 mmgala is still unknown.

@@ -71,7 +71,7 @@ def retraining_options(method: Method) -> dict[str, Any]:
         if not accepts(loss['type'], name):
             raise ValueError(
                 f'{method.name}: neither {options["method"]} nor '
-                f'{short_name(loss["type"])} takes {name!r}.'
+                f'{short_name(loss["type"])} accepts {name!r}.'
             )
     return {**options, 'loss': {**loss, **for_loss}}
 

@@ -91,7 +91,7 @@ def run_tasks(
 ) -> dict[str, str]:
     """Run tasks in parallel, in their order as far as their dependencies allow.
 
-    With GPUs, each process sees one of them. All processes end with this one, even if
+    With GPUs, each process sees one GPU. All processes end with this one, even if
     it is killed.
 
     Args:

@@ -90,8 +90,8 @@ def recorded_failures(runs: Sequence[Run]) -> dict[str, str]:
 
 
 EPOCH_NOTES = {
-    'last': 'The last epoch counts.',
-    'best': 'The epoch with the best class mean on the validation set counts.',
+    'last': 'Results are those of the last epoch.',
+    'best': 'Results are those of the epoch with the best validation class mean.',
 }
 NOT_ON_TEST_SET = 'Nothing was chosen on the test set.'
 UNBALANCED = (
@@ -99,15 +99,15 @@ UNBALANCED = (
     'is mostly that of the frequent classes.'
 )
 FOR_CLASS_MEAN = (
-    'Post-hoc steps aim at the class mean: re-balancing takes the class mass of '
+    'Post-hoc steps aim at the class mean: re-balancing uses the class mass of '
     'the validation scores, weighted as if that set were balanced.'
 )
 TRAINING_PRIOR = (
     'Post-hoc steps aim at top-1 on data with the class shares of the training set.'
 )
 INTERVAL = (
-    'Intervals: 95 % of 10,000 draws of the test images within each class and, in '
-    'pairs, of the seeds.'
+    'Intervals: 95 %, by 10,000 bootstrap draws of the test images within each class '
+    'and, in pairs, of the seeds.'
 )
 
 

@@ -40,7 +40,7 @@ def paired_difference(
         draws: number of resamples.
         confidence: fraction of the draws within the interval.
         seed: seed of the resampling.
-        class_mean: take the mean of the classes' accuracies instead of top-1.
+        class_mean: whether to use the mean over classes instead of top-1.
 
     Returns:
         Lower and upper limit, in percentage points.
@@ -207,13 +207,13 @@ def seeds_warning(num_seeds: int) -> str | None:
     """Limits of intervals from few seeds; None from six seeds on."""
     if num_seeds == 1:
         return (
-            'With one seed they say nothing of how trainings differ: take three or '
-            'more before you choose.'
+            'With one seed they do not cover the variation between trainings: use '
+            'three or more to choose a method.'
         )
     if num_seeds not in COVERAGE:
         return None
     return (
-        f'{num_seeds} seeds are few: where methods differ by the seed more than by the '
-        'test images, such intervals are too short, and hold the true difference in '
+        f'{num_seeds} seeds are few: if results vary more with the seed than with the '
+        'test images, these intervals are too short, and cover the true difference in '
         f'about {COVERAGE[num_seeds]} % of cases instead of 95 %.'
     )

@@ -143,7 +143,7 @@ class ShotThresholds:
         return f'many > {self.many}, few < {self.few}'
 
     @classmethod
-    def stated(
+    def from_arguments(
         cls, many: int | None = None, few: int | None = None
     ) -> 'ShotThresholds | None':
         """Thresholds from arguments; ``None`` if neither is given."""

@@ -119,7 +119,7 @@ class PostHocSteps:
         temperature: ``T`` of temperature scaling.
         class_counts: training samples of each class, ``(C,)``.
         class_mass: class mass after logit adjustment, ``(C,)``. ``None`` makes
-            re-balancing transductive: it uses the mass of the scores it is given.
+            re-balancing transductive: it uses the mass of its input scores.
         target_prior: class shares of the test set, ``(C,)`` with sum 1; ``'train'``:
             those of the training set, by ``class_counts``; ``None``: balanced.
 
@@ -174,7 +174,7 @@ class PostHocSteps:
 
     @classmethod
     def from_config(cls, **values: Any) -> 'PostHocSteps':
-        """Build from a config: like the constructor, but vectors may be sequences."""
+        """Build from a config, in which vectors may be sequences."""
         for name in ('class_counts', 'class_mass', 'target_prior'):
             if values.get(name) is not None and not isinstance(values[name], str):
                 values[name] = torch.as_tensor(values[name], dtype=torch.float64)

@@ -97,7 +97,7 @@ class PostHocStep(Float32BuffersMixin):
         return self.values(scores.shape[-1]).transform(scores)
 
     def transform_logits(self, logits: Tensor) -> Tensor:
-        """Apply the step to logits, such that softmax gives :meth:`transform`.
+        """Apply the step to logits; their softmax then equals :meth:`transform`.
 
         Args:
             logits: ``(N, C)``.
@@ -273,7 +273,7 @@ class PostHocChain(nn.Module):
         tensor([[0.5000, 0.5000]])
     """
 
-    steps: Any  # a ModuleList, whose items type checkers take for plain modules
+    steps: Any  # a ModuleList; type checkers regard its items as plain modules
 
     def __init__(self, steps: Sequence[dict | nn.Module]) -> None:
         super().__init__()

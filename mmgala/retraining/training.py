@@ -84,7 +84,7 @@ class Schedule:
 
 
 class SampleOrder:
-    """Order of the samples in each epoch, drawn like in ``ClassBalancedSampler``.
+    """Order of the samples in each epoch, drawn as in ``ClassBalancedSampler``.
 
     Unlike that sampler, it accepts classes without samples.
 

@@ -1,4 +1,4 @@
-"""What the processes of tests do: functions of a module, so that they can be sent."""
+"""Tasks for the tests of processes, in a module so that they can be pickled."""
 
 import os
 import resource
@@ -31,12 +31,12 @@ def fail(report):
 
 
 def die(report):
-    """End as a process does that is out of memory."""
+    """End like a process that is out of memory."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def leave(report):
-    """End without a word."""
+    """End without a message."""
     os._exit(3)
 
 

@@ -1,4 +1,4 @@
-"""A method changes head, loss and hooks of a config, and nothing else."""
+"""A method changes only head, loss and hooks of a config."""
 
 import copy
 
@@ -68,7 +68,7 @@ def test_a_run_is_the_users_config_with_its_seed(tmp_path):
     assert found['val_evaluator.many'] == '40'
 
 
-def test_linear_heads_are_exchanged_and_keep_what_all_have(tmp_path):
+def test_linear_heads_are_exchanged_and_keep_common_arguments(tmp_path):
     user = small_config()
     user.model.head.topk = (1, 5)
     user.model.head.type = 'mmgala.GALAHead'
@@ -157,7 +157,7 @@ def test_nothing_is_chosen_on_the_test_set(tmp_path):
         (['crt:tau=1'], 'crt does not use tau'),
         (['crt:loss=foo'], "no method 'foo' has a loss"),
         (['ncm:foo=1'], 'unexpected keyword'),
-        (['las:foo=1'], 'neither crt nor LabelAwareSmoothingLoss takes .foo'),
+        (['las:foo=1'], 'neither crt nor LabelAwareSmoothingLoss accepts .foo'),
     ],
 )
 def test_unknown_methods_and_settings(texts, message, tmp_path):
@@ -171,7 +171,7 @@ def test_settings_are_read_as_python_or_else_text():
     )
 
 
-def test_own_methods(tmp_path):
+def test_methods_of_users(tmp_path):
     own = user_methods(
         dict(mine=dict(loss=dict(type='LabelSmoothLoss', label_smooth_val=0.2))), 'f.py'
     )
@@ -253,7 +253,7 @@ def test_the_hash_is_of_settings_and_not_of_places(tmp_path):
 
 
 class UsersHead(LinearClsHead):
-    """Another name, nothing else."""
+    """A subclass that only has another name."""
 
 
 class DropoutHead(LinearClsHead):
@@ -306,7 +306,7 @@ def test_a_subclass_of_a_multi_label_head_is_refused(tmp_path):
         plan_runs(user, find_methods(['ce']), [0], tmp_path)
 
 
-def test_subclasses_of_hooks_stand_for_their_parents(tmp_path):
+def test_subclasses_of_hooks_work_like_their_parents(tmp_path):
     user = small_config()
     stopping = dict(type=UsersStopping, monitor='accuracy/top1')
     user.custom_hooks = [dict(type=UsersCounts), stopping]

@@ -1,4 +1,4 @@
-"""Runs of one seed start alike and see the same batches, whatever a method draws."""
+"""Runs of one seed have equal initial weights and batches, even with noisy losses."""
 
 import copy
 
@@ -39,9 +39,9 @@ def test_noise_of_a_method_does_not_move_the_order_of_the_data(tmp_path):
 
 @pytest.mark.parametrize('name', TRAINED)
 def test_heads_of_one_shape_start_alike(name, tmp_path):
-    """Cosine heads draw other numbers, and start alike among themselves.
+    """Cosine heads have other initial weights, which are equal among themselves.
 
-    The bias that a method sets is no draw.
+    A bias that a method sets is not random.
     """
     init_default_scope('mmpretrain')
 

@@ -1,4 +1,4 @@
-"""What the catalogue says of its settings is what its methods do."""
+"""The settings that the catalogue states are those of its methods."""
 
 import copy
 import inspect
@@ -41,7 +41,7 @@ def built(name, tmp_path):
 
 
 def stated(method):
-    """All values of its settings but those that are words about values."""
+    """All values of its settings, except those that only describe values."""
     values = {k: v for setting in method.defaults for k, v in setting.values.items()}
     return {k: v for k, v in values.items() if k not in ('initial_bias', 'tau')}
 

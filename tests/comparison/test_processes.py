@@ -1,4 +1,4 @@
-"""Tasks in processes of their own: one that fails takes no other with it."""
+"""Tasks in separate processes: a failure does not affect the others."""
 
 import os
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 
 class Notes:
-    """Keeps what an observer is told."""
+    """Records the calls of an observer."""
 
     def __init__(self):
         self.shares = []
@@ -24,7 +24,7 @@ class Notes:
         self.ends[name] = error
 
 
-def test_failures_leave_the_others_alone(tmp_path):
+def test_failures_do_not_affect_the_others(tmp_path):
     notes = Notes()
     path = tmp_path / 'pid'
     failed = run_tasks(

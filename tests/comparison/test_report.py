@@ -1,4 +1,4 @@
-"""What a report says of runs whose predictions are made up."""
+"""The report of runs with artificial predictions."""
 
 import json
 
@@ -60,7 +60,7 @@ def reported(tmp_path):
     return text, results, tmp_path
 
 
-def test_it_begins_with_what_the_figures_say(reported):
+def test_it_begins_with_the_conclusions(reported):
     text, results, _ = reported
     data, found = text.split('\n\n')[:2]
     assert data == (
@@ -81,7 +81,7 @@ def test_it_begins_with_what_the_figures_say(reported):
     assert '3 seeds are few' in text
 
 
-def test_rows_tell_of_seeds_that_are_missing(reported):
+def test_rows_mention_missing_seeds(reported):
     text, results, folder = reported
     names = [line.split('|')[1].strip() for line in text.splitlines() if '|' in line]
     assert names[2:] == ['ce', 'gala (2 of 3 seeds)', 'ldam (2 of 3 seeds)']
@@ -97,7 +97,7 @@ def test_rows_tell_of_seeds_that_are_missing(reported):
     assert gain['runs'][0]['few'] == pytest.approx(75)
 
 
-def test_methods_that_are_alike_are_not_significantly_different(tmp_path):
+def test_equal_methods_are_not_significantly_different(tmp_path):
     runs = plan_runs(small_config(), find_methods(['ce', 'gala']), [0], tmp_path)
     for run in runs:
         finish(run, scores_with([30] * 10, run.method == 'gala'))
@@ -106,7 +106,7 @@ def test_methods_that_are_alike_are_not_significantly_different(tmp_path):
     assert 'includes 0): gala.' in text
     assert '(interval above 0): none. ' in text
     assert '(interval below 0): none.' in text
-    assert 'With one seed they say nothing of how trainings differ' in text
+    assert 'With one seed they do not cover the variation' in text
 
 
 def test_nothing_finished_says_so(tmp_path):

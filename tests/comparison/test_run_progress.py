@@ -1,4 +1,4 @@
-"""How long the other runs take, from those that are done."""
+"""Time left, estimated from the runs that are done."""
 
 import pytest
 
@@ -13,19 +13,19 @@ def clock(monkeypatch):
     return now
 
 
-def test_time_left_is_told_from_what_was_done_in_this_call(clock):
-    shown = RunProgress(4, finished=1)
-    assert shown.time_left() == ''
-    shown.advanced('resumed', 0.75)  # of which nothing was done just now
-    assert shown.time_left() == ''
+def test_time_left_is_estimated_from_the_work_in_this_call(clock):
+    progress = RunProgress(4, finished=1)
+    assert progress.time_left() == ''
+    progress.advanced('resumed', 0.75)  # all of it done in an earlier call
+    assert progress.time_left() == ''
     clock[0] = 10
-    shown.ended('resumed', 10, None)  # a quarter of a run in ten seconds
-    assert shown.time_left() == '80 s'
+    progress.ended('resumed', 10, None)  # a quarter of a run in ten seconds
+    assert progress.time_left() == '80 s'
     clock[0] = 50
-    shown.ended('new', 40, None)
-    assert shown.time_left() == '40 s'
-    shown.ended('last', 0, 'reason')
-    assert shown.time_left() == ''
+    progress.ended('new', 40, None)
+    assert progress.time_left() == '40 s'
+    progress.ended('last', 0, 'reason')
+    assert progress.time_left() == ''
 
 
 @pytest.mark.parametrize(

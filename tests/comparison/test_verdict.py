@@ -8,7 +8,7 @@ from mmgala.comparison import paired_difference
 
 
 def by_index(first, second, targets, draws, rng, accuracy=np.mean):
-    """The same in the plainest way: draw samples of each class, and seeds."""
+    """Resample indices of the samples of each class, and of the seeds."""
     means = []
     for _ in range(draws):
         seeds = rng.integers(len(first), size=len(first))
@@ -68,7 +68,7 @@ def test_a_class_that_is_right_as_a_whole_adds_no_spread():
     assert paired_difference(first, second, targets) == (50.0, 50.0)
 
 
-def test_equal_methods_differ_by_nothing_and_order_gives_the_sign():
+def test_equal_methods_have_a_difference_of_0_and_order_gives_the_sign():
     rng = np.random.default_rng(0)
     first, second = rng.random((2, 3, 90)) < np.array([0.5, 0.7])[:, None, None]
     targets = np.arange(90) % 3
@@ -80,6 +80,6 @@ def test_equal_methods_differ_by_nothing_and_order_gives_the_sign():
     assert (low, high) == paired_difference(first, second, targets)
 
 
-def test_runs_that_are_no_pairs_are_refused():
+def test_unpaired_runs_are_refused():
     with pytest.raises(ValueError, match='paired runs of'):
         paired_difference(np.zeros((2, 5)), np.zeros((3, 5)), np.zeros(5))

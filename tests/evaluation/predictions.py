@@ -21,7 +21,7 @@ def biased_scores(num_samples, num_classes, seed=0):
 
 
 def as_samples(scores, target):
-    """The dicts that MMEngine hands to metrics."""
+    """The dicts that MMEngine passes to metrics."""
     return [
         {'pred_score': torch.tensor(s), 'gt_label': torch.tensor([int(t)])}
         for s, t in zip(scores, target, strict=True)

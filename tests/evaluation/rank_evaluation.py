@@ -1,4 +1,4 @@
-"""What one rank does in a test over several processes."""
+"""Evaluation on one rank, for tests over several processes."""
 
 from mmengine.dataset import DefaultSampler
 from mmpretrain.evaluation import Accuracy

@@ -91,7 +91,7 @@ def test_saturated_confidence_belongs_to_the_last_bin():
     assert metrics['accuracy/ece'] == pytest.approx(49.95, abs=1e-4)
 
 
-def test_classes_without_test_samples_do_not_count():
+def test_classes_without_test_samples_are_ignored():
     # Class 0: 2 of 2 right; class 2: 0 of 1; class 1 is not tested.
     scores = np.array([[0.8, 0.1, 0.1], [0.6, 0.2, 0.2], [0.2, 0.7, 0.1]])
 
@@ -104,8 +104,8 @@ def test_classes_without_test_samples_do_not_count():
     assert 'accuracy/medium' not in metrics
 
 
-def test_of_equal_scores_the_first_class_is_ahead():
-    # The true class of rows 0 to 2 is first, second and third of three equals.
+def test_ties_rank_the_first_class_ahead():
+    # The true class of rows 0 to 2 is the first, second and third of three tied ones.
     scores = np.array([[0.3, 0.3, 0.3, 0.1]] * 3)
 
     metrics = evaluate(LongTailedAccuracy(topk=(1, 2, 3)), scores, [0, 1, 2])
@@ -115,7 +115,7 @@ def test_of_equal_scores_the_first_class_is_ahead():
     assert metrics['accuracy/class_mean'] == pytest.approx(100 / 3)
 
 
-def test_a_model_that_gives_nan_hits_nothing():
+def test_nan_scores_are_never_correct():
     scores = np.full((4, 3), np.nan, dtype=np.float32)
 
     metrics = evaluate(LongTailedAccuracy(topk=(1, 2)), scores, [0, 0, 1, 2])
@@ -137,7 +137,7 @@ def test_prefix_and_one_k():
     assert set(metrics) == {'p/top2', 'p/class_mean', 'p/worst_class', 'p/ece'}
 
 
-def test_unknown_counts_are_told_once_and_no_groups_invented(log_records):
+def test_unknown_counts_give_one_warning_and_no_groups(log_records):
     metrics = evaluate(LongTailedAccuracy(), *biased_scores(30, 3))
 
     assert not {'accuracy/many', 'accuracy/medium', 'accuracy/few'} & set(metrics)
@@ -185,6 +185,6 @@ def test_k_below_1_is_refused(topk):
         LongTailedAccuracy(topk=topk)
 
 
-def test_limits_in_the_wrong_order_are_refused():
+def test_thresholds_in_the_wrong_order_are_refused():
     with pytest.raises(ValueError, match='few=200 and many=100'):
         LongTailedAccuracy(many=100, few=200)

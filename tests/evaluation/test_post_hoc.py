@@ -109,7 +109,7 @@ def test_choices_and_scores_equal_the_reference(seed, steps, prior):
 
 
 def test_every_choice_changes_something():
-    """What is compared above is not all zeros and ones."""
+    """The steps compared above have an effect."""
     scores, target = imbalanced()
     expected = Reference(scores, target, [0.2] * 5, ALL)
     assert expected.tau > 0
@@ -161,7 +161,7 @@ def test_class_mass_of_a_balanced_set_is_the_plain_sum():
     assert_allclose(steps.class_mass, scores.sum(axis=0), rtol=1e-5)
 
 
-def test_tensors_will_do_as_arrays_do():
+def test_tensors_work_like_arrays():
     scores, target = imbalanced()
     tensors = torch.tensor(scores), torch.tensor(target)
     of_tensors = choose_post_hoc(*tensors, class_counts=torch.tensor(COUNTS), **AUTO)
@@ -169,7 +169,7 @@ def test_tensors_will_do_as_arrays_do():
     assert str(of_tensors) == str(of_arrays)
 
 
-def test_a_large_set_is_gone_through_in_parts(monkeypatch):
+def test_a_large_set_is_processed_in_chunks(monkeypatch):
     scores, target = imbalanced()
     whole = choose_post_hoc(scores, target, class_counts=COUNTS, **AUTO).steps
     monkeypatch.setattr('mmgala.utils.chunks.VALUES', 5 * 7)
@@ -231,7 +231,7 @@ def test_printed():
     ],
     ids=str,
 )
-def test_what_does_not_fit_is_refused(arguments, message):
+def test_inconsistent_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         choose_post_hoc(*imbalanced(), **arguments)
 

@@ -43,7 +43,7 @@ def test_scores_equal_numpy(predictions, adjustment, rebalancing, temperature, m
     assert (dump.targets == predictions[1]).all()
 
 
-def test_counts_that_are_given_go_before_those_of_the_checkpoint(predictions):
+def test_given_counts_override_those_of_the_checkpoint(predictions):
     dump = ScoreDump()
     evaluator = PostHocEvaluator(dump, logit_adjustment=0.7, class_counts=COUNTS)
 
@@ -92,7 +92,7 @@ def test_class_counts_of_another_length_are_found_at_the_first_batch():
         evaluator.process(as_samples(*biased_scores(2, 6)))
 
 
-def test_class_counts_that_no_step_needs_are_not_looked_at(predictions):
+def test_class_counts_that_no_step_needs_are_ignored(predictions):
     dump = ScoreDump()
 
     evaluate(RebalancingEvaluator(dump), *predictions, class_counts=[3, 2])
@@ -113,7 +113,7 @@ def test_one_image_suffices_without_re_balancing():
 @pytest.mark.parametrize('given', [None, OTHERS])
 @pytest.mark.parametrize('evaluator', [PostHocEvaluator, RebalancingEvaluator])
 def test_prior_of_the_training(predictions, evaluator, given):
-    """Counts that are given go before those of the checkpoint."""
+    """Given counts override those of the checkpoint."""
     dump = ScoreDump()
     strength = 'tau' if evaluator is RebalancingEvaluator else 'rebalancing'
     options = {strength: 0.8, 'class_counts': given, 'target_prior': 'train'}
@@ -132,6 +132,6 @@ def test_prior_of_an_unknown_training_is_refused_at_the_first_batch():
         evaluator.process(as_samples(*biased_scores(2, 6)))
 
 
-def test_another_word_is_no_prior():
+def test_an_unknown_name_of_a_prior_is_refused():
     with pytest.raises(ValueError, match="to be 'train' or .* got 'test'"):
         RebalancingEvaluator(LongTailedAccuracy(), target_prior='test')

@@ -128,7 +128,7 @@ def test_two_evaluations_do_not_mix(predictions):
     assert_allclose(dump.scores, rebalance(predictions[0]), rtol=1e-4, atol=1e-7)
 
 
-def test_what_samplers_pad_counts_neither_in_the_mass_nor_in_the_metrics(predictions):
+def test_padding_counts_neither_in_the_mass_nor_in_the_metrics(predictions):
     scores, target = predictions
     dump = ScoreDump()
     evaluator = RebalancingEvaluator(dump)
@@ -197,7 +197,7 @@ def test_vector_of_another_length_is_found_at_the_first_batch(vector):
         evaluator.process(as_samples(*biased_scores(2, 6)))
 
 
-def test_scores_that_are_no_probabilities_are_refused():
+def test_scores_that_are_not_probabilities_are_refused():
     scores, target = biased_scores(12, 3)
 
     with pytest.raises(ValueError, match='to be softmax probabilities'):
@@ -214,6 +214,6 @@ def test_scores_that_are_no_probabilities_are_refused():
         (dict(target_prior=[0.5, 0.6]), '`target_prior` to sum to 1, but got 1.1'),
     ],
 )
-def test_wrong_arguments_are_refused_at_once(arguments, message):
+def test_wrong_arguments_are_refused_by_the_constructor(arguments, message):
     with pytest.raises(ValueError, match=message):
         RebalancingEvaluator(LongTailedAccuracy(), **arguments)

@@ -1,4 +1,4 @@
-"""ScoreDump writes what came in, without pickle."""
+"""ScoreDump writes its input, without pickle."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,9 @@ def test_file_holds_the_names_of_the_classes_without_pickle(
 
 
 @pytest.mark.parametrize('names', [None, [], ['one', 'of', 'another set']])
-def test_file_without_names_that_are_none_of_the_scores(tmp_path, predictions, names):
+def test_names_of_another_number_of_classes_are_not_stored(
+    tmp_path, predictions, names
+):
     path = tmp_path / 'scores.npz'
     dump = ScoreDump(str(path))
     dump.dataset_meta = {'classes': names}
@@ -74,7 +76,7 @@ def test_without_a_file_the_arrays_are_kept(predictions):
     np.testing.assert_array_equal(dump.targets, predictions[1])
 
 
-def test_a_second_evaluation_starts_anew(predictions):
+def test_a_second_evaluation_starts_from_zero(predictions):
     dump = ScoreDump()
     evaluate(dump, *biased_scores(10, 4, seed=1))
 
@@ -83,7 +85,7 @@ def test_a_second_evaluation_starts_anew(predictions):
     np.testing.assert_array_equal(dump.scores, predictions[0])
 
 
-def test_what_samplers_pad_is_dropped(predictions):
+def test_padding_is_dropped(predictions):
     scores, target = predictions
     dump = ScoreDump()
 

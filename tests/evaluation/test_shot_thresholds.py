@@ -1,4 +1,4 @@
-"""Which shot thresholds hold, whoever states them."""
+"""Precedence of shot thresholds in configs, checkpoints and data sets."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ OTHER = dict(type='mmengine.DumpResults', out_file_path='x.pkl')
 
 
 class CoarseAccuracy(LongTailedAccuracy):
-    """A user's metric with thresholds of its own."""
+    """A user's metric that sets thresholds."""
 
     def __init__(self, many=400, few=50, **kwargs):
         super().__init__(many=many, few=few, **kwargs)
@@ -50,7 +50,7 @@ class CoarseAccuracy(LongTailedAccuracy):
         (dict(), None),
     ],
 )  # fmt: skip
-def test_what_a_config_states(settings, expected):
+def test_thresholds_of_a_config(settings, expected):
     assert config_thresholds(Config(settings)) == expected
 
 
@@ -74,7 +74,7 @@ def test_a_config_that_contradicts_itself_is_refused():
         config_thresholds(cfg)
 
 
-def test_the_config_goes_before_the_checkpoint():
+def test_the_config_overrides_the_checkpoint():
     old, new = dict(meta={}), dict(meta=thresholds_meta(ShotThresholds(7, 3)))
     states, leaves_open = Config(dict(val_evaluator=METRIC)), Config(dict())
     assert stated_for(states, new) == stated_for(states, old) == STATED

@@ -81,7 +81,7 @@ def test_grid_is_0_to_3_by_tenths():
 
 @pytest.mark.parametrize('taus', [(0.0, 3.0), (3.0, 0.0)])
 @pytest.mark.parametrize('count', [3, 12, 14, 21, 35, 49])
-def test_of_equal_strengths_the_smallest_is_chosen(count, taus):
+def test_ties_choose_the_smallest_strength(count, taus):
     # tau 0 has all of class 0 right, tau 3 the one sample of class 1: 50 % each, but
     # summed from weights whose rounding depends on the count.
     scores = torch.tensor([[0.9, 0.1]] * count + [[0.6, 0.4]])
@@ -126,7 +126,7 @@ def test_printed_curve_of_a_single_accuracy():
         ([0, 0, 0], [0.0, 1.0], '`target_prior` is 0 for every class'),
     ],
 )
-def test_what_does_not_fit_is_refused(target, prior, message):
+def test_inconsistent_arguments_are_refused(target, prior, message):
     scores = torch.full((len(target), 2), 0.5)
 
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""What losses derive from class counts, against NumPy and by hand."""
+"""Class vectors of losses, against NumPy and by hand."""
 
 import math
 
@@ -61,7 +61,7 @@ def test_values_are_those_of_the_formula(functions, counts):
     assert_allclose(values.numpy(), formula(counts), rtol=1e-12, atol=1e-15)
 
 
-def test_a_class_without_samples_leaves_the_others_as_they_are(functions):
+def test_a_class_without_samples_does_not_affect_the_others(functions):
     ours, _ = functions
     absent = ours(torch.tensor([9, 0, 4, 1]))
     assert torch.equal(absent[[0, 2, 3]], ours(torch.tensor([9, 4, 1])))
@@ -77,7 +77,7 @@ def test_a_class_without_samples_leaves_the_others_as_they_are(functions):
         ([3, -2], 'got values from -2 to 3'),
     ],
 )
-def test_counts_that_cannot_be_are_refused(functions, counts, message):
+def test_invalid_counts_are_refused(functions, counts, message):
     ours, _ = functions
     with pytest.raises(ValueError, match=message) as caught:
         ours(torch.tensor(counts))
@@ -105,13 +105,13 @@ def test_arguments_out_of_range_are_refused(function, arguments, message):
         function(torch.tensor([2, 1]), **arguments)
 
 
-def test_absent_classes_are_filled_and_the_input_is_left_alone():
+def test_absent_classes_are_filled_without_modifying_the_input():
     counts = torch.tensor([5, 0, 2, 0])
     assert fill_absent_classes(counts).tolist() == [5, 2, 2, 2]
     assert counts.tolist() == [5, 0, 2, 0]
 
 
-def test_beta_0_weights_all_alike_and_beta_near_1_by_inverse_counts():
+def test_beta_0_gives_equal_weights_and_beta_near_1_inverse_counts():
     counts = torch.tensor([100, 10, 1])
     assert effective_number_weights(counts, 0.0).tolist() == [1, 1, 1]
     inverse = 1 / np.array([100, 10, 1])

@@ -1,4 +1,4 @@
-"""`equalization_loss` is the paper's formula, for draws that are given."""
+"""`equalization_loss` against the paper's formula, with given draws."""
 
 import pytest
 import torch
@@ -57,14 +57,14 @@ def test_classes_ignored_for_a_sample_get_no_gradient_from_it():
 
     equalization_loss(logits, target, ignored).sum().backward()
 
-    nothing = ignored & (shares == 0)
-    assert (logits.grad[nothing] == 0).all()
-    assert (logits.grad[~nothing] != 0).all()
-    assert 20 < nothing.sum() < nothing.numel()
+    no_gradient = ignored & (shares == 0)
+    assert (logits.grad[no_gradient] == 0).all()
+    assert (logits.grad[~no_gradient] != 0).all()
+    assert 20 < no_gradient.sum() < no_gradient.numel()
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_where_nothing_is_ignored_it_is_cross_entropy(kind):
+def test_without_ignored_classes_it_is_cross_entropy(kind):
     logits, target, _, _ = case(kind)
 
     loss = equalization_loss(logits, target, torch.zeros(20, 6, dtype=torch.bool))

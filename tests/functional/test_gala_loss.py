@@ -102,7 +102,7 @@ def test_statistics_and_target_get_no_gradient(kind):
     assert logits.grad.abs().sum() > 0
 
 
-def test_inputs_are_left_as_they_were():
+def test_inputs_are_not_modified():
     logits, labels = random_logits(9, 7), random_target('hard', 9, 7)
     inputs = [logits, labels, *random_statistics(7)]
     before = [tensor.clone() for tensor in inputs]

@@ -14,7 +14,7 @@ REFERENCE = {'hard': gala_numpy.margins_hard, 'soft': gala_numpy.margins_soft}
 
 @pytest.mark.parametrize('num_classes', [2, 7])
 @pytest.mark.parametrize('kind', ['hard', 'soft'])
-def test_margin_is_the_formula(kind, num_classes):
+def test_margin_equals_the_formula(kind, num_classes):
     pos, neg = random_statistics(num_classes)
     target = random_target(kind, 9, num_classes)
 
@@ -50,8 +50,8 @@ def test_no_margin_at_the_label():
 
 @pytest.mark.parametrize('kind', ['hard', 'soft'])
 def test_margin_is_finite_before_any_class_was_seen(kind):
-    nothing = torch.zeros(7)
-    margin = gala_margin(nothing, nothing, random_target(kind, 9, 7), lambda_neg=0.0)
+    zeros = torch.zeros(7)
+    margin = gala_margin(zeros, zeros, random_target(kind, 9, 7), lambda_neg=0.0)
     assert torch.isfinite(margin).all()
     assert np.isclose(margin.min().item(), np.log(1e-3))
 

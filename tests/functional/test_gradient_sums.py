@@ -1,4 +1,4 @@
-"""Sums of logit gradients against the same written out sample by sample."""
+"""Sums of logit gradients, against loops over the samples."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ NAMES = ('pos_grad', 'neg_grad', 'given_grad', 'samples', 'sources', 'matrix')
 
 
 def random_gradients(num_samples=40, seed=0):
-    """Of both signs in every row, as no softmax gives them."""
+    """Random gradients with both signs in every row, unlike those of a softmax."""
     return random_logits(num_samples, NUM_CLASSES, seed)
 
 
@@ -34,7 +34,7 @@ def as_soft(target):
 
 @pytest.mark.parametrize('kind', ['hard', 'soft'])
 @pytest.mark.parametrize('num_bins', [NUM_CLASSES, 3, 1])
-def test_every_sum_is_that_of_the_loops(kind, num_bins):
+def test_every_sum_equals_the_loops(kind, num_bins):
     batches = [
         (random_gradients(seed=seed), random_target(kind, 40, NUM_CLASSES, seed + 9))
         for seed in range(3)
@@ -108,7 +108,7 @@ def test_an_empty_batch_adds_nothing(kind):
     assert not summed([(grad, target)]).flat.any()
 
 
-def test_the_gradients_are_not_changed():
+def test_input_is_not_modified():
     grad = random_gradients()
     before = grad.clone()
     summed([(grad, random_target('hard', 40, NUM_CLASSES))])
@@ -136,7 +136,7 @@ def test_bins_hold_neighbours_in_frequency(counts, max_bins, expected):
     assert frequency_bins(torch.tensor(counts), max_bins).tolist() == expected
 
 
-def test_bins_of_many_classes_are_of_one_size_or_two():
+def test_sizes_of_bins_differ_by_at_most_1():
     counts = torch.from_numpy(np.random.default_rng(0).integers(2, 1000, 8142))
     bins = frequency_bins(counts, 200)
     assert set(bins.bincount().tolist()) == {40, 41}
@@ -145,6 +145,6 @@ def test_bins_of_many_classes_are_of_one_size_or_two():
         assert more.min() >= fewer.max()
 
 
-def test_bins_need_room():
+def test_max_bins_below_1_is_refused():
     with pytest.raises(ValueError, match=r'Expected `max_bins` to be 1 or more.*0'):
         frequency_bins(COUNTS, 0)

@@ -23,7 +23,7 @@ def reference(logits, target, weight=None):
 
 @pytest.mark.parametrize(('num_samples', 'num_classes'), [(9, 2), (50, 7), (3, 8142)])
 @pytest.mark.parametrize('kind', KINDS)
-def test_sums_are_the_formula(kind, num_samples, num_classes):
+def test_sums_equal_the_formula(kind, num_samples, num_classes):
     logits = random_logits(num_samples, num_classes)
     target = random_target(kind, num_samples, num_classes)
     actual = logit_gradient_sums(logits, target)
@@ -31,7 +31,7 @@ def test_sums_are_the_formula(kind, num_samples, num_classes):
 
 
 @pytest.mark.parametrize('kind', KINDS)
-def test_a_sample_counts_as_often_as_its_weight_says(kind):
+def test_sums_are_weighted(kind):
     logits, target = random_logits(9, 7), random_target(kind, 9, 7)
     weight = torch.tensor([0, 1, 2, 0.5, 0, 3, 1, 1, 0.25])
     actual = logit_gradient_sums(logits, target, weight)

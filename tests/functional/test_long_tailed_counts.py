@@ -23,7 +23,7 @@ def test_exp_gives_the_official_counts(shared_dir, name, arguments):
 
 @pytest.mark.parametrize('imbalance_factor', [1, 10, 50, 200, 12.5])
 @pytest.mark.parametrize('num_classes', [2, 7, 100])
-def test_exp_is_the_formula(num_classes, imbalance_factor):
+def test_exp_equals_the_formula(num_classes, imbalance_factor):
     expected = []
     for c in range(num_classes):
         exact = 1280 * imbalance_factor ** (-c / (num_classes - 1))

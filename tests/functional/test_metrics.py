@@ -49,14 +49,14 @@ def test_calibration_error_equals_torchmetrics(num_bins, edges):
         confidence = (confidence * num_bins).round() / num_bins
     correct = torch.rand(500, generator=generator) < confidence
     expected = binary_calibration_error(
-        # It gives a confidence of exactly 1 a bin of its own.
+        # Its last bin holds a confidence of exactly 1 only.
         confidence.clamp(max=1 - 1e-12), correct.long(), n_bins=num_bins
     )  # fmt: skip
     found = expected_calibration_error(calibration_bins(confidence, correct, num_bins))
     assert found == pytest.approx(float(expected), rel=1e-14)
 
 
-def test_batches_give_what_all_scores_give(predictions):
+def test_batches_and_all_scores_give_equal_metrics(predictions):
     scores, target = predictions
     parts = [
         sample_outcomes(*part)
@@ -119,7 +119,7 @@ def test_wrong_input(change, message):
         long_tailed_metrics(**{**arguments, **change})
 
 
-def test_thresholds_group_as_the_definition_says():
+def test_groups_follow_the_definition():
     counts = np.random.default_rng(0).integers(0, 200, 300)
     thresholds = ShotThresholds(many=120, few=30)
     group = np.select([counts > 120, counts < 30], [0, 2], 1)
@@ -132,8 +132,8 @@ def test_thresholds_group_as_the_definition_says():
 
 
 def test_thresholds_that_are_given_replace_the_others():
-    assert ShotThresholds.stated() is None
-    assert ShotThresholds.stated(many=50) == ShotThresholds(50, 20)
+    assert ShotThresholds.from_arguments() is None
+    assert ShotThresholds.from_arguments(many=50) == ShotThresholds(50, 20)
     assert ShotThresholds(40, 10).replaced(few=15) == ShotThresholds(40, 15)
     with pytest.raises(TypeError, match='`few` to be an integer, but got 1.5'):
         ShotThresholds(few=1.5)

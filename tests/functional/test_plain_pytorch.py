@@ -1,4 +1,4 @@
-"""`mmgala.functional` works where PyTorch is all there is."""
+"""`mmgala.functional` works with PyTorch alone."""
 
 import subprocess
 import sys
@@ -19,8 +19,8 @@ import torch
 from mmgala.functional import gala_loss, logit_gradient_sums, rebalance
 
 logits = torch.zeros(2, 3, requires_grad=True)
-labels, nothing = torch.tensor([0, 1]), torch.zeros(3)
-gala_loss(logits, labels, nothing, nothing).mean().backward()
+labels, zeros = torch.tensor([0, 1]), torch.zeros(3)
+gala_loss(logits, labels, zeros, zeros).mean().backward()
 print(logit_gradient_sums(logits, labels)[0].tolist())
 
 try:

@@ -91,7 +91,7 @@ class TestLogitAdjustment:
             (COUNTS, -1.0, '`tau` to be a finite number of 0 or more'),
         ],
     )
-    def test_what_does_not_fit_is_refused(self, scores, counts, tau, message):
+    def test_inconsistent_arguments_are_refused(self, scores, counts, tau, message):
         with pytest.raises(ValueError, match=message):
             logit_adjustment(scores, double(counts), tau)
 

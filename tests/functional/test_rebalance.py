@@ -23,7 +23,7 @@ def scores():
 @pytest.mark.parametrize('prior', [None, PRIOR], ids=['balanced', 'prior'])
 @pytest.mark.parametrize('mass', [None, MASS], ids=['transductive', 'inductive'])
 @pytest.mark.parametrize('tau', [0.0, 0.5, 1.0, 1.7])
-def test_scores_are_the_formula(scores, tau, mass, prior):
+def test_scores_equal_the_formula(scores, tau, mass, prior):
     mass_tensor, prior_tensor = (
         None if v is None else torch.tensor(v, dtype=torch.float64)
         for v in (mass, prior)
@@ -76,7 +76,7 @@ def test_fitted_mass_gives_single_samples_what_the_whole_set_gives_them(scores):
 
 
 @pytest.mark.parametrize('tau', [0.5, 1.0, 2.0])
-def test_a_class_that_got_no_probability_at_all_gets_none(tau):
+def test_a_class_of_probability_0_keeps_it(tau):
     scores = torch.tensor([[0.9, 0.1, 0.0], [0.6, 0.4, 0.0], [0.5, 0.5, 0.0]])
     actual = rebalance(scores, tau)
     expected = rebalance(scores[:, :2], tau, scores[:, :2].sum(dim=0))
@@ -112,7 +112,7 @@ def test_scores_keep_their_type_and_are_computed_in_float32(scores, dtype):
     assert_close(actual, torch.from_numpy(expected).to(dtype))
 
 
-def test_inputs_are_left_as_they_were(scores):
+def test_inputs_are_not_modified(scores):
     copy, mass, prior = scores.clone(), torch.tensor(MASS), torch.tensor(PRIOR)
     rebalance(scores, 1.7, mass, prior)
     assert torch.equal(scores, copy)

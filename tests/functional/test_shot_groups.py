@@ -32,12 +32,12 @@ def test_groups_have_their_published_sizes(shared_dir, name, sizes):
     ('count', 'group'),
     [(101, 0), (100, 1), (20, 1), (19, 2), (0, 2)],
 )
-def test_limits_belong_to_medium(count, group):
+def test_thresholds_belong_to_medium(count, group):
     groups = [g.tolist() for g in shot_groups([count])]
     assert groups == [[0] if g == group else [] for g in range(3)]
 
 
-def test_limits_can_be_chosen():
+def test_thresholds_can_be_chosen():
     groups = shot_groups([9, 5, 4, 2, 1], many=5, few=2)
     assert [g.tolist() for g in groups] == [[0], [1, 2, 3], [4]]
 

@@ -124,7 +124,7 @@ class TestStateDict:
         )
 
     def test_checkpoint_from_before_there_were_chains(self, logits, load):
-        """The names and shapes of the first ``fit_rebalancer.py``."""
+        """The names and shapes that the first ``fit_rebalancer.py`` wrote."""
         head = GALAHead(5, 3, rebalancer=dict(type='mmgala.PredictionRebalancer'))
         state = {k: v for k, v in head.state_dict().items() if 'rebalancer' not in k}
         state['rebalancer.tau'] = torch.tensor(1.7)
@@ -137,7 +137,7 @@ class TestStateDict:
         assert torch.equal(head.post_hoc.transform_logits(logits), expected)
 
 
-# Buffers of the chain in a head, as written when the head called it its re-balancer.
+# Buffers of a chain in a head, from when the head called it ``rebalancer``.
 SAVED = {
     'rebalancer.steps.0.tau': 0.8,
     'rebalancer.steps.0.class_counts': COUNTS,

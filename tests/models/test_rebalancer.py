@@ -66,7 +66,7 @@ def test_fitted_says_whether_there_is_a_class_mass(scores):
     assert rebalancer.fitted
 
 
-def test_fitting_again_forgets_the_first_fit(scores):
+def test_fitting_again_replaces_the_first_fit(scores):
     twice = PredictionRebalancer().fit(scores[:20]).fit(scores[20:])
     assert torch.equal(
         twice.class_mass, PredictionRebalancer().fit(scores[20:]).class_mass

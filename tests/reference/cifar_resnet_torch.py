@@ -1,6 +1,6 @@
 """ResNet for CIFAR in plain PyTorch, from section 4.2 of He et al. 2016 alone.
 
-Shares nothing with the package or MMPretrain but the usual names of the layers, so
+Shares no code with the package or MMPretrain, only the usual names of the layers, so
 that weights can be copied. Stages and shortcuts are written out.
 """
 

@@ -1,6 +1,6 @@
-"""GALA of detectors in float64 NumPy, one loop an index, from the formulas alone.
+"""GALA of detectors in float64 NumPy, one loop per index, from the formulas alone.
 
-It shares nothing with the package. Label C is background.
+It shares no code with the package. Label C is background.
 """
 
 import math
@@ -96,7 +96,7 @@ class Objectness(Detector):
 
 
 class Sigmoid(Detector):
-    """A sigmoid a class; ``background`` tells the margin of background samples."""
+    """One sigmoid per class; ``background`` selects the margin of background."""
 
     def __init__(
         self, num_classes, background='exclude', gamma=0.0, alpha=None, **kwargs
@@ -106,7 +106,7 @@ class Sigmoid(Detector):
         self.gamma, self.alpha = gamma, alpha
 
     def margin(self, j, k):
-        """None before the class has given anything."""
+        """None before the first sample of the class."""
         return super().margin(j, k) if self.phi[k] > 0 else 0.0
 
     def shared(self, j):

@@ -1,6 +1,6 @@
-"""GALA in float64 NumPy, one loop an index, from the formulas of the design alone.
+"""GALA in float64 NumPy, one loop per index, from the formulas of the design alone.
 
-Slow on purpose: every line is one line of the formula. It shares nothing with the
+Slow on purpose: every line is one line of the formula. It shares no code with the
 package: no import, no identity that the package uses to be fast.
 """
 
@@ -74,7 +74,7 @@ def cross_entropy(logits, targets):
 
 
 def gradient_sums_hard(probabilities, labels, weights=None):
-    """What a batch with class indices adds to theta and phi."""
+    """Contribution of a batch with class indices to theta and phi."""
     num_samples, num_classes = probabilities.shape
     theta, phi = np.zeros(num_classes), np.zeros(num_classes)
     for i in range(num_samples):
@@ -88,7 +88,7 @@ def gradient_sums_hard(probabilities, labels, weights=None):
 
 
 def gradient_sums_soft(probabilities, targets, weights=None):
-    """What a batch with soft labels adds to theta and phi."""
+    """Contribution of a batch with soft labels to theta and phi."""
     num_samples, num_classes = probabilities.shape
     theta, phi = np.zeros(num_classes), np.zeros(num_classes)
     for i in range(num_samples):

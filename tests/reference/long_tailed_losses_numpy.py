@@ -1,6 +1,6 @@
-"""Long-tailed losses in float64 NumPy, one loop an index, from the papers' formulas.
+"""Long-tailed losses in float64 NumPy, one loop per index, from the papers' formulas.
 
-Slow on purpose: every line is one line of a formula. It shares nothing with the
+Slow on purpose: every line is one line of a formula. It shares no code with the
 package. ``targets`` are ``(N, C)`` with rows that sum to 1; for class indices, one-hot.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def fill(counts):
-    """A class without samples counts like the rarest one that has some."""
+    """A class without samples is treated like the rarest one with samples."""
     rarest = min(n for n in counts if n > 0)
     return [n if n > 0 else rarest for n in counts]
 

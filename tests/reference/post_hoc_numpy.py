@@ -10,7 +10,7 @@ def softmax(logits):
 
 
 def logit_adjustment(logits, class_counts, tau=1.0, target_prior=None):
-    """``softmax(z_j - tau log pi_j)``; absent classes count like the rarest."""
+    """``softmax(z_j - tau log pi_j)``; absent classes are treated like the rarest."""
     counts = np.array(class_counts, dtype=np.float64)
     counts[counts == 0] = counts[counts > 0].min()
     shifted = np.asarray(logits, np.float64) - tau * np.log(counts / counts.sum())

@@ -1,4 +1,4 @@
-"""Feature files hold what NumPy reads, and nothing else is taken for one."""
+"""Feature files are readable by NumPy, and other files are refused."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_rows_of_a_file_are_those_of_numpy(tmp_path):
     ('array', 'message'),
     [(np.zeros((2, 3)), 'float32 rows'), (np.zeros(3, np.float32), 'float32')],
 )
-def test_files_of_anything_else(tmp_path, array, message):
+def test_files_in_another_format_are_refused(tmp_path, array, message):
     np.save(tmp_path / 'f.npy', array)
     with pytest.raises(ValueError, match=message):
         FeatureFile(tmp_path / 'f.npy')

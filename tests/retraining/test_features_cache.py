@@ -1,4 +1,4 @@
-"""Cached features are the model's, found again, and never half written."""
+"""The feature cache: values of the model, reuse, and no partial files."""
 
 import io
 import resource
@@ -127,7 +127,7 @@ def test_labels_that_changed_in_their_file_are_noticed(files, tmp_path, monkeypa
     assert 'are in' in text
 
 
-def test_a_run_that_fails_leaves_nothing(files, tmp_path, monkeypatch):
+def test_a_failed_run_leaves_no_files(files, tmp_path, monkeypatch):
     source = open_source(files, train_dataloader__batch_size=100)
     step, calls = source.model.test_step, []
 
@@ -178,7 +178,7 @@ def test_another_process_with_the_same_features_is_waited_for(files, tmp_path):
     assert_array_equal(found.features[slice(None)], computed.features[slice(None)])
 
 
-def test_a_full_disk_is_told_and_nothing_left(files, tmp_path):
+def test_a_full_disk_gives_a_message_and_leaves_no_files(files, tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
     message = 'features, 0 MB, were not written to .* name another folder .*--features'
@@ -191,7 +191,7 @@ def test_a_full_disk_is_told_and_nothing_left(files, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_scores_that_are_no_softmax_of_the_layer_are_refused(tmp_path, files):
+def test_scores_that_are_not_the_softmax_of_the_layer_are_refused(tmp_path, files):
     head = dict(type='ArcFaceClsHead', num_classes=10, in_channels=32)
     source = open_source(
         files_with_head(files, tmp_path, head), model__head=dict(_delete_=True, **head)

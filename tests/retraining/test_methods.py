@@ -100,14 +100,14 @@ def test_nearest_class_mean_of_centred_and_normalised_features(samples):
     assert_allclose(means.center, array.mean(axis=0), rtol=1e-5, atol=1e-6)
     assert_array_equal(logits.argmax(axis=1), distances.argmin(axis=1))
     assert_allclose(logits, 1 - distances**2, rtol=1e-5, atol=1e-5)
-    # It is another classifier than those on features as they are.
+    # It differs from the classifiers on unchanged features.
     for distance in ('euclidean', 'cosine'):
         weight, bias, _ = nearest_class_mean(features, labels, CLASSES, distance)
         assert (predict(others, weight, bias) != distances.argmin(axis=1)).mean() > 0.02
 
 
-def test_it_is_no_linear_layer_of_the_features(samples):
-    """The distance of a feature from the center does not count.
+def test_it_is_not_a_linear_layer(samples):
+    """The distance of a feature from the center has no effect.
 
     In a linear layer of the same weight and bias it does.
     """
@@ -180,7 +180,7 @@ def test_strength_is_the_one_with_the_best_mean_class_accuracy(samples):
     assert len(set(expected)) > 3
 
 
-def test_of_equal_strengths_the_smallest_is_chosen():
+def test_ties_choose_the_smallest_strength():
     features, labels = torch.eye(3), torch.arange(3)
     assert search_norm_tau(features, labels, 2 * torch.eye(3)).tau == 0
 

@@ -61,7 +61,7 @@ def start(bias=True, seed=4):
 
 
 def recorded_rates(monkeypatch):
-    """Learning rate at every step of SGD from now on, as it goes on."""
+    """List that collects the learning rate of every step of SGD from now on."""
     rates, step = [], torch.optim.SGD.step
 
     def record(self, *args, **kwargs):
@@ -126,7 +126,7 @@ def test_features_in_a_file_give_the_same_classifier(tmp_path, monkeypatch, in_m
     assert_allclose(*trained, rtol=1e-5, atol=1e-7)
 
 
-def test_without_bias_there_is_none():
+def test_a_classifier_without_bias_stays_so():
     expected = [start()[0].requires_grad_()]
     descend(expected, lambda x, y: F.cross_entropy(x @ expected[0].T, y))
 
@@ -177,7 +177,7 @@ def test_scale_of_a_layer_without_bias():
     assert_allclose(none, zero, rtol=1e-5)
 
 
-def test_what_a_loss_draws_follows_from_the_seed_alone():
+def test_noise_of_a_loss_depends_on_the_seed_only():
     def train(seed):
         loss = EqualizationLoss(5, 0.5, 0.2, class_counts=COUNTS)
         schedule = Schedule(2, batch_size=16, seed=seed)
@@ -208,7 +208,7 @@ def test_a_new_classifier_starts_as_a_linear_layer_of_pytorch_does():
     assert not torch.equal(weight, initial_classifier(2000, 64, seed=1)[0])
 
 
-def test_a_trained_classifier_is_trained_further_and_left_alone():
+def test_a_trained_classifier_is_trained_further_and_not_modified():
     old = torch.randn(5, 6), torch.randn(5)
     kept = [tensor.clone() for tensor in old]
     expected = [tensor.clone().requires_grad_() for tensor in old]
@@ -221,7 +221,7 @@ def test_a_trained_classifier_is_trained_further_and_left_alone():
     assert all(torch.equal(*pair) for pair in zip(old, kept, strict=True))
 
 
-def test_weight_decay_can_leave_the_bias_alone():
+def test_weight_decay_can_exclude_the_bias():
     schedule = Schedule(3, 0.3, 16, weight_decay=0.5, seed=4)
     expected = [tensor.requires_grad_() for tensor in start()]
     descend(
@@ -256,7 +256,7 @@ def test_instance_sampling_draws_each_sample_once():
     assert np.array_equal(np.sort(order), np.arange(len(LABELS)))
 
 
-def test_a_training_that_diverges_is_told():
+def test_a_training_that_diverges_is_reported():
     schedule = Schedule(epochs=20, lr=1e30, batch_size=16)
     with pytest.raises(ValueError, match=r'diverged: try a --lr below 1e\+30'):
         train_classifier(FEATURES, LABELS, start(), PlainLoss(), schedule)
@@ -279,7 +279,7 @@ def test_a_schedule_out_of_range(arguments, message):
         Schedule(**arguments)
 
 
-def test_losses_get_classes_and_counts_where_they_take_them():
+def test_losses_get_classes_and_counts_if_they_accept_them():
     init_default_scope('mmpretrain')
 
     plain, plain_cfg = build_loss(None, 5, COUNTS)
@@ -303,7 +303,7 @@ def test_losses_get_classes_and_counts_where_they_take_them():
         ('mmgala.LabelAwareSmoothingLoss', False),
     ],
 )
-def test_losses_that_make_up_for_the_counts(name, expected):
+def test_losses_that_correct_for_the_counts(name, expected):
     init_default_scope('mmpretrain')
     loss, _ = build_loss(dict(type=name), 5, COUNTS)
     if hasattr(loss, 'class_counts'):
@@ -328,7 +328,7 @@ class UsersCounts(torch.nn.Module):
         (torch.nn.CrossEntropyLoss(), False),
     ],
 )
-def test_losses_of_users_say_whether_they_make_up_for_the_counts(loss, expected):
+def test_losses_of_users_that_correct_for_the_counts(loss, expected):
     assert corrects_for_counts(loss) is expected
 
 
@@ -342,7 +342,7 @@ def test_losses_of_users_say_whether_they_make_up_for_the_counts(loss, expected)
         ),
     ],
 )
-def test_losses_that_cannot_be(config, message):
+def test_invalid_losses_are_refused(config, message):
     init_default_scope('mmpretrain')
     with pytest.raises(ValueError, match=message):
         build_loss(config, 5, COUNTS)

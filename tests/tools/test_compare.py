@@ -143,7 +143,7 @@ def test_rows_are_those_asked_for_with_figures_of_the_scores(compared):
 
 def test_statement_table_picture_and_configs(compared):
     text = (compared.work / 'results.md').read_text()
-    assert 'The last epoch counts.' in text
+    assert 'Results are those of the last epoch.' in text
     assert 'Nothing was chosen on the test set.' in text
     assert 'top-1 over gala (95 %)' in text
     assert (compared.work / 'head_vs_tail.png').read_bytes()[:4] == b'\x89PNG'

@@ -54,7 +54,7 @@ class ClassCountsHook(Hook):
 
     def __init__(self, many: int | None = None, few: int | None = None) -> None:
         self.class_counts: list[int] | None = None
-        self.shot_thresholds = ShotThresholds.stated(many, few)
+        self.shot_thresholds = ShotThresholds.from_arguments(many, few)
         self._of_training: ShotThresholds | None = None
         self._of_checkpoint: ShotThresholds | None = None
 

@@ -119,7 +119,7 @@ class GradientStatisticsHook(Hook):
         self.interval = interval
         self.max_bins = max_bins if matrix else 0
         self.draw_interval = draw_interval
-        self.shot_thresholds = ShotThresholds.stated(many, few)
+        self.shot_thresholds = ShotThresholds.from_arguments(many, few)
         self._saved: dict[str, Any] | None = None
         self._losses: list[RecordedLoss] = []
 

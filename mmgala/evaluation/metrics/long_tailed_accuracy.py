@@ -65,7 +65,7 @@ class LongTailedAccuracy(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.topk = (topk,) if isinstance(topk, int) else tuple(topk)
         check_topk(self.topk)
-        self.shot_thresholds = ShotThresholds.stated(many, few)
+        self.shot_thresholds = ShotThresholds.from_arguments(many, few)
         self.num_bins = num_bins
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:

@@ -48,7 +48,7 @@ class CIFARResNet(ResNet_CIFAR):
         in_channels: of the images.
         base_channels: channels of the stem and of the first stage.
         init_cfg: defaults to Kaiming-normal weights (by fan-in) and identity norms.
-        **kwargs: further arguments of MMPretrain's ``ResNet``, like ``norm_cfg``,
+        **kwargs: further arguments of MMPretrain's ``ResNet``, such as ``norm_cfg``,
             ``norm_eval`` and ``frozen_stages``.
 
     Raises:

@@ -20,7 +20,7 @@ class PlainConvNet(BaseModule):
         strides: of each convolution, of the same length.
         pool_size: rows and columns that the pooling leaves. ``(1, 1)`` is global
             average pooling, which forgets where in the image something is. For pairs
-            of images side by side take ``(1, 2)``: with ``(1, 1)``, (a, b) and (b, a)
+            of images side by side use ``(1, 2)``: with ``(1, 1)``, (a, b) and (b, a)
             look the same.
         init_cfg: defaults to Kaiming-normal weights (by fan-in) and identity norms.
 

@@ -99,7 +99,7 @@ class ClassBalancedFocalLoss(ClassBalancedLoss):
 
     The authors initialise the bias of the classifier with :math:`-\log(C - 1)`, so that
     each sigmoid starts at a probability of 1 / C, and exclude it from weight decay.
-    :class:`mmgala.models.GALAHead` takes the initial value from :attr:`initial_bias`;
+    :class:`mmgala.models.GALAHead` sets the initial value to :attr:`initial_bias`;
     weight decay is set in the config, as in ``configs/class_balanced_focal``::
 
         model = dict(head=dict(type='mmgala.GALAHead', loss=dict(

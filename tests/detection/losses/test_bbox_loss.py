@@ -185,7 +185,7 @@ def test_scores_are_probabilities_with_background_last(form):
     assert_allclose(scores.numpy(), expected)
 
 
-def test_accuracy_counts_what_its_key_says():
+def test_accuracies_match_their_keys():
     logits = torch.tensor(
         [[9.0, 0, 0, 9, 0], [9, 0, 0, 0, 9], [0, 9, 0, 9, 0], [0, 0, 9, 0, 9]]
     )
@@ -226,7 +226,7 @@ def test_extreme_logits_stay_finite(form):
     assert loss_module.pos_grad.isfinite().all()
 
 
-def test_regions_that_are_not_numbers_add_nothing(form):
+def test_regions_with_nan_logits_add_nothing(form):
     logits, labels = batch(form)
     broken = logits.detach().clone()
     broken[::2] = float('nan')
@@ -270,7 +270,7 @@ def test_deferred_calls_of_a_step_share_the_margins_of_the_steps_before(form):
     assert set(loss_module.state_dict()) == {'pos_grad', 'neg_grad'}
 
 
-def test_what_an_unfinished_step_had_pending_is_forgotten(form):
+def test_pending_sums_of_an_unfinished_step_are_discarded(form):
     loss_module = GALABBoxLoss(NUM_CLASSES, form)
     loss_module.defer_reduction()
     loss_module(*batch(form))
@@ -302,7 +302,7 @@ def test_a_head_of_other_classes_is_refused():
         GALABBoxLoss(1203).get_cls_channels(1204)
 
 
-def test_a_head_that_is_no_bbox_head_is_refused_where_it_predicts(form):
+def test_a_head_other_than_a_bbox_head_is_refused_when_it_predicts(form):
     with pytest.raises(ValueError, match='Use mmgala.GALASigmoidLoss there'):
         GALABBoxLoss(NUM_CLASSES, form).get_activation(batch(form)[0])
 

@@ -16,7 +16,7 @@ NUM_CLASSES = 5
 
 
 class NormHead(LinearClsHead):
-    """A head with batch normalisation of its own, which stays in training mode."""
+    """A head with batch normalisation, which stays in training mode."""
 
     def __init__(self, num_classes, in_channels):
         super().__init__(num_classes, in_channels)
@@ -27,7 +27,7 @@ class NormHead(LinearClsHead):
 
 
 def build(neck=None, head=NormHead, **options):
-    """Network with the same weights at every call, but for those of a given neck.
+    """Network with the same weights at every call, except those of a given neck.
 
     Args:
         neck: module, by default one without parameters.
@@ -67,11 +67,11 @@ def train(model, steps=1):
 
 
 def changed(before, model):
-    """Names of what differs from an earlier state dict."""
+    """Names of the entries that differ from an earlier state dict."""
     after = model.state_dict()
     return {name for name, old in before.items() if not torch.equal(old, after[name])}
 
 
 def snapshot(model):
-    """State dict that the model's training leaves alone."""
+    """Copy of the state dict, which training does not change."""
     return copy.deepcopy(model.state_dict())

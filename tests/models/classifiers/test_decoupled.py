@@ -1,4 +1,4 @@
-"""`DecoupledClassifier` trains its head alone, on a representation that stays."""
+"""`DecoupledClassifier` trains its head only, on a frozen representation."""
 
 import pytest
 import torch
@@ -96,7 +96,7 @@ def test_running_statistics_move_to_those_of_the_batch():
 
 
 @pytest.mark.parametrize('norm_eval', [False, True])
-def test_features_in_training_are_normalised_as_norm_eval_says(norm_eval):
+def test_norm_eval_fixes_the_normalisation_in_training(norm_eval):
     model = build(norm_eval=norm_eval)
     for norm in backbone_norms(model).values():
         nn.init.uniform_(norm.running_mean, -1, 1)
@@ -112,7 +112,7 @@ def test_features_in_training_are_normalised_as_norm_eval_says(norm_eval):
 
 
 @pytest.mark.parametrize('norm_eval', [False, True])
-def test_nothing_moves_in_evaluation(norm_eval):
+def test_statistics_do_not_change_in_evaluation(norm_eval):
     model = build(norm_eval=norm_eval)
     before = snapshot(model)
     model.eval()
@@ -132,7 +132,7 @@ def test_nothing_moves_in_evaluation(norm_eval):
         (dict(freeze_backbone=False, norm_eval=True), False),
     ],
 )
-def test_modes_come_and_go(options, fixed):
+def test_switching_between_training_and_evaluation(options, fixed):
     model = build(LinearNeck(16, 16, gap_dim=2), **options)
     norms = [*backbone_norms(model).values(), model.neck.norm]
     for _ in range(2):

@@ -67,13 +67,13 @@ def test_ranks_with_moving_statistics_agree_on_the_head(rank_pool):
 
 
 def train_after_freezing_late(rank, world_size):
-    """Freezing after wrapping is what DDP does not bear."""
+    """Freeze after wrapping, which DDP does not support."""
     model = build_plain(norm_eval=True).requires_grad_(True)
     wrapped = Halves(model, broadcast_buffers=False)
     model.backbone.requires_grad_(False)
     train(wrapped, steps=3)
 
 
-def test_ranks_notice_what_is_frozen_too_late(rank_pool):
+def test_freezing_after_wrapping_fails(rank_pool):
     with pytest.raises(RuntimeError, match='did not receive grad|finished reduction'):
         rank_pool.run(train_after_freezing_late, 2)

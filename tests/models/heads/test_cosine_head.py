@@ -70,7 +70,7 @@ def test_a_feature_of_0_has_logits_of_0(dtype):
 @pytest.mark.parametrize('dtype', HALF)
 @pytest.mark.parametrize('scale', [1e-3, 1.0, 1e4])
 def test_half_precision_is_that_of_float32_rounded(dtype, scale):
-    """Squares of 1e4 do not fit into float16, nor those of 1e-3."""
+    """Squares of 1e4 overflow in float16, and those of 1e-3 underflow."""
     head, (_, x) = CosineClsHead(4, 8), features(scale=scale)
     expected = head.float()((x.to(dtype).float(),))
     logits = head.to(dtype)((x.to(dtype),))

@@ -1,4 +1,4 @@
-"""All losses with the call of MMPretrain's, and what is known of each.
+"""All losses that are called like MMPretrain's, and known properties of each.
 
 A new loss needs one row in ``CASES``; every test of the battery then runs on it.
 """
@@ -27,7 +27,7 @@ NUM_CLASSES = len(COUNTS)
 
 @dataclass(frozen=True)
 class LossCase:
-    """A loss, and the arguments under which theory makes it cross-entropy.
+    """A loss, and the arguments with which it equals cross-entropy in theory.
 
     Attributes:
         loss: its class.
@@ -60,7 +60,7 @@ class LossCase:
         return issubclass(self.loss, ClassCountsLoss)
 
     def build(self, counts: list[int] | None = COUNTS, **changes: object) -> nn.Module:
-        """Loss of as many classes as there are counts; with none, it has no counts."""
+        """Loss with as many classes as counts, or without counts if there are none."""
         arguments = {**self.arguments, **changes}
         if self.counted:
             arguments['class_counts'] = counts
@@ -70,7 +70,7 @@ class LossCase:
         return loss
 
     def warmed_up(self, **changes: object) -> nn.Module:
-        """Loss that has seen a batch, for those that keep statistics."""
+        """Loss after one batch, for losses with statistics."""
         loss = self.build(**changes)
         logits = random_logits(40, NUM_CLASSES, seed=8).requires_grad_()
         loss(logits, random_target('hard', 40, NUM_CLASSES - 1, seed=9))
@@ -205,7 +205,7 @@ CASES = dict(
         strength_0=dict(gamma=0, tau=0),
         balanced={},
     ),
-    # Among classes that are alike each has the largest margin.
+    # With equal counts, each class has the largest margin.
     ldam=LossCase(
         LDAMLoss,
         _ldam,
@@ -238,7 +238,7 @@ CASES = dict(
         _class_balanced_formula(reference.focal, 1.5),
         dict(beta=0.99, gamma=1.5),
     ),
-    # Classes that are alike are all smoothed as the largest is.
+    # With equal counts, all classes are smoothed like the largest.
     label_aware_smoothing=LossCase(
         models.LabelAwareSmoothingLoss,
         lambda m, z, t: mf.smoothed_cross_entropy(z, t, m.smoothing),

@@ -1,4 +1,4 @@
-"""`EqualizationLoss` draws what it ignores, for each sample and class."""
+"""`EqualizationLoss` draws the classes to ignore, for each sample and class."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ def test_the_default_is_for_cifar100_lt():
     assert int(loss_module.tail.sum()) == 52
 
 
-def test_negative_gradient_on_tail_classes_is_ignored_as_often_as_stated():
+def test_negative_gradient_on_tail_classes_is_ignored_with_its_probability():
     """Every draw is independent: of each class, of each sample, in each forward."""
     logits = torch.zeros(2000, 6, requires_grad=True)
     target = torch.zeros(2000, dtype=torch.long)
@@ -73,7 +73,7 @@ def test_expected_gradient_of_a_tail_class_is_the_share_that_is_kept():
     assert float(gradient[:, 2].mean() / kept) == pytest.approx(0.1, abs=0.01)
 
 
-def test_own_samples_of_a_tail_class_pull_it_as_strongly_as_ever():
+def test_samples_of_a_tail_class_keep_its_positive_gradient():
     logits = random_logits(200, 6).requires_grad_()
     target = torch.full((200,), 5)
     loss_module = build(ignore_prob=1.0, reduction='sum')

@@ -87,6 +87,6 @@ def test_samples_count_by_their_weight():
         (dict(count_share=0.5, variant='official'), "is for variant='paper'"),
     ],
 )
-def test_what_cannot_be_is_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         GALALoss(C, **arguments)

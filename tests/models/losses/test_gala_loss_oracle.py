@@ -1,4 +1,4 @@
-"""`GALALoss(variant='official')` repeats what the authors' code computed."""
+"""`GALALoss(variant='official')` reproduces what the authors' code computed."""
 
 import numpy as np
 import pytest

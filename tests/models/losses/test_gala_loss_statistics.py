@@ -1,4 +1,4 @@
-"""When and by how much `GALALoss` lets its statistics grow."""
+"""When and by how much the statistics of `GALALoss` grow."""
 
 import copy
 
@@ -100,7 +100,7 @@ def test_they_do_not_depend_on_how_the_loss_is_reduced(variant, arguments):
     assert_close(statistics(reduced), statistics(plain), rtol=0, atol=0)
 
 
-def test_gradient_accumulation_is_what_the_formula_says(variant):
+def test_gradient_accumulation_follows_the_formula(variant):
     """Two half batches: the second sees the first; the double batch sees neither."""
     logits, target = batch()
     halves = [(logits[:4], target[:4]), (logits[4:], target[4:])]
@@ -150,7 +150,7 @@ def test_logits_of_1e4_give_exact_values(variant, kind, dtype):
         target = torch.tensor([[1.0, 0, 0, 0, 0], [0.5, 0, 0.5, 0, 0]])
     loss_module = GALALoss(5, variant=variant)
     loss = loss_module(logits.requires_grad_(), target)
-    # First sample: nothing to learn. Second: 20,000 below at the label (and 10,000).
+    # First sample: no gradient. Second: 20,000 below at the label (and 10,000).
     assert_close(loss.detach(), torch.tensor(2e4 / 2 if kind == 'hard' else 1.5e4 / 2))
     share = 1.0 if kind == 'hard' else 0.5
     scale = 1.0 if variant == 'paper' else 0.5  # a mean over two samples

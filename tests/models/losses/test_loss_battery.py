@@ -1,4 +1,4 @@
-"""What holds for every loss: values, gradients, state, and the call of MMPretrain."""
+"""Properties of every loss: values, gradients, state, and calls as in MMPretrain."""
 
 import inspect
 
@@ -71,7 +71,7 @@ def test_strength_0_is_cross_entropy(name, kind):
 
 
 @pytest.mark.parametrize('name', names(lambda c: c.balanced is not None))
-def test_classes_that_are_alike_give_cross_entropy(name):
+def test_equal_counts_give_cross_entropy(name):
     case = CASES[name]
     loss_module = case.build([30] * NUM_CLASSES, **case.balanced)
     logits = random_logits(N, NUM_CLASSES).requires_grad_()
@@ -82,7 +82,7 @@ def test_classes_that_are_alike_give_cross_entropy(name):
 
 
 @pytest.mark.parametrize('name', CASES)
-def test_counts_of_a_long_tail_do_not(name):
+def test_long_tailed_counts_do_not_give_cross_entropy(name):
     logits, target = batch()
     loss = unreduced(CASES[name].warmed_up(), logits, target)
     assert (loss - F.cross_entropy(logits, target, reduction='none')).abs().max() > 0.1
@@ -252,7 +252,7 @@ def test_one_hot_soft_labels_equal_class_indices(name):
 
 
 def refused(loss_module, message, logits, target, **call):
-    """The call is refused in one line, and leaves no trace."""
+    """The call is refused in one line, and changes no state."""
     before = state(loss_module)
     with pytest.raises(ValueError, match=message) as caught:
         loss_module(logits, target, **call)
@@ -281,7 +281,7 @@ BAD_CALLS = dict(
 
 
 @pytest.mark.parametrize('bad', BAD_CALLS)
-def test_input_that_does_not_fit_is_refused_in_one_line(case, bad):
+def test_invalid_input_is_refused_in_one_line(case, bad):
     refused(case.warmed_up(), *BAD_CALLS[bad])
 
 
@@ -339,7 +339,7 @@ def test_statistics_start_at_0_and_do_not_depend_on_the_loss_weight(name):
     assert_close(state(light), state(heavy), rtol=0, atol=0)
 
 
-def test_a_copy_has_a_state_of_its_own(case):
+def test_a_copy_has_a_separate_state(case):
     loss_module = case.warmed_up()
     before = state(loss_module)
     logits, target = batch()

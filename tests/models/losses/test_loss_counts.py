@@ -1,4 +1,4 @@
-"""Losses that take class counts: when there are none, late, wrong, or 0 of a class."""
+"""Losses with class counts: missing, late and invalid counts, and absent classes."""
 
 import pytest
 import torch
@@ -30,7 +30,7 @@ class TestClassCounts:
             ([0.5, 0.1, 0.1, 0.1, 0.1, 0.1], 'to be whole numbers of samples'),
         ],
     )
-    def test_counts_that_cannot_be_are_refused(self, name, counts, message):
+    def test_invalid_counts_are_refused(self, name, counts, message):
         loss_module = CASES[name].build()
         with pytest.raises(ValueError, match=message):
             loss_module.set_class_counts(counts)
@@ -60,7 +60,7 @@ class TestClassCounts:
 
 
 @pytest.mark.parametrize('name', names(lambda c: not c.counted))
-def test_classes_that_training_never_showed_are_finite(name):
+def test_classes_absent_from_training_give_finite_values(name):
     loss_module = CASES[name].build()
     for _ in range(3):
         logits, target = batch()

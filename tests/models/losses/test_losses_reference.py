@@ -1,4 +1,4 @@
-"""Every loss against its formula in NumPy, and against other people's code."""
+"""Every loss against its formula in NumPy, and against other implementations."""
 
 import numpy as np
 import pytest
@@ -175,7 +175,7 @@ def test_the_focal_factor_of_gcl_passes_on_no_gradient():
     assert_close(found, factor[:, None] * expected)
 
 
-def test_a_sure_sample_has_a_focal_factor_of_0_and_no_nan():
+def test_a_confident_sample_has_a_focal_factor_of_0_and_no_nan():
     logits = torch.tensor([[200.0, 0.0], [0.0, 0.0]], requires_grad=True)
     loss = GCLLoss(2, noise_scale=0, class_counts=[2, 1], gamma=0.5)
     values = loss(logits, torch.tensor([0, 0]), reduction_override='none')
@@ -184,7 +184,7 @@ def test_a_sure_sample_has_a_focal_factor_of_0_and_no_nan():
     assert torch.isfinite(gradient).all()
 
 
-def test_variants_and_labels_that_are_refused():
+def test_unknown_variants_and_soft_labels_are_refused():
     with pytest.raises(ValueError, match=r"`variant` to be one of .* got 'code'"):
         LabelAwareSmoothingLoss(6, variant='code')
     loss, shares = GCLLoss(2, class_counts=[2, 1], gamma=1.0), torch.full((1, 2), 0.5)
@@ -194,7 +194,7 @@ def test_variants_and_labels_that_are_refused():
         loss(torch.zeros(1, 2), shares)
 
 
-def test_equalization_and_clouds_draw_anew_in_each_forward():
+def test_equalization_and_clouds_draw_in_each_forward():
     logits, target = random_logits(N, 6), random_target('hard', N, 6)
     for name in ('gcl', 'equalization'):
         loss_module = CASES[name].build()

@@ -1,4 +1,4 @@
-"""A loss that a user derives works like those of the package."""
+"""Losses of users work like those of the package."""
 
 import pytest
 import torch
