@@ -13,8 +13,8 @@ from mmgala.apis.launch import set_dataloader_defaults
 
 VALIDATES_ON_TEST_WARNING = """
 *******************************************************************************
-*  WARNING: the validation set of this config IS its test set. Anything chosen *
-*  on it is chosen on test data: do not report the resulting accuracy.         *
+*  WARNING: the validation set of this config IS its test set. What is chosen *
+*  on it is chosen on test data: do not report the resulting accuracy.        *
 *******************************************************************************"""
 
 

@@ -82,7 +82,7 @@ def test_checkpoint_that_would_run_code(tmp_path, trained, tool, before, after):
 
     end = call(tool, trained.config, *before, 'evil.pth', *after, cwd=tmp_path)
 
-    assert_one_line(end, r'evil\.pth was not loaded: .* holds posix\.system')
+    assert_one_line(end, r'evil\.pth was not loaded: .* posix\.system')
     assert not victim.exists()
 
 
@@ -206,7 +206,7 @@ def test_tau_auto_on_the_test_set_itself_warns_loudly(tmp_path, trained):
         r'WARNING - \n(\*{70,})\n(.*)\n(.*)\n\*{70,}', log.read_text()
     ).groups()
     assert 'the validation set of this config IS its test set' in first
-    assert 'do not report the accuracy' in second
+    assert 'chosen on test data: do not report' in second
     assert len(frame) == len(first) == len(second)
 
 

@@ -86,7 +86,7 @@ def test_without_a_network_the_error_says_what_to_fetch(places, tmp_path, monkey
         r'Could not download https://download\.openmmlab\.com/\S+/'
         r'resnet152_8xb32_in1k_20210901-4d7582fa\.pth .* put it at '
         + re.escape(str(tmp_path / 'home/hub/checkpoints/resnet152_8xb32_in1k_'))
-        + r'\S+\.pth, or name .* --cfg-options '
+        + r'\S+\.pth, or .* --cfg-options '
         r'stage1\.model\.backbone\.init_cfg\.checkpoint=FILE',
     )
     assert not list((tmp_path / 'work').rglob('*.pth'))
