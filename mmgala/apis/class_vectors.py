@@ -17,7 +17,7 @@ from mmgala.analysis import FeatureSums, describe_class_vectors, describe_classe
 from mmgala.apis.data_splits import build_whole_split
 from mmgala.apis.models import load_model
 from mmgala.evaluation.score_dump import stack_targets
-from mmgala.evaluation.shot_thresholds import stated_for
+from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.functional import ShotThresholds
 from mmgala.utils.checkpoint import read_checkpoint, stored_class_counts, unwrap_model
 
@@ -136,7 +136,7 @@ def measure_class_vectors(
     counts = _training_counts(checkpoint, loader, layer.out_features, checkpoint_path)
     names = (getattr(loader.dataset, 'metainfo', None) or {}).get('classes') or ()
     sums = _sum_features(model, layer, loader, console or Console(quiet=True))
-    thresholds = thresholds or stated_for(cfg, checkpoint) or ShotThresholds()
+    thresholds = thresholds or resolve_thresholds(cfg, checkpoint) or ShotThresholds()
     return {
         'split': split,
         'layer': name,

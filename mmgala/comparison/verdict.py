@@ -56,8 +56,8 @@ def paired_difference(
     rng = np.random.default_rng(seed)
     num_seeds = len(first)
     shares = rng.multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), draws)
-    # Samples of a class with equal differences on all seeds are interchangeable: each
-    # draw is one of their numbers, not of single samples.
+    # Samples of a class with equal differences on all seeds are interchangeable, so it
+    # suffices to draw the number of samples of each such kind.
     differences = second.astype(np.int8) - first
     gains = np.zeros((draws, num_seeds))
     for label in np.unique(targets):

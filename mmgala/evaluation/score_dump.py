@@ -28,9 +28,9 @@ def stack_scores(data_samples: Sequence[dict]) -> Tensor:
     for sample in data_samples:
         if not isinstance(sample.get('pred_score'), Tensor):
             raise ValueError(
-                'Expected every prediction to carry class scores (`pred_score`), but '
-                f'found only {sorted(sample)}: use a model that classifies images '
-                'into one of several classes.'
+                'Expected every prediction to have class scores (`pred_score`), but '
+                f'found only {sorted(sample)}: use a model that assigns one of several '
+                'classes to each image.'
             )
     return torch.stack([sample['pred_score'] for sample in data_samples])
 

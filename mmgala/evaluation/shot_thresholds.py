@@ -70,20 +70,22 @@ def config_thresholds(cfg: Config) -> ShotThresholds | None:
     """
     hooks = [_built(HOOKS, hook) for hook in cfg.get('custom_hooks') or []]
     evaluators = (cfg.get('val_evaluator'), cfg.get('test_evaluator'))
-    metrics = [metric for one in evaluators for metric in stating_metrics(one)]
+    metrics = [metric for one in evaluators for metric in metrics_with_thresholds(one)]
     return stated_thresholds([*metrics, *hooks])
 
 
-def stated_for(cfg: Config, checkpoint: Mapping[str, Any]) -> ShotThresholds | None:
+def resolve_thresholds(
+    cfg: Config, checkpoint: Mapping[str, Any]
+) -> ShotThresholds | None:
     """Thresholds that a config states, or else those stored in the checkpoint.
 
     Raises:
         ValueError: if the config contradicts itself.
     """
-    return prefer(config_thresholds(cfg), checkpoint_thresholds(checkpoint))
+    return prefer_config(config_thresholds(cfg), checkpoint_thresholds(checkpoint))
 
 
-def prefer(
+def prefer_config(
     config: ShotThresholds | None, checkpoint: ShotThresholds | None
 ) -> ShotThresholds | None:
     """The config's thresholds, or else the checkpoint's; logs a difference."""
@@ -96,7 +98,7 @@ def prefer(
     return config or checkpoint
 
 
-def stating_metrics(evaluator: Any) -> list[Any]:
+def metrics_with_thresholds(evaluator: Any) -> list[Any]:
     """Build those metrics in an evaluator's config that can state shot thresholds."""
     built = [_built(METRICS, metric) for metric in metric_configs(evaluator)]
     return [metric for metric in built if metric is not None]

@@ -192,10 +192,8 @@ def ncm(context: RetrainingContext) -> Classifier:
     distance = context.options.distance or 'cl2n'
     head = _class_mean_head(context) if distance == 'cl2n' else {}
     if context.bias is None:
-        raise ValueError(
-            'ncm needs a class layer with a bias, but '
-            f'{context.source.layer_name} has no bias.'
-        )
+        name = context.source.layer_name
+        raise ValueError(f'ncm needs a class layer with a bias, but {name} has none.')
     split = context.split('train')
     weight, bias, center = nearest_class_mean(
         split.features, split.labels, context.num_classes, distance

@@ -48,7 +48,7 @@ def build_loss(
         if given != num_classes:
             raise ValueError(
                 f'The classifier has {num_classes} classes, but the loss num_classes='
-                f'{given}: leave it out.'
+                f'{given}: remove it from the loss.'
             )
     loss = MODELS.build(dict(config))
     if hasattr(loss, 'set_class_counts'):

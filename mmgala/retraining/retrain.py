@@ -21,8 +21,8 @@ from mmgala.datasets import count_classes
 from mmgala.evaluation import LongTailedAccuracy
 from mmgala.evaluation.shot_thresholds import (
     config_thresholds,
-    stated_for,
-    stating_metrics,
+    metrics_with_thresholds,
+    resolve_thresholds,
     thresholds_meta,
 )
 from mmgala.functional import (
@@ -86,7 +86,7 @@ def validation_metrics(
 
 def _metric(cfg: Config) -> LongTailedAccuracy:
     """The ``LongTailedAccuracy`` of the config's validation, or a default one."""
-    metrics = stating_metrics(cfg.get('val_evaluator'))
+    metrics = metrics_with_thresholds(cfg.get('val_evaluator'))
     own = (metric for metric in metrics if isinstance(metric, LongTailedAccuracy))
     return next(own, LongTailedAccuracy())
 
@@ -196,7 +196,7 @@ def retrain_classifier(
     context.counts = _class_counts(context, stored_class_counts(checkpoint), method)
     new = METHOD_FUNCTIONS[method](context)
     record = dict(method=method, **new.chosen)
-    thresholds = stated_for(cfg, checkpoint) or ShotThresholds()
+    thresholds = resolve_thresholds(cfg, checkpoint) or ShotThresholds()
     metrics = _compare(context, new, thresholds)
     if metrics is not None:
         record['validation'] = metrics

@@ -183,7 +183,7 @@ def test_predictions_without_scores_are_refused():
     evaluator = RebalancingEvaluator(LongTailedAccuracy())
     sample = DataSample().set_pred_label(1).set_gt_label(1)
 
-    with pytest.raises(ValueError, match='to carry class scores'):
+    with pytest.raises(ValueError, match='to have class scores'):
         evaluator.process([sample])
 
 

@@ -10,7 +10,7 @@ from mmgala.evaluation.score_dump import add_dump
 from mmgala.evaluation.shot_thresholds import (
     checkpoint_thresholds,
     config_thresholds,
-    stated_for,
+    resolve_thresholds,
     thresholds_meta,
 )
 from mmgala.functional import ShotThresholds
@@ -77,9 +77,9 @@ def test_a_config_that_contradicts_itself_is_refused():
 def test_the_config_overrides_the_checkpoint():
     old, new = dict(meta={}), dict(meta=thresholds_meta(ShotThresholds(7, 3)))
     states, leaves_open = Config(dict(val_evaluator=METRIC)), Config(dict())
-    assert stated_for(states, new) == stated_for(states, old) == STATED
-    assert stated_for(leaves_open, new) == ShotThresholds(7, 3)
-    assert stated_for(leaves_open, old) is None
+    assert resolve_thresholds(states, new) == resolve_thresholds(states, old) == STATED
+    assert resolve_thresholds(leaves_open, new) == ShotThresholds(7, 3)
+    assert resolve_thresholds(leaves_open, old) is None
     assert checkpoint_thresholds({}) is None
     in_data_set = dict(meta=dict(dataset_meta=thresholds_meta(STATED)))
     assert checkpoint_thresholds(in_data_set) == STATED

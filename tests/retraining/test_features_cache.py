@@ -221,7 +221,7 @@ def test_a_layer_used_twice_is_refused(files, tmp_path, monkeypatch):
 
     monkeypatch.setattr(source.model.head, 'forward', twice)
 
-    with pytest.raises(ValueError, match='used once for a batch, but it was used 2'):
+    with pytest.raises(ValueError, match='used once per batch, but it was used 2'):
         compute(source, 'val', tmp_path)
 
 

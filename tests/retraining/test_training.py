@@ -338,7 +338,7 @@ def test_losses_of_users_that_correct_for_the_counts(loss, expected):
         (dict(type='GALALoss'), "no loss 'GALALoss' .* package are .*mmgala.GALALoss"),
         (
             dict(type='mmgala.GALALoss', num_classes=4),
-            '5 classes, but the loss num_classes=4: leave it out',
+            '5 classes, but the loss num_classes=4: remove it',
         ),
     ],
 )

@@ -190,7 +190,7 @@ def test_rebalancing_a_model_without_scores(tmp_path, trained):
 
     end = call('test', config, 'x.pth', '--rebalance', cwd=tmp_path)
 
-    assert_one_line(end, r'to carry class scores \(`pred_score`\)')
+    assert_one_line(end, r'to have class scores \(`pred_score`\)')
 
 
 def test_tau_auto_on_the_test_set_itself_warns_loudly(tmp_path, trained):

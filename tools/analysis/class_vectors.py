@@ -19,7 +19,7 @@ from mmgala.cli.shot_thresholds import (
     check_threshold_arguments,
     choose_thresholds,
 )
-from mmgala.evaluation.shot_thresholds import stated_for
+from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.visualization import plot_class_vectors
 
@@ -66,7 +66,7 @@ def main() -> None:
         if args.cfg_options is not None:
             cfg.merge_from_dict(args.cfg_options)
         console = Console(soft_wrap=True, markup=False, highlight=False)
-        stated = stated_for(cfg, read_checkpoint(args.checkpoint))
+        stated = resolve_thresholds(cfg, read_checkpoint(args.checkpoint))
         thresholds = choose_thresholds(args, stated, console.print)
         report = measure_class_vectors(
             cfg, args.checkpoint, args.split, args.layer, thresholds, console

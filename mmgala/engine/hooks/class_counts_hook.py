@@ -7,10 +7,10 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmgala.datasets import count_classes
 from mmgala.evaluation.shot_thresholds import (
     checkpoint_thresholds,
-    prefer,
+    metrics_with_thresholds,
+    prefer_config,
     read_thresholds,
     stated_thresholds,
-    stating_metrics,
     thresholds_meta,
 )
 from mmgala.functional import ShotThresholds
@@ -109,7 +109,7 @@ class ClassCountsHook(Hook):
     ) -> ShotThresholds | None:
         """Thresholds of a test without training; the config takes precedence."""
         stated = stated_thresholds([*runner.hooks, *evaluator.metrics])
-        return prefer(stated, self._of_checkpoint)
+        return prefer_config(stated, self._of_checkpoint)
 
 
 def training_thresholds(runner: Runner) -> ShotThresholds:
@@ -121,7 +121,7 @@ def training_thresholds(runner: Runner) -> ShotThresholds:
     Raises:
         ValueError: if the config states two different thresholds.
     """
-    metrics = stating_metrics(runner.cfg.get('test_evaluator'))
+    metrics = metrics_with_thresholds(runner.cfg.get('test_evaluator'))
     if runner.val_loop is not None:
         metrics += runner.val_evaluator.metrics
     stated = stated_thresholds([*runner.hooks, *metrics])

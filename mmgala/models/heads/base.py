@@ -122,7 +122,7 @@ class LongTailedClsHead(PostHocHead):
         if loss_classes != num_classes:
             raise ValueError(
                 f'The head has num_classes={num_classes}, but its loss '
-                f'num_classes={loss_classes}: leave it out of the loss.'
+                f'num_classes={loss_classes}: remove it from the loss.'
             )
 
     def init_weights(self) -> None:

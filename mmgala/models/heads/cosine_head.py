@@ -88,7 +88,7 @@ class CosineClsHead(LongTailedClsHead):
         loss_scale = getattr(self.loss_module, 'scale', scale)
         if loss_scale != scale:
             raise ValueError(
-                f'The head has scale={scale}, but its loss scale={loss_scale}: margins '
-                'in units of the cosine need the same.'
+                f'The head has scale={scale}, but its loss scale={loss_scale}: set '
+                'both to the same value, as margins are in units of the cosine.'
             )
         self.fc = CosineLinear(in_channels, num_classes, scale)

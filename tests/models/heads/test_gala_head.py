@@ -53,7 +53,7 @@ class TestBuilding:
         ids=['config', 'module'],
     )
     def test_another_number_of_classes_in_the_loss_is_refused(self, loss):
-        message = 'head has num_classes=4, but its loss num_classes=5: leave it out'
+        message = 'head has num_classes=4, but its loss num_classes=5: remove it'
         with pytest.raises(ValueError, match=message):
             GALAHead(4, 3, loss=loss)
 
