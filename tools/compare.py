@@ -24,7 +24,7 @@ from mmgala.apis.launch import (  # noqa: E402
     one_line_errors,
     set_work_dir,
 )
-from mmgala.cli.arguments import add_config_arguments  # noqa: E402
+from mmgala.cli.arguments import add_config_arguments, merge_options  # noqa: E402
 from mmgala.comparison.config import (  # noqa: E402
     SELECTIONS,
     validation_problem,
@@ -145,8 +145,7 @@ def check_args(args: argparse.Namespace) -> None:
 
 def load(args: argparse.Namespace) -> Config:
     cfg = load_config(args.config)
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     if args.amp:
         use_mixed_precision(cfg)
     if args.channels_last:

@@ -24,7 +24,7 @@ from mmgala.apis.launch import (
     set_work_dir,
 )
 from mmgala.apis.models import check_output_path, save_model
-from mmgala.cli.arguments import add_config_arguments
+from mmgala.cli.arguments import add_config_arguments, merge_options
 from mmgala.cli.post_hoc import (
     add_class_counts,
     add_post_hoc_arguments,
@@ -86,8 +86,7 @@ def merge_args(cfg: Config, args: argparse.Namespace, steps: dict[str, Any]) -> 
     set_work_dir(cfg, args.config, args.work_dir)
     cfg.load_from = args.checkpoint
     cfg.resume = False
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     check_head(cfg)
     if needs_scores(steps):
         cfg.val_dataloader = split_dataloader(cfg, args.split)
@@ -155,8 +154,7 @@ def main() -> None:
         steps = fitted_steps(args)
         cfg = load_config(args.config)
         original = cfg.copy()
-        if args.cfg_options is not None:
-            original.merge_from_dict(args.cfg_options)
+        merge_options(original, args.cfg_options)
         checkpoint = read_checkpoint(args.checkpoint)
         merge_args(cfg, args, steps)
         add_class_counts(steps, checkpoint)

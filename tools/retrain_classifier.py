@@ -12,7 +12,7 @@ from mmengine.config import DictAction
 from rich.console import Console
 
 from mmgala.apis.launch import add_paths_to_image_errors, load_config, one_line_errors
-from mmgala.cli.arguments import add_config_arguments
+from mmgala.cli.arguments import add_config_arguments, merge_options
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
 
 
@@ -116,8 +116,7 @@ def main() -> None:
         add_paths_to_image_errors()
         options = read_options(args)
         cfg = load_config(args.config)
-        if args.cfg_options is not None:
-            cfg.merge_from_dict(args.cfg_options)
+        merge_options(cfg, args.cfg_options)
         console = Console(soft_wrap=True, markup=False, highlight=False)
         out = retrain_classifier(
             cfg,

@@ -28,7 +28,11 @@ from mmgala.apis.launch import (
     set_launcher,
     set_work_dir,
 )
-from mmgala.cli.arguments import add_config_arguments, parse_launched_args
+from mmgala.cli.arguments import (
+    add_config_arguments,
+    merge_options,
+    parse_launched_args,
+)
 from mmgala.cli.post_hoc import (
     add_class_counts,
     add_post_hoc_arguments,
@@ -145,8 +149,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
                 out_dir=args.show_dir,
                 interval=args.interval,
             )
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     if args.tta:
         use_detection_tta(cfg) if is_detection(cfg) else use_tta(cfg)
     set_dataloader_defaults(cfg, pin_memory=not args.no_pin_memory)

@@ -29,7 +29,11 @@ from mmgala.apis.launch import (
 )
 from mmgala.apis.pretrained_weights import check_pretrained_weights
 from mmgala.apis.stages import Stage, holds_training, plan_stages, start_from
-from mmgala.cli.arguments import add_config_arguments, parse_launched_args
+from mmgala.cli.arguments import (
+    add_config_arguments,
+    merge_options,
+    parse_launched_args,
+)
 from mmgala.utils.checkpoint import (
     check_fits,
     read_checkpoint,
@@ -88,8 +92,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
                 f'{args.config}, the total batch size that its learning rate is for.'
             )
         cfg.auto_scale_lr.enable = True
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     if args.resume not in (None, 'auto'):
         cfg.resume, cfg.load_from = True, args.resume
     elif args.resume == 'auto' and holds_training(cfg.work_dir):

@@ -13,7 +13,7 @@ from rich.console import Console
 from mmgala.analysis import vectors_table, write_class_vectors
 from mmgala.apis.class_vectors import measure_class_vectors
 from mmgala.apis.launch import add_paths_to_image_errors, load_config, one_line_errors
-from mmgala.cli.arguments import add_config_arguments
+from mmgala.cli.arguments import add_config_arguments, merge_options
 from mmgala.cli.shot_thresholds import (
     add_threshold_arguments,
     check_threshold_arguments,
@@ -63,8 +63,7 @@ def main() -> None:
         add_paths_to_image_errors()
         check_args(args)
         cfg = load_config(args.config)
-        if args.cfg_options is not None:
-            cfg.merge_from_dict(args.cfg_options)
+        merge_options(cfg, args.cfg_options)
         console = Console(soft_wrap=True, markup=False, highlight=False)
         stated = resolve_thresholds(cfg, read_checkpoint(args.checkpoint))
         thresholds = choose_thresholds(args, stated, console.print)
