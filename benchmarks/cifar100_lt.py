@@ -1,12 +1,12 @@
-"""Train the CIFAR100-LT table: ResNet-32, 200 epochs, last epoch, all seeds shown.
+"""Train the runs of the CIFAR100-LT table: ResNet-32, 200 epochs, last epoch.
 
     python tools/prepare_data.py cifar100
-    python benchmarks/cifar100_lt.py --list         # the queue, and what is done
-    python benchmarks/cifar100_lt.py --workers 2    # about 2 hours a run and core
+    python benchmarks/cifar100_lt.py --list         # the queue and its state
+    python benchmarks/cifar100_lt.py --workers 2    # about 2 hours per run
 
 It can be stopped at any time: the same command continues from the last finished epoch,
-and never repeats a run whose results are in benchmarks/results/cifar100_lt.json.
-Results, config, log and weights are written there after every run. Run it from a
+and never repeats a run whose results are in benchmarks/results/cifar100_lt.json. Each
+run adds its results, config, log and weights to benchmarks/results. Run this from a
 separate clone if you want to edit the code meanwhile.
 """
 
@@ -38,8 +38,8 @@ from mmgala.utils.tables import markdown_table  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 EPOCHS = 200
-SHORT_EPOCHS = 40  # of the runs that choose tau
-HELD_OUT = 25  # training images of each class that those runs validate on
+SHORT_EPOCHS = 40  # of the runs that tau is chosen with
+HELD_OUT = 25  # training images per class that those runs validate on
 VAL_INTERVAL = 20
 
 
@@ -48,12 +48,12 @@ class Entry:
     """One training of the queue.
 
     Attributes:
-        method: its name in the table.
-        imbalance_factor: of the training set.
-        seed: of initialisation, sampling and augmentation.
-        epochs: of the training.
-        chooses_tau: whether it is a short run on fewer images which chooses tau on
-            those held out, instead of a row of the table.
+        method: name of the method in the table.
+        imbalance_factor: imbalance factor of the training set.
+        seed: seed of initialisation, sampling and augmentation.
+        epochs: number of epochs.
+        chooses_tau: whether this is a short run without some training images, on which
+            tau is chosen, rather than a row of the table.
     """
 
     method: str
@@ -64,18 +64,18 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """Name of its folder and files."""
+        """Name of the run's folder and files."""
         kind = 'tau' if self.chooses_tau else f'seed{self.seed}'
         return f'{self.method}_if{self.imbalance_factor}_{kind}'
 
 
 @dataclass(frozen=True)
 class Method:
-    """A config, with what is changed in it.
+    """A config and changes to it.
 
     Attributes:
-        folder: below ``configs``.
-        options: for ``Config.merge_from_dict``.
+        folder: folder of the config below ``configs``.
+        options: changes, for ``Config.merge_from_dict``.
     """
 
     folder: str
@@ -86,7 +86,7 @@ METHODS = {
     'gala': Method('gala'),
     'ce': Method('cross_entropy'),
     'balanced-softmax': Method('balanced_softmax'),
-    # The authors' code, with the lambdas that they publish for re-balancing.
+    # The authors' code, with their published lambdas for re-balancing.
     'gala-official': Method(
         'gala',
         {
@@ -101,7 +101,7 @@ FIRST = ('gala', 'ce', 'balanced-softmax')
 
 
 def short(method: str, factor: int) -> Entry:
-    """The run that chooses tau for a method."""
+    """The run that tau is chosen with for a method."""
     return Entry(method, factor, epochs=SHORT_EPOCHS, chooses_tau=True)
 
 
@@ -120,7 +120,7 @@ QUEUE = [
 def exact_config(
     entry: Entry, folder: Path, data_root: str, precision: str, on_device: bool
 ) -> Config:
-    """The config of one training, as it is run."""
+    """The complete config of one training."""
     method = METHODS[entry.method]
     name = 'configs/{}/resnet32_cifar100-lt-if100.py'
     cfg = Config.fromfile(ROOT / name.format(method.folder))
@@ -152,7 +152,7 @@ def exact_config(
 
 
 def hold_images_out(cfg: Config) -> None:
-    """Train without some images of each class, and validate on these."""
+    """Hold out some training images of each class, and validate on them."""
     cfg.train_dataloader.dataset.dataset.val_per_class = HELD_OUT
     cfg.val_dataloader = cfg.val_dataloader.copy()
     cfg.val_dataloader.dataset = {
@@ -163,14 +163,14 @@ def hold_images_out(cfg: Config) -> None:
 
 
 class Recorder(RunProgress):
-    """Shows progress, and keeps the results of each run as soon as it has ended."""
+    """Shows progress, and stores the results of each run as soon as it has ended."""
 
     def __init__(self, entries: dict[str, tuple[Entry, Run]]) -> None:
         super().__init__(len(entries))
         self._entries = entries
 
     def ended(self, name: str, seconds: float, error: str | None) -> None:
-        """Write down the results of a run that has succeeded."""
+        """Store the results of a successful run."""
         super().ended(name, seconds, error)
         if error is None:
             entry, run = self._entries[name]
@@ -179,7 +179,7 @@ class Recorder(RunProgress):
 
 
 def current_commit() -> str:
-    """Commit of this checkout; empty outside of one."""
+    """Commit of this checkout; empty without git."""
     done = subprocess.run(
         ['git', 'rev-parse', '--short', 'HEAD'],
         cwd=ROOT,
@@ -197,13 +197,13 @@ def parse_args() -> argparse.Namespace:
         '--workers',
         type=int,
         default=1,
-        help='processes of one thread each (default 1)',
+        help='number of processes, one thread each (default 1)',
     )
     parser.add_argument(
         '--nice', type=int, default=19, help='added to the niceness (default 19)'
     )
     parser.add_argument(
-        '--only', nargs='+', metavar='NAME', help='names of the queue, see --list'
+        '--only', nargs='+', metavar='NAME', help='names of runs, see --list'
     )
     parser.add_argument(
         '--precision',
@@ -219,7 +219,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--data-root', default='data/cifar100')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/cifar100_lt'))
-    parser.add_argument('--list', action='store_true', help='show the queue and end')
+    parser.add_argument('--list', action='store_true', help='show the queue and exit')
     return parser.parse_args()
 
 

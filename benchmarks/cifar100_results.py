@@ -31,19 +31,19 @@ def read_results() -> dict[str, Any]:
 
 
 def identity(entry: Any) -> dict[str, Any]:
-    """What distinguishes a run; one that is in the results is never repeated."""
+    """What identifies a run; a run in the results is never repeated."""
     names = ('method', 'imbalance_factor', 'seed', 'epochs')
     return {name: getattr(entry, name) for name in names}
 
 
 def is_done(entry: Any, results: dict[str, Any]) -> bool:
-    """Whether the results of a run are there."""
+    """Whether the results of a run are stored."""
     known = results['tau_runs' if entry.chooses_tau else 'runs']
     return any({**run, **identity(entry)} == run for run in known)
 
 
 def record_run(entry: Any, folder: Path, commit: str) -> None:
-    """Add a finished run to the results; keep its config, log and weights."""
+    """Add a finished run to the results, and store its config, log and weights."""
     record = read_run_state(folder) or {}
     run = {**identity(entry), 'commit': commit, 'machine': describe_machine()}
     for key in ('seconds', 'resumed_at'):
@@ -59,19 +59,19 @@ def record_run(entry: Any, folder: Path, commit: str) -> None:
     write_text(FOLDER / f'{entry.name}.log', '\n'.join([*course(folder / LOG), '']))
     if entry.name in PUBLISHED:
         publish_weights(folder, FOLDER / f'{entry.name}.pth')
-    # Last: a run that is listed is never repeated, so all else must be there.
+    # Last, since listed runs are never repeated and need all their files.
     write_json(RESULTS, results)
 
 
 def course(log: Path) -> Iterator[str]:
-    """Lines of a log that say how training and validation went."""
+    """Lines of a log with training losses and validation accuracies."""
     for line in log.read_text().splitlines():
         if ' - Epoch(' in line and ('top1' in line or 'lr:' in line):
             yield line
 
 
 def publish_weights(folder: Path, out: Path) -> None:
-    """Keep a checkpoint without what only training needs."""
+    """Store a checkpoint without the state of the optimizer and schedulers."""
     record = read_run_state(folder) or {}
     name = next(name for name in record['files'] if name.endswith('.pth'))
     checkpoint = read_checkpoint(folder / name)
@@ -81,14 +81,14 @@ def publish_weights(folder: Path, out: Path) -> None:
 
 
 def accuracies(folder: Path) -> dict[str, Any]:
-    """All numbers of one run on the test images, in percent."""
+    """All metrics of one run on the test images, in percent."""
     scores, targets, counts = _read_scores(folder / SCORES['test'])
     found: dict[str, Any] = {}
     for suffix, changed in (('', scores), ('_rebalanced', rebalance(scores, 1.0))):
         metrics = evaluate(changed.numpy(), targets, counts)
         found |= {f'{key}{suffix}': round(value, 3) for key, value in metrics.items()}
     hits = [(rebalance(scores, tau).argmax(1).numpy() == targets) for tau in TAU_GRID]
-    # Shows how much depends on tau; nothing is chosen by it.
+    # For information only; nothing is chosen by it.
     found['top1_by_tau'] = {
         f'{tau:.1f}': round(100 * float(hit.mean()), 3)
         for tau, hit in zip(TAU_GRID, hits, strict=True)
@@ -97,7 +97,7 @@ def accuracies(folder: Path) -> dict[str, Any]:
 
 
 def chosen_tau(folder: Path) -> dict[str, Any]:
-    """The strength of re-balancing that the images held out choose."""
+    """Choose the strength of re-balancing on the held-out images."""
     scores, targets, _ = _read_scores(folder / SCORES['val'])
     choice = choose_post_hoc(scores, targets, rebalancing='auto')
     search = choice.searches['rebalancing']

@@ -1,4 +1,4 @@
-"""The table of the CIFAR100-LT trainings."""
+"""Table of the CIFAR100-LT trainings."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
@@ -19,7 +19,7 @@ HEADER = ['factor', 'method', 'run', 'epochs', *COLUMNS.values()]
 
 
 def with_chosen_tau(results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Runs of CIFAR100-LT, with the accuracy at the chosen tau where there is one."""
+    """Runs of CIFAR100-LT, with the accuracy at the chosen tau if known."""
     taus: dict[tuple[str, int], float] = {
         (run['method'], run['imbalance_factor']): run['tau']
         for run in results['tau_runs']
@@ -36,7 +36,7 @@ def with_chosen_tau(results: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def cifar100_rows(results: Mapping[str, Any]) -> list[list[str]]:
-    """A row for each run and, where there are several seeds, one with their mean."""
+    """One row per run and, for several seeds, one with their mean."""
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for run in with_chosen_tau(results):
         key = (run['imbalance_factor'], run['method'], run['epochs'])

@@ -1,8 +1,8 @@
 """The demo: cross-entropy and GALA on long-tailed digits, in minutes.
 
-Trains both on three seeds, tests with and without re-balancing, prints one table,
-draws two plots, and writes a page that shows what each training did to each class. tau
-is chosen on the validation part, and nothing on the test part.
+Trains both with three seeds, tests with and without re-balancing, prints a table, draws
+two plots, and writes an interactive report on each class of each training. tau is
+chosen on the validation split; nothing is chosen on the test split.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> None:
     page = args.work_dir / 'report.html'
     write_page(page, 'Digits-LT', results, args.work_dir)
     CONSOLE.print('Written:', *map(str, [*pictures, results_json]), sep='\n  ')
-    CONSOLE.print(f'Open {page} in a browser: it shows each class of each training.')
+    CONSOLE.print(f'Open {page} in a browser for an interactive report on each class.')
 
 
 if __name__ == '__main__':

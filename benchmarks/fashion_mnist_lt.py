@@ -1,9 +1,9 @@
 """Cross-entropy and GALA on Fashion-MNIST-LT, imbalance factor 100.
 
 Two networks: a ResNet-14 without augmentation, and ResNet-32 with the CIFAR recipe
-(--network resnet32 --seeds 1). Each takes about half an hour on 2 cores, and continues
-where it was interrupted. The last epoch counts; tau is chosen on held-out training
-images.
+(--network resnet32 --seeds 1). Each takes about half an hour on 2 cores; the same
+command continues an interrupted run. Results are those of the last epoch; tau is chosen
+on held-out training images.
 """
 
 import argparse

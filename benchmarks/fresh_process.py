@@ -1,4 +1,4 @@
-"""Time and memory of a computation in a process that has done nothing else."""
+"""Time and memory of a computation in a fresh process."""
 
 import json
 import resource
@@ -10,12 +10,12 @@ from typing import Any
 
 
 def peak_mib() -> int:
-    """Largest memory that this process has used, in MiB (on Linux)."""
+    """Peak memory of this process in MiB (on Linux)."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, dict]:
-    """Call a function; its result, and its seconds and the peak memory until then."""
+    """Call a function; return its result, time and the peak memory so far."""
     begin, cpu_begin = time.perf_counter(), time.process_time()
     result = function(*arguments)
     return result, dict(
@@ -26,7 +26,7 @@ def timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, dict]:
 
 
 def measure_in_fresh_process(script: str, *arguments: str) -> dict:
-    """Result of ``script --measure ...``, which prints it as JSON on its last line."""
+    """Run ``script --measure ...``, and parse the JSON in its last line."""
     done = subprocess.run(
         [sys.executable, script, '--measure', *arguments],
         stdout=subprocess.PIPE,

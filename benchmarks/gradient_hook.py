@@ -1,9 +1,9 @@
 """Cost of GradientStatisticsHook per training step: off, on, on with the matrix.
 
-Two measurements in one run, the three variants in turn: of whole steps (ResNet-32 for
-small images, batch 64; ResNet-50, batch 8 on a CPU and 64 on a GPU), and of the
-loss alone, where the difference is not lost in the noise of the network. The share is
-what the hook adds to the loss over what the step takes.
+The three variants take turns in two measurements: of whole steps (ResNet-32 for small
+images, batch size 64; ResNet-50, batch size 8 on a CPU and 64 on a GPU), and of the
+loss alone, where the difference exceeds the noise. The percentage is the time that the
+hook adds to the loss, relative to the time of the whole step.
 """
 
 import argparse
@@ -37,7 +37,7 @@ OUT = Path(__file__).resolve().parent / 'results' / 'gradient_hook.json'
 
 
 class Observed:
-    """A loss and what the hook does around it, in one of the variants."""
+    """A loss with the computations of the hook, in one of the variants."""
 
     def __init__(self, num_classes: int, max_bins: int | None, device: str) -> None:
         self.loss = CrossEntropyLoss()
@@ -71,7 +71,7 @@ def cifar_resnet(num_classes: int) -> nn.Module:
 def median_seconds(
     functions: dict[str, Callable[[], None]], rounds: int, repeats: int
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Median seconds of each, and median ratio to the first in the same round."""
+    """Median seconds of each function, and median ratio to the first in its round."""
     timers = {
         name: Timer(
             'f()', globals=dict(f=function), num_threads=torch.get_num_threads()
@@ -117,7 +117,7 @@ def measure_loss(
 def measure_steps(
     model: nn.Module, images: Tensor, num_classes: int, rounds: int
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Seconds of whole training steps for each variant, and ratios to that without."""
+    """Seconds of whole training steps for each variant, and ratios to no hook."""
     device = images.device.type
     target = torch.randint(num_classes, (len(images),), device=device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
@@ -182,7 +182,9 @@ def print_rows(rows: Sequence[dict]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--rounds', type=int, default=5, help='of whole steps')
+    parser.add_argument(
+        '--rounds', type=int, default=5, help='number of rounds for whole steps'
+    )
     parser.add_argument('--out', type=Path, default=OUT)
     args = parser.parse_args()
     devices = ['cpu'] + ['cuda'] * torch.cuda.is_available()

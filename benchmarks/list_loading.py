@@ -1,9 +1,9 @@
 """Time and memory of loading iNaturalist 2018's 437,513 annotations.
 
-The files have the official number of images of every class and paths of the official
-length, but no images belong to them. Samples are kept as the data set keeps them,
-pickled in one array, and for comparison as a list of dictionaries, which every loader
-worker ends up copying: reading a Python object writes its reference count.
+The files have the official class counts and paths of the official length, but there are
+no images. Samples are stored as in the data set, pickled in one array, or for
+comparison as a list of dictionaries, of which every loader worker ends up with a copy,
+since reading a Python object writes its reference count.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def generate(root: Path) -> None:
     """Write the list and the JSON file, in the same shuffled order."""
     counts = official_class_counts('inaturalist2018')
     labels = [label for label, count in enumerate(counts) for _ in range(count)]
-    # The order and the names of the files are arbitrary, but the same every time.
+    # Order and file names are arbitrary, but reproducible.
     named = sorted(
         (uuid.uuid5(uuid.NAMESPACE_OID, str(i)).hex, i) for i in range(len(labels))
     )
@@ -72,14 +72,14 @@ def generate(root: Path) -> None:
 
 
 def memory(field: str, pid: int | str = 'self', file: str = 'smaps_rollup') -> int:
-    """Bytes of a process, summed over the fields of that name (Linux only)."""
+    """Memory of a process in bytes, summed over fields with a prefix (on Linux)."""
     text = Path(f'/proc/{pid}/{file}').read_text()
     return 1024 * sum(map(int, re.findall(rf'^{field}\w*:\s+(\d+)', text, re.M)))
 
 
 def grown(dataset: INaturalist2018, num_workers: int) -> list[int]:
-    """Bytes that each worker has made its own while all samples were read once."""
-    # More workers than a small machine has cores: memory is what counts here.
+    """Private memory that each worker gains by reading all samples once, in bytes."""
+    # There may be more workers than cores, as only memory is measured.
     warnings.filterwarnings('ignore', message='This DataLoader will create')
     context = multiprocessing.get_context('fork')
     manager = context.Manager()
@@ -104,7 +104,7 @@ def grown(dataset: INaturalist2018, num_workers: int) -> list[int]:
 
 
 def measure(root: Path, form: str, serialize: bool, workers: bool) -> dict:
-    """Seconds and bytes of one loading, in a process that has done nothing else."""
+    """Measure the time and memory of loading in this fresh process."""
     gc.collect()
     before = memory('Rss')
     begin, cpu_begin = time.perf_counter(), time.process_time()
@@ -160,11 +160,11 @@ def summary(runs: list[dict]) -> dict:
 
 
 def table(rows: dict[str, dict]) -> Table:
-    """A row a way of loading."""
+    """One row per way of loading."""
     result = Table(
-        'annotations, samples kept as', 'load', 'of it CPU',
+        'annotations, samples stored as', 'load', 'CPU time',
         'resident before', 'after', 'peak',
-        *(f'each of {number} workers' for number in WORKERS),
+        *(f'per worker, {number} workers' for number in WORKERS),
     )  # fmt: skip
     for way, row in rows.items():
         workers = (

@@ -1,9 +1,9 @@
 """Cost of every loss, statistics included, against cross-entropy.
 
-Forward, backward and (GALA, Seesaw) update of the statistics, in turn in one run;
-medians of the pairwise ratios. The number of classes grows at one batch size, so that
-the time per logit shows what grows faster than O(C). Then what GALA adds to a ResNet-50
-training step.
+Measures forward and backward pass and (GALA, Seesaw) the update of the statistics, with
+losses taking turns, and reports medians of the pairwise ratios. As the number of
+classes grows at a fixed batch size, the time per logit reveals costs above O(C). Also
+measures the time that GALA adds to a ResNet-50 training step.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from mmgala.utils.environment import describe_devices, describe_machine  # noqa:
 from mmgala.utils.files import write_json  # noqa: E402
 
 SHAPES = ((64, 100), (256, 1000), (256, 2000), (256, 4000), (256, 8142))
-# By names like vector_scaling.
+# By names such as vector_scaling.
 LOSSES = {
     re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name.removesuffix('Loss')).lower(): kind
     for name, kind in vars(losses).items()
@@ -43,7 +43,7 @@ OUT = Path(__file__).resolve().parent / 'results' / 'loss.json'
 
 
 class ObviousGALA(GALALoss):
-    """The formula as it is written: what the identities of GALALoss save."""
+    """The formula as published, to measure what the identities in GALALoss save."""
 
     def forward(self, cls_score, label):  # type: ignore[override]
         adjusted = cls_score + gala_margin(self.pos_grad, self.neg_grad, label)
@@ -54,7 +54,7 @@ class ObviousGALA(GALALoss):
 
 
 def build_losses(num_classes: int, device: str) -> dict[str, Callable]:
-    """Every loss, for a long tail of ``num_classes``."""
+    """Build every loss, for long-tailed class counts."""
     counts = long_tailed_counts(num_classes, 1280, 256)
     built = {name: loss(num_classes) for name, loss in LOSSES.items()}
     built['obvious'] = ObviousGALA(num_classes)
@@ -77,8 +77,8 @@ def compare(
 ) -> dict:
     """Median seconds of each loss and median ratios to cross-entropy."""
     num_samples, num_classes = shape
-    # As in any training that has freed larger activations: from now on the C library
-    # keeps blocks of this size, instead of asking the kernel for pages every time.
+    # As in a training that has freed larger activations: from now on, the C library
+    # reuses blocks of this size instead of requesting new pages every time.
     torch.ones(30 * 2**18)
     logits = torch.randn(shape, device=device, requires_grad=True)
     target = torch.randint(num_classes, (num_samples,), device=device)
@@ -106,7 +106,7 @@ def compare(
 
 
 def resnet_share(device: str, batch: int, rounds: int) -> dict:
-    """What GALA adds to a ResNet-50 step, in percent of the step."""
+    """Time that GALA adds to a ResNet-50 step, in percent of the step."""
     model = resnet50().to(device).train()
     images = torch.randn(batch, 3, 224, 224, device=device)
     target = torch.randint(1000, (batch,), device=device)
@@ -134,7 +134,7 @@ def resnet_share(device: str, batch: int, rounds: int) -> dict:
 
 
 def table_of(rows: list[dict]) -> Table:
-    """Ratio to cross-entropy and, in brackets, nanoseconds per logit."""
+    """Ratios to cross-entropy, with nanoseconds per logit in parentheses."""
     shapes = [str(row['shape']) for row in rows]
     table = Table(f'ratio (ns per logit), {rows[0]["device"]}', *shapes)
     for name in rows[0]:

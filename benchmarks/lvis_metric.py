@@ -1,10 +1,10 @@
-"""Time and memory of LVIS's box AP: ours against the package ``lvis``.
+"""Time and memory of the box AP of LVIS: our metric against the package ``lvis``.
 
-5,000 images of the official size of vocabulary, with 12 annotated instances and 300
-detections each. Three quarters of the detections are of classes that are annotated in
-the image or known to be absent, the rest are of any class. Both get the same arrays;
-each runs in a separate process, and imports are not timed. The original first converts
-them to a list of dictionaries, which is timed, because using it requires that.
+There are 5,000 images with 12 annotated instances and 300 detections each, and the
+official number of classes. Three quarters of the detections are of classes that are
+annotated in the image or known to be absent, the rest of any class. Both metrics get
+the same arrays in a separate process, and imports are not timed. The time of the
+original includes the conversion to a list of dictionaries, which it requires.
 
 The package is installed with ``pip install --no-deps lvis==0.5.3``.
 """
@@ -30,9 +30,9 @@ HEIGHT, WIDTH = 480, 640
 
 
 def generate(root: Path, num_images: int) -> None:
-    """Write ``truth.json`` and ``detections.npz``, the same every time."""
+    """Write a reproducible ``truth.json`` and ``detections.npz``."""
     rng = np.random.default_rng(0)
-    # Classes as long-tailed as LVIS's: a power law over their ranks.
+    # Classes are long-tailed as in LVIS: a power law of their rank.
     share = 1 / np.arange(1, CLASSES + 1)
     share /= share.sum()
     annotations: list[dict] = []
@@ -79,14 +79,15 @@ def random_boxes(rng: np.random.Generator, number: int) -> np.ndarray:
 def detect(
     rng: np.random.Generator, labels: np.ndarray, boxes: np.ndarray, known: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores, labels and corners: a third near instances, the rest anywhere."""
+    """Scores, labels and corners: one third near instances, the rest anywhere."""
     like = rng.integers(PER_IMAGE, size=DETECTIONS)
     near = rng.random(DETECTIONS) < 1 / 3
     jittered = boxes[like] * rng.uniform(0.9, 1.1, (DETECTIONS, 4))
     found = np.where(near[:, None], jittered, random_boxes(rng, DETECTIONS))
     found[:, 2:] += found[:, :2]
     other = np.where(
-        rng.random(DETECTIONS) < 0.625,  # with a third near: three quarters in all
+        rng.random(DETECTIONS)
+        < 0.625,  # with the third near instances, three quarters in total
         rng.choice(known, DETECTIONS),
         rng.integers(CLASSES, size=DETECTIONS),
     )
@@ -96,7 +97,7 @@ def detect(
 
 
 def run_ours(root: Path) -> dict[str, float]:
-    """Figures of ``mmgala.LVISMetric``, predictions handed over image by image."""
+    """Metrics of ``mmgala.LVISMetric``, with predictions added image by image."""
     import torch
 
     from mmgala.detection.lvis.metric import LVISMetric
@@ -108,13 +109,13 @@ def run_ours(root: Path) -> dict[str, float]:
         predicted = dict(bboxes=corners, scores=scores, labels=labels)
         sample = dict(img_id=i, ori_shape=(HEIGHT, WIDTH), pred_instances=predicted)
         metric.process({}, [sample])
-    figures = metric.evaluate(len(columns[0]))
-    return {k.removeprefix('lvis/bbox_'): v for k, v in figures.items()}
+    metrics = metric.evaluate(len(columns[0]))
+    return {k.removeprefix('lvis/bbox_'): v for k, v in metrics.items()}
 
 
 def run_original(root: Path) -> dict[str, float]:
-    """Figures of the package ``lvis``, from a list of dictionaries."""
-    np.float = float  # type: ignore[attr-defined]  # the package misses it
+    """Metrics of the package ``lvis``, from a list of dictionaries."""
+    np.float = float  # type: ignore[attr-defined]  # which the package still uses
     from lvis import LVIS, LVISEval, LVISResults
 
     arrays = np.load(root / 'detections.npz', allow_pickle=False)
@@ -134,26 +135,26 @@ def run_original(root: Path) -> dict[str, float]:
 
 
 def measure(root: Path, which: str) -> dict:
-    """Seconds, peak bytes and metrics of one evaluation, in this process."""
+    """Time, peak memory and metrics of one evaluation, in this process."""
     importlib.import_module(MODULES[which])
     before = peak_mib()
     metrics, cost = timed(run_ours if which == 'mmgala' else run_original, root)
-    return dict(**cost, imported_mib=before, figures=metrics)
+    return dict(**cost, imported_mib=before, metrics=metrics)
 
 
 def table(rows: dict[str, dict]) -> Table:
-    """A row an evaluation."""
+    """One row per evaluation."""
     result = Table(
-        'evaluation', 'time', 'of it CPU', 'memory before', 'peak', 'AP', 'APr'
+        'evaluation', 'time', 'CPU time', 'memory before', 'peak', 'AP', 'APr'
     )
     for which, row in rows.items():
         if 'failed' in row:
             result.add_row(which, row['failed'])
             continue
-        figures = (f'{row["figures"][name]:.6f}' for name in ('AP', 'APr'))
+        metrics = (f'{row["metrics"][name]:.6f}' for name in ('AP', 'APr'))
         times = (f'{row[key]:.0f} s' for key in ('seconds', 'cpu_seconds'))
         sizes = (f'{row[f"{size}_mib"]} MiB' for size in ('imported', 'peak'))
-        result.add_row(which, *times, *sizes, *figures)
+        result.add_row(which, *times, *sizes, *metrics)
     return result
 
 
@@ -183,8 +184,8 @@ def main() -> None:
     )
     if not any('failed' in row for row in rows.values()):
         result['largest_difference'] = max(
-            abs(value - rows['lvis']['figures'][name])
-            for name, value in rows['mmgala']['figures'].items()
+            abs(value - rows['lvis']['metrics'][name])
+            for name, value in rows['mmgala']['metrics'].items()
         )
     write_json(args.out, result)
 

@@ -1,8 +1,8 @@
-"""Compare methods on Fashion-MNIST-LT, its pairs, digits and plankton; study GALA.
+"""Compare methods on small long-tailed data sets, and variants of GALA.
 
 Each data set is one call of tools/compare.py, which continues where it was interrupted:
 
-    python benchmarks/method_comparison.py              # every set, hours on 2 cores
+    python benchmarks/method_comparison.py              # all, hours on 2 cores
     python benchmarks/method_comparison.py digits-lt    # one of them
 
 The table, numbers and plot of each go to benchmarks/results/compare_*.
@@ -35,8 +35,8 @@ FEWER = [
     *('gcl-one-stage', 'vs', 'gcl'),
 ]
 AFTERWARDS = ['crt', 'lws', 'tau-norm', 'ncm', 'las', 'gcl']
-# The pairs have the classes and class counts of CIFAR100-LT with imbalance factor 100:
-# methods whose settings differ between data sets have those of that one.
+# FashionPairs-LT has as many classes and images per class as CIFAR100-LT with imbalance
+# factor 100, so it uses the settings that the authors publish for that.
 HUNDRED_CLASSES = {
     'cb-ce': 'cb-ce:beta=0.9',
     'cb-focal': 'cb-focal:beta=0.9',
@@ -44,7 +44,7 @@ HUNDRED_CLASSES = {
     'vs': 'vs:gamma=0.05,tau=0.75',
     'las': 'las:smooth_head=0.4,smooth_tail=0.1,lr=0.02',
 }
-# Methods for a set that is long-tailed by nature.
+# Methods for a naturally long-tailed data set.
 NATURAL = [
     *('ce', 'gala', 'gala-official', 'balanced-softmax', 'ldam-drw', 'seesaw'),
     *('crt', 'lws', 'tau-norm', 'ncm'),
@@ -72,14 +72,14 @@ class Comparison:
     """One call of tools/compare.py.
 
     Attributes:
-        config: that the methods are put into.
-        methods: as on the command line.
-        seeds: how many.
-        options: for ``--cfg-options``.
+        config: config that the methods are applied to.
+        methods: methods as on the command line.
+        seeds: number of seeds.
+        options: values of ``--cfg-options``.
         study: whether the methods are variants of GALA.
-        post_hoc: steps after training, in rows of their own.
-        flags: further ones.
-        runs: name of the comparison whose runs are reported again, if any.
+        post_hoc: post-hoc steps to report in additional rows.
+        flags: additional flags.
+        runs: name of another comparison whose runs to report, if any.
     """
 
     config: str
@@ -93,7 +93,7 @@ class Comparison:
 
 
 def classes(number: int) -> tuple[str, ...]:
-    """As many images in fewer classes of pairs: 50,000 before the tail is cut."""
+    """Options for fewer classes of pairs with as many images: 50,000 before cutting."""
     sizes = dict(train=50_000, val=2_500, test=5_000)
     options = [
         f'model.head.num_classes={number}',
@@ -109,7 +109,7 @@ def classes(number: int) -> tuple[str, ...]:
 
 
 def eql(threshold: float) -> str:
-    """EQL whose tail are the last three of Fashion-MNIST-LT's classes."""
+    """EQL with a threshold that fits the class counts of the data set."""
     return f'eql:tail_threshold={threshold}'
 
 
@@ -123,8 +123,8 @@ COMPARISONS = {
         seeds=2,
     ),
     'digits-lt': Comparison(DIGITS, [*TRAINED, 'eql:tail_threshold=0.03', *AFTERWARDS]),
-    # Not balanced: steps after training aim at the mean over classes, and in the second
-    # table at top-1 on data with the class shares of the training part.
+    # The test set is not balanced: post-hoc steps optimise the class mean and, in the
+    # second table, top-1 on data with the class prior of the training set.
     'plankton': Comparison(PLANKTON, NATURAL, seeds=2, post_hoc=ADJUSTED, flags=FAST),
     'plankton_training-prior': Comparison(
         PLANKTON,
@@ -152,7 +152,7 @@ COMPARISONS = {
 
 
 def compare(name: str, work_dir: Path) -> int:
-    """Run one comparison and keep its results; exit code of tools/compare.py."""
+    """Run one comparison and store its results; return the exit code."""
     plan = COMPARISONS[name]
     folder = work_dir / (plan.runs or name)
     command = [
@@ -183,7 +183,7 @@ def compare(name: str, work_dir: Path) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        'names', nargs='*', metavar='SET', help=f'of {", ".join(COMPARISONS)}'
+        'names', nargs='*', metavar='SET', help=f'some of {", ".join(COMPARISONS)}'
     )
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'compare')
     args = parser.parse_args()

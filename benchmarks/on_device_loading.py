@@ -1,8 +1,8 @@
-"""Speed of CIFAR's pipeline: by loader workers, and in batches on the device.
+"""Speed of the CIFAR pipeline in loader workers, and in batches on the device.
 
-Generated images of 32 x 32 pixels go through the pipeline of the CIFAR-LT recipes, and
-then also into training steps of their ResNet-32. All ways take turns in one run, on the
-GPU if there is one. As in MMEngine's loop, every step waits for its loss.
+Generated images of 32 x 32 pixels pass through the pipeline of the CIFAR-LT recipes,
+without and with training steps of their ResNet-32. All variants take turns, on the GPU
+if there is one. As in MMEngine's loop, each step waits for its loss.
 """
 
 import argparse
@@ -47,7 +47,7 @@ Batches = Iterator[dict]
 
 
 def write_images(folder: Path, number: int) -> None:
-    """Write noise as an ``ArrayDataset``."""
+    """Write noise in the format of ``ArrayDataset``."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (number, 32, 32, 3), dtype=np.uint8)
     np.save(folder / 'train_images.npy', images)
@@ -57,7 +57,7 @@ def write_images(folder: Path, number: int) -> None:
 
 
 def build_loader(cfg: Config, folder: Path, workers: int) -> DataLoader:
-    """The recipe's loader, of the generated images."""
+    """Build the data loader of the recipe, with the generated images."""
     dataset = cfg.train_dataloader.dataset.dataset
     options = {
         **cfg.train_dataloader,
@@ -70,15 +70,15 @@ def build_loader(cfg: Config, folder: Path, workers: int) -> DataLoader:
 
 
 def endless(loader: DataLoader) -> Batches:
-    """Epoch after epoch from a loader."""
+    """Yield batches of a loader, epoch after epoch."""
     for _ in count():
         yield from loader
 
 
 def endless_on_device(loader: DataLoader, device: torch.device, steps: int) -> Batches:
-    """Epoch after epoch from the memory of a device.
+    """Yield batches from the memory of a device, epoch after epoch.
 
-    Each ``steps`` batches take their share of the augmentation: two chunks or more.
+    Chunks are so small that any ``steps`` batches include two of them or more.
     """
     chunk_size = min(4096, (loader.batch_size or 1) * max(1, steps // 2))
     data = DeviceImages(loader.dataset, ('sample_idx',), device)
@@ -91,7 +91,7 @@ def endless_on_device(loader: DataLoader, device: torch.device, steps: int) -> B
 
 
 def build_model(cfg: Config, device: torch.device) -> tuple[BaseModel, OptimWrapper]:
-    """The recipe's network and optimiser."""
+    """Build the network and the optimizer of the recipe."""
     preprocessor = dict(type='ClsDataPreprocessor', **cfg.data_preprocessor)
     model = MODELS.build(dict(cfg.model, data_preprocessor=preprocessor))
     model = model.to(device).train()
@@ -110,9 +110,9 @@ def images_per_second(
     prefetched: int,
     device: torch.device,
 ) -> float:
-    """Speed of some steps, each of which uses a batch.
+    """Speed of some steps, each of which uses one batch.
 
-    Batches that workers have loaded while it was another way's turn do not count.
+    Batches that workers loaded during the turns of other variants are not counted.
     """
     for _ in islice(batches, prefetched):
         pass
@@ -134,7 +134,7 @@ def measure(
     prefetched: int,
     device: torch.device,
 ) -> dict[str, dict[str, float]]:
-    """Median speed of each way, and median ratio to the first in the same round.
+    """Median speed of each variant, and median ratio to the first in its round.
 
     The first round warms up: it starts workers and loads the images.
     """
@@ -192,7 +192,7 @@ def main() -> None:
     parser.add_argument('--workers', type=int, nargs='+', default=[1, 4])
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument(
-        '--load-steps', type=int, default=169, help='batches a round without training'
+        '--load-steps', type=int, default=169, help='batches per round without training'
     )
     parser.add_argument('--train-steps', type=int, default=169 if cuda else 10)
     parser.add_argument('--out', type=Path, default=OUT)

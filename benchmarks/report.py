@@ -1,4 +1,4 @@
-"""Numbers and tables from what trainings predicted."""
+"""Metrics, tables and plots from the predictions of trainings."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ COLUMNS = {key: METRIC_NAMES[key] for key in METRIC_NAMES if key != 'class_mean'
 def rebalanced(
     arrays: Mapping[str, np.ndarray], tau: float | None
 ) -> tuple[np.ndarray, float]:
-    """Re-balanced test scores, and tau: the given, or else the validation set's."""
+    """Re-balanced test scores, and tau, chosen on the validation set if None."""
     if tau is None:
         choice = choose_post_hoc(
             arrays['val_scores'], arrays['val_targets'], rebalancing='auto'
@@ -79,7 +79,7 @@ def draw(
     results: Mapping[Training, Mapping[str, np.ndarray]],
     accuracies: Mapping[str, np.ndarray],
 ) -> list[Path]:
-    """Plot class accuracies and gradient statistics; returns the paths."""
+    """Plot class accuracies and gradient statistics; return the paths."""
     theta: dict[str, list] = {}
     ratio: dict[str, list] = {}
     for training, arrays in sorted(results.items(), key=lambda item: item[0].method):
@@ -110,9 +110,9 @@ def write_page(
     results: Mapping[Training, Mapping[str, np.ndarray]],
     work_dir: Path,
 ) -> None:
-    """Write all runs' report as a page, re-balanced with each run's own tau.
+    """Write an HTML report on all runs, each re-balanced with the tau chosen for it.
 
-    The class vectors of each run are measured on the test images first.
+    The class weight vectors of each run are measured on the test images first.
     """
     runs = []
     for training, arrays in track(
@@ -135,7 +135,7 @@ def write_page(
 
 
 def table(rows: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> Table:
-    """Table of mean ± standard deviation, a row a method."""
+    """Table of mean ± standard deviation, one row per method."""
     result = Table('', *COLUMNS.values(), title=title, title_justify='left')
     for name, runs in rows.items():
         result.add_row(name, *cells_over_seeds(runs, COLUMNS))
@@ -143,6 +143,6 @@ def table(rows: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> Tabl
 
 
 def markdown(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
-    """The same table for a README."""
+    """The same table in Markdown."""
     body = [[name, *cells_over_seeds(runs, COLUMNS)] for name, runs in rows.items()]
     return markdown_table(['', *COLUMNS.values()], body)

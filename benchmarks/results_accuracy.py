@@ -117,7 +117,7 @@ def _collage_table(header: list[str], rows: list[list[str]]) -> ResultTable:
 
 
 def _detector_runs() -> dict[str, list[Mapping[str, Any]]]:
-    """Runs of each detector and method by the label of their row."""
+    """Runs of each detector and method, by the label of their row."""
     runs = read_result('collage_lvis')['runs']
     return {
         label: [run for run in runs if (run['detector'], run['method']) == key]
@@ -135,7 +135,7 @@ def collage_table() -> ResultTable:
 
 
 def rare_detections_table() -> ResultTable:
-    """What the detections of rare classes are on: mean number and mean score."""
+    """Detections of rare classes by what they lie on: mean number and mean score."""
     rows = []
     for label, runs in _detector_runs().items():
         cells = []

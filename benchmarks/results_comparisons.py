@@ -42,7 +42,7 @@ CORRECTED = ('cb-focal', 'las-one-stage', 'vs', 'crt', 'lws', 'ncm')
 CORRECTED_FOR_100_CLASSES = ('cb-ce',)
 OUTDATED = (
     '† Measured before the settings of this method were corrected (see the CHANGELOG); '
-    'to be replaced when this comparison has been run again.'
+    'to be replaced when this comparison is run again.'
 )
 
 

@@ -15,14 +15,14 @@ TRAINED = {
     'resnet14_fashion-mnist-lt': 'fashion_mnist_lt',
     'resnet32_fashion-mnist-lt_15e': 'fashion_mnist_lt_resnet32',
 }
-CIFAR_EPOCHS = 200  # shorter runs are for trying things out
+CIFAR_EPOCHS = 200  # shorter runs are trials
 
 
 def config_results() -> dict[str, dict[str, float]]:
-    """Mean top-1 of each config that was trained: of ``ce``, ``gala``, ``rebalanced``.
+    """Mean top-1 of ``ce``, ``gala`` and ``rebalanced`` for each trained config.
 
-    The results of CIFAR100-LT have the number of ``seeds``, too, and lack ``ce`` until
-    it was trained.
+    Results on CIFAR100-LT also include the number of ``seeds``, and lack ``ce`` if it
+    has not been trained.
     """
     found = {}
     for config, name in COMPARED.items():

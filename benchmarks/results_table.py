@@ -1,4 +1,4 @@
-"""A table of results, with the command that makes them and the files that hold them."""
+"""A table of results, with the command and the files behind it."""
 
 import json
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class ResultTable:
     Attributes:
         header: column titles.
         rows: one list of cells for each row.
-        command: what produces the results.
+        command: command that produces the results.
         files: result files that the cells were read from.
-        note: a sentence below the table, if it needs one.
+        note: optional sentence below the table.
     """
 
     header: list[str]

@@ -1,11 +1,10 @@
 """Time and memory of re-training a classifier on cached features.
 
-100,000 features of 2,048 values, 1,000 classes from 1,280 samples down: class means of
-length 10 in noise, in a file of 819 MB. Each method runs in a process of its own,
-on the features alone (computing them is one test of the model on the training set).
-One thread each. `before` is the memory of the process once everything is imported,
-`peak` the most that it ever had. The file is read, not mapped: where there is room, the
-system keeps it in its own cache, which is no memory of the process.
+There are 100,000 features of 2,048 values (819 MB) from 1,000 classes with up to 1,280
+samples: class means of length 10 plus noise. Each method runs in a separate process
+with one thread, on the features alone (computing them takes one test of the model on
+the training set). `before` is the memory of the process after all imports, `peak` its
+maximum. The file is read rather than mapped, so the page cache does not count.
 """
 
 import argparse
@@ -48,7 +47,7 @@ THREADS = 1
 
 
 def class_counts(samples: int) -> np.ndarray:
-    """Long-tailed counts of exactly so many samples, at least 1 each."""
+    """Long-tailed counts with the given sum, at least 1 each."""
     profile = np.array(long_tailed_counts(CLASSES, 1280, 256), dtype=np.float64)
     counts = np.maximum(1, np.floor(profile * samples / profile.sum())).astype(int)
     counts[0] += samples - counts.sum()
@@ -56,7 +55,7 @@ def class_counts(samples: int) -> np.ndarray:
 
 
 def generate(folder: Path, samples: int) -> None:
-    """Write features and labels of both splits, and a classifier to start from."""
+    """Write features and labels of both splits, and an initial classifier."""
     rng = np.random.default_rng(0)
     means = rng.standard_normal((CLASSES, WIDTH), dtype=np.float32)
     means *= MARGIN / np.linalg.norm(means, axis=1, keepdims=True)
@@ -73,7 +72,7 @@ def generate(folder: Path, samples: int) -> None:
 
         write_rows(folder / f'{name}.npy', (len(labels), WIDTH), batches())
         np.save(folder / f'{name}_labels.npy', labels)
-    # As after training on a long tail: the more samples, the longer and the truer.
+    # As after long-tailed training: longer and more accurate with more samples.
     counts = class_counts(samples)[:, None]
     noise = rng.standard_normal(means.shape) / counts**0.5
     weight = counts**0.2 * (means + noise)
@@ -81,7 +80,7 @@ def generate(folder: Path, samples: int) -> None:
 
 
 def run(folder: Path, name: str) -> nn.Linear:
-    """The layer that a method gives."""
+    """Run a method and return the new layer."""
     method = name.split(',')[0]
     features = FeatureFile(folder / 'train.npy')
     labels, weight = (np.load(folder / f'{n}.npy') for n in ('train_labels', 'weight'))
@@ -106,7 +105,7 @@ def run(folder: Path, name: str) -> nn.Linear:
 
 
 def linear(weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Linear:
-    """A linear layer of these."""
+    """A linear layer with the given weight and bias."""
     layer = nn.Linear(WIDTH, CLASSES)
     layer.load_state_dict(dict(weight=weight, bias=bias))
     return layer
@@ -114,7 +113,7 @@ def linear(weight: torch.Tensor, bias: torch.Tensor | None) -> nn.Linear:
 
 @torch.no_grad()
 def accuracy(folder: Path, layer: nn.Linear) -> float:
-    """Of the validation set, in percent."""
+    """Accuracy on the validation set, in percent."""
     features = FeatureFile(folder / 'val.npy')
     labels = np.load(folder / 'val_labels.npy')
     hits = 0
@@ -126,18 +125,18 @@ def accuracy(folder: Path, layer: nn.Linear) -> float:
 
 
 def measure(folder: Path, name: str) -> dict:
-    """Seconds, peak memory and accuracy of a method, in this process."""
+    """Measure time, peak memory and accuracy of a method in this process."""
     torch.set_num_threads(THREADS)
     init_default_scope('mmpretrain')
-    MODELS.get('mmgala.GALALoss')  # imports what the registry looks into
+    MODELS.get('mmgala.GALALoss')  # imports the modules of the registry
     before = peak_mib()
     layer, cost = timed(run, folder, name)
     return dict(**cost, before_mib=before, accuracy=round(accuracy(folder, layer), 2))
 
 
 def table(rows: dict[str, dict]) -> Table:
-    """A row a method."""
-    result = Table('method', 'time', 'of it CPU', 'before', 'peak', 'accuracy')
+    """One row per method."""
+    result = Table('method', 'time', 'CPU time', 'before', 'peak', 'accuracy')
     for name, row in rows.items():
         if 'failed' in row:
             result.add_row(name, row['failed'])

@@ -1,4 +1,4 @@
-"""Train configs over several seeds in parallel, and keep what they predict."""
+"""Train configs with several seeds in parallel, and store their predictions."""
 
 import contextlib
 import hashlib
@@ -26,9 +26,9 @@ class Training:
     """A config with a seed.
 
     Attributes:
-        method: name in tables, like ``gala``.
-        config: config file.
-        seed: of initialisation and sampling.
+        method: name in tables, such as ``gala``.
+        config: path of the config.
+        seed: seed of initialisation and sampling.
         many: classes with more training images are many-shot.
         few: classes with fewer training images are few-shot.
     """
@@ -47,19 +47,19 @@ class Training:
 def train_all(
     trainings: Sequence[Training], work_dir: Path
 ) -> dict[Training, dict[str, np.ndarray]]:
-    """Train classifiers, one process a core.
+    """Train classifiers in parallel, one process per core.
 
     Args:
-        trainings: what to train.
-        work_dir: each training gets a folder of its name here, with what the tools of
-            ``tools/analysis`` read: ``gradient_statistics/``, ``predictions.npz`` of
-            the test set and a checkpoint of the last epoch.
+        trainings: trainings to run.
+        work_dir: folder for the work dirs of the trainings, which get the input files
+            of ``tools/analysis``: ``gradient_statistics/``, ``predictions.npz`` of the
+            test set and a checkpoint of the last epoch.
 
     Returns:
         Arrays of each training; see :func:`_train`.
 
     Raises:
-        RuntimeError: if trainings failed; the others are finished and kept.
+        RuntimeError: if trainings failed; the results of the others are kept.
     """
     return train_unfinished(trainings, work_dir, _train, _finished)
 
@@ -70,21 +70,21 @@ def train_unfinished(
     train: Callable[[Training, Path, Callable[[float], None]], None],
     finished: Callable[[Training, Path], Result | None],
 ) -> dict[Training, Result]:
-    """Run what has no result yet, one process a core and one thread each.
+    """Run the trainings without a result, one single-threaded process per core.
 
     Args:
-        trainings: what to train.
-        work_dir: each training gets a folder of its name here.
-        train: a function of a module, called with a training, ``work_dir`` and a
-            function that takes the share of the work that is done, 0 to 1.
-        finished: gives the stored result of a training with the same config; None
-            where there is none.
+        trainings: trainings to run.
+        work_dir: folder for the work dirs of the trainings.
+        train: module-level function that is called with a training, ``work_dir`` and a
+            function to report the finished fraction of the work to.
+        finished: function that returns the stored result of a training with the same
+            config, or None.
 
     Returns:
         Result of each training.
 
     Raises:
-        RuntimeError: if trainings failed; the others are finished and kept.
+        RuntimeError: if trainings failed; the results of the others are kept.
     """
     todo = [one for one in trainings if finished(one, work_dir) is None]
     if len(todo) < len(trainings):
@@ -124,8 +124,8 @@ def _finished(training: Training, work_dir: Path) -> dict[str, np.ndarray] | Non
 def _train(training: Training, work_dir: Path, report: Callable[[float], None]) -> None:
     """Train a classifier and save its ``result.npz``.
 
-    The file holds softmax scores and labels of validation and test set, the class
-    counts, and the positive and negative gradient of each class vector.
+    The file contains softmax scores and labels of the validation and test set, the
+    class counts, and the positive and negative gradient of each class weight vector.
     """
     folder = work_dir / training.name
     with logged_and_timed(folder) as clock:
@@ -137,10 +137,10 @@ def _train(training: Training, work_dir: Path, report: Callable[[float], None]) 
 
 @contextlib.contextmanager
 def logged_and_timed(folder: Path) -> Iterator[dict[str, float]]:
-    """Make a folder with a ``train.log`` of what is printed, including errors.
+    """Create a folder, and redirect output and errors to its ``train.log``.
 
     Yields:
-        A dictionary that holds ``seconds`` when the block has ended.
+        A dictionary that contains ``seconds`` after the block.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / 'train.log'

@@ -1,10 +1,10 @@
 """Images per second of a training step by precision and memory format.
 
-What ``tools/train.py --amp`` and ``--channels-last`` gain on this machine: forward,
-backward and SGD of configs/gala/resnet32_cifar100-lt-if100.py on random images, so
-that no data set is needed and none is waited for. The variants take turns in one run;
-speedups are medians of the ratios within each turn. `cores_used` tells whether the
-machine was idle: below the number of threads, other processes took part of the time.
+Measures the gain of ``tools/train.py --amp`` and ``--channels-last`` on this machine:
+forward pass, backward pass and SGD of configs/gala/resnet32_cifar100-lt-if100.py on
+random images, without data loading. The variants take turns; speed-ups are medians of
+the ratios within each turn. If `cores_used` is below the number of threads, the machine
+was not idle.
 """
 
 import argparse
@@ -50,7 +50,7 @@ FORMATS = ('contiguous', 'channels-last')
 def build_training(
     cfg: Config, device: str, precision: str, memory_format: str
 ) -> tuple[BaseModel, OptimWrapper]:
-    """Model and optimizer as ``tools/train.py`` has them, from the same weights."""
+    """Model and optimizer as in ``tools/train.py``, always with the same weights."""
     torch.manual_seed(0)
     preprocessor = dict(type='ClsDataPreprocessor', **cfg.data_preprocessor)
     model = MODELS.build(dict(cfg.model, data_preprocessor=preprocessor))
@@ -65,7 +65,7 @@ def build_training(
 
 
 def random_batch(batch_size: int, num_classes: int) -> dict:
-    """Images of 32 x 32 pixels and labels, as a dataloader gives them."""
+    """Images of 32 x 32 pixels and labels, in the format of a data loader."""
     generator = torch.Generator().manual_seed(0)
     shape = (batch_size, 3, 32, 32)
     images = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
@@ -77,7 +77,7 @@ def random_batch(batch_size: int, num_classes: int) -> dict:
 def training_step(
     model: BaseModel, optim_wrapper: OptimWrapper, batch: dict
 ) -> Callable[[], dict]:
-    """Function that takes one step."""
+    """Return a function that takes one step."""
     return lambda: model.train_step(batch, optim_wrapper)
 
 
@@ -101,9 +101,9 @@ def measure(device: str, batch_size: int, rounds: int, steps: int) -> list[dict]
 
     Args:
         device: ``'cpu'`` or ``'cuda'``.
-        batch_size: images per step.
-        rounds: turns of each variant.
-        steps: how many each turn has.
+        batch_size: number of images per step.
+        rounds: number of turns per variant.
+        steps: number of steps per turn.
     """
     timers = build_timers(device, batch_size)
     seconds: dict[tuple[str, str], list[float]] = {variant: [] for variant in timers}
@@ -149,7 +149,7 @@ def print_rows(rows: list[dict]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--batch', type=int, default=64, help='images per step')
-    parser.add_argument('--threads', type=int, default=1, help='of the CPU')
+    parser.add_argument('--threads', type=int, default=1, help='number of CPU threads')
     parser.add_argument('--rounds', type=int, default=15)
     parser.add_argument('--steps', type=int, default=3, help='steps per round')
     parser.add_argument('--out', type=Path, default=OUT)

@@ -21,10 +21,10 @@ from mmgala.apis.config_options import (  # noqa: E402
 )
 from mmgala.apis.launch import (  # noqa: E402
     load_config,
-    one_line_errors,
     set_work_dir,
 )
 from mmgala.cli.arguments import add_config_arguments, merge_options  # noqa: E402
+from mmgala.cli.errors import one_line_errors  # noqa: E402
 from mmgala.comparison.config import (  # noqa: E402
     SELECTIONS,
     validation_problem,

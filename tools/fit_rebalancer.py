@@ -1,8 +1,8 @@
 """Fit a re-balancer, or other post-hoc steps, and store them in a checkpoint.
 
-Writes OUT, the weights with the fitted steps, and next to it a config that uses them:
-the model then takes them for single images, also through MMPretrain's
-ImageClassificationInferencer. Flags choose the steps; without any, it re-balances.
+Writes OUT, the weights with the fitted steps, and next to it a config that uses them.
+The model then applies the steps to single images, also in MMPretrain's
+ImageClassificationInferencer. Flags choose the steps; the default is re-balancing.
 """
 
 import argparse
@@ -19,12 +19,12 @@ from mmgala.apis.data_splits import split_dataloader
 from mmgala.apis.launch import (
     add_paths_to_image_errors,
     load_config,
-    one_line_errors,
     set_dataloader_defaults,
     set_work_dir,
 )
 from mmgala.apis.models import check_output_path, save_model
 from mmgala.cli.arguments import add_config_arguments, merge_options
+from mmgala.cli.errors import one_line_errors
 from mmgala.cli.post_hoc import (
     add_class_counts,
     add_post_hoc_arguments,
@@ -69,14 +69,14 @@ def parse_args() -> argparse.Namespace:
 
 
 def fitted_steps(args: argparse.Namespace) -> dict[str, Any]:
-    """Check the arguments; the steps to fit, see :func:`requested_steps`."""
+    """Check the arguments and return the steps, as :func:`requested_steps` does."""
     if all(getattr(args, name) is None for name in STEPS):
         args.rebalance = True
     steps = requested_steps(args, tau=AUTO)
     if steps_to_choose(steps) and args.split == 'test':
         raise ValueError(
-            f'{flag(steps_to_choose(steps)[0])} auto needs labels, and nothing may be '
-            'chosen on those of the test set: use --split val, or give a number.'
+            f'{flag(steps_to_choose(steps)[0])} auto needs labels, but those of the '
+            'test set must not be used: choose --split val, or give a number.'
         )
     check_output_path(args.out, args.config, args.checkpoint)
     return steps
@@ -95,25 +95,25 @@ def merge_args(cfg: Config, args: argparse.Namespace, steps: dict[str, Any]) -> 
 
 
 def check_head(cfg: Config) -> None:
-    """Check that the head can take post-hoc steps, and takes none yet."""
+    """Check that the head supports post-hoc steps and does not have any yet."""
     head = cfg.model.get('head') or {}
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     kind = find_class(head.get('type'), MODELS)
     if not (kind is LinearClsHead or is_subclass(kind, LongTailedClsHead, MODELS)):
         raise ValueError(
-            'Post-hoc steps go into LinearClsHead, mmgala.GALAHead or another '
+            'Post-hoc steps require LinearClsHead, mmgala.GALAHead or another '
             f'mmgala.LongTailedClsHead, but the config has {head.get("type")}.'
         )
     for name in ('post_hoc', 'rebalancer'):
         if head.get(name) is not None:
             raise ValueError(
-                f'The config has post-hoc steps already (model.head.{name}): use the '
+                f'The config already has post-hoc steps (model.head.{name}): use the '
                 'config that the checkpoint was trained with.'
             )
 
 
 def needs_scores(steps: dict[str, Any]) -> bool:
-    """Whether anything is to be estimated from data."""
+    """Whether the steps have to be estimated from data."""
     return 'rebalancing' in steps or bool(steps_to_choose(steps))
 
 
@@ -133,14 +133,14 @@ def fit(runner: Runner, split: str, steps: dict[str, Any]) -> PostHocSteps:
 def save(
     cfg: Config, checkpoint: dict, module: PostHocStep | PostHocChain, out: Path
 ) -> None:
-    """Put the steps into the head, and write checkpoint and config."""
+    """Add the steps to the head, and write checkpoint and config."""
     earlier = ('head.post_hoc.', 'head.rebalancer.')
     named = {k.removeprefix('module.'): v for k, v in checkpoint['state_dict'].items()}
     state = {k: v for k, v in named.items() if not k.startswith(earlier)}
     state |= {f'head.post_hoc.{k}': v for k, v in module.state_dict().items()}
     cfg = cfg.copy()
     if find_class(cfg.model.head.type, MODELS) is LinearClsHead:
-        # Without a loss in the config, its default stays.
+        # Keeps LinearClsHead's default loss.
         cfg.model.head.setdefault('loss', dict(type='CrossEntropyLoss'))
         cfg.model.head.type = 'mmgala.GALAHead'
     cfg.model.head.post_hoc = module.config()
@@ -164,7 +164,7 @@ def main() -> None:
         fitted = fit(runner, args.split, steps)
         save(original, checkpoint, build_post_hoc(fitted), args.out)
         runner.logger.info(
-            f'The model whose scores are {fitted} is in {args.out}; use it with '
+            f'Wrote the model, whose scores are {fitted}, to {args.out}; use it with '
             f'{args.out.with_suffix(".py")}.'
         )
 

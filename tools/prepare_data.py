@@ -18,7 +18,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmgala.apis.launch import one_line_errors
+from mmgala.cli.errors import one_line_errors
 from mmgala.preparation import (
     NAMES,
     check,

@@ -11,8 +11,9 @@ from pathlib import Path
 from mmengine.config import DictAction
 from rich.console import Console
 
-from mmgala.apis.launch import add_paths_to_image_errors, load_config, one_line_errors
+from mmgala.apis.launch import add_paths_to_image_errors, load_config
 from mmgala.cli.arguments import add_config_arguments, merge_options
+from mmgala.cli.errors import one_line_errors
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
 
 

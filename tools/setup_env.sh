@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Sets up .venv: tools/setup_env.sh classification|detection|tests
-# PYTHON names the Python to build it with.
+# The variable PYTHON selects the interpreter.
 #
-# A finished step leaves a stamp with the checksum of the files it follows from, so a
-# second run does nothing, and an interrupted one is taken up where it stopped.
+# Each finished step leaves a stamp with the checksum of its input files, so a second run
+# does nothing, and an interrupted one continues where it stopped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,14 +15,14 @@ goal=${1:?classification, detection or tests}
 say() { printf '==> %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2 && exit 1; }
 pip() { "$bin/python" -m pip --disable-pip-version-check --no-input "$@"; }
-# With the path: a virtual environment does not survive being moved.
+# Includes the path, since a virtual environment breaks when it is moved.
 sum() { { pwd && cat /dev/null "$@"; } | cksum; }
 fresh() { # STEP FILE...
   [ "$(cat "$venv/.stamp-$1" 2>/dev/null)" = "$(sum "${@:2}")" ]
 }
 stamp() { sum "${@:2}" >"$venv/.stamp-$1"; }
 
-# Sets $python. Each candidate has to run: a pyenv shim may exist and still fail.
+# Sets $python. Candidates are run, since a pyenv shim may exist and still fail.
 find_python() {
   local candidate version tried=
   local candidates=(python3 python3.12 python3.11 python3.10)
@@ -42,22 +42,22 @@ find_python() {
     'name one with: make ... PYTHON=/path/to/python3.12'
 }
 
-# Tries in a second what building mmcv's operators needs for minutes.
+# Finds missing tools in a second, rather than after minutes of building mmcv.
 check_compiler() {
   local scratch include
   include=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
   [ -e "$include/Python.h" ] ||
-    fail "$python has no header files (Debian: python3-dev); detection is compiled"
+    fail "$python has no header files (Debian: python3-dev), which detection needs"
   scratch=$(mktemp -d)
   echo '#include <vector>' >"$scratch/a.cpp"
   "${CXX:-c++}" -std=c++17 -shared -fPIC -o "$scratch/a.so" "$scratch/a.cpp" \
     >/dev/null 2>&1 || fail "no working C++ compiler '${CXX:-c++}' (Debian: g++);" \
-    'detection is compiled, "make demo" needs none'
+    'detection needs it, but "make demo" does not'
   rm -r "$scratch"
 }
 
-# pip takes a package that it was stopped in for an installed one. It writes RECORD
-# last: without it the package is forgotten, and so installed again.
+# pip considers a package installed even if its installation was interrupted. It writes
+# RECORD last, so packages without it are removed, to be installed again.
 forget_half_installed() {
   local info
   for info in "$venv"/lib/python3*/site-packages/*.dist-info; do
@@ -92,7 +92,7 @@ mmcv_lite() {
 }
 
 detection() {
-  say 'Installing what detection needs'
+  say 'Installing the detection half'
   pip -qq install -r requirements.txt
   if installed mmcv_lite; then
     rm -f "$venv/.stamp-mmcv-lite"
@@ -102,19 +102,19 @@ detection() {
     say 'Compiling onedl-mmcv: about 6 minutes on 2 cores, once (pip caches the result)'
   install_compiled
   if ! "$bin/python" -c 'import mmcv.ops' 2>/dev/null; then
-    # Built against another torch, or in isolation: pip's cache cannot tell.
+    # pip's cache does not notice a build against another torch, or in isolation.
     say "The onedl-mmcv in pip's cache does not work here: compiling it again"
     pip -qq cache remove onedl_mmcv || true
     pip -qq uninstall -y onedl-mmcv
     install_compiled
   fi
-  # mmdet alone imports nothing; mmdet.datasets tells on stdout what it goes without.
+  # mmdet alone imports nothing; mmdet.datasets prints which optional packages are missing.
   "$bin/python" -W ignore -c 'import mmcv.ops, mmdet.datasets, mmdet.models' \
     >/dev/null || fail 'the detection stack does not import; see above'
 }
 
 install_compiled() {
-  # -g0: Python's own -g triples the time. (CFLAGS would replace -O3, too.)
+  # -g0 disables Python's own -g, which triples the time. CFLAGS would also replace -O3.
   CPPFLAGS="${CPPFLAGS:-} -g0" \
     pip -qq install --no-deps --no-build-isolation -r $req/detection-no-deps.txt
 }
@@ -133,15 +133,15 @@ project() {
 case $goal in
   classification) with_detection= ;;
   detection | tests) with_detection=1 ;;
-  *) fail "no such goal: $goal" ;;
+  *) fail "unknown goal: $goal (classification, detection or tests)" ;;
 esac
 detection_files=(requirements.txt $req/{classification,detection{,-no-deps},constraints}.txt)
 
-# Creating an environment clears the folder, which is then not this checkout's.
+# Creating an environment would empty the folder that a link points to.
 [ ! -L $venv ] || fail "$venv is a link to $(readlink $venv), which would be emptied;" \
   "remove the link first: rm $venv"
 
-# What is missing shall show before anything is installed.
+# Report missing requirements before anything is installed.
 python=$bin/python
 { fresh venv && [ -x "$python" ]; } || find_python
 [ -z "$with_detection" ] || fresh detection "${detection_files[@]}" ||

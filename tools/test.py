@@ -1,4 +1,4 @@
-"""Test a model: MMPretrain's flags, and post-hoc steps; detectors, too."""
+"""Test a classifier, with optional post-hoc steps, or a detector."""
 
 import argparse
 from copy import deepcopy
@@ -23,7 +23,6 @@ from mmgala.apis.launch import (
     add_paths_to_image_errors,
     end_distributed,
     load_config,
-    one_line_errors,
     set_dataloader_defaults,
     set_launcher,
     set_work_dir,
@@ -33,6 +32,7 @@ from mmgala.cli.arguments import (
     merge_options,
     parse_launched_args,
 )
+from mmgala.cli.errors import one_line_errors
 from mmgala.cli.post_hoc import (
     add_class_counts,
     add_post_hoc_arguments,
@@ -57,13 +57,13 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='where to save the log and the metrics')
     parser.add_argument(
         '--out',
-        help='file for the predictions (.npz without pickle, or .pkl as MMPretrain '
-        'has it) or the metrics (.json, .yaml)',
+        help='file for the predictions (.npz, or .pkl as in MMPretrain) or the metrics '
+        '(.json, .yaml)',
     )
     parser.add_argument(
         '--out-item',
         choices=['metrics', 'pred'],
-        help="what --out saves; by default the file's ending tells",
+        help='what --out saves; default: according to its file extension',
     )
     add_post_hoc_arguments(
         parser,
@@ -78,10 +78,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--show-dir', help='where to save pictures of predictions')
     parser.add_argument('--show', action='store_true', help='show them in a window')
     parser.add_argument(
-        '--interval', type=int, default=1, help='a picture of every n-th sample'
+        '--interval', type=int, default=1, help='save every n-th picture'
     )
     parser.add_argument(
-        '--wait-time', type=float, default=2, help='seconds that a window stays'
+        '--wait-time', type=float, default=2, help='seconds to show each window'
     )
     parser.add_argument(
         '--no-pin-memory', action='store_true', help='do not pin memory in loaders'
@@ -96,10 +96,10 @@ def parse_args() -> argparse.Namespace:
 
 
 def check_args(args: argparse.Namespace) -> None:
-    """Refuse what cannot work before the test set is predicted."""
+    """Reject invalid arguments before the test set is predicted."""
     if args.out is None:
         if args.out_item is not None:
-            raise ValueError('--out-item needs --out FILE.')
+            raise ValueError('--out-item requires --out FILE.')
         return
     suffix = Path(args.out).suffix
     metrics_suffixes = ('.json', '.yaml', '.yml')
@@ -108,12 +108,14 @@ def check_args(args: argparse.Namespace) -> None:
     allowed = ('.npz', '.pkl', '.pickle') if args.out_item == 'pred' else (
         *metrics_suffixes, '.pkl', '.pickle')  # fmt: skip
     if suffix not in allowed:
-        raise ValueError(f'--out of {args.out_item} takes a file ending in {allowed}.')
+        raise ValueError(
+            f'--out with {args.out_item} requires a file ending in {allowed}.'
+        )
     Path(args.out).parent.mkdir(parents=True, exist_ok=True)
 
 
 def check_scope(cfg: Config, args: argparse.Namespace, steps: dict[str, Any]) -> None:
-    """Refuse for a detector what is for classification only."""
+    """Reject options for classification if the model is a detector."""
     if not is_detection(cfg):
         return
     if steps:
@@ -180,10 +182,10 @@ def check_selection(cfg: Config, args: argparse.Namespace, name: str) -> None:
 
 
 def use_post_hoc_steps(cfg: Config, steps: dict[str, Any]) -> None:
-    """Evaluate the predictions after these steps, with the metrics of the config."""
+    """Evaluate the predictions after the steps, with the metrics of the config."""
     metrics = cfg.test_evaluator
     if isinstance(metrics, dict) and 'metrics' in metrics:
-        metrics = metrics['metrics']  # of an evaluator that the config names itself
+        metrics = metrics['metrics']  # the config names the evaluator itself
     values = {name: value for name, value in steps.items() if name != 'class_counts'}
     cfg.test_evaluator = dict(
         type='mmgala.PostHocEvaluator',
@@ -191,18 +193,18 @@ def use_post_hoc_steps(cfg: Config, steps: dict[str, Any]) -> None:
         **values,
     )
     if 'class_counts' in steps:
-        add_hook(cfg, 'ClassCountsHook')  # they come with the checkpoint
+        add_hook(cfg, 'ClassCountsHook')  # passes on those of the checkpoint
 
 
 def build_runner(cfg: Config, checkpoint: dict, steps: dict[str, Any]) -> Runner:
-    """Build the runner, and refuse a checkpoint or steps that do not fit its model."""
+    """Build the runner; reject a checkpoint or steps that do not fit the model."""
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     runner = build(cfg)
     check_fits(checkpoint, runner.model, cfg.load_from)
     head = getattr(unwrap_model(runner.model), 'head', None)
     if steps and getattr(head, 'post_hoc', None) is not None:
         raise ValueError(
-            'The model takes post-hoc steps already (model.head.post_hoc in the '
+            'The model already has post-hoc steps (model.head.post_hoc in the '
             f'config): test it without {" and ".join(flags_of(steps))}.'
         )
     return runner
@@ -211,7 +213,7 @@ def build_runner(cfg: Config, checkpoint: dict, steps: dict[str, Any]) -> Runner
 def choose_strengths(
     cfg: Config, checkpoint: dict, steps: dict[str, Any]
 ) -> PostHocChoice:
-    """Choose the strengths in a run of its own, before the test is configured."""
+    """Choose the strengths in a separate run, before the test is configured."""
     runner = build_runner(selection_config(cfg), checkpoint, steps)
     return choose_on_validation_set(runner, **steps)
 

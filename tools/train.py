@@ -22,7 +22,6 @@ from mmgala.apis.launch import (
     add_paths_to_image_errors,
     end_distributed,
     load_config,
-    one_line_errors,
     set_dataloader_defaults,
     set_launcher,
     set_work_dir,
@@ -34,6 +33,7 @@ from mmgala.cli.arguments import (
     merge_options,
     parse_launched_args,
 )
+from mmgala.cli.errors import one_line_errors
 from mmgala.utils.checkpoint import (
     check_fits,
     read_checkpoint,

@@ -1,15 +1,15 @@
 # Decoupled training on a large long-tailed set, for 8 GPUs: first the representation
-# (stage1 below), then this, a new classifier on the frozen backbone. Defaults are
-# those of ImageNet-LT. tools/train.py runs both stages; load_from skips the first.
+# (stage1 below), then a new classifier on the frozen backbone (this config). Defaults
+# are those of ImageNet-LT. tools/train.py runs both stages; load_from skips the first.
 _base_ = './default_runtime.py'
 
 data_preprocessor = dict(
     mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True
 )
 
-# RandAugment as timm's rand-n2-m10-mstd0.5 has it: unlike MMPretrain's
+# RandAugment as in timm's rand-n2-m10-mstd0.5: unlike in MMPretrain's
 # 'timm_increasing', a higher level does not always change an image more. pad_val is
-# ImageNet's mean colour, blue first. MMPretrain's own operations instead of timm's:
+# ImageNet's mean colour, blue first. To use MMPretrain's own operations, set
 # train_dataloader.dataset.pipeline.7.policies.4.type=Posterize (always 4 bits, not 3 or
 # 4) and train_dataloader.dataset.pipeline.7.hparams.interpolations=[bicubic].
 enhance = dict(magnitude_range=(-0.9, 0.9), random_negative_prob=0.0)
@@ -44,9 +44,9 @@ rand_augment = dict(
 color_jitter = dict(type='ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4)
 
 # The authors read and resize images with Pillow, as torchvision does. Its bilinear
-# interpolation averages over all pixels of an image that it shrinks; cv2's does not.
-# An orientation in the EXIF data is ignored. For MMPretrain's defaults, set
-# imdecode_backend=cv2, color_type=color and backend=cv2 in these steps, such as
+# interpolation averages over all source pixels when shrinking; that of cv2 does not.
+# The EXIF orientation is ignored. For MMPretrain's defaults, set
+# imdecode_backend=cv2, color_type=color and backend=cv2 in these steps, for example
 # train_dataloader.dataset.pipeline.4.backend=cv2.
 load_image = dict(
     type='LoadImageFromFile',
@@ -109,10 +109,10 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.12, momentum=0.9, weight_decay=5e-4)
 )
 # A cosine over all epochs. The authors step it before each epoch, so the first of 10 has
-# 0.976 of the learning rate and the last has 0. Here it starts as if one step were done
-# (last_step=0), for which ConstantLR stores the initial learning rate. With
-# param_scheduler.1.last_step=-1 the first epoch has the whole learning rate and the
-# last of 10 has 0.024 of it.
+# 0.976 of the learning rate and the last has 0. To match that, the cosine starts after
+# one step (last_step=0), for which ConstantLR stores the initial learning rate. With
+# param_scheduler.1.last_step=-1, the first epoch has the full learning rate and the last
+# of 10 has 0.024 of it.
 param_scheduler = [
     dict(type='ConstantLR', factor=1.0, begin=0, end=1, by_epoch=True),
     dict(type='CosineAnnealingLR', last_step=0, by_epoch=True),
@@ -127,7 +127,7 @@ custom_hooks = [
     dict(type='mmgala.LoadBackboneHook'),
 ]
 
-# The representation: everything above, but for this. 8 GPUs x 32 images.
+# The representation, as changes to the config above. 8 GPUs x 32 images.
 stage1 = dict(
     model=dict(
         freeze_backbone=False,

@@ -1,6 +1,6 @@
 _base_ = '../cross_entropy/resnet32_cifar100-lt-if100.py'
 
-# beta is that of the paper's table 2, which has it for the focal loss.
+# beta is from table 2 of the paper, which gives it for focal loss.
 model = dict(
     head=dict(
         loss=dict(

@@ -1,7 +1,7 @@
 _base_ = '../cross_entropy/resnet14_digits-lt.py'
 
-# The head starts the bias at -log(9), as the loss asks for, and weight decay leaves it
-# alone.
+# The head starts the bias at -log(9), as the loss requires, and excludes it from weight
+# decay.
 model = dict(
     head=dict(
         type='mmgala.GALAHead',

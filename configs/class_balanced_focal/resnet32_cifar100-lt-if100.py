@@ -1,7 +1,7 @@
 _base_ = '../cross_entropy/resnet32_cifar100-lt-if100.py'
 
-# The head starts the bias at -log(99), as the loss asks for, and weight decay leaves it
-# alone. beta and gamma are those of the paper's table 2.
+# The head starts the bias at -log(99), as the loss requires, and excludes it from weight
+# decay. beta and gamma are from table 2 of the paper.
 model = dict(
     head=dict(
         type='mmgala.GALAHead',

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# Left and right are pooled apart: the order of the items tells the class.
+# The halves are pooled separately, since classes differ by the order of their items.
 model = dict(
     backbone=dict(pool_size=(1, 2)), head=dict(num_classes=100, in_channels=128)
 )

@@ -5,5 +5,5 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# Grey images; the first stage already halves them, for the sake of CPUs.
+# Grey images; the first stage already halves them, to be fast on CPUs.
 model = dict(backbone=dict(in_channels=1, strides=(2, 2, 2)))

@@ -1,7 +1,7 @@
 # GALA's authors published no recipe for this set. Epochs, batch size, learning rates and
-# their schedule, which starts with the whole rate in both stages, are MiSLAS's. But
-# MiSLAS's stage 2 keeps the classifier of stage 1 and trains it with 0.05 of the rate;
-# here it is a new one. Stage 1 trains the last residual stage of an ImageNet model.
+# their schedule, which starts with the full rate in both stages, are those of MiSLAS.
+# However, stage 2 of MiSLAS keeps the classifier of stage 1 and trains it with 0.05 of
+# the rate; here it is a new one. Stage 1 trains the last stage of an ImageNet model.
 _base_ = [
     'mmpretrain::_base_/models/resnet152.py',
     '../_base_/decoupled.py',

@@ -1,4 +1,4 @@
-# Half an hour on one CPU core.
+# Trains in half an hour on one CPU core.
 _base_ = [
     '../_base_/models/resnet18_plankton.py',
     '../_base_/datasets/plankton.py',

@@ -1,6 +1,6 @@
 # A recipe like that of CIFAR on Fashion-MNIST-LT, images padded to 32 x 32, in 15 epochs:
-# 2 CPU cores train it in half an hour. Its results were made with torchvision's
-# AutoAugment, MMCV's Cutout and Kaiming initialisation of the classifier, so it keeps them.
+# half an hour on 2 CPU cores. Its published results use torchvision's AutoAugment, MMCV's
+# Cutout and Kaiming initialisation of the classifier, so it keeps these.
 _base_ = [
     '../_base_/models/resnet32_cifar.py',
     '../_base_/datasets/fashion_mnist_lt.py',

@@ -19,8 +19,8 @@ val_dataloader = dict(dataset=benchmark)
 test_dataloader = dict(dataset=dict(split='val', **benchmark))
 
 # Mean and deviation of this set's colours. The authors' code uses them for test images
-# only and normalises training images with ImageNet's. We take that for an error and
-# normalise all images alike. To repeat it, train with
+# only and normalises training images with ImageNet's. We consider that an error and
+# normalise all images alike. To reproduce it, train with
 # data_preprocessor.mean=123.675,116.28,103.53
 # data_preprocessor.std=58.395,57.12,57.375 and test without these options.
 data_preprocessor = dict(

@@ -1,7 +1,7 @@
 _base_ = '../cross_entropy/resnet32_fashion-mnist-lt_15e.py'
 
-# Tail are the last three classes, those with fewer than 200 of the 12,000 training
-# images: 0.015 lies between the shares of the classes with 138 and 231.
+# The tail is the last three classes, with fewer than 200 of the 12,000 training images
+# each: 0.015 lies between the shares of the classes with 138 and 231.
 model = dict(
     head=dict(
         loss=dict(

@@ -1,7 +1,8 @@
 _base_ = '../cross_entropy/resnet14_digits-lt.py'
 
-# One stage: its authors use this loss in their second stage alone, for which see
-# LabelAwareSmoothingLoss. 0.3 and 0 are theirs for CIFAR10-LT with imbalance factor 100.
+# One stage. The authors use this loss only in their second stage; see
+# LabelAwareSmoothingLoss.
+# 0.3 and 0 are their values for CIFAR10-LT with imbalance factor 100.
 model = dict(
     head=dict(
         loss=dict(

@@ -1,7 +1,8 @@
 _base_ = '../cross_entropy/resnet32_cifar100-lt-if100.py'
 
-# One stage: its authors use this loss in their second stage alone, for which see
-# LabelAwareSmoothingLoss. 0.4 and 0.1 are theirs for this data set.
+# One stage. The authors use this loss only in their second stage; see
+# LabelAwareSmoothingLoss.
+# 0.4 and 0.1 are their values for this data set.
 model = dict(
     head=dict(
         loss=dict(

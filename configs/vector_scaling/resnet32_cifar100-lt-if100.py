@@ -1,6 +1,6 @@
 _base_ = '../cross_entropy/resnet32_cifar100-lt-if100.py'
 
-# As later work sets it on this data set, which the authors' page has no command for.
+# Settings of later work, as the authors publish no command for this data set.
 model = dict(
     head=dict(
         loss=dict(

@@ -37,7 +37,6 @@ from mmgala.analysis.tables import (
     write_gradients,
     write_predictions,
 )
-from mmgala.utils.files import run_names
 
 __all__ = [
     'FOLDER',
@@ -64,7 +63,6 @@ __all__ = [
     'read_run',
     'record_number',
     'record_paths',
-    'run_names',
     'summarise_gradients',
     'vectors_table',
     'write_class_table',

@@ -16,7 +16,7 @@ where several losses were watched,
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from mmgala.functional import ShotThresholds
-from mmgala.utils.files import replacing, run_names
+from mmgala.utils.files import replacing
 
 FOLDER = 'gradient_statistics'
 UNITS = ('epoch', 'iter')
@@ -58,32 +58,6 @@ def record_paths(run: str | Path) -> list[Path]:
         if match:
             numbered.append((UNITS.index(match[1]), int(match[2]), path))
     return [path for _, _, path in sorted(numbered)]
-
-
-def runs_by_name(
-    work_dirs: Sequence[Path], names: Sequence[str] | None, others: Sequence[str] = ()
-) -> dict[str, Path]:
-    """Work dirs by name; one of several losses as a run for each of these.
-
-    Args:
-        work_dirs: of trainings, or folders of single losses.
-        names: a name for each. Defaults to :func:`mmgala.analysis.run_names`.
-        others: names of files that also make a work dir a run of its own.
-
-    Returns:
-        Folder of each run by its name; that of a loss is added to the work dir's.
-
-    Raises:
-        ValueError: if there are not as many names as work dirs, or two are the same.
-    """
-    runs: dict[str, Path] = {}
-    for name, work_dir in zip(run_names(work_dirs, names), work_dirs, strict=True):
-        losses = loss_folders(work_dir)
-        has_others = any(Path(work_dir, other).is_file() for other in others)
-        if not losses or record_paths(work_dir) or has_others:
-            runs[name] = work_dir
-        runs |= {f'{name} {folder.name}': folder for folder in losses}
-    return runs
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mmgala.analysis.gradient_files import (
+    loss_folders,
     read_gradient_run,
     read_record,
     record_paths,
@@ -210,3 +211,55 @@ def commands_for(
             f'python tools/test.py {config} {checkpoint} --out {where}/{PREDICTIONS}'
         ),
     }
+
+
+def runs_by_name(
+    work_dirs: Sequence[Path], names: Sequence[str] | None, others: Sequence[str] = ()
+) -> dict[str, Path]:
+    """Find the runs in work dirs; each loss of a training with several is a run.
+
+    Args:
+        work_dirs: work dirs of trainings, or folders of single losses.
+        names: one name per work dir. Defaults to those of :func:`run_names`.
+        others: names of files that also make a work dir a run.
+
+    Returns:
+        Folder of each run by name. Runs of losses have the name of the work dir
+        followed by that of the loss.
+
+    Raises:
+        ValueError: if the number of names is wrong, or two are the same.
+    """
+    runs: dict[str, Path] = {}
+    for name, work_dir in zip(run_names(work_dirs, names), work_dirs, strict=True):
+        losses = loss_folders(work_dir)
+        has_others = any(Path(work_dir, other).is_file() for other in others)
+        if not losses or record_paths(work_dir) or has_others:
+            runs[name] = work_dir
+        runs |= {f'{name} {folder.name}': folder for folder in losses}
+    return runs
+
+
+def run_names(work_dirs: Sequence[Path], names: Sequence[str] | None) -> list[str]:
+    """Give each run a unique name.
+
+    Args:
+        work_dirs: work dirs of the runs.
+        names: one name per run. Defaults to the names of the folders or, if two of
+            those are the same, to the whole paths.
+
+    Raises:
+        ValueError: if the number of names is wrong, or two are the same.
+    """
+    if names is None:
+        names = [path.resolve().name for path in work_dirs]
+        if len(set(names)) < len(names):
+            names = [str(path) for path in work_dirs]
+    if len(names) != len(work_dirs):
+        raise ValueError(
+            f'Expected one of --names for each of the {len(work_dirs)} WORK_DIRs, but '
+            f'got {len(names)}.'
+        )
+    if len(set(names)) < len(names):
+        raise ValueError(f'Expected different --names, but got {names}.')
+    return list(names)

@@ -1,5 +1,7 @@
 """Tables to print, and JSON and CSV files, of what the analyses of several runs say."""
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -10,7 +12,7 @@ from rich.box import MARKDOWN
 from rich.table import Table
 
 from mmgala.functional import METRIC_NAMES, SHOT_GROUPS, ShotThresholds
-from mmgala.utils.files import write_csv, write_text
+from mmgala.utils.files import write_text
 
 # Key of each number: its heading.
 GRADIENT_COLUMNS = {
@@ -153,7 +155,7 @@ def write_class_table(
         for kind, label in KINDS.items():
             columns[f'{name}{label} accuracy'] = run[kind]['class_accuracy']
             columns[f'{name}{label} class mass'] = run[kind]['class_mass']
-    write_csv(path, classes, columns)
+    _write_csv(path, classes, columns)
 
 
 def write_gradient_classes(
@@ -170,7 +172,7 @@ def write_gradient_classes(
             columns[f'{name} share from {group}'] = [
                 share[index] for share in run['source_shares']
             ]
-    write_csv(path, classes, columns)
+    _write_csv(path, classes, columns)
 
 
 def write_class_vectors(path: str | Path, report: Mapping[str, Any]) -> None:
@@ -182,4 +184,26 @@ def write_class_vectors(path: str | Path, report: Mapping[str, Any]) -> None:
     """
     write_text(path, json.dumps(report, allow_nan=False))
     columns = {key: report[key] for key in VECTORS_PER_CLASS if report[key] is not None}
-    write_csv(Path(path).with_suffix('.csv'), report['classes'], columns)
+    _write_csv(Path(path).with_suffix('.csv'), report['classes'], columns)
+
+
+def _write_csv(
+    path: str | Path, classes: Sequence[Mapping], columns: Mapping[str, Sequence]
+) -> None:
+    """Write one row per class: index, name, count, shot group and ``columns``.
+
+    Args:
+        path: file to write.
+        classes: C classes, from :func:`mmgala.analysis.describe_classes`.
+        columns: C values per column, by heading; None gives an empty cell.
+    """
+    table = {
+        'class': range(len(classes)),
+        **{key: [c[key] for c in classes] for key in ('name', 'count', 'group')},
+        **columns,
+    }
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(table)
+    writer.writerows(zip(*table.values(), strict=True))
+    write_text(path, text.getvalue())

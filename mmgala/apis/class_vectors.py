@@ -21,7 +21,7 @@ from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.functional import ShotThresholds
 from mmgala.utils.checkpoint import read_checkpoint, stored_class_counts, unwrap_model
 
-HOW = 'name the layer with --layer'
+REMEDY = 'name the layer with --layer'
 
 
 def find_class_layer(
@@ -69,12 +69,12 @@ def _only_candidate(model: nn.Module, linear: dict[str, nn.Linear]) -> str:
     if not fitting:
         raise ValueError(
             'Expected a model with a head whose last layer is linear and has an output '
-            f'per class, but found none: {HOW}; {_listed(linear)}.'
+            f'per class, but found none: {REMEDY}; {_listed(linear)}.'
         )
     if len(fitting) > 1:
         raise ValueError(
             f'Expected one linear layer with {num_classes} outputs in the head, but '
-            f'there are {len(fitting)}, {", ".join(fitting)}: {HOW}.'
+            f'there are {len(fitting)}, {", ".join(fitting)}: {REMEDY}.'
         )
     return next(iter(fitting))
 
@@ -156,13 +156,13 @@ def _training_counts(
     counts = stored_class_counts(checkpoint) or metainfo.get('class_counts')
     if counts is None:
         raise ValueError(
-            f'The training counts of the classes are not in {path}: train with '
+            f'{path} has no class counts of the training set: train with '
             "custom_hooks=[dict(type='mmgala.ClassCountsHook')], or wrap the training "
             'set with mmgala.LongTailedDataset.'
         )
     if len(counts) != num_classes:
         raise ValueError(
-            f'The training set counts {len(counts)} classes, but the layer has '
+            f'The training set has {len(counts)} classes, but the layer has '
             f'{num_classes} class vectors: name another with --layer.'
         )
     return list(counts)
@@ -172,7 +172,7 @@ def _training_counts(
 def _sum_features(
     model: BaseModel, layer: nn.Linear, loader: DataLoader, console: Console
 ) -> FeatureSums:
-    """Let the model predict the whole data set, and sum what goes into the layer."""
+    """Predict the whole data set, and sum the inputs of the layer."""
     sums = FeatureSums(layer.out_features)
     with inputs_of(layer) as features:
         for data in track(loader, 'Features', total=len(loader), console=console):
@@ -180,7 +180,7 @@ def _sum_features(
             labels = stack_targets([sample.to_dict() for sample in samples])
             if len(features) != 1:
                 raise ValueError(
-                    f'Expected the layer to be used once for a batch, but it was '
+                    f'Expected the layer to be used once per batch, but it was '
                     f'used {len(features)} times: name another with --layer.'
                 )
             sums.add(features.pop(), labels)

@@ -1,41 +1,15 @@
-"""Preparation of a run: config, work directory, data loaders, launcher, errors."""
+"""Preparation of a run: config, work directory, data loaders and launcher."""
 
-import contextlib
 import functools
-import json
 import os
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
-
-USER_ERRORS = (ValueError, TypeError, OSError, AssertionError, ImportError)
-
-
-@contextlib.contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Exit with a message of one line if the user's input causes an error.
-
-    Set ``MMGALA_TRACEBACK=1`` in the environment to see the traceback.
-    """
-    try:
-        yield
-    except (*USER_ERRORS, KeyError) as error:
-        if isinstance(error, KeyError) and ' ' not in str(error):
-            raise  # only MMEngine's registries raise KeyError with a sentence
-        if os.environ.get('MMGALA_TRACEBACK'):
-            raise
-        # Errors of data loader workers contain a traceback; the reason comes last.
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        reason = lines[-1] if 'Original Traceback' in str(error) else ' '.join(lines)
-        sys.exit(f'error: {reason}')
 
 
 def load_config(path: str) -> Config:
@@ -168,31 +142,3 @@ def _set_slurm_environment() -> None:
     os.environ['RANK'] = os.environ['SLURM_PROCID']
     os.environ['LOCAL_RANK'] = os.environ['SLURM_LOCALID']
     os.environ['WORLD_SIZE'] = os.environ['SLURM_NTASKS']
-
-
-def read_class_vector(path: str) -> list[float]:
-    """Read one number per class from a JSON list, ``.npy`` or text with one per line.
-
-    Raises:
-        FileNotFoundError: if the file does not exist.
-        ValueError: if its content is not one number per class.
-    """
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'{path} does not exist.')
-    try:
-        if path.endswith('.json'):
-            values = np.asarray(json.loads(Path(path).read_text()), dtype=np.float64)
-        elif path.endswith('.npy'):
-            values = np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-        else:
-            values = np.loadtxt(path, dtype=np.float64, ndmin=1)
-    except (ValueError, TypeError, EOFError) as error:
-        raise ValueError(
-            f'{path} does not contain one number per class ({error}).'
-        ) from error
-    if values.ndim != 1:
-        raise ValueError(
-            f'{path} does not contain one number per class, but has shape '
-            f'{values.shape}.'
-        )
-    return values.tolist()

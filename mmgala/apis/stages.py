@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmgala.apis.launch import check_work_dir
 from mmgala.utils.checkpoint import read_latest_checkpoint
 
-KEY = 'stage1'
+STAGE1 = 'stage1'
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Stage:
 
 def holds_training(work_dir: str) -> bool:
     """Whether either stage has checkpoints to resume from in a work directory."""
-    return any(list(Path(work_dir, name).glob('*.pth')) for name in ('', KEY))
+    return any(list(Path(work_dir, name).glob('*.pth')) for name in ('', STAGE1))
 
 
 def plan_stages(cfg: Config) -> list[Stage]:
@@ -55,7 +55,7 @@ def plan_stages(cfg: Config) -> list[Stage]:
         TypeError: if ``stage1`` is not a dict.
         ValueError: if there are checkpoints to resume from, but none can be read.
     """
-    if cfg.get(KEY) is None:
+    if cfg.get(STAGE1) is None:
         if not cfg.get('resume'):
             check_work_dir(cfg.work_dir)
         return [Stage(cfg)]
@@ -91,21 +91,23 @@ def start_from(stage: Stage, previous: Stage) -> None:
 
 
 def _split(cfg: Config) -> tuple[Stage, Stage]:
-    if not isinstance(cfg[KEY], dict):
+    if not isinstance(cfg[STAGE1], dict):
         raise TypeError(
-            f'Expected {KEY} to be a dict of changes to the config, but got '
-            f'{type(cfg[KEY]).__name__}.'
+            f'Expected {STAGE1} to be a dict of changes to the config, but got '
+            f'{type(cfg[STAGE1]).__name__}.'
         )
     # Deep copies, as merging removes _delete_ from the changes.
     second, first = copy.deepcopy(cfg), copy.deepcopy(cfg)
-    second.pop(KEY)
-    changes = first.pop(KEY)
+    second.pop(STAGE1)
+    changes = first.pop(STAGE1)
     first.merge_from_dict(changes)
-    first.work_dir = str(Path(cfg.work_dir) / KEY)
+    first.work_dir = str(Path(cfg.work_dir) / STAGE1)
     if cfg.get('experiment_name'):
-        first.experiment_name = f'{cfg.experiment_name}_{KEY}'
+        first.experiment_name = f'{cfg.experiment_name}_{STAGE1}'
     return (
-        Stage(first, f'Stage 1 of 2, representation, in {first.work_dir}', f'{KEY}.'),
+        Stage(
+            first, f'Stage 1 of 2, representation, in {first.work_dir}', f'{STAGE1}.'
+        ),
         Stage(second, f'Stage 2 of 2, classifier, in {second.work_dir}'),
     )
 

@@ -1,1 +1,1 @@
-"""What only the command line needs."""
+"""Arguments and errors of the command-line tools."""

@@ -1,16 +1,21 @@
-"""Command-line arguments that all tools take."""
+"""Command-line arguments that several tools share."""
 
 import argparse
 import inspect
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-# Sections that a config may lack, beside the arguments of Runner.
+from mmgala.functional import ShotThresholds
+
+# Sections that a config may lack, besides the arguments of Runner.
 OPTIONAL_SECTIONS = ('custom_imports', 'runner_type', 'tta_model', 'tta_pipeline')
 
 
@@ -66,3 +71,80 @@ def parse_launched_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
     args = parser.parse_args()
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def add_threshold_arguments(parser: argparse.ArgumentParser, source: str) -> None:
+    """Add ``--many`` and ``--few``; ``source`` says where their defaults come from."""
+    parser.add_argument(
+        '--many',
+        type=int,
+        help=f'classes with more training samples are many-shot; default: {source}',
+    )
+    parser.add_argument(
+        '--few',
+        type=int,
+        help='classes with fewer training samples are few-shot; likewise',
+    )
+
+
+def check_threshold_arguments(args: argparse.Namespace) -> None:
+    """Check the order of the thresholds, before large files are read.
+
+    Raises:
+        ValueError: if both flags are given and ``--few`` exceeds ``--many``.
+    """
+    if args.many is not None and args.few is not None:
+        ShotThresholds(args.many, args.few)
+
+
+def choose_thresholds(
+    args: argparse.Namespace, stated: ShotThresholds | None, say: Callable[[str], None]
+) -> ShotThresholds:
+    """Choose the thresholds of the flags or, without those, of the data.
+
+    Args:
+        args: parsed flags, with ``many`` and ``few``.
+        stated: thresholds stated by the data; None for the defaults.
+        say: function that prints a line. It is called if the flags differ from the
+            data, or the defaults are used.
+
+    Raises:
+        ValueError: if ``few`` exceeds ``many``.
+    """
+    chosen = (stated or ShotThresholds()).replaced(args.many, args.few)
+    if stated is not None and chosen != stated:
+        say(f'Shot thresholds: {chosen}, by --many and --few, instead of {stated}.')
+    elif stated is None and None in (args.many, args.few):
+        say(
+            f'The data state no shot thresholds: using {chosen}. Change them with '
+            '--many and --few.'
+        )
+    return chosen
+
+
+def read_class_vector(path: str) -> list[float]:
+    """Read one number per class from a JSON list, ``.npy`` or text with one per line.
+
+    Raises:
+        FileNotFoundError: if the file does not exist.
+        ValueError: if its content is not one number per class.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'{path} does not exist.')
+    try:
+        if path.endswith('.json'):
+            values = np.asarray(json.loads(Path(path).read_text()), dtype=np.float64)
+        elif path.endswith('.npy'):
+            values = np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+        else:
+            values = np.loadtxt(path, dtype=np.float64, ndmin=1)
+    except (ValueError, TypeError, EOFError) as error:
+        raise ValueError(
+            f'{path} does not contain one number per class ({error}).'
+        ) from error
+    if values.ndim != 1:
+        raise ValueError(
+            f'{path} does not contain one number per class, but has shape '
+            f'{values.shape}.'
+        )
+    return values.tolist()

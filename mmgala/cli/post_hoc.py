@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from mmgala.apis.launch import read_class_vector
+from mmgala.cli.arguments import read_class_vector
 from mmgala.evaluation.selection import AUTO, check_steps, steps_to_choose
 from mmgala.functional.post_hoc import STEPS
 from mmgala.utils.checkpoint import stored_class_counts
@@ -82,11 +82,11 @@ def _strength(name: str, value: float | str) -> float | str:
 
 
 def read_target_prior(given: str) -> list[float] | str:
-    """Read what ``--target-prior`` names: ``'train'``, or the numbers of a file.
+    """Read the value of ``--target-prior``: ``'train'``, or the numbers in a file.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it holds anything but one number per class.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if its content is not one number per class.
     """
     return TRAIN if given == TRAIN else read_class_vector(given)
 

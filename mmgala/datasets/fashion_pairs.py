@@ -8,7 +8,7 @@ from mmpretrain.datasets import BaseDataset, FashionMNIST
 from mmgala.datasets.readers.fashion_mnist import read_fashion_mnist
 from mmgala.registry import DATASETS
 
-KINDS = FashionMNIST.METAINFO['classes']
+ITEM_KINDS = FashionMNIST.METAINFO['classes']
 PAIRS_PER_CLASS = {'train': 500, 'val': 25, 'test': 50}
 SPLITS = tuple(PAIRS_PER_CLASS)
 # The last 1/6 of the training images, 10,000 of 60,000, is held out for validation.
@@ -64,22 +64,24 @@ class FashionPairs(BaseDataset):
         if pairs_per_class is None:
             pairs_per_class = PAIRS_PER_CLASS[split]
         _require('pairs_per_class', pairs_per_class, 1)
-        _require('num_classes', num_classes, 2, len(KINDS) ** 2)
+        _require('num_classes', num_classes, 2, len(ITEM_KINDS) ** 2)
         _require('seed', seed, 0)
         _require('class_seed', class_seed, 0)
         self.split = split
         self.pairs_per_class = pairs_per_class
         self.seed = seed
-        order = np.random.default_rng(class_seed).permutation(len(KINDS) ** 2)
-        self._kinds = [divmod(int(c), len(KINDS)) for c in order[:num_classes]]
-        names = tuple(f'{KINDS[left]} + {KINDS[right]}' for left, right in self._kinds)
+        order = np.random.default_rng(class_seed).permutation(len(ITEM_KINDS) ** 2)
+        self._kinds = [divmod(int(c), len(ITEM_KINDS)) for c in order[:num_classes]]
+        names = tuple(
+            f'{ITEM_KINDS[left]} + {ITEM_KINDS[right]}' for left, right in self._kinds
+        )
         kwargs.setdefault('classes', names)
         super().__init__(ann_file='', data_root=data_root, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Draw the pairs; their images are joined when they are loaded."""
         self._images, labels = self._read_split()
-        pools = [np.flatnonzero(labels == kind) for kind in range(len(KINDS))]
+        pools = [np.flatnonzero(labels == kind) for kind in range(len(ITEM_KINDS))]
         if min(map(len, pools)) < 2:
             raise ValueError(
                 f'Expected at least two {self.split} images of each kind of item in '

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from mmgala.utils.files import CHUNK
+from mmgala.utils.files import CHUNK_BYTES
 from mmgala.utils.progress import progress_bar
 
 ATTEMPTS = 5  # consecutive ones without any new bytes
@@ -241,7 +241,7 @@ def _copy(
         while True:
             try:
                 # `read` would wait for a whole chunk, and lose it on a timeout.
-                chunk = response.read1(CHUNK)
+                chunk = response.read1(CHUNK_BYTES)
             except (OSError, HTTPException) as error:
                 raise _TransferError(_reason(error)) from error
             if not chunk:

@@ -1,21 +1,19 @@
 """Files and folders that appear complete or not at all, and locks."""
 
-import csv
 import glob
 import hashlib
-import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
-CHUNK = 1 << 20  # bytes
+CHUNK_BYTES = 1 << 20
 UNFINISHED = '.partial'  # suffix of the private folders of `replacing`
 
 
@@ -102,7 +100,7 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
 
 def read_chunks(file: BinaryIO) -> Iterator[bytes]:
     """Yield the rest of a binary file, one megabyte at a time."""
-    while chunk := file.read(CHUNK):
+    while chunk := file.read(CHUNK_BYTES):
         yield chunk
 
 
@@ -113,49 +111,3 @@ def file_digest(path: str | Path) -> str:
         for chunk in read_chunks(file):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def write_csv(
-    path: str | Path, classes: Sequence[Mapping], columns: Mapping[str, Sequence]
-) -> None:
-    """Write a row per class: number, name, count, group and ``columns``.
-
-    Args:
-        path: file to write.
-        classes: of :func:`mmgala.analysis.describe_classes`, C of them.
-        columns: C values by heading; None is left empty.
-    """
-    table = {
-        'class': range(len(classes)),
-        **{key: [c[key] for c in classes] for key in ('name', 'count', 'group')},
-        **columns,
-    }
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(table)
-    writer.writerows(zip(*table.values(), strict=True))
-    write_text(path, text.getvalue())
-
-
-def run_names(work_dirs: Sequence[Path], names: Sequence[str] | None) -> list[str]:
-    """A name for each run, all different.
-
-    Args:
-        work_dirs: of the runs.
-        names: given ones. Defaults to the folders' names, or to the whole paths where
-            those are not different.
-
-    Raises:
-        ValueError: if there are not as many names as runs, or two are the same.
-    """
-    if names is None:
-        names = [path.resolve().name for path in work_dirs]
-        if len(set(names)) < len(names):
-            names = [str(path) for path in work_dirs]
-    if len(names) != len(work_dirs):
-        raise ValueError(
-            f'--names takes one per WORK_DIR, {len(work_dirs)}, but got {len(names)}.'
-        )
-    if len(set(names)) < len(names):
-        raise ValueError(f'--names must differ, but the runs are called {names}.')
-    return list(names)

@@ -1,4 +1,4 @@
-"""LVIS's fields of one collage, exact from who owns which pixel."""
+"""Annotations of a collage in LVIS format, derived from the item of each pixel."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,16 @@ def annotate(
     """Annotations of a collage, without their ids.
 
     Args:
-        owner: position of the item that each pixel belongs to, ``(H, W)``; -1 where
-            there is none.
+        owner: index of the item that each pixel belongs to, ``(H, W)``; -1 for pixels
+            of the canvas.
         classes: label of each item, from 0.
         sources: index of each item in its split of Fashion-MNIST.
-        image_id: of the collage.
+        image_id: id of the collage.
 
     Returns:
-        ``image_id``, ``category_id``, ``bbox`` (x, y, width, height in pixels),
-        ``area``, ``segmentation`` (compressed run lengths of the visible pixels) and
-        ``source_index``, an item each.
+        For each item, ``image_id``, ``category_id``, ``bbox`` (x, y, width, height in
+        pixels), ``area``, ``segmentation`` (compressed run lengths of the visible
+        pixels) and ``source_index``.
     """
     from pycocotools import mask as mask_utils
 
@@ -52,13 +52,13 @@ def describe_image(
     classes: Sequence[int] | np.ndarray,
     num_classes: int,
 ) -> dict:
-    """LVIS's fields of an image: each class is known to be in it or not."""
-    shown = {int(label) for label in classes}
+    """Image entry in LVIS format; each class is known to be present or absent."""
+    present = {int(label) for label in classes}
     return dict(
         id=image_id,
         file_name=file_name,
         height=shape[0],
         width=shape[1],
-        neg_category_ids=[c + 1 for c in range(num_classes) if c not in shown],
+        neg_category_ids=[c + 1 for c in range(num_classes) if c not in present],
         not_exhaustive_category_ids=[],
     )

@@ -1,7 +1,7 @@
-"""A long-tailed set in LVIS's format: collages of Fashion-MNIST's items.
+"""A long-tailed data set in LVIS format: collages of Fashion-MNIST items.
 
-A class is a kind of item in a tint. The training part is long-tailed; validation and
-test part have as many images of each class. No item is in two collages.
+A class is a kind of item in one tint. The training split is long-tailed; validation and
+test split have equally many images of each class. No item appears in two collages.
 """
 
 import importlib.util
@@ -31,37 +31,37 @@ from projects.collage_lvis.planning import (
     training_counts,
 )
 
-# Part -> split of Fashion-MNIST that its items are from. Validation comes first, so
-# that its items do not depend on how many the training part takes.
+# Split of Fashion-MNIST that the items of each part come from. Validation is first, so
+# that its items do not depend on the size of the training part.
 PARTS = {'val': 'train', 'train': 'train', 'test': 'test'}
-VERSION = 1  # of what the same settings give
+VERSION = 1  # changes when the same settings give a different data set
 SETTINGS = 'settings.json'
 
 
 def make_collage_set(
     fashion_mnist: Path, out: Path, settings: CollageSettings | None = None
 ) -> bool:
-    """Make ``annotations/lvis_{train,val,test}.json``, the images and an overview.
+    """Create ``annotations/lvis_{train,val,test}.json``, the images and an overview.
 
-    The folder appears under its name only when it is complete.
+    The folder gets its final name only when it is complete.
 
     Args:
-        fashion_mnist: folder with Fashion-MNIST's unpacked files.
-        out: folder to make.
-        settings: decide about everything; the defaults if None.
+        fashion_mnist: folder with the unpacked files of Fashion-MNIST.
+        out: folder to create.
+        settings: settings of the data set; None for the defaults.
 
     Returns:
-        False if the set was there already.
+        False if the data set already exists.
 
     Raises:
-        BlockingIOError: if another process makes the same folder.
-        FileExistsError: if ``out`` holds something else.
-        FileNotFoundError: if Fashion-MNIST is not there.
+        BlockingIOError: if another process is creating the same folder.
+        FileExistsError: if ``out`` contains something else.
+        FileNotFoundError: if Fashion-MNIST does not exist.
         ImportError: if pycocotools is missing.
-        ValueError: if it is damaged, or has too few items for the settings.
+        ValueError: if Fashion-MNIST is damaged, or has too few items for the settings.
     """
     if importlib.util.find_spec('pycocotools') is None:
-        raise ImportError('Masks need pycocotools: "pip install pycocotools".')
+        raise ImportError('Masks require pycocotools: "pip install pycocotools".')
     settings = settings or CollageSettings()
     text = _dump(dict(version=VERSION, **asdict(settings)))
     if is_made(out, text):
@@ -74,7 +74,7 @@ def make_collage_set(
     for split, stock in stocks.items():
         parts = [plan[part] for part, source in PARTS.items() if source == split]
         stock.require(_items_needed(parts), split)
-    busy = f'Another process is making {out}: wait until it has finished.'
+    busy = f'Another process is creating {out}: wait until it has finished.'
     with locked(out.with_name(f'.{out.name}.lock'), busy):
         remove_unfinished(out)
         with replacing(out) as folder:
@@ -86,14 +86,14 @@ def make_collage_set(
 
 
 def is_made(out: Path, settings: str) -> bool:
-    """Whether the set exists already, made with the same settings.
+    """Whether the data set already exists, with the same settings.
 
     Args:
-        out: folder of the set.
+        out: folder of the data set.
         settings: content of its settings file.
 
     Raises:
-        FileExistsError: if something else is there.
+        FileExistsError: if the folder contains something else.
     """
     if not out.exists():
         return False
@@ -103,7 +103,7 @@ def is_made(out: Path, settings: str) -> bool:
         return True
     content = f'a set with other settings ({found})' if found else 'something else'
     raise FileExistsError(
-        f'{out} exists and holds {content}: remove it, or choose another --out.'
+        f'{out} already contains {content}: remove it, or choose another --out.'
     )
 
 
@@ -121,7 +121,7 @@ def _plan(settings: CollageSettings) -> dict[str, list[np.ndarray]]:
 
 
 def _items_needed(parts: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-    """Items of each kind in all collages, ``(10,)``."""
+    """Number of items of each kind in all collages, ``(10,)``."""
     labels = np.concatenate([classes for part in parts for classes in part])
     kinds = np.array([kind for kind, _ in CLASSES])
     return np.bincount(kinds[labels], minlength=len(KINDS))
@@ -133,7 +133,7 @@ def _make_parts(
     stocks: dict[str, Stock],
     settings: CollageSettings,
 ) -> None:
-    """Make images and annotation files, whose ids differ over all parts."""
+    """Create images and annotation files, with ids that are unique over all parts."""
     (folder / 'annotations').mkdir()
     console = Console(file=sys.stderr)
     image_ids, annotation_ids = itertools.count(1), itertools.count(1)
@@ -169,7 +169,7 @@ def _make_collage(
     image_id: int,
     rng: np.random.Generator,
 ) -> tuple[dict, list[dict]]:
-    """Paint and save one collage; its fields, and those of its items."""
+    """Paint and save one collage; return its entry and those of its items."""
     kinds, tints = zip(*(CLASSES[label] for label in classes), strict=True)
     sources, greys = zip(*(stock.take(kind) for kind in kinds), strict=True)
     collage, owner = paint(list(zip(greys, tints, strict=True)), rng)

@@ -1,15 +1,16 @@
-"""Losses of detectors on collages in LVIS's format, by frequency of the classes.
+"""Compare losses of detectors on collages in LVIS format, by class frequency.
 
-A small Faster R-CNN and a small RetinaNet, each with its usual loss and with GALA in
-both forms of background, the first also with Seesaw loss, and with cross-entropy in the
-second form of background, so that the effects of form and margins can be separated:
+Trains a small Faster R-CNN and a small RetinaNet, each with its usual loss and with
+GALA in both forms of background. Faster R-CNN is also trained with Seesaw loss and,
+to separate the effects of form and margins, with cross-entropy in the second form of
+background:
 
     python tools/prepare_data.py fashion-mnist
     python -m projects.collage_lvis.make_set
     python -m projects.collage_lvis.compare_losses
 
-The last epoch counts. Which form of background is the better one is decided on the
-validation part; the test part is looked at once. Finished trainings are not repeated.
+Results are those of the last epoch. The form of background is chosen on the validation
+split; the test split is evaluated once. Finished trainings are not repeated.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from projects.collage_lvis.result_tables import best_background, markdown  # noq
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = 'projects/collage_lvis/configs/{}_tiny_collage-lvis{}.py'
 VERSIONED = ('onedl-mmcv', 'onedl-mmdetection', 'faster-coco-eval')
-# Detector -> method -> what the config's name ends with.
+# Suffix of the config's name by detector and method.
 METHODS = {
     'faster-rcnn': {
         'ce': '',
@@ -67,7 +68,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def write_config(path: str, args: argparse.Namespace) -> str:
-    """The shipped config with this run's data and epochs, as a file."""
+    """Write the config with this run's data and epochs; return its path."""
     cfg = Config.fromfile(ROOT / path)
     for part in ('train', 'val', 'test'):
         cfg[f'{part}_dataloader'].dataset.data_root = f'{args.data}/'
@@ -113,7 +114,7 @@ def main() -> None:
     args = parse_args()
     if not args.data.is_dir():
         raise SystemExit(
-            f'error: {args.data} does not exist: make it with '
+            f'error: {args.data} does not exist: create it with '
             '"python -m projects.collage_lvis.make_set".'
         )
     configs = {
@@ -144,13 +145,13 @@ def main() -> None:
     CONSOLE.print(text, highlight=False)
     draw_groups(runs, args.out.with_name(f'{args.out.stem}_groups.png'))
     for detector in args.detectors:
-        shown = (next(iter(METHODS[detector])), chosen[detector])
+        drawn = (next(iter(METHODS[detector])), chosen[detector])
         draw_detections(
             args.data,
             {
                 f'{detector}, {method}': args.work_dir
                 / Training(f'{detector}_{method}', '', args.seeds[0]).name
-                for method in shown
+                for method in drawn
             },
             args.out.with_name(f'{args.out.stem}_{detector}_detections.jpg'),
         )

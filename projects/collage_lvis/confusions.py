@@ -1,4 +1,4 @@
-"""What rare classes are predicted on: the right objects, others or none."""
+"""Where rare classes are predicted: on the right objects, others or background."""
 
 import json
 from collections import defaultdict
@@ -24,17 +24,17 @@ PLACES = {
 
 
 def confusions(data: Path, detections: Path, frequency: str = 'r') -> dict[str, list]:
-    """Detections of a frequency group's classes, by what is where they are.
+    """Count detections of the classes in a frequency group by the object they lie on.
 
     Args:
-        data: the set.
-        detections: ``test.bbox.json``.
+        data: folder of the data set.
+        detections: path of ``test.bbox.json``.
         frequency: ``'r'``, ``'c'`` or ``'f'``.
 
     Returns:
-        Number and mean score for each of ``PLACES``: the detection lies best, with an
-        intersection over union above a half, on an object of its class, of another
-        class of some frequency, or on none. Below a score of ``MIN_SCORE`` none counts.
+        Number and mean score for each of ``PLACES``. A detection lies on the object of
+        highest intersection over union, if that exceeds ``MIN_IOU``, and otherwise on
+        background. Detections with scores below ``MIN_SCORE`` are not counted.
     """
     content = read_part(data, 'test')
     group = {c['id']: c['frequency'] for c in content['categories']}
@@ -74,7 +74,7 @@ def _boxes(marks: Sequence[Mapping]) -> torch.Tensor:
 
 
 def markdown(runs: Sequence[Mapping]) -> str:
-    """Table of all methods: means over the seeds."""
+    """Table of all methods, with means over the seeds."""
     found: dict[tuple[str, str], list[Mapping]] = defaultdict(list)
     for run in runs:
         found[run['detector'], run['method']].append(run['rare_detections'])

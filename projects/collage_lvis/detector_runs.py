@@ -1,4 +1,4 @@
-"""Train detectors in parallel, one thread each, and keep their metrics."""
+"""Train detectors in parallel, one thread each, and store their metrics."""
 
 import hashlib
 import json
@@ -16,26 +16,26 @@ METRICS = ('AP', 'AP50', 'APr', 'APc', 'APf')
 def train_detectors(
     trainings: Sequence[Training], work_dir: Path
 ) -> dict[Training, dict[str, Any]]:
-    """Train detectors, one process a core.
+    """Train detectors, one process per core.
 
-    A training that was finished before with the same config and data is not repeated.
+    Trainings that are finished with the same config and data are not repeated.
 
     Args:
-        trainings: what to train.
-        work_dir: each training gets a folder of its name here, with its checkpoint of
-            the last epoch, ``test.bbox.json`` of all detections, and ``result.json``.
+        trainings: trainings to run.
+        work_dir: folder for the work dirs of the trainings, which get the checkpoint of
+            the last epoch, ``test.bbox.json`` with all detections, and ``result.json``.
 
     Returns:
-        Of each training: ``seconds``, and the metrics of ``val`` and ``test`` part.
+        For each training, ``seconds`` and the metrics of ``val`` and ``test``.
 
     Raises:
-        RuntimeError: if trainings failed; the others are finished and kept.
+        RuntimeError: if trainings failed; the results of the others are kept.
     """
     return train_unfinished(trainings, work_dir, _train, _finished)
 
 
 def _hash(training: Training) -> str:
-    """Changes with the config, the seed and the annotated data."""
+    """Hash of the config, the seed and the annotations."""
     from mmengine.config import Config
 
     digest = hashlib.sha256(config_hash(training).encode())

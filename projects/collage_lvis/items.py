@@ -1,4 +1,4 @@
-"""Fashion-MNIST's items as stock that collages are made from: each is used once."""
+"""Fashion-MNIST items for the collages, each of which is used once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,12 +23,12 @@ KINDS = (
 
 
 class Stock:
-    """Items of one split of Fashion-MNIST in random order, taken once each.
+    """Items of one split of Fashion-MNIST, each taken once in random order.
 
     Args:
         images: ``(N, 28, 28)`` uint8.
-        labels: ``(N,)``, kinds of item.
-        seed: of the order.
+        labels: ``(N,)`` kinds of item.
+        seed: seed of the order.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class Stock:
         """Check that there are enough items.
 
         Args:
-            wanted: items of each kind, ``(10,)``.
-            split: of Fashion-MNIST, for the message.
+            wanted: required number of items of each kind, ``(10,)``.
+            split: split of Fashion-MNIST, for the error message.
 
         Raises:
-            ValueError: if a kind has fewer.
+            ValueError: if there are too few items of a kind.
         """
         for kind, (need, have) in enumerate(zip(wanted, self._of_kind, strict=True)):
             if need > len(have):
@@ -72,12 +72,12 @@ def read_stock(root: Path, split: str, seed: int | list[int]) -> Stock:
     """Read the items of a split.
 
     Args:
-        root: folder with Fashion-MNIST's unpacked files.
+        root: folder with the unpacked files of Fashion-MNIST.
         split: ``'train'`` or ``'test'``.
-        seed: of the order in which they are taken.
+        seed: seed of the order in which items are taken.
 
     Raises:
         FileNotFoundError: if a file is missing.
-        ValueError: if a file is not what it should be.
+        ValueError: if a file is damaged, or is not a Fashion-MNIST file.
     """
     return Stock(*read_fashion_mnist(root, split), seed)

@@ -1,17 +1,17 @@
-"""Make a small long-tailed set in LVIS's format: collages of Fashion-MNIST's items.
+"""Create a small long-tailed data set in LVIS format from Fashion-MNIST items.
 
     python tools/prepare_data.py fashion-mnist
     python -m projects.collage_lvis.make_set
 
-30 classes (10 kinds of item in 3 tints) with exact boxes and masks: rare, common and
-frequent ones in the training part, equally many images of each in the validation and
-test part. The same settings give the same bytes.
+The collages have 30 classes (10 kinds of item in 3 tints) with exact boxes and masks:
+rare, common and frequent ones in the training split, and equally many images of each in
+the validation and test split. The same settings give the same bytes.
 """
 
 import argparse
 from pathlib import Path
 
-from mmgala.apis.launch import one_line_errors
+from mmgala.cli.errors import one_line_errors
 from projects.collage_lvis.collage_set import make_collage_set
 from projects.collage_lvis.overview import summarise
 from projects.collage_lvis.planning import CollageSettings
@@ -33,14 +33,14 @@ def parse_args() -> argparse.Namespace:
         type=Path,
         default=Path('data/collage_lvis'),
         metavar='FOLDER',
-        help='folder to make (default: %(default)s)',
+        help='folder to create (default: %(default)s)',
     )
     defaults = CollageSettings()
     for name, text in (
-        ('seed', 'of everything random'),
-        ('max_images', 'training images that show the most frequent class'),
-        ('min_images', 'training images that show the rarest class'),
-        ('per_class', 'images of each class in the validation and the test part'),
+        ('seed', 'random seed'),
+        ('max_images', 'training images of the most frequent class'),
+        ('min_images', 'training images of the rarest class'),
+        ('per_class', 'images of each class in the validation and the test split'),
     ):
         parser.add_argument(
             f'--{name.replace("_", "-")}',
@@ -60,7 +60,7 @@ def main() -> None:
         made = make_collage_set(args.fashion_mnist, args.out, settings)
         print(f'{args.out} {"is complete" if made else "exists already"}')
         print(summarise(args.out))
-        print(f'{args.out / "overview.png"} shows some of it')
+        print(f'{args.out / "overview.png"} shows some of the collages')
 
 
 if __name__ == '__main__':

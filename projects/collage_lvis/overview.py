@@ -1,4 +1,4 @@
-"""A picture of some annotated collages, and a summary in words."""
+"""A picture of some annotated collages, and a summary as text."""
 
 import json
 from pathlib import Path
@@ -13,12 +13,12 @@ GROUPS = {'f': 'frequent', 'c': 'common', 'r': 'rare'}
 
 
 def draw_overview(root: Path, path: Path, part: str = 'train') -> None:
-    """Draw boxes, silhouettes and names on some collages, as the files have them.
+    """Draw boxes, outlines and names of the annotations on some collages.
 
     Args:
-        root: of the set.
-        path: of the picture.
-        part: to draw.
+        root: folder of the data set.
+        path: path of the picture.
+        part: split to draw.
     """
     content = read_part(root, part)
     names = {category['id']: category['name'] for category in content['categories']}
@@ -61,7 +61,7 @@ def _draw(path: Path, marks: list[dict], names: dict[int, str]) -> Image.Image:
 
 
 def summarise(root: Path) -> str:
-    """Images and instances of each part, and classes of each frequency group."""
+    """Describe the size of each split and the classes of each frequency group."""
     lines = []
     for part in ('train', 'val', 'test'):
         content = read_part(root, part)
@@ -83,5 +83,5 @@ def summarise(root: Path) -> str:
 
 
 def read_part(root: Path, part: str) -> dict:
-    """Annotation file of a part."""
+    """Read the annotation file of a split."""
     return json.loads((root / 'annotations' / f'lvis_{part}.json').read_text())

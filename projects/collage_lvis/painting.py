@@ -1,4 +1,4 @@
-"""Paint tinted items over one another on a dark canvas, and know what stays visible."""
+"""Painting of overlapping tinted items on a dark canvas, with their visible pixels."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ import numpy as np
 from PIL import Image
 
 SIZE = 160  # pixels, height and width of a collage
-ITEM_SIZES = (24, 60)  # pixels that the 28 of Fashion-MNIST become, inclusive
+ITEM_SIZES = (24, 60)  # sides of the scaled items in pixels, inclusive
 SILHOUETTE = 40  # grey values above this belong to the item
-MIN_VISIBLE = 0.6  # share of each item that the later ones leave uncovered
-TRIES = 50  # places for one item, before the whole collage is laid out anew
+MIN_VISIBLE = 0.6  # fraction of each item that later ones must not cover
+TRIES = 50  # positions for one item, before the whole collage is started again
 LAYOUTS = 100
 NOBODY = -1
 
@@ -22,13 +22,13 @@ def paint(
     """Paint one collage.
 
     Args:
-        items: grey image ``(28, 28)`` uint8 and tint (0 red, 1 green, 2 blue) of each,
-            in the order of painting.
-        rng: decides about sizes, places and the canvas.
+        items: grey image, ``(28, 28)`` uint8, and tint (0 red, 1 green, 2 blue) of each
+            item in the order of painting.
+        rng: random generator of sizes, positions and the canvas.
 
     Returns:
-        The collage, ``(160, 160, 3)`` uint8, RGB; and whose each pixel is,
-        ``(160, 160)``: position in ``items``, or -1 for the canvas.
+        The collage, ``(160, 160, 3)`` uint8, RGB; and the index in ``items`` that each
+        pixel belongs to, ``(160, 160)``, -1 for the canvas.
     """
     greys = [scale(grey, rng) for grey, _ in items]
     owner, corners = _lay_out([grey > SILHOUETTE for grey in greys], rng)
@@ -42,31 +42,31 @@ def paint(
 
 
 def scale(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Give an item a random size."""
+    """Scale an item to a random size."""
     side = int(rng.integers(*ITEM_SIZES, endpoint=True))
     resized = Image.fromarray(grey).resize((side, side), Image.Resampling.BILINEAR)
     return np.asarray(resized)
 
 
 def colour(grey: np.ndarray, tint: int, rng: np.random.Generator) -> np.ndarray:
-    """Tint an item, a little differently each time.
+    """Tint an item, with random variation.
 
     Args:
         grey: ``(S, S)`` uint8.
-        tint: the strongest channel.
-        rng: decides how much the others have.
+        tint: index of the strongest channel.
+        rng: random generator of the other channels and the brightness.
 
     Returns:
         ``(S, S, 3)`` uint8.
     """
     shares = rng.uniform(0.15, 0.5, 3)
     shares[tint] = 1.0
-    bright = 70 + grey * rng.uniform(0.5, 0.7)  # the darkest still have a colour
+    bright = 70 + grey * rng.uniform(0.5, 0.7)  # dark pixels have a colour, too
     return (bright[..., None] * shares).astype(np.uint8)
 
 
 def _canvas(rng: np.random.Generator) -> np.ndarray:
-    """Dark coloured clouds and noise of single pixels."""
+    """Dark coloured clouds, with noise."""
     clouds = rng.integers(0, 90, (8, 8, 3), dtype=np.uint8)
     smooth = Image.fromarray(clouds).resize((SIZE, SIZE), Image.Resampling.BICUBIC)
     noise = rng.normal(0, 12, (SIZE, SIZE, 3))
@@ -76,7 +76,7 @@ def _canvas(rng: np.random.Generator) -> np.ndarray:
 def _lay_out(
     silhouettes: Sequence[np.ndarray], rng: np.random.Generator
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Owner of each pixel, and top and left of each item."""
+    """Item of each pixel, and the upper left corner of each item."""
     for _ in range(LAYOUTS):
         owner = np.full((SIZE, SIZE), NOBODY)
         corners: list[tuple[int, int]] = []
@@ -97,7 +97,7 @@ def _find_place(
     position: int,
     rng: np.random.Generator,
 ) -> tuple[int, int] | None:
-    """Put an item where it leaves enough of the others; None where that fails."""
+    """Place an item so that it leaves enough of the others; None if that fails."""
     side = len(silhouette)
     areas = np.array([shape.sum() for shape in silhouettes[:position]])
     left_of_all = np.bincount(owner[owner != NOBODY], minlength=position)

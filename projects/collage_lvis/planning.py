@@ -1,4 +1,4 @@
-"""Which classes each collage shows, so that the classes' frequencies are exact."""
+"""Distribution of the classes over the collages, with exact frequencies."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,20 +10,20 @@ from projects.collage_lvis.painting import TINTS
 
 CLASSES = [(kind, tint) for kind in range(len(KINDS)) for tint in range(len(TINTS))]
 NAMES = [f'{TINTS[tint]} {KINDS[kind]}' for kind, tint in CLASSES]
-MAX_ITEMS = 6  # in a collage
-MEAN_CLASSES = 3  # in a collage, about
-REPEAT = 0.2  # share of training collages that show one of their classes twice
+MAX_ITEMS = 6  # per collage
+MEAN_CLASSES = 3  # per collage, approximately
+REPEAT = 0.2  # fraction of training collages with two items of a class
 
 
 @dataclass(frozen=True)
 class CollageSettings:
-    """What a set of collages is made of; one for one with its bytes.
+    """Settings that determine every byte of the data set.
 
     Attributes:
-        seed: of everything random.
-        max_images: training images that show the most frequent class.
-        min_images: training images that show the rarest class.
-        per_class: validation images that show a class, and test images likewise.
+        seed: random seed.
+        max_images: number of training images of the most frequent class.
+        min_images: number of training images of the rarest class.
+        per_class: number of images of each class in the validation and test split.
     """
 
     seed: int = 0
@@ -46,9 +46,9 @@ class CollageSettings:
 
 
 def training_counts(settings: CollageSettings) -> np.ndarray:
-    """Training images that show each class, ``(30,)``: exponentially long-tailed.
+    """Number of training images of each class, ``(30,)``: exponentially long-tailed.
 
-    Which class is frequent and which is rare is random.
+    The order of the classes is random.
     """
     spread = np.geomspace(settings.max_images, settings.min_images, len(CLASSES))
     order = np.random.default_rng([settings.seed, 0]).permutation(len(CLASSES))
@@ -63,38 +63,38 @@ def draw_plan(
     """Distribute classes over collages at random.
 
     Args:
-        counts: collages that show each class, ``(C,)``.
-        rng: decides which.
-        repeat: probability that a collage shows one of its classes twice.
+        counts: number of collages with each class, ``(C,)``.
+        rng: random generator.
+        repeat: probability that a collage contains two items of one of its classes.
 
     Returns:
-        Classes of each collage in the order of painting, 1 to 6.
+        1 to 6 classes of each collage in the order of painting.
     """
     num_images = max(-(-counts.sum() // MEAN_CLASSES), counts.max())
-    shown: list[list[int]] = [[] for _ in range(num_images)]
-    # From frequent to rare there is always room: while the n-th is placed, all
-    # before it have as many, so that few collages are full.
+    planned: list[list[int]] = [[] for _ in range(num_images)]
+    # In order of falling frequency, there is always room: earlier classes have at least
+    # as many images, so that few collages are full.
     for label in np.argsort(-counts, kind='stable'):
-        room = [image for image, some in enumerate(shown) if len(some) < MAX_ITEMS]
+        room = [image for image, some in enumerate(planned) if len(some) < MAX_ITEMS]
         for image in rng.choice(room, counts[label], replace=False):
-            shown[image].append(int(label))
-    for some in shown:
+            planned[image].append(int(label))
+    for some in planned:
         if 0 < len(some) < MAX_ITEMS and rng.random() < repeat:
             some.append(int(rng.choice(some)))
-    return [rng.permutation(some) for some in shown if some]
+    return [rng.permutation(some) for some in planned if some]
 
 
 def frequency_group(image_count: int) -> str:
-    """LVIS's groups: rare (``r``), common (``c``) or frequent (``f``).
+    """Frequency group of LVIS: rare (``r``), common (``c``) or frequent (``f``).
 
     Args:
-        image_count: training images that show the class.
+        image_count: number of training images of the class.
     """
     return 'r' if image_count <= 10 else 'c' if image_count <= 100 else 'f'
 
 
 def categories(training: Sequence[np.ndarray]) -> list[dict]:
-    """LVIS's categories, with the frequencies that the training part has.
+    """Categories in LVIS format, with their frequencies in the training split.
 
     Args:
         training: classes of each training collage.

@@ -1,4 +1,4 @@
-"""Pictures of the detectors' figures, and of what they detect."""
+"""Plots of the detectors' metrics, and pictures of their detections."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,10 +21,10 @@ BOX_COLOURS = {'r': COLOURS[2], 'c': COLOURS[4], 'f': COLOURS[0]}
 
 
 def draw_groups(runs: Sequence[Mapping], path: Path) -> None:
-    """Bars of the mean over seeds, and a dot for each seed."""
+    """Plot the mean over seeds as bars, and each seed as a dot."""
     detectors = list(dict.fromkeys(run['detector'] for run in runs))
     figure, used = panels(detectors, (5.5, 4))
-    # A method has one colour in all panels, and so has each detector's usual loss.
+    # Each method has the same colour in all panels; all usual losses share one.
     others = [name for d in detectors for name in methods_of(runs, d)[1:]]
     colours = dict(zip(dict.fromkeys(others), COLOURS[1:], strict=False))
     for axes, detector in zip(used, detectors, strict=True):
@@ -47,12 +47,12 @@ def draw_groups(runs: Sequence[Mapping], path: Path) -> None:
 
 
 def draw_detections(data: Path, folders: Mapping[str, Path], path: Path) -> None:
-    """Some test images with a rare class: annotated, and what each model detects.
+    """Draw annotations and each model's detections on test images with rare classes.
 
     Args:
-        data: the set.
-        folders: with ``test.bbox.json``, by title.
-        path: of the picture.
+        data: folder of the data set.
+        folders: folders of models with ``test.bbox.json``, by title.
+        path: path of the picture.
     """
     content = read_part(data, 'test')
     categories = {category['id']: category for category in content['categories']}
@@ -74,12 +74,12 @@ def draw_detections(data: Path, folders: Mapping[str, Path], path: Path) -> None
     save_figure(
         figure,
         path,
-        f'Scores from {MIN_SCORE}; rare classes orange, common green, frequent blue',
+        f'Scores >= {MIN_SCORE}; rare classes orange, common green, frequent blue',
     )
 
 
 def _with_rare(content: Mapping, categories: Mapping[int, Mapping]) -> list[Mapping]:
-    """The first images, where possible with a rare class each."""
+    """The first images, preferably with a rare class each."""
     rare = {
         mark['image_id']
         for mark in content['annotations']

@@ -17,7 +17,7 @@ def methods_of(runs: Sequence[Mapping], detector: str) -> list[str]:
 def values_of(
     runs: Sequence[Mapping], detector: str, method: str, part: str, metric: str
 ) -> list[float]:
-    """A metric of every seed; nothing where no class has it."""
+    """Values of a metric over seeds, without seeds where it is undefined."""
     return [
         run[part][metric]
         for run in runs
@@ -27,17 +27,17 @@ def values_of(
 
 
 def best_background(runs: Sequence[Mapping], detector: str) -> str:
-    """GALA's form with the highest mean box AP on the validation part."""
+    """The form of GALA with the highest mean box AP on the validation split."""
     forms = [name for name in methods_of(runs, detector) if name.startswith('gala')]
     return max(forms, key=lambda m: mean(values_of(runs, detector, m, 'val', 'AP')))
 
 
 def markdown(runs: Sequence[Mapping], chosen: Mapping[str, str]) -> str:
-    """All metrics: mean over seeds, and each seed's in brackets.
+    """Tables of all metrics: mean over seeds, with the values of seeds in parentheses.
 
     Args:
-        runs: as in the JSON file.
-        chosen: form of GALA that each detector got by its validation results.
+        runs: runs as in the JSON file.
+        chosen: form of GALA chosen for each detector by its validation results.
     """
     seeds = ', '.join(str(seed) for seed in sorted({run['seed'] for run in runs}))
     lines = [

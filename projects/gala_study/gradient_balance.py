@@ -1,12 +1,12 @@
-"""The GALA paper's three pictures, checked: cross-entropy, EQL and GALA.
+"""Check the three plots of the GALA paper for cross-entropy, EQL and GALA.
 
 Trains each on Fashion-MNIST-LT (imbalance factor 100) with GradientStatisticsHook, and
-asks of every seed whether (a) the gradient ratio of the tail's class vectors, (b) the
-imbalance of the negative gradients' sources and (c) the similarity of the tail's class
-vectors to their features come out in the paper's order. Two networks: a ResNet-14
-without augmentation in 15 epochs, and ResNet-32 with the CIFAR recipe (--network
-resnet32), whose schedule is shortened to 6 epochs for the sake of processors without a
-GPU. Finished trainings are kept; the command goes on where it was interrupted.
+checks for each seed whether the methods rank as in the paper by (a) the gradient ratio
+of the tail's class weight vectors, (b) the imbalance of the sources of negative
+gradient and (c) the similarity of the tail's class weight vectors to their features.
+There are two networks: a ResNet-14 without augmentation for 15 epochs, and ResNet-32
+with the CIFAR recipe (--network resnet32), shortened to 6 epochs to run on CPUs.
+Finished trainings are kept; the same command continues an interrupted run.
 """
 
 import argparse
@@ -57,7 +57,7 @@ MANY, FEW = 1000, 200  # four, three and three classes
 
 
 def shortened(cfg: Config, epochs: int) -> Config:
-    """The CIFAR recipe in fewer epochs: the first at half the rate, then cosine."""
+    """The CIFAR recipe with fewer epochs: the first at half the rate, then cosine."""
     cfg.train_cfg.max_epochs = cfg.train_cfg.val_interval = epochs
     cfg.param_scheduler[1].update(T_max=epochs - 1, end=epochs)
     return cfg
@@ -66,7 +66,7 @@ def shortened(cfg: Config, epochs: int) -> Config:
 def make_trainings(
     network: str, epochs: int | None, seeds: int, work_dir: Path
 ) -> list[Training]:
-    """One for each seed and method; shortened configs are written beside them."""
+    """One training per seed and method; write shortened configs to ``work_dir``."""
     trainings = []
     for seed in range(seeds):
         for method, folder in METHODS.items():
@@ -81,7 +81,7 @@ def make_trainings(
 
 
 def pooled(records: Sequence[GradientRecord]) -> GradientRecord:
-    """One record with the sums of several seeds' records of an epoch."""
+    """Sum the records of one epoch over several seeds."""
     period, total = (
         ClassGradients(
             **{name: np.sum([getattr(s, name) for s in sums], axis=0) for name in SUMS}
@@ -92,7 +92,7 @@ def pooled(records: Sequence[GradientRecord]) -> GradientRecord:
 
 
 def measure_vectors(training: Training, folder: Path) -> dict[str, dict]:
-    """Class vectors of a finished training, by split; kept in its folder."""
+    """Class weight vectors of a finished training, by split; stored in its folder."""
     cfg = Config.fromfile(training.config)
     measured = {}
     for split in ('test', 'train'):
@@ -114,7 +114,7 @@ def measure_vectors(training: Training, folder: Path) -> dict[str, dict]:
 def summarise(
     trainings: Sequence[Training], results: dict, work_dir: Path
 ) -> tuple[list[dict], dict[str, list[GradientRecord]], dict[str, list[dict]]]:
-    """Numbers of each run; and by method, pooled records and measured vectors."""
+    """Numbers of each run; pooled records and measured vectors by method."""
     runs = []
     records: dict[str, list[list[GradientRecord]]] = {}
     vectors: dict[str, list[dict]] = {}
@@ -156,7 +156,7 @@ def mean_vectors(measured: Sequence[dict]) -> dict:
 def draw(
     epochs: dict[str, list[GradientRecord]], vectors: dict[str, list[dict]], out: Path
 ) -> None:
-    """The paper's three pictures, and the course over the epochs."""
+    """Draw the paper's three plots, and the course over the epochs."""
     runs = {method: describe_gradients(of) for method, of in epochs.items()}
     counts = next(iter(epochs.values()))[0].class_counts
     for name, figure in (
@@ -176,7 +176,9 @@ def draw(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--network', choices=list(CONFIGS), default='resnet14')
-    parser.add_argument('--epochs', type=int, help='of the CIFAR recipe; 6 by default')
+    parser.add_argument(
+        '--epochs', type=int, help='epochs of the CIFAR recipe; default: 6'
+    )
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--work-dir', type=Path)
     args = parser.parse_args()
@@ -184,7 +186,7 @@ def main() -> None:
     if args.network == 'resnet32':
         epochs = epochs or 6
     elif epochs is not None:
-        parser.error('--epochs goes with --network resnet32')
+        parser.error('--epochs requires --network resnet32')
     work_dir = args.work_dir or Path('work_dirs') / f'gradient_balance_{args.network}'
     trainings = make_trainings(args.network, epochs, args.seeds, work_dir)
     results = train_all(trainings, work_dir)
@@ -197,7 +199,7 @@ def main() -> None:
         f'{last.number} epochs, {args.seeds} seeds; mean ± standard deviation. '
         f'The tail: {int((last.class_counts < FEW).sum())} classes with fewer than '
         f'{FEW} training images, of '
-        f'{len(last.class_counts)} classes. Pictures: sums and means over the seeds.'
+        f'{len(last.class_counts)} classes. Plots show sums and means over the seeds.'
     )
     table = markdown_table(*claim_rows(runs))
     write_json(out, dict(runs=runs, machine=describe_machine()))

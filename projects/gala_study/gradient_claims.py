@@ -1,4 +1,4 @@
-"""The GALA paper's three claims as numbers of single trainings, and who comes first."""
+"""The three claims of the GALA paper as numbers, and a ranking of the methods."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,13 +15,13 @@ OURS = 'GALA'
 
 @dataclass(frozen=True)
 class Claim:
-    """A number of a training, and what is better.
+    """A number of a training, and how to rank it.
 
     Attributes:
-        key: of the number.
-        text: what it is.
-        badness: of the number; smaller is better.
-        digits: to print.
+        key: key of the number.
+        text: description of the number.
+        badness: function that ranks the number; smaller is better.
+        digits: number of digits to print.
     """
 
     key: str
@@ -89,13 +89,13 @@ def claim_numbers(
 ) -> dict[str, float]:
     """The numbers of one training.
 
-    ``net_bias_correlation`` is Pearson's correlation over the classes of net gradient,
-    positive less negative over the whole training, and the bias that was learned: SGD
-    moves a bias by nothing but the net gradient, times the learning rate.
+    ``net_bias_correlation`` is Pearson's correlation over classes between the net
+    gradient (positive minus negative, over the whole training) and the learned bias:
+    plain SGD changes a bias by the net gradient times the learning rate only.
 
     Args:
-        records: of its epochs.
-        vectors: measured class vectors by split.
+        records: records of all epochs.
+        vectors: measured class weight vectors by split.
     """
     last = records[-1]
     net = last.total.pos_grad - last.total.neg_grad
@@ -118,13 +118,13 @@ def claim_numbers(
 
 
 def claim_rows(runs: Sequence[dict]) -> tuple[list[str], list[list[str]]]:
-    """A row for each claim: mean ± standard deviation, and the seeds GALA is ahead in.
+    """One row per claim: mean ± standard deviation, and the seeds where GALA leads.
 
     Args:
         runs: ``method``, ``seed`` and the numbers of each training.
 
     Returns:
-        The column titles and the rows.
+        Column titles and rows.
     """
     rivals = [method for method in METHODS if method != OURS]
     head = ['', *METHODS, *(f'{OURS} ahead of {rival}' for rival in rivals)]

@@ -1,5 +1,5 @@
-# Variants of GALA for `tools/compare.py --methods-file`. The losses are in variants.py;
-# run with PYTHONPATH set to the root of the repository.
+# Variants of GALA for `tools/compare.py --methods-file`. The losses are in variants.py,
+# so PYTHONPATH must contain the root of the repository.
 custom_imports = dict(
     imports=['projects.gala_study.variants'], allow_failed_imports=False
 )
@@ -22,10 +22,10 @@ methods = {
     'gala-double-sum': _variant(double_sum=True),
     'gala-decay': _variant(decay=0.999),
     'gala-skip': _variant(skip_steps=194),
-    # Run as these before `count_share` was an option of GALALoss itself.
+    # These names are older than the option `count_share` of GALALoss.
     'gala-counts': _variant(count_share=0.5),
     'counts-seen': _variant(count_share=1.0),
-    # Whether a method's lead is its loss's, or its head's.
+    # These separate the effect of a loss from that of a head.
     'gala-cosine': _on_cosines('GALALoss'),
     'balanced-softmax-cosine': _on_cosines('BalancedSoftmaxLoss'),
 }

@@ -1,9 +1,9 @@
-"""What GALA's theta measures: frequency, difficulty, and how early it is settled.
+"""What GALA's theta measures: frequency and difficulty, and how early it settles.
 
-Trains GALA once on Fashion-MNIST-LT and once on the pairs, stores theta after every
-epoch, and relates it to each class's training images and error. The errors are those
-of balanced softmax on validation images (benchmarks/method_comparison.py): a method
-that treats classes by their number alone. The test set is not touched.
+Trains GALA on Fashion-MNIST-LT and on FashionPairs-LT, stores theta after each epoch,
+and relates it to the number of training images and the error of each class. The errors
+are those of balanced softmax, which only depends on class counts, on validation images
+(see benchmarks/method_comparison.py). The test set is not used.
 """
 
 import argparse
@@ -38,7 +38,7 @@ TITLES = {
 
 
 class ThetaRecorder(Hook):
-    """Keeps theta after every epoch."""
+    """Stores theta after each epoch."""
 
     def __init__(self) -> None:
         self.course: list[np.ndarray] = []
@@ -83,7 +83,7 @@ def class_errors(folder: Path) -> np.ndarray:
 
 
 def explain(theta: np.ndarray, counts: np.ndarray, errors: np.ndarray) -> dict:
-    """Least squares of log theta on log count, and on log count and log error."""
+    """Regress log theta on log count, and on log count and log error."""
     y, x = np.log(theta), np.log(counts)
     difficulty = np.log(np.maximum(errors, errors[errors > 0].min()))
     result: dict[str, Any] = {}
@@ -99,7 +99,7 @@ def explain(theta: np.ndarray, counts: np.ndarray, errors: np.ndarray) -> dict:
 
 
 def shares(course: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Share of the final theta that is there after each epoch, by thirds of classes."""
+    """Fraction of the final theta after each epoch, by thirds of the classes."""
     order = np.argsort(-counts, kind='stable')
     names = ('most frequent third', 'middle third', 'rarest third')
     parts = np.array_split(order, 3)
@@ -160,15 +160,15 @@ def main() -> None:
     torch.set_num_threads(1)
     folder = args.work_dir / 'gala_statistics'
     folder.mkdir(parents=True, exist_ok=True)
-    results, figures = {}, {}
+    results, numbers = {}, {}
     for name, comparison in SETS.items():
         course, counts = train(name, folder)
         errors = class_errors(
             args.work_dir / 'compare' / comparison / 'balanced-softmax'
         )
-        names = FashionMNIST.METAINFO['classes']  # where there are ten
+        names = FashionMNIST.METAINFO['classes']  # for the set with ten classes
         results[name] = dict(course=course, counts=counts, errors=errors, names=names)
-        figures[name] = dict(
+        numbers[name] = dict(
             explained=explain(course[-1], counts, errors),
             share_after_epoch={
                 part: [round(float(v), 4) for v in share]
@@ -178,9 +178,9 @@ def main() -> None:
             theta=[round(float(v), 2) for v in course[-1]],
             validation_error=[round(float(v), 2) for v in errors],
         )
-    write_json(RESULTS / 'gala_statistics.json', figures)
+    write_json(RESULTS / 'gala_statistics.json', numbers)
     draw(results, RESULTS / 'gala_statistics.png')
-    for name, entry in figures.items():
+    for name, entry in numbers.items():
         print(name, json.dumps(entry['explained']))
 
 

@@ -1,6 +1,6 @@
-"""Accuracy of the study's variants on the validation sets, mean over classes.
+"""Mean class accuracy of the study's variants on the validation sets.
 
-Reads the scores that benchmarks/method_comparison.py left in its work dir, and writes
+Reads the scores in the work dirs of benchmarks/method_comparison.py, and writes
 benchmarks/results/gala_study_validation.json.
 """
 
@@ -18,7 +18,7 @@ def class_mean_accuracy(path: Path) -> float:
     """Mean of the classes' accuracies in percent.
 
     Args:
-        path: scores and labels of a validation set, as a comparison stores them.
+        path: file with scores and labels of a validation set, from a comparison.
     """
     with np.load(path, allow_pickle=False) as file:
         target = file['gt_label']
@@ -27,7 +27,7 @@ def class_mean_accuracy(path: Path) -> float:
 
 
 def validation_accuracies(folder: Path) -> dict[str, list[float]]:
-    """Accuracy of each finished run, by method, in the order of the seeds."""
+    """Accuracies of the finished runs by method, in the order of the seeds."""
     found: dict[str, list[float]] = {}
     for run in sorted(folder.glob('*/seed*')):
         state = read_run_state(run) or {}

@@ -1,4 +1,4 @@
-"""GALA with other statistics: what the study of its behaviour compares.
+"""GALA with other statistics, for the study of its behaviour.
 
 None of these is part of the library. A config makes them available with
 ``custom_imports = dict(imports=['projects.gala_study.variants'])``.
@@ -15,15 +15,16 @@ from mmgala.registry import MODELS
 
 @MODELS.register_module()
 class StudiedGALALoss(GALALoss):
-    """GALA whose statistics are summed in other ways; class indices, one process.
+    """GALA with different sums of statistics, for class indices and one process.
 
     Args:
-        num_classes: C.
-        decay: of the sums at every step: an exponential moving sum that forgets what
-            lies more than ``1 / (1 - decay)`` steps back. 1 is GALA's sum.
-        double_sum: sum the running sums once more, as the authors' code does.
-        skip_steps: steps that leave the statistics alone; they train by cross-entropy.
-        **kwargs: of :class:`GALALoss`.
+        num_classes: number of classes C.
+        decay: factor of the sums at each step, which limits their memory to about
+            ``1 / (1 - decay)`` steps. 1 gives the sums of GALA.
+        double_sum: whether to sum the running sums again, as in the authors' code.
+        skip_steps: number of first steps that do not change the statistics, and thus
+            train with cross-entropy.
+        **kwargs: passed to :class:`GALALoss`.
     """
 
     running: Tensor

@@ -229,9 +229,12 @@ def test_tau_auto_without_a_validation_set(tmp_path, trained):
 @pytest.mark.parametrize(
     ('flags', 'message'),
     [
-        (['--out', 'x.csv'], r"--out of pred takes a file ending in \('\.npz', "),
-        (['--out', 'x.npz', '--out-item', 'metrics'], '--out of metrics takes a file'),
-        (['--out-item', 'pred'], '--out-item needs --out FILE'),
+        (['--out', 'x.csv'], r"--out with pred requires a file ending in \('\.npz', "),
+        (
+            ['--out', 'x.npz', '--out-item', 'metrics'],
+            '--out with metrics requires a file',
+        ),
+        (['--out-item', 'pred'], '--out-item requires --out FILE'),
     ],
 )
 def test_output_that_cannot_be_written(tmp_path, trained, flags, message):
@@ -302,7 +305,7 @@ def test_tau_is_not_chosen_on_test_labels(tmp_path, trained):
     end = call('fit_rebalancer', trained.config, trained.checkpoint, 'out.pth',
                '--split', 'test', cwd=tmp_path)  # fmt: skip
 
-    assert_one_line(end, '--tau auto needs labels, and .* --split val')
+    assert_one_line(end, '--tau auto needs labels, .* --split val')
 
 
 @pytest.fixture

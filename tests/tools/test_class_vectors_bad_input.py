@@ -10,12 +10,12 @@ from tests.tools.command_line import assert_one_line, call, options
 from tests.tools.test_class_vectors import TOOL, without_counts
 
 
-def test_unknown_counts_are_told_how_to_get(tmp_path, trained):
+def test_unknown_counts_name_the_hook(tmp_path, trained):
     checkpoint = without_counts(trained, tmp_path / 'bare.pth')
 
     end = call(TOOL, trained.config, checkpoint, cwd=tmp_path)
 
-    assert_one_line(end, r'training counts .* not in .*bare\.pth: .*ClassCountsHook')
+    assert_one_line(end, r'bare\.pth has no class counts .*ClassCountsHook')
     assert not (tmp_path / 'class_vectors.json').exists()
 
 
@@ -57,7 +57,7 @@ def test_counts_of_another_number_of_classes(tmp_path, trained):
 
     end = call(TOOL, trained.config, tmp_path / 'other.pth', cwd=tmp_path)
 
-    assert_one_line(end, 'training set counts 3 classes, but the layer has 10')
+    assert_one_line(end, 'training set has 3 classes, but the layer has 10')
 
 
 def test_data_without_labels(tmp_path, trained):
@@ -89,4 +89,4 @@ def test_model_that_uses_the_layer_more_than_once(tmp_path, trained, monkeypatch
     end = call(TOOL, trained.config, trained.checkpoint, '--out', 'x.json',
                cwd=tmp_path)  # fmt: skip
 
-    assert_one_line(end, 'used once for a batch, but it was used 2 times')
+    assert_one_line(end, 'used once per batch, but it was used 2 times')

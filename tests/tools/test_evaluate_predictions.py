@@ -113,11 +113,11 @@ def test_thresholds_are_those_of_the_predictions(tmp_path, pred, capsys):
     assert read_json(tmp_path / 'default')['limits'] == {'many': 100, 'few': 20}
     assert few_shot(tmp_path / 'default') != few_shot(tmp_path / 'stated')
     printed = capsys.readouterr().out
-    assert 'state no shot thresholds: many > 100, few < 20 are taken' in printed
+    assert 'state no shot thresholds: using many > 100, few < 20. Change' in printed
     # Flags go first, and say so.
     assert call(stated, '--few', 20, '--out', tmp_path / 'few') is None
     assert read_json(tmp_path / 'few')['limits'] == {'many': 40, 'few': 20}
-    assert 'few < 20, as the flags say, instead of' in capsys.readouterr().out
+    assert 'few < 20, by --many and --few, instead of' in capsys.readouterr().out
 
 
 def test_runs_with_other_thresholds_are_not_compared(tmp_path, pred):
@@ -257,14 +257,14 @@ def test_runs_of_one_file_name_are_named_by_their_folders(tmp_path, pred):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['--tau', 1, '--val', 'VAL'], 'either it or --tau'),
+        (['--tau', 1, '--val', 'VAL'], 'either --val or --tau'),
         (['--tau', -1], 'Expected `tau` to be'),
         (['--many', 5], 'Expected `few` <= `many`'),
-        (['--names', 'A', 'B'], '--names takes one per PRED, 1, but got 2'),
-        (['--val', 'VAL', 'VAL'], '--val takes one per PRED, 1, but got 2'),
+        (['--names', 'A', 'B'], '--names takes one value per PRED, 1, but got 2'),
+        (['--val', 'VAL', 'VAL'], '--val takes one value per PRED, 1, but got 2'),
         (['--val', 'PRED'], 'is PRED itself: tau must not be chosen on test data'),
         (['--val', 'no.npz'], 'no.npz is no file'),
-        (['--out', 'VAL'], 'is no folder'),
+        (['--out', 'VAL'], 'is not a folder'),
         (['--class-counts', 'no.txt'], 'no.txt does not exist'),
         (['--target-prior', 'COUNTS'], '`target_prior` to sum to 1'),
     ],
@@ -279,14 +279,14 @@ def test_wrong_arguments(tmp_path, pred, val, arguments, message):
 
 def test_two_runs_of_one_name(pred, other):
     end = call(pred, other, '--names', 'A', 'A')
-    assert_one_line(end, r"--names must differ, but are \['A', 'A'\]")
+    assert_one_line(end, r"Expected different --names, but got \['A', 'A'\]")
 
 
 def test_validation_predictions_that_are_the_test_ones(tmp_path, pred):
     arrays = dict(np.load(pred))
     copied = tmp_path / 'copied.npz'
     np.savez(copied, **arrays)
-    assert_one_line(call(pred, '--val', copied), 'holds what PRED holds')
+    assert_one_line(call(pred, '--val', copied), 'has the same scores as PRED')
 
 
 def test_validation_predictions_of_other_classes(tmp_path, pred):

@@ -50,7 +50,7 @@ def test_tau_is_the_best_on_the_validation_set(fitted, validation):
     expected, _ = best_tau(validation.scores, validation.targets)
 
     assert float(stored_rebalancer(fitted.weights).tau) == pytest.approx(expected)
-    assert f'tau={expected:g} is in' in fitted.stdout
+    assert f'tau={expected:g}, to ' in fitted.stdout
     assert '<- chosen' in fitted.stdout
 
 
@@ -86,7 +86,7 @@ def test_predictions_equal_numpy_with_the_stored_mass(tmp_path, fitted, raw):
 def test_fitted_model_is_not_rebalanced_twice(tmp_path, fitted):
     end = call('test', fitted.config, fitted.weights, '--rebalance', cwd=tmp_path)
 
-    assert end.startswith('error: The model takes post-hoc steps already')
+    assert end.startswith('error: The model already has post-hoc steps')
 
 
 @pytest.mark.parametrize('index', [0, 250, 499])
@@ -222,15 +222,15 @@ def head_of(weights):
     [
         (
             ['model.head.type=StackedLinearClsHead'],
-            'go into LinearClsHead, .* has StackedLinearClsHead',
+            'require LinearClsHead, .* has StackedLinearClsHead',
         ),
         (
             ['model.head.rebalancer.type=mmgala.PredictionRebalancer'],
-            'The config has post-hoc steps already .*model.head.rebalancer',
+            'The config already has post-hoc steps .*model.head.rebalancer',
         ),
         (
             ['model.head.post_hoc.type=mmgala.PredictionRebalancer'],
-            'The config has post-hoc steps already .*model.head.post_hoc',
+            'The config already has post-hoc steps .*model.head.post_hoc',
         ),
         (['val_dataloader=None'], 'The config has no val_dataloader'),
     ],

@@ -181,11 +181,11 @@ def test_no_step_is_taken_twice(tmp_path, fitted):
     flags = ['--logit-adjustment', '1', '--temperature', 'auto']
     end = call('test', fitted.config, fitted.weights, *flags, cwd=tmp_path)
 
-    message = 'The model takes post-hoc steps already'
+    message = 'The model already has post-hoc steps'
     assert_one_line(end, f'{message} .* without --logit-adjustment and --temperature')
     end = call('fit_rebalancer', fitted.config, fitted.weights, 'o.pth', *flags,
                cwd=tmp_path)  # fmt: skip
-    assert_one_line(end, 'The config has post-hoc steps already')
+    assert_one_line(end, 'The config already has post-hoc steps')
 
 
 def test_a_step_that_needs_no_data_is_stored_without_any(tmp_path, trained, raw):
@@ -294,7 +294,7 @@ def test_nothing_is_chosen_on_test_labels(tmp_path, trained):
     end = call('fit_rebalancer', trained.config, trained.checkpoint, 'o.pth',
                '--temperature', 'auto', '--split', 'test', cwd=tmp_path)  # fmt: skip
 
-    assert_one_line(end, '--temperature auto needs labels, and .* --split val')
+    assert_one_line(end, '--temperature auto needs labels, .* --split val')
 
 
 def test_scores_of_a_temperature_leave_the_accuracy_alone(tmp_path, trained, raw):

@@ -56,7 +56,7 @@ def test_writes_page_and_numbers(tmp_path, work_dirs, capsys):
         f'python tools/analysis/class_vectors.py CONFIG CHECKPOINT --out {work_dirs[0]}'
         in printed
     )
-    assert f'The report is {out}' in printed
+    assert f'Wrote the report to {out}' in printed
 
 
 def test_names_and_limits_are_taken(tmp_path, work_dirs):
@@ -71,8 +71,8 @@ def test_names_and_limits_are_taken(tmp_path, work_dirs):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (('--names', 'a'), '--names takes one per WORK_DIR, 2, but got 1'),
-        (('--names', 'a', 'a'), '--names must differ'),
+        (('--names', 'a'), 'for each of the 2 WORK_DIRs, but got 1'),
+        (('--names', 'a', 'a'), 'different --names'),
         (('--out', 'report.json'), '--out must end in .html, but is report.json'),
         (('--tau', -1), 'tau'),
         (('--many', 5, '--few', 20), '`few` <= `many`'),

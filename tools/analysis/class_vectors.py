@@ -1,8 +1,8 @@
-"""Measure class vectors against the features of a data set.
+"""Compare class weight vectors with the features of a data set.
 
-For each class vector, a row of the last linear layer's weight: its norm, and its mean
-cosine to the features of its own class and of all other classes. Writes FILE.json, and
-beside it FILE.csv (one row per class), FILE.png and FILE.svg.
+A class weight vector is a row of the last linear layer's weight. This measures its norm
+and its mean cosine similarity to the features of its own class and of all other
+classes. Writes FILE.json, FILE.csv (one row per class), FILE.png and FILE.svg.
 """
 
 import argparse
@@ -12,13 +12,15 @@ from rich.console import Console
 
 from mmgala.analysis import vectors_table, write_class_vectors
 from mmgala.apis.class_vectors import measure_class_vectors
-from mmgala.apis.launch import add_paths_to_image_errors, load_config, one_line_errors
-from mmgala.cli.arguments import add_config_arguments, merge_options
-from mmgala.cli.shot_thresholds import (
+from mmgala.apis.launch import add_paths_to_image_errors, load_config
+from mmgala.cli.arguments import (
+    add_config_arguments,
     add_threshold_arguments,
     check_threshold_arguments,
     choose_thresholds,
+    merge_options,
 )
+from mmgala.cli.errors import one_line_errors
 from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.visualization import plot_class_vectors
@@ -32,21 +34,21 @@ def parse_args() -> argparse.Namespace:
         '--split',
         choices=['train', 'val', 'test'],
         default='test',
-        help='whose images; training images are prepared as test images are',
+        help='split to predict; training images are not augmented',
     )
     parser.add_argument(
         '--out',
         type=Path,
         metavar='FILE.json',
-        help='default: class_vectors.json beside the checkpoint',
+        help='default: class_vectors.json next to the checkpoint',
     )
     parser.add_argument(
         '--layer',
         metavar='NAME',
-        help='linear layer that holds the class vectors, like head.fc; default: the '
-        'one in model.head with an output per class',
+        help='linear layer with the class weight vectors, such as head.fc; default: '
+        'the one in model.head with one output per class',
     )
-    add_threshold_arguments(parser, 'what the config or the checkpoint says')
+    add_threshold_arguments(parser, 'those of the config or the checkpoint')
     return parser.parse_args()
 
 
@@ -78,9 +80,9 @@ def main() -> None:
                 args.out.with_suffix(ending),
                 thresholds=thresholds,
             )
-        console.print(f'Class vectors are the rows of {report["layer"]}.weight.')
+        console.print(f'Class weight vectors are the rows of {report["layer"]}.weight.')
         console.print(vectors_table(report))
-        console.print(f'Numbers and pictures are in {args.out} and beside it.')
+        console.print(f'Wrote numbers and plots to {args.out} and next to it.')
 
 
 if __name__ == '__main__':

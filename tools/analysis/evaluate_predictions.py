@@ -1,7 +1,7 @@
-"""Analyse dumped predictions, as they are and re-balanced.
+"""Analyse saved predictions, raw and re-balanced.
 
-Takes the files that `tools/test.py CONFIG CHECKPOINT --out x.npz` writes, of one model
-or of several on one test set, and writes predictions.json, classes.csv and pictures.
+Reads the files that `tools/test.py CONFIG CHECKPOINT --out x.npz` writes, of one or
+several models on the same test set. Writes predictions.json, classes.csv and plots.
 """
 
 import argparse
@@ -24,13 +24,14 @@ from mmgala.analysis import (
     write_predictions,
 )
 from mmgala.analysis.prediction_files import predictions_thresholds
-from mmgala.apis.launch import one_line_errors, read_class_vector
-from mmgala.cli.post_hoc import TRAIN, read_target_prior
-from mmgala.cli.shot_thresholds import (
+from mmgala.cli.arguments import (
     add_threshold_arguments,
     check_threshold_arguments,
     choose_thresholds,
+    read_class_vector,
 )
+from mmgala.cli.errors import one_line_errors
+from mmgala.cli.post_hoc import TRAIN, read_target_prior
 from mmgala.evaluation import choose_post_hoc
 from mmgala.functional import PostHocSteps, ShotThresholds
 from mmgala.functional.rebalance import check_tau
@@ -59,18 +60,18 @@ def parse_args() -> argparse.Namespace:
         metavar='VAL_PRED',
         help='predictions on validation data, one per PRED: choose tau on them',
     )
-    add_threshold_arguments(parser, 'what PRED says')
+    add_threshold_arguments(parser, 'those in PRED')
     parser.add_argument(
         '--class-counts',
         metavar='FILE',
-        help='training samples of each class, if PRED does not hold them: a JSON '
-        'list, .npy, or text with one number a line',
+        help='number of training samples of each class, if PRED does not contain it: '
+        'a JSON list, .npy, or text with one number per line',
     )
     parser.add_argument(
         '--target-prior',
         metavar='FILE|train',
         help='class shares of a test set that is not balanced, summing to 1: a file '
-        'of the same kinds; train: those of the training set',
+        'in the same formats; train: those of the training set',
     )
     parser.add_argument(
         '--out', type=Path, help='folder; default: <PRED without .npz>_analysis'
@@ -79,20 +80,21 @@ def parse_args() -> argparse.Namespace:
 
 
 def check_args(args: argparse.Namespace) -> None:
-    """Find what cannot work before large files are read."""
+    """Check the arguments before large files are read."""
     if args.tau is not None:
         if args.val is not None:
-            raise ValueError('--val chooses tau: give either it or --tau.')
+            raise ValueError('--val chooses tau: give either --val or --tau.')
         check_tau(args.tau)
     check_threshold_arguments(args)
     args.names = args.names or default_names(args.pred)
     for option, values in (('--names', args.names), ('--val', args.val)):
         if values is not None and len(values) != len(args.pred):
             raise ValueError(
-                f'{option} takes one per PRED, {len(args.pred)}, but got {len(values)}.'
+                f'{option} takes one value per PRED, {len(args.pred)}, but got '
+                f'{len(values)}.'
             )
     if len(set(args.names)) < len(args.names):
-        raise ValueError(f'--names must differ, but are {args.names}.')
+        raise ValueError(f'Expected different --names, but got {args.names}.')
     for pred, val in zip(args.pred, args.val or (), strict=False):
         if pred.resolve() == val.resolve():
             raise ValueError(
@@ -100,11 +102,11 @@ def check_args(args: argparse.Namespace) -> None:
             )
     args.out = args.out or args.pred[0].with_name(f'{args.pred[0].stem}_analysis')
     if args.out.exists() and not args.out.is_dir():
-        raise ValueError(f'--out {args.out} is no folder.')
+        raise ValueError(f'--out {args.out} is not a folder.')
 
 
 def default_names(paths: list[Path]) -> list[str]:
-    """Short names that differ: of the files, of their folders, or whole paths."""
+    """Unique names: those of the files or of their folders, or the whole paths."""
     stems, folders = [p.stem for p in paths], [p.resolve().parent.name for p in paths]
     for names in (stems, folders):
         if len(set(names)) == len(names):
@@ -113,7 +115,7 @@ def default_names(paths: list[Path]) -> list[str]:
 
 
 def stated_by(paths: list[Path]) -> ShotThresholds | None:
-    """Shot thresholds of the first file that states any; all are compared later."""
+    """Shot thresholds of the first file with any; later, all are compared."""
     stated = map(predictions_thresholds, paths)
     return next(filter(None, stated), None)
 
@@ -128,7 +130,8 @@ def choose_tau(
         )
     if np.array_equal(val.scores, dump.scores):
         raise ValueError(
-            f'{val_path} holds what PRED holds: tau must not be chosen on test data.'
+            f'{val_path} has the same scores as PRED: tau must not be chosen on test '
+            'data.'
         )
     choice = choose_post_hoc(
         val.scores, val.targets, rebalancing='auto', target_prior=prior
@@ -143,7 +146,7 @@ def target_prior(args: argparse.Namespace, dump: PredictionDump) -> torch.Tensor
     if args.target_prior == TRAIN and dump.class_counts is None:
         raise ValueError(
             f'--target-prior {TRAIN} needs the class counts of the training set, and '
-            'PRED does not hold them: give them with --class-counts FILE.'
+            'PRED does not contain them: give them with --class-counts FILE.'
         )
     given = PostHocSteps.from_config(
         class_counts=dump.class_counts,
@@ -156,7 +159,7 @@ def target_prior(args: argparse.Namespace, dump: PredictionDump) -> torch.Tensor
 def analyse(
     args: argparse.Namespace, thresholds: ShotThresholds
 ) -> tuple[PredictionDump, dict[str, dict]]:
-    """Predictions of every run; and the first dump, without its scores."""
+    """Analyse each run; also return the first dump, without its scores."""
     counts = first = None
     if args.class_counts is not None:
         counts = read_class_vector(args.class_counts)
@@ -181,15 +184,15 @@ def analyse(
 
 
 def notes(args: argparse.Namespace, first: PredictionDump) -> Iterator[str]:
-    """What to know when reading the results."""
+    """Yield remarks on how to read the results."""
     if args.tau is None and args.val is None:
         yield 'tau is 1 by default; --val VAL_PRED chooses it on validation data.'
     support = np.bincount(first.targets, minlength=first.num_classes)
     if args.target_prior is None and support.max() > 2 * support.min():
         yield (
             f'The test set is not balanced ({support.min()} to {support.max()} samples '
-            'a class), as re-balancing takes it to be: give the shares of its classes '
-            'by --target-prior FILE, or train.'
+            'per class), but re-balancing assumes that it is: give its class shares '
+            'with --target-prior FILE, or --target-prior train.'
         )
 
 
@@ -214,15 +217,15 @@ def main() -> None:
         check_args(args)
         thresholds = choose_thresholds(args, stated_by(args.pred), print)
         first, runs = analyse(args, thresholds)
-        assert first.class_counts is not None  # or there would be no analysis
+        assert first.class_counts is not None  # the analysis has checked it
         classes = describe_classes(first.class_counts, first.class_names, thresholds)
         write_predictions(args.out / 'predictions.json', runs, classes, thresholds)
         write_class_table(args.out / 'classes.csv', runs, classes)
         draw(args.out, first, runs, thresholds)
-        width = max(Console().width, 120)  # no broken rows in a log
+        width = max(Console().width, 120)  # so that rows are not wrapped in a log
         console = Console(width=width, markup=False, highlight=False)
         console.print(metrics_table(runs))
-        print(*notes(args, first), f'Tables and pictures are in {args.out}.', sep='\n')
+        print(*notes(args, first), f'Wrote tables and plots to {args.out}.', sep='\n')
 
 
 if __name__ == '__main__':

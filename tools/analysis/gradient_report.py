@@ -1,10 +1,10 @@
-"""Compare the gradients of several trainings, side by side.
+"""Compare the gradients of several trainings.
 
-Takes work dirs of trainings with GradientStatisticsHook, and writes gradients.json,
-classes.csv and pictures: the ratio of positive to negative gradient of each class
-vector, where negative gradient comes from, and how both move over the training
-(arXiv 2403.09036, figures 1 and 2). Of a training with several losses, such as the
-stages of a cascade, each is shown as a run of its own; or name one,
+Reads work dirs of trainings with GradientStatisticsHook. Writes gradients.json,
+classes.csv and plots: the ratio of positive to negative gradient of each class weight
+vector, the sources of negative gradient, and the course of both over the training
+(arXiv 2403.09036, figures 1 and 2). If a training has several losses, such as the
+stages of a cascade, each counts as a separate run; to select one, give
 WORK_DIR/gradient_statistics/LOSS.
 """
 
@@ -23,8 +23,8 @@ from mmgala.analysis import (
     write_gradient_classes,
     write_gradients,
 )
-from mmgala.analysis.gradient_files import runs_by_name
-from mmgala.apis.launch import one_line_errors
+from mmgala.analysis.run_files import runs_by_name
+from mmgala.cli.errors import one_line_errors
 from mmgala.visualization import (
     draw_gradient_course,
     draw_gradient_ratio,
@@ -35,18 +35,22 @@ from mmgala.visualization import (
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('work_dir', nargs='+', type=Path, help='of each training')
+    parser.add_argument(
+        'work_dir', nargs='+', type=Path, help='work dir of each training'
+    )
     parser.add_argument(
         '--names', nargs='+', help="a name per WORK_DIR; default: the folders' names"
     )
     parser.add_argument(
-        '--out', type=Path, help='folder; default: gradient_report in the first one'
+        '--out',
+        type=Path,
+        help='folder; default: gradient_report in the first WORK_DIR',
     )
     return parser.parse_args()
 
 
 def read_runs(args: argparse.Namespace) -> dict[str, list[GradientRecord]]:
-    """Records of each run by its name; all of the same classes."""
+    """Read the records of each run, by name; all must have the same classes."""
     folders = runs_by_name(args.work_dir, args.names)
     runs = {name: read_gradient_run(folder) for name, folder in folders.items()}
     first_name, first_folder = next(iter(folders.items()))
@@ -55,8 +59,8 @@ def read_runs(args: argparse.Namespace) -> dict[str, list[GradientRecord]]:
         records = runs[name]
         if records[0].unit != first.unit:
             raise ValueError(
-                f'{first_folder} counts in {first.unit}s, {folder} in '
-                f'{records[0].unit}s: compare trainings that count alike.'
+                f'{first_folder} has records by {first.unit}, but {folder} by '
+                f'{records[0].unit}: compare trainings with the same unit.'
             )
         check_same_classes(first, records[0], str(first_folder), str(folder))
     return runs
@@ -81,12 +85,12 @@ def main() -> None:
             for ending in ('png', 'svg'):
                 save_figure(figure, out / f'{name}.{ending}')
         console = Console(
-            width=max(Console().width, 150),  # no broken rows in a log
+            width=max(Console().width, 150),  # so that rows are not wrapped in a log
             markup=False,
             highlight=False,
         )
         console.print(gradients_table(runs))
-        console.print(f'Tables and pictures are in {out}.')
+        console.print(f'Wrote tables and plots to {out}.')
 
 
 if __name__ == '__main__':

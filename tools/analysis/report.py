@@ -1,10 +1,10 @@
-"""Show all that is known of trainings on one page, to be read in a browser.
+"""Write an interactive report on one or several trainings, for the browser.
 
-Takes work dirs that hold gradient statistics (of mmgala.GradientStatisticsHook),
-predictions.npz (of tools/test.py --out) or class_vectors.json (of
-tools/analysis/class_vectors.py), all of the same classes. Writes OUT.html, which needs
-no network, and OUT.json, the numbers. Of a training with several losses, such as the
-stages of a cascade, each is shown as a run of its own.
+Reads work dirs that contain gradient statistics (from mmgala.GradientStatisticsHook),
+predictions.npz (from tools/test.py --out) or class_vectors.json (from
+tools/analysis/class_vectors.py), all of the same classes. Writes OUT.html, which works
+offline, and its numbers, OUT.json. If a training has several losses, such as the stages
+of a cascade, each counts as a separate run.
 """
 
 import argparse
@@ -14,14 +14,18 @@ from pathlib import Path
 from rich.console import Console
 
 from mmgala.analysis import merge_runs, read_run
-from mmgala.analysis.gradient_files import runs_by_name
-from mmgala.analysis.run_files import PREDICTIONS, VECTORS, agreed_thresholds
-from mmgala.apis.launch import one_line_errors
-from mmgala.cli.shot_thresholds import (
+from mmgala.analysis.run_files import (
+    PREDICTIONS,
+    VECTORS,
+    agreed_thresholds,
+    runs_by_name,
+)
+from mmgala.cli.arguments import (
     add_threshold_arguments,
     check_threshold_arguments,
     choose_thresholds,
 )
+from mmgala.cli.errors import one_line_errors
 from mmgala.functional.rebalance import check_tau
 from mmgala.utils.files import write_text
 from mmgala.visualization import write_html_report
@@ -29,7 +33,7 @@ from mmgala.visualization import write_html_report
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('work_dir', nargs='+', type=Path, help='of a training')
+    parser.add_argument('work_dir', nargs='+', type=Path, help='work dir of a training')
     parser.add_argument(
         '--names', nargs='+', help="a name per WORK_DIR; default: the folders' names"
     )
@@ -43,12 +47,12 @@ def parse_args() -> argparse.Namespace:
         default=1.0,
         help='strength of re-balancing; choose it on validation data. Default: 1',
     )
-    add_threshold_arguments(parser, 'what the files of the WORK_DIRs say')
+    add_threshold_arguments(parser, 'those in the files of the WORK_DIRs')
     return parser.parse_args()
 
 
 def check_args(args: argparse.Namespace) -> None:
-    """Find what cannot work before large files are read."""
+    """Check the arguments before large files are read."""
     check_tau(args.tau)
     args.runs = runs_by_name(args.work_dir, args.names, (PREDICTIONS, VECTORS))
     check_threshold_arguments(args)
@@ -76,7 +80,7 @@ def main() -> None:
         write_text(numbers, text)
         for line in report['missing']:
             console.print(line)
-        console.print(f'The report is {args.out}, its numbers are {numbers}.')
+        console.print(f'Wrote the report to {args.out} and its numbers to {numbers}.')
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 # CIFAR100-LT: 500 training images of class 0 down to 5 of class 99, 10,847 in all.
-# Validation shows the course of a training on the 10,000 test images, as is usual
-# on this benchmark: nothing is chosen by it, and the last epoch counts.
+# As usual on this benchmark, validation uses the 10,000 test images to monitor the
+# training only: the last epoch is the result, and nothing is chosen by validation.
 _base_ = './pipelines/cifar.py'
 
 data_root = 'data/cifar100'

@@ -31,6 +31,6 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
 )
 
-# The set is too small for the usual limits of 100 and 20 images.
+# The data set is too small for the usual shot thresholds of 100 and 20 images.
 val_evaluator = dict(type='mmgala.LongTailedAccuracy', many=40, few=10)
 test_evaluator = val_evaluator

@@ -1,6 +1,6 @@
 # Fashion-MNIST, long-tailed with imbalance factor 100. The last 10,000 training
-# images are kept for validation. `python tools/prepare_data.py fashion-mnist` downloads
-# data/fashion_mnist, or unpacks it from Debian's package (`--source`).
+# images are held out for validation. `python tools/prepare_data.py fashion-mnist`
+# downloads data/fashion_mnist, or unpacks it from Debian's package (`--source`).
 data_preprocessor = dict(num_classes=10, mean=[73.0], std=[90.0], to_rgb=False)
 
 pipeline = [dict(type='PackInputs')]

@@ -1,6 +1,6 @@
 # Two items of Fashion-MNIST side by side, 100 classes of ordered pairs, long-tailed:
 # 500 training pairs of the first class down to 5 of the last; 25 validation and 50 test
-# pairs of each class. `python tools/prepare_data.py fashion-mnist` gets the items.
+# pairs of each class. `python tools/prepare_data.py fashion-mnist` creates the items.
 data_preprocessor = dict(num_classes=100, mean=[73.0], std=[90.0], to_rgb=False)
 
 pipeline = [dict(type='PackInputs')]

@@ -1,14 +1,14 @@
 # PlanktonSet 1.0, long-tailed by nature: 18,190 training images of 121 classes, 1,187
-# down to 5 of a class; 4,549 for validation, 7,597 for testing. `python
-# tools/prepare_data.py plankton --source ARCHIVE_OR_FOLDER` makes data/plankton;
-# docs/plankton.md tells where to get the set. No part is balanced: class_mean, the mean
-# of the classes' accuracies, is the number to compare.
+# down to 5 per class; 4,549 for validation and 7,597 for testing. `python
+# tools/prepare_data.py plankton --source ARCHIVE_OR_FOLDER` creates data/plankton;
+# docs/plankton.md explains where to get the images. No split is balanced, so compare
+# methods by class_mean, the mean of the classes' accuracies.
 data_root = 'data/plankton'
 data_preprocessor = dict(num_classes=121, mean=[245.6], std=[34.1], to_rgb=False)
 
 train_pipeline = [
     dict(type='NumpyToPIL'),
-    # Plankton drifts in any direction: all eight turns and reflections of the square.
+    # Plankton has no upright orientation: all eight rotations and reflections.
     dict(type='torchvision/RandomHorizontalFlip'),
     dict(type='torchvision/RandomVerticalFlip'),
     dict(

@@ -1,6 +1,6 @@
 # ResNet for small grey images: four stages of two basic blocks, 16-32-64-128 channels,
-# each of which halves the image; 0.72 M parameters. An image of 64 x 64 pixels takes
-# a CPU as long as one of 32 x 32 takes it in the three stages of CIFAR's networks.
+# each of which halves the image; 0.72 M parameters. On a CPU, an image of 64 x 64 pixels
+# takes as long as one of 32 x 32 pixels in the three-stage networks for CIFAR.
 model = dict(
     type='ImageClassifier',
     backbone=dict(

@@ -8,6 +8,6 @@ model = dict(
         num_classes=100,
         in_channels=64,
         loss=dict(type='CrossEntropyLoss'),
-        init_cfg=None,  # PyTorch's own start of a linear layer, as the authors have it
+        init_cfg=None,  # PyTorch's default for linear layers, as in the authors' code
     ),
 )

@@ -1,12 +1,12 @@
 # The published CIFAR recipe, for a total batch of 64: 200 epochs of SGD, the first
 # with half the learning rate, then a cosine by epoch, from 0.1 in epoch 2 to 0 in epoch
-# 200, whose steps change nothing but the statistics of BatchNorm.
+# 200, which only updates the statistics of BatchNorm.
 optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.1, momentum=0.9, weight_decay=5e-4)
 )
 param_scheduler = [
-    # Half for epoch 1 (ConstantLR gives back in its last epoch, so it ends at 2);
-    # factor=1.0 trains that epoch with the whole learning rate.
+    # Half for epoch 1 (ConstantLR restores the rate in its last epoch, so it ends at 2);
+    # factor=1.0 trains that epoch with the full learning rate.
     dict(type='ConstantLR', factor=0.5, begin=0, end=2, by_epoch=True),
     dict(type='CosineAnnealingLR', T_max=198, begin=1, end=200, by_epoch=True),
 ]

@@ -3,7 +3,7 @@
 import json
 from importlib import resources
 
-NAMES = ('imagenet-lt', 'places-lt', 'inaturalist2018')
+BENCHMARKS = ('imagenet-lt', 'places-lt', 'inaturalist2018')
 
 
 def official_class_counts(name: str) -> list[int]:
@@ -22,8 +22,10 @@ def official_class_counts(name: str) -> list[int]:
         >>> sum(official_class_counts('places-lt'))
         62500
     """
-    if name not in NAMES:
-        raise ValueError(f'Expected `name` to be one of {NAMES}, but got {name!r}.')
+    if name not in BENCHMARKS:
+        raise ValueError(
+            f'Expected `name` to be one of {BENCHMARKS}, but got {name!r}.'
+        )
     return json.loads(resources.files(__name__).joinpath(f'{name}.json').read_text())
 
 

@@ -28,7 +28,7 @@ from mmgala.functional import ShotThresholds
 from mmgala.registry import HOOKS
 from mmgala.utils.checkpoint import unwrap_model
 
-KEY = 'gradient_statistics'
+STATISTICS_KEY = 'gradient_statistics'
 
 
 @HOOKS.register_module()
@@ -228,11 +228,11 @@ class GradientStatisticsHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save the sums."""
         if self._losses:  # empty without training
-            checkpoint[KEY] = recording_state(self._losses)
+            checkpoint[STATISTICS_KEY] = recording_state(self._losses)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the sums, to restore them if the training is resumed."""
-        self._saved = checkpoint.get(KEY)
+        self._saved = checkpoint.get(STATISTICS_KEY)
 
     def _finish_period(self, runner: Runner, unit: str, number: int) -> None:
         self._unfinished = False

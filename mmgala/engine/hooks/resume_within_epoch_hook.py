@@ -8,7 +8,7 @@ from torch.utils.data import BatchSampler, DataLoader
 
 from mmgala.registry import HOOKS
 
-KEY = 'train_sampler'
+SAMPLER_KEY = 'train_sampler'
 
 
 @HOOKS.register_module()
@@ -46,7 +46,7 @@ class ResumeWithinEpochHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the position, to restore it if the training is resumed."""
-        self._saved = (checkpoint.get('meta') or {}).get(KEY)
+        self._saved = (checkpoint.get('meta') or {}).get(SAMPLER_KEY)
 
     def before_train(self, runner: Runner) -> None:
         """Restore the seed and find the position in the epoch."""
@@ -77,7 +77,7 @@ class ResumeWithinEpochHook(Hook):
         # At the end of an epoch, the position is the start of the next.
         within = meta['epoch'] == self._epoch
         sampler = _startable_sampler(runner.train_dataloader)
-        meta[KEY] = dict(
+        meta[SAMPLER_KEY] = dict(
             batches_done=meta['iter'] - self._first_iter if within else 0,
             batches_per_epoch=len(runner.train_dataloader),
             seed=None if sampler is None else sampler.seed,

@@ -1,4 +1,4 @@
-# A Faster R-CNN that learns on one CPU core; the losses are compared with it.
+# A Faster R-CNN that trains on one CPU core, to compare losses.
 _base_ = ['mmdet::_base_/models/faster-rcnn_r50_fpn.py', '_base_/collage_lvis.py']
 
 width, strides = 64, [8, 16]

@@ -1,6 +1,6 @@
 _base_ = 'faster-rcnn_tiny_collage-lvis.py'
 
-# A control: the form of background without GALA's margins.
+# A control experiment: the form of background without GALA's margins.
 loss = dict(
     type='mmgala.GALABBoxLoss',
     num_classes=30,

@@ -1,4 +1,4 @@
-# A RetinaNet that learns on one processor core; the losses are compared with it.
+# A RetinaNet that trains on one CPU core, to compare losses.
 _base_ = ['mmdet::_base_/models/retinanet_r50_fpn.py', '_base_/collage_lvis.py']
 
 width = 64

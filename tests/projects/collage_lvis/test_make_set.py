@@ -68,4 +68,6 @@ def test_bad_input_ends_in_one_line(run, folder, arguments, message):
 
 def test_another_set_is_not_overwritten(run, folder):
     (folder / 'taken').mkdir(exist_ok=True)
-    assert_one_line(run(*SMALL, '--out', 'taken'), 'taken exists.*something else')
+    assert_one_line(
+        run(*SMALL, '--out', 'taken'), 'taken already contains something else'
+    )

@@ -1,6 +1,6 @@
-# Collages of Fashion-MNIST items in LVIS's format, 30 classes, long-tailed.
-# `python tools/prepare_data.py fashion-mnist` and then
-# `python -m projects.collage_lvis.make_set` make data/collage_lvis.
+# Long-tailed collages of Fashion-MNIST items in LVIS format, 30 classes. Create
+# data/collage_lvis with `python tools/prepare_data.py fashion-mnist` and then
+# `python -m projects.collage_lvis.make_set`.
 _base_ = '../../../../configs/detection/_base_/default_runtime.py'
 
 data_root = 'data/collage_lvis/'
