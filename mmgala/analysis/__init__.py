@@ -1,4 +1,4 @@
-"""What saved statistics and predictions say about a classifier; no runner needed."""
+"""Analysis of saved gradient statistics, predictions and class weight vectors."""
 
 from mmgala.analysis.class_vectors import FeatureSums, describe_class_vectors
 from mmgala.analysis.classes import describe_classes

@@ -1,8 +1,8 @@
-r"""Directions and lengths of class vectors, against the features of their classes.
+r"""Cosine similarity of class weight vectors to features, and their norms.
 
-Class vector :math:`w_j` is row j of the last linear layer's weight; a feature is the
-input of that layer. Source: Zhang et al., ICASSP 2024, arXiv 2403.09036, where class
-vectors of rare classes turn away from their own features.
+Class weight vector :math:`w_j` is row j of the last linear layer's weight; a feature is
+the input of that layer. Source: Zhang et al., ICASSP 2024, arXiv 2403.09036, where the
+class weight vectors of rare classes turn away from the features of their own class.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ from mmgala.functional import ShotThresholds
 
 
 class FeatureSums:
-    """Features of unit length, summed per class while they stream by.
+    """Running sum of the normalised features of each class.
 
-    The mean cosine of a vector to many features is its product, at unit length, with
-    the mean of the features at unit length: ``(C, d)`` sums are all that is kept, in
-    float64.
+    The mean cosine of a vector to many features is the dot product of the normalised
+    vector with the mean of the normalised features, so that only ``(C, d)`` sums are
+    kept, in float64.
 
     Args:
         num_classes: C.
 
     Attributes:
-        counts (Tensor): samples of each class, ``(C,)`` int64.
-        sums (Tensor): sum of each class's unit features, ``(C, d)`` float64; ``d`` is
-            0 before the first batch.
+        counts (Tensor): number of samples of each class, ``(C,)`` int64.
+        sums (Tensor): sum of the normalised features of each class, ``(C, d)``
+            float64; ``d`` is 0 before the first batch.
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -40,13 +40,13 @@ class FeatureSums:
         """Add a batch.
 
         Args:
-            features: ``(N, d)`` on any device; one that is all zeros has no direction
-                and counts as a cosine of 0 to everything.
-            labels: class of each, ``(N,)`` integers.
+            features: ``(N, d)`` on any device; an all-zero feature has a cosine of 0
+                to every vector.
+            labels: class of each feature, ``(N,)`` integers.
 
         Raises:
-            ValueError: if shapes do not fit, features are not finite, or a label is
-                no class.
+            ValueError: if shapes do not match, features are not finite, or a label is
+                out of range.
         """
         features, labels = features.detach().cpu().double(), labels.cpu().long()
         if features.ndim != 2 or labels.shape != features.shape[:1]:
@@ -72,17 +72,17 @@ class FeatureSums:
         self.counts += labels.bincount(minlength=num_classes)
 
     def mean_cosines(self, weight: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Mean cosine of each class vector to the features of its and other classes.
+        """Mean cosine of each weight vector to features of its own and other classes.
 
         Args:
-            weight: class vectors, ``(C, d)``.
+            weight: class weight vectors, ``(C, d)``.
 
         Returns:
-            ``(own, other)``, ``(C,)`` each: NaN where there are no such features, or
-            the class vector is zero.
+            ``(own, other)``, ``(C,)`` each: NaN if there are no such features or the
+            class weight vector is zero.
 
         Raises:
-            ValueError: if the shape does not fit.
+            ValueError: if the shape does not match that of the features.
         """
         if weight.shape != self.sums.shape:
             raise ValueError(
@@ -94,7 +94,7 @@ class FeatureSums:
         own = (unit * self.sums).sum(dim=1)
         other = unit @ self.sums.sum(dim=0) - own
         num_others = self.counts.sum() - self.counts
-        # Of nothing, both sums are 0: 0 / 0 is NaN; what rounding left of one is not.
+        # Rounding may leave a sum over no features slightly off 0; 0 / 0 is NaN.
         other[num_others == 0] = float('nan')
         return (own / self.counts).numpy(), (other / num_others).numpy()
 
@@ -106,24 +106,24 @@ def describe_class_vectors(
     class_counts: Sequence[int],
     thresholds: ShotThresholds | None = None,
 ) -> dict:
-    """Measure class vectors against features.
+    """Compute similarity to features, and norm, of each class weight vector.
 
     Args:
-        features: of a whole data set.
-        weight: class vectors, ``(C, d)``.
-        bias: of the layer, ``(C,)``.
-        class_counts: *training* samples of each class, ``(C,)``.
-        thresholds: of the shot groups. Defaults to :class:`ShotThresholds`' own.
+        features: sums over a whole data set.
+        weight: class weight vectors, ``(C, d)``.
+        bias: bias of the layer, ``(C,)``.
+        class_counts: number of *training* samples per class, ``(C,)``.
+        thresholds: shot thresholds. Defaults to those of :class:`ShotThresholds`.
 
     Returns:
         ``num_samples``; ``own_similarity`` and ``other_similarity``, the mean cosine of
-        each class vector to the features of its own class and of all others; ``norm``
-        of each class vector; ``bias`` or ``None``; ``groups``: means of the first three
-        over the classes of each shot group that has any. Ready for JSON, with ``None``
-        for what has no value.
+        each class weight vector to the features of its own class and of all others;
+        ``norm`` of each class weight vector; ``bias`` or ``None``; ``groups``: means of
+        similarities and norm over the classes of each non-empty shot group. The result
+        can be written as JSON; undefined values are ``None``.
 
     Raises:
-        ValueError: if shapes do not fit each other.
+        ValueError: if shapes do not match.
     """
     if len(class_counts) != len(weight):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What all analyses share: the classes, means over them, and numbers for JSON."""
+"""Helpers for all analyses: class descriptions, means without NaN, JSON numbers."""
 
 import math
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ def describe_classes(
     """``name``, ``count`` and shot ``group`` of each class.
 
     Args:
-        class_counts: training samples of each class, ``(C,)``.
+        class_counts: number of training samples per class, ``(C,)``.
         class_names: C names. Defaults to the indices.
-        thresholds: of the shot groups. Defaults to :class:`ShotThresholds`' own.
+        thresholds: shot thresholds. Defaults to those of :class:`ShotThresholds`.
 
     Examples:
         >>> describe_classes([300, 2], ['cat', 'yak'])[1]
@@ -42,13 +42,13 @@ def describe_classes(
 def classes_by_group(
     class_counts: Counts, thresholds: ShotThresholds
 ) -> dict[str, np.ndarray]:
-    """Class indices of each shot group that has classes, most frequent group first."""
+    """Class indices of each non-empty shot group, most frequent group first."""
     groups = thresholds.groups(torch.as_tensor(class_counts))
     return {name: classes.numpy() for name, classes in groups.items()}
 
 
 def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Element-wise quotient of what is not negative; NaN where the divisor is 0."""
+    """Element-wise quotient of non-negative arrays; NaN where the divisor is 0."""
     result = np.full(np.broadcast(numerator, denominator).shape, np.nan)
     return np.divide(numerator, denominator, out=result, where=denominator > 0)
 
@@ -67,6 +67,6 @@ def nan_mean(rows: np.ndarray) -> np.ndarray:
 
 
 def json_numbers(values: np.ndarray | Tensor) -> list[float | None]:
-    """Floats for JSON, which has no NaN: ``None`` stands for what is not finite."""
+    """Floats for JSON, which has no NaN; non-finite values become ``None``."""
     numbers = np.asarray(values, dtype=np.float64).tolist()
     return [number if math.isfinite(number) else None for number in numbers]

@@ -1,16 +1,16 @@
-"""Files that ``GradientStatisticsHook`` leaves in a work dir: one a period, no pickle.
+"""Read and write the files of ``GradientStatisticsHook``: one per period, no pickle.
 
-Each ``<work dir>/gradient_statistics/epoch_<n>.npz`` (``iter_<n>.npz`` of
-iteration-based trainings) holds, or each ``gradient_statistics/<loss>/epoch_<n>.npz``
-where several losses were watched,
+A file is ``<work dir>/gradient_statistics/epoch_<n>.npz``, or ``iter_<n>.npz`` in
+iteration-based training. If several losses are observed, each has its own folder:
+``gradient_statistics/<loss>/epoch_<n>.npz``. A file holds
 
-* ``unit``, ``number``: ``'epoch'`` and n; ``class_names``, ``class_counts`` ``(C,)``:
-  training samples; ``limits``: the shot thresholds, many and few; ``matrix_bins``
-  ``(C,)``: bin of each class;
-* for the period since the file before, and with ``total_`` in front for the training
-  so far: ``pos_grad``, ``neg_grad``, ``given_grad``, ``samples`` ``(C,)``, ``sources``
-  ``(3, C)`` and ``matrix`` ``(B, B)``, as :class:`mmgala.functional.GradientSums` has
-  them.
+* ``unit``, ``number``: ``'epoch'`` and n; ``class_names``; ``class_counts`` ``(C,)``,
+  the number of training samples per class; ``limits``: the shot thresholds, many and
+  few; ``matrix_bins`` ``(C,)``: bin of each class;
+* for the period since the previous file, and with the prefix ``total_`` for the whole
+  training so far: ``pos_grad``, ``neg_grad``, ``given_grad``, ``samples`` ``(C,)``,
+  ``sources`` ``(3, C)`` and ``matrix`` ``(B, B)``; see
+  :class:`mmgala.functional.GradientSums`.
 """
 
 import re
@@ -31,14 +31,14 @@ UNITS = ('epoch', 'iter')
 
 
 def is_loss_folder(path: str | Path) -> bool:
-    """Whether it is the folder of one of several losses, within a work dir's."""
+    """Whether this is the folder of one of several losses."""
     return (
         Path(path).resolve().parent.name == FOLDER and not Path(path, FOLDER).is_dir()
     )
 
 
 def loss_folders(work_dir: str | Path) -> list[Path]:
-    """Folders of a work dir that hold files of one loss of several each."""
+    """Folders of the losses in a work dir in which several losses were observed."""
     if is_loss_folder(work_dir):
         return []
     found = sorted(Path(work_dir, FOLDER).glob('*'))
@@ -46,7 +46,7 @@ def loss_folders(work_dir: str | Path) -> list[Path]:
 
 
 def record_paths(run: str | Path) -> list[Path]:
-    """Files of a work dir, or of one loss of several, in the order of the training.
+    """Files of a work dir, or of one of several losses, in training order.
 
     Args:
         run: the work dir, or ``<work dir>/gradient_statistics/<loss>``.
@@ -62,7 +62,7 @@ def record_paths(run: str | Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class ClassGradients:
-    """Sums over samples; see :class:`mmgala.functional.GradientSums` for each."""
+    """Sums over samples; for each field see :class:`mmgala.functional.GradientSums`."""
 
     pos_grad: np.ndarray
     neg_grad: np.ndarray
@@ -77,17 +77,17 @@ SUMS = tuple(field.name for field in fields(ClassGradients))
 
 @dataclass(frozen=True)
 class GradientRecord:
-    """What one file holds.
+    """Content of one file.
 
     Attributes:
         unit: ``'epoch'`` or ``'iter'``.
-        number: of the epoch, or of the iteration, that it was written after.
+        number: number of the epoch or iteration after which it was written.
         class_names: C names.
-        class_counts: training samples of each class, ``(C,)`` int64.
-        thresholds: of the shot groups.
+        class_counts: number of training samples per class, ``(C,)`` int64.
+        thresholds: shot thresholds.
         matrix_bins: bin of each class in the matrix, ``(C,)`` int64.
-        period: sums since the record before.
-        total: sums of the training so far.
+        period: sums since the previous record.
+        total: sums over the whole training so far.
     """
 
     unit: str
@@ -101,12 +101,12 @@ class GradientRecord:
 
     @property
     def file_name(self) -> str:
-        """Its name within the folder."""
+        """File name, without the folder."""
         return f'{self.unit}_{self.number}.npz'
 
 
 def write_record(record: GradientRecord, folder: Path) -> Path:
-    """Write a record into ``folder``: the whole file, or none.
+    """Write a record into ``folder``, atomically.
 
     Returns:
         Path of the file.
@@ -137,7 +137,7 @@ def read_record(path: str | Path) -> GradientRecord:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged, or something else.
+        ValueError: if it is damaged, or not a file of gradient statistics.
     """
     try:
         stored = np.load(path, allow_pickle=False)
@@ -180,7 +180,7 @@ def read_record(path: str | Path) -> GradientRecord:
     )
 
 
-# A changed byte makes the reader fail in many ways.
+# Corrupted bytes raise many kinds of exceptions.
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -219,23 +219,24 @@ _KEYS = (
 
 
 def record_number(path: Path) -> int:
-    """Epoch or iteration in the name of a file that :func:`record_paths` gives."""
+    """Number of the epoch or iteration in a file name; see :func:`record_paths`."""
     return int(path.stem.rpartition('_')[2])
 
 
 def read_gradient_run(work_dir: str | Path) -> list[GradientRecord]:
-    """Read the records of one training, in its order.
+    """Read the records of one training run, in training order.
 
     Args:
-        work_dir: of the training, or of one loss of several; see :func:`record_paths`.
+        work_dir: work dir, or folder of one of several losses; see
+            :func:`record_paths`.
 
     Returns:
-        At least one record; all of one unit and of the same classes.
+        At least one record; all have the same unit and the same classes.
 
     Raises:
         FileNotFoundError: if the work dir or its statistics are missing.
-        ValueError: if a file cannot be read, or files are of different trainings or
-            losses.
+        ValueError: if a file cannot be read, or files come from different training
+            runs or losses.
     """
     if not Path(work_dir).is_dir():
         raise FileNotFoundError(f'Work dir {work_dir} does not exist.')
@@ -265,7 +266,7 @@ def read_gradient_run(work_dir: str | Path) -> list[GradientRecord]:
 def check_same_classes(
     first: GradientRecord, other: GradientRecord, first_name: str, other_name: str
 ) -> None:
-    """Check that two records are of the same classes.
+    """Check that two records have the same classes.
 
     Raises:
         ValueError: if names, training counts or shot groups differ.

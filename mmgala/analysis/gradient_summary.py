@@ -1,4 +1,4 @@
-"""How balanced the gradients of one training are, as numbers."""
+"""Summary statistics of gradient balance between classes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ from mmgala.functional import SHOT_GROUPS
 
 
 def gradient_ratio(sums: ClassGradients) -> np.ndarray:
-    """Positive over negative gradient of each class vector, ``(C,)``.
+    """Ratio of positive to negative gradient of each class weight vector, ``(C,)``.
 
-    1 is balanced; below 1 the class vector is pushed away more than it is pulled
-    towards its own samples. NaN where either is 0, as without any sample.
+    1 is balanced; below 1 the class weight vector is pushed away more than it is pulled
+    towards its own samples. NaN where either gradient is 0, as without samples.
     """
     positive, negative = sums.pos_grad, sums.neg_grad
     seen = (positive > 0) & (negative > 0)
@@ -23,10 +23,11 @@ def gradient_ratio(sums: ClassGradients) -> np.ndarray:
 
 
 def gini(values: np.ndarray) -> float:
-    """Gini coefficient of amounts ``(C,)``: 0 where all are equal, 1 - 1 / C where one
-    has all.
+    """Gini coefficient of amounts ``(C,)``: 0 if all are equal, 1 - 1 / C if one class
+    has everything.
 
-    Half the mean absolute difference of two amounts over their mean (Gini, 1912).
+    Half the mean absolute difference between two amounts, divided by their mean
+    (Gini, 1912).
 
     Examples:
         >>> gini(np.array([1.0, 1.0, 1.0, 1.0]))
@@ -47,7 +48,7 @@ def gini(values: np.ndarray) -> float:
 def mean_ratios(
     ratio: np.ndarray, groups: Mapping[str, np.ndarray]
 ) -> dict[str, float | None]:
-    """Geometric mean of the ratios of each group's classes; None if all are NaN."""
+    """Geometric mean of the ratios in each shot group; None if all are NaN."""
     logs = np.log(ratio)
     means = {}
     for name, classes in groups.items():
@@ -59,28 +60,28 @@ def mean_ratios(
 def summarise_gradients(
     record: GradientRecord, whole_training: bool = False
 ) -> dict[str, float | None]:
-    """Numbers that say how (im)balanced a classifier's gradients are.
+    """Summarise how balanced a classifier's gradients are.
 
     * ``ratio_many``, ``ratio_medium``, ``ratio_few``: geometric mean of the gradient
-      ratios of a shot group's classes. Groups without classes are left out.
-    * ``tail_head_ratio``: mean ratio of the rarest group over that of the most
+      ratios in a shot group. Groups without classes are left out.
+    * ``tail_head_ratio``: mean ratio of the rarest group divided by that of the most
       frequent one; 1 is balanced, below 1 the tail is pushed away more than the head.
-      None where all classes are in one group.
+      None if all classes are in one group.
     * ``log_ratio_spread``: standard deviation over classes of the natural logarithm
       of the ratio; 0 is balanced.
-    * ``ratio_rank_correlation``: Spearman's correlation of ratio and training count;
-      above 0, frequent classes are better off.
-    * ``source_gini``: Gini coefficient of the negative gradient that each class's
-      samples give; 0 where all give the same.
-    * ``source_head_share``: share of all negative gradient that the samples of the
-      most frequent group give.
+    * ``ratio_rank_correlation``: Spearman's rank correlation of ratio and training
+      count; above 0, frequent classes are better off.
+    * ``source_gini``: Gini coefficient of the negative gradient that the samples of
+      each class cause; 0 if all classes cause the same amount.
+    * ``source_head_share``: share of all negative gradient that is caused by samples of
+      the most frequent group.
 
     Args:
-        record: of one period.
+        record: record of one period.
         whole_training: summarise the whole training so far instead of the period.
 
     Returns:
-        Numbers by name; None where one is undefined.
+        Numbers by name; undefined ones are None.
     """
     sums = record.total if whole_training else record.period
     groups = classes_by_group(record.class_counts, record.thresholds)
@@ -118,10 +119,10 @@ def _defined(value: float | None) -> float | None:
 
 
 def describe_gradients(records: Sequence[GradientRecord]) -> dict[str, Any]:
-    """All that the records of one training say, as numbers and lists for JSON.
+    """Describe the gradients of one training run by numbers and lists for JSON.
 
     Args:
-        records: of :func:`mmgala.analysis.read_gradient_run`.
+        records: result of :func:`mmgala.analysis.read_gradient_run`.
 
     Returns:
         ``unit`` and ``steps``: epochs or iterations of the lists over time;
@@ -132,12 +133,14 @@ def describe_gradients(records: Sequence[GradientRecord]) -> dict[str, Any]:
         ``ratio`` of the last period and ``ratio_total`` of the whole training,
         ``(C,)``;
         ``pos_grad``, ``neg_grad``, ``given_grad`` of the whole training, ``(C,)``;
-        ``source_shares``: ``(C, 3)``, share of each class vector's negative gradient
-        that many-, medium- and few-shot samples give, over the whole training;
+        ``source_shares``: ``(C, 3)``, shares of each class weight vector's negative
+        gradient that are caused by many-, medium- and few-shot samples, over the whole
+        training;
         ``source_share_by_step``: for each group, a list over time of its share of all
         negative gradient;
         ``matrix``: None, or ``values`` ``(B, B)``, negative gradient over the whole
-        training by receiving (row) and giving class (column), and ``bins`` ``(C,)``.
+        training by receiving class (row) and source class (column), and ``bins``
+        ``(C,)``.
 
         Undefined numbers are None.
     """
@@ -175,5 +178,5 @@ def describe_gradients(records: Sequence[GradientRecord]) -> dict[str, Any]:
 
 
 def _shares(sources: np.ndarray) -> np.ndarray:
-    """Shares of the sum over the first axis; NaN where it is 0."""
+    """Shares of the sum over the first axis; NaN if the sum is 0."""
     return divide(sources, sources.sum(axis=0, keepdims=True))

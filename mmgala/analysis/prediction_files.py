@@ -1,4 +1,4 @@
-"""Read the predictions that ``tools/test.py --out x.npz`` writes."""
+"""Read and check predictions written by ``tools/test.py --out x.npz``."""
 
 import zipfile
 import zlib
@@ -27,9 +27,9 @@ class PredictionDump:
     Attributes:
         scores: softmax scores, ``(N, C)`` float32.
         targets: labels, ``(N,)`` int64.
-        class_counts: *training* samples of each class, ``(C,)`` int64, if known.
+        class_counts: number of *training* samples per class, ``(C,)`` int64, if known.
         class_names: ``(C,)``, if known.
-        thresholds: of the shot groups, if known.
+        thresholds: shot thresholds, if known.
     """
 
     scores: np.ndarray
@@ -40,16 +40,16 @@ class PredictionDump:
 
     @property
     def num_classes(self) -> int:
-        """C."""
+        """Number of classes, C."""
         return self.scores.shape[1]
 
     def with_counts(
         self, class_counts: Sequence[float] | np.ndarray
     ) -> 'PredictionDump':
-        """The same predictions after a training with these class counts.
+        """The same predictions with these training counts.
 
         Raises:
-            ValueError: if they are not one whole number of 0 or more per class.
+            ValueError: if they are not one non-negative integer per class.
         """
         values = np.asarray(class_counts)
         self._check_length('class_counts', values)
@@ -64,14 +64,14 @@ class PredictionDump:
         return replace(self, class_counts=counts)
 
     def without_scores(self) -> 'PredictionDump':
-        """All but the scores, of which only the number of classes is left."""
+        """The same dump without scores; only the number of classes is kept."""
         return replace(self, scores=np.empty((0, self.num_classes), np.float32))
 
     def check(self) -> None:
-        """Check that the parts fit each other.
+        """Check that the fields are consistent.
 
         Raises:
-            ValueError: if shapes differ, labels are out of range, or scores are no
+            ValueError: if shapes differ, labels are out of range, or scores are not
                 probabilities.
         """
         scores = torch.from_numpy(self.scores)
@@ -99,8 +99,8 @@ def read_predictions(path: str | Path) -> PredictionDump:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no such file, is damaged, or its arrays are not
-            probabilities, labels and training counts that fit each other.
+        ValueError: if it is another kind of file or damaged, or if its arrays are not
+            consistent probabilities, labels and training counts.
     """
     arrays = _read_arrays(Path(path))
     scores, targets = arrays['pred_score'], arrays['gt_label']
@@ -186,18 +186,18 @@ def _read_arrays(
 def check_same_data(
     first: PredictionDump, other: PredictionDump, names: tuple[str, str]
 ) -> None:
-    """Check that two runs predicted one data set, after one training set.
+    """Check that two runs have the same test set and the same training counts.
 
-    What only one of them knows is not compared.
+    Optional fields are compared only if both dumps have them.
 
     Args:
-        first: one dump, with or without scores.
-        other: another.
-        names: of both, for the message.
+        first: a dump, with or without scores.
+        other: another dump.
+        names: names of both runs, for the message.
 
     Raises:
         ValueError: if they differ in classes, samples, labels, training counts, class
-            names or shot thresholds; it says in which.
+            names or shot thresholds; the message says in which.
     """
     pairs: tuple[tuple[str, Any, Any], ...] = (
         ('numbers of classes', first.num_classes, other.num_classes),

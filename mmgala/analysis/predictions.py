@@ -1,7 +1,6 @@
-"""Measure predictions, as they are and re-balanced: numbers and lists for JSON.
+"""Metrics of raw and re-balanced predictions, as numbers and lists for JSON.
 
-Accuracies are in percent but for those of :func:`reliability`; ``None`` stands for
-what has no value.
+Accuracies are in percent, except in :func:`reliability`; undefined values are ``None``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,23 +32,23 @@ def analyse_predictions(
     thresholds: ShotThresholds | None = None,
     target_prior: Tensor | None = None,
 ) -> dict:
-    r"""Measure predictions as they are and re-balanced.
+    r"""Compute metrics of raw and re-balanced predictions.
 
-    Works on a few rows at a time: beside the scores themselves it needs little memory.
+    Rows are processed in chunks, so that little memory is needed besides the scores.
 
     Args:
-        dump: predictions on a whole test set whose classes are balanced, or have the
-            shares of ``target_prior``; with ``class_counts``.
+        dump: predictions on a whole test set, with ``class_counts``. The class prior of
+            the test set must be uniform or ``target_prior``.
         tau: strength of re-balancing. Choose it on *validation* predictions
             (:func:`mmgala.evaluation.choose_post_hoc`).
-        thresholds: of the shot groups. Defaults to the dump's.
-        target_prior: class shares of the test set, ``(C,)`` with sum 1.
+        thresholds: shot thresholds. Defaults to those of the dump.
+        target_prior: class prior of the test set, ``(C,)`` with sum 1.
 
     Returns:
         ``num_samples``; ``tau``; ``raw`` and ``rebalanced``, see
         :func:`mmgala.analysis.predictions.measure_scores`; ``tau_curve``: lists
-        ``tau``, ``top1``, ``class_mean`` and, of groups with classes, ``many``,
-        ``medium``, ``few``. The curve is for looking at: do not read a tau off it.
+        ``tau``, ``top1``, ``class_mean`` and, for non-empty groups, ``many``,
+        ``medium``, ``few``. Do not choose tau by this curve, as it uses test labels.
 
     Raises:
         ValueError: if the training counts are unknown, if there are fewer samples
@@ -87,18 +86,18 @@ def measure_scores(
     class_counts: np.ndarray,
     thresholds: ShotThresholds,
 ) -> dict:
-    """Measure scores that come in parts, so that they need not fit into memory.
+    """Compute metrics of scores that are given in chunks, to save memory.
 
     Args:
-        parts: scores ``(n, C)`` and labels ``(n,)`` of some samples each.
-        class_counts: training samples of each class, ``(C,)``.
-        thresholds: of the shot groups.
+        parts: chunks of scores ``(n, C)`` and labels ``(n,)``.
+        class_counts: number of training samples per class, ``(C,)``.
+        thresholds: shot thresholds.
 
     Returns:
         ``metrics`` of :func:`mmgala.functional.long_tailed_metrics`;
-        ``class_accuracy`` ``(C,)``; ``class_mass`` ``(C,)``: sum of each class's
-        scores over that of uniform scores; ``confusion``, see
-        :func:`group_confusion`; ``reliability``, see :func:`reliability`.
+        ``class_accuracy`` ``(C,)``; ``class_mass`` ``(C,)``: predicted class marginal
+        relative to uniform; ``confusion``, see :func:`group_confusion`;
+        ``reliability``, see :func:`reliability`.
     """
     num_classes = len(class_counts)
     mass = torch.zeros(num_classes, dtype=torch.float64)
@@ -131,16 +130,16 @@ def measure_scores(
 def group_confusion(
     target: np.ndarray, predicted: np.ndarray, groups: Mapping[str, np.ndarray]
 ) -> dict:
-    """How often classes of each shot group are mistaken for those of another.
+    """Confusion matrix of the shot groups.
 
     Args:
         target: labels, ``(N,)``.
         predicted: predicted classes, ``(N,)``.
-        groups: G groups, which together hold every class once.
+        groups: G groups that partition the classes.
 
     Returns:
-        ``groups``, their names, and ``values`` ``(G, G)``: percent of the samples of
-        the row's classes that are predicted to be any of the column's.
+        ``groups``, their names, and ``values`` ``(G, G)``: percentage of samples of the
+        row's group whose predicted class is in the column's group.
     """
     size = len(groups)
     group_of = np.empty(sum(map(len, groups.values())), dtype=np.int64)
@@ -153,15 +152,15 @@ def group_confusion(
 
 
 def reliability(confidence: Tensor, correct: Tensor) -> dict:
-    """Confidence against accuracy, in the bins of the calibration error.
+    """Mean confidence and accuracy in the bins of the calibration error.
 
     Args:
         confidence: largest score of each sample, ``(N,)``.
-        correct: whether its class is the true one, ``(N,)`` boolean.
+        correct: whether the predicted class is the true one, ``(N,)`` boolean.
 
     Returns:
-        Mean ``confidence`` and ``accuracy``, both from 0 to 1, and ``count`` of
-        samples, of each bin; see :func:`mmgala.functional.calibration_bins`.
+        Mean ``confidence`` and ``accuracy``, both in [0, 1], and sample ``count`` in
+        each bin; see :func:`mmgala.functional.calibration_bins`.
     """
     bins = calibration_bins(confidence, correct)
     return {
@@ -174,14 +173,14 @@ def reliability(confidence: Tensor, correct: Tensor) -> dict:
 def _accuracy_curves(
     dump: PredictionDump, adjustments: list[Tensor], groups: Mapping[str, np.ndarray]
 ) -> dict[str, list]:
-    """``top1``, ``class_mean`` and the groups' accuracies after each adjustment."""
+    """``top1``, ``class_mean`` and group accuracies after each adjustment."""
     correct = np.empty((len(adjustments), len(dump.targets)), dtype=bool)
     vectors = [adjustment.float().numpy() for adjustment in adjustments]
     for rows in row_slices(*dump.scores.shape):
         log_scores = torch.from_numpy(dump.scores[rows]).log().clamp(min=-1e5).numpy()
         adjusted = np.empty_like(log_scores)
         for hits, vector in zip(correct, vectors, strict=True):
-            # No softmax, which leaves the largest where it is, 31 times; and NumPy's
+            # The argmax needs no softmax, which would be computed 31 times; and NumPy's
             # argmax takes a third of the time of torch's.
             np.add(log_scores, vector, out=adjusted)
             hits[rows] = adjusted.argmax(axis=1) == dump.targets[rows]

@@ -1,4 +1,4 @@
-"""Read what single files of a work dir say, for a report."""
+"""Read the files of a work dir that a report is made from."""
 
 import json
 import shlex
@@ -28,14 +28,14 @@ HOOK = "custom_hooks=[dict(type='mmgala.GradientStatisticsHook', matrix=True)]"
 
 @dataclass(frozen=True)
 class RunPart:
-    """One part of a run, and what its file says of the classes.
+    """One part of a run's report, with the classes that its file states.
 
     Attributes:
-        content: ready for JSON.
-        source: file that it is from.
-        counts: training samples of each class.
-        names: of the classes, if known.
-        targets: class of each test sample, of predictions.
+        content: the part, for JSON.
+        source: file from which it was read.
+        counts: number of training samples per class.
+        names: class names, if known.
+        targets: label of each test sample, for predictions.
     """
 
     content: dict[str, Any]
@@ -46,10 +46,10 @@ class RunPart:
 
 
 def agreed_thresholds(folders: Sequence[str | Path]) -> ShotThresholds | None:
-    """Shot thresholds that the files of work dirs state; ``None`` if none does.
+    """Shot thresholds stated by the files of work dirs; ``None`` if none states any.
 
     Raises:
-        ValueError: if a file cannot be read, or two contradict each other.
+        ValueError: if a file cannot be read, or two files contradict each other.
     """
     stated = [pair for folder in folders for pair in _stated(Path(folder))]
     for path, thresholds in stated[1:]:
@@ -90,10 +90,10 @@ def read_gradients(folder: Path, thresholds: ShotThresholds) -> RunPart:
 
 
 def read_vectors(path: Path, thresholds: ShotThresholds) -> RunPart:
-    """Read a file of ``tools/analysis/class_vectors.py``.
+    """Read a file written by ``tools/analysis/class_vectors.py``.
 
     Raises:
-        ValueError: if it is something else, or has other shot thresholds.
+        ValueError: if it is another kind of file, or has other shot thresholds.
     """
     part, stated = _load_vectors(path)
     _check_thresholds(thresholds, stated, path)
@@ -119,7 +119,7 @@ def _load_vectors(path: Path) -> tuple[RunPart, ShotThresholds]:
 
 
 def _check_vectors(report: Mapping[str, Any], num_classes: int) -> None:
-    """Check that a report has a number, or None, for each class and each group."""
+    """Check that a file has a number or None for each class and each group."""
     if num_classes == 0 or report['split'] not in ('train', 'val', 'test'):
         raise ValueError('no classes, or an unknown split')
     for key in VECTORS_PER_CLASS:
@@ -142,13 +142,13 @@ def analyse_file(
     """Analyse a file of predictions.
 
     Args:
-        path: of :class:`mmgala.evaluation.ScoreDump`.
-        thresholds: of the shot groups.
+        path: file written by :class:`mmgala.evaluation.ScoreDump`.
+        thresholds: shot thresholds.
         tau: strength of re-balancing.
-        counts: training samples of each class, for files that do not hold them.
+        counts: number of training samples per class, for files without them.
 
     Raises:
-        ValueError: if it is something else, or the training counts are unknown.
+        ValueError: if it is another kind of file, or training counts are unknown.
     """
     dump = read_predictions(path)
     if dump.class_counts is None and counts is not None:
@@ -163,7 +163,7 @@ def analyse_file(
         content = analyse_predictions(dump, tau, thresholds)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
-    assert dump.class_counts is not None  # or there would be no analysis
+    assert dump.class_counts is not None  # analyse_predictions requires them
     names = None if dump.class_names is None else _known(dump.class_names)
     return RunPart(content, path, dump.class_counts.tolist(), names, dump.targets)
 
@@ -173,7 +173,7 @@ def _refuse(constant: str) -> None:
 
 
 def _known(names: Sequence[str]) -> Sequence[str] | None:
-    """Names, unless they only count the classes."""
+    """Class names; ``None`` if they are only indices."""
     return None if list(names) == [str(c) for c in range(len(names))] else list(names)
 
 
@@ -191,7 +191,7 @@ def _check_thresholds(
 def commands_for(
     folder: Path, thresholds: ShotThresholds | None = None
 ) -> dict[str, str]:
-    """How to make each part; with config and checkpoint where the folder has them."""
+    """Command that creates each part, with the folder's config and checkpoint."""
     configs, last = sorted(folder.glob('*.py')), folder / 'last_checkpoint'
     config = shlex.quote(str(configs[0])) if len(configs) == 1 else 'CONFIG'
     checkpoint = 'CHECKPOINT'
@@ -216,19 +216,19 @@ def commands_for(
 def runs_by_name(
     work_dirs: Sequence[Path], names: Sequence[str] | None, others: Sequence[str] = ()
 ) -> dict[str, Path]:
-    """Find the runs in work dirs; each loss of a training with several is a run.
+    """Find the runs in work dirs; if several losses were observed, each is a run.
 
     Args:
-        work_dirs: work dirs of trainings, or folders of single losses.
+        work_dirs: work dirs, or folders of single losses.
         names: one name per work dir. Defaults to those of :func:`run_names`.
         others: names of files that also make a work dir a run.
 
     Returns:
-        Folder of each run by name. Runs of losses have the name of the work dir
+        Folder of each run by name. The name of a loss's run is the name of the work dir
         followed by that of the loss.
 
     Raises:
-        ValueError: if the number of names is wrong, or two are the same.
+        ValueError: if the number of names is wrong, or names repeat.
     """
     runs: dict[str, Path] = {}
     for name, work_dir in zip(run_names(work_dirs, names), work_dirs, strict=True):
@@ -245,11 +245,11 @@ def run_names(work_dirs: Sequence[Path], names: Sequence[str] | None) -> list[st
 
     Args:
         work_dirs: work dirs of the runs.
-        names: one name per run. Defaults to the names of the folders or, if two of
-            those are the same, to the whole paths.
+        names: one name per run. Defaults to the folder names or, if these repeat, to
+            the whole paths.
 
     Raises:
-        ValueError: if the number of names is wrong, or two are the same.
+        ValueError: if the number of names is wrong, or names repeat.
     """
     if names is None:
         names = [path.resolve().name for path in work_dirs]

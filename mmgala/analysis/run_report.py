@@ -1,4 +1,4 @@
-"""Collect what is known of trainings into one report, ready for JSON and a page."""
+"""Combine the analyses of several runs into one report for JSON and HTML."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -31,19 +31,20 @@ TITLES = {
 
 @dataclass(frozen=True)
 class RunReport:
-    """What is known of one training; parts without data are None.
+    """Report on one run; parts without data are None.
 
     Attributes:
-        name: of the run, for legends.
-        source: where it was read from, for messages.
-        class_counts: training samples of each class, ``(C,)``.
-        thresholds: of the shot groups.
-        class_names: C names, if they are known.
-        gradients: of :func:`mmgala.analysis.describe_gradients`.
-        vectors: of :func:`mmgala.analysis.describe_class_vectors`, with ``split``.
-        predictions: of :func:`mmgala.analysis.analyse_predictions`.
-        targets: class of each test sample, of predictions.
-        missing: for each part without data, a line that says how to get it.
+        name: name of the run, for legends.
+        source: folder from which it was read, for messages.
+        class_counts: number of training samples per class, ``(C,)``.
+        thresholds: shot thresholds.
+        class_names: C names, if known.
+        gradients: result of :func:`mmgala.analysis.describe_gradients`.
+        vectors: result of :func:`mmgala.analysis.describe_class_vectors`, with
+            ``split``.
+        predictions: result of :func:`mmgala.analysis.analyse_predictions`.
+        targets: label of each test sample, if there are predictions.
+        missing: for each part without data, a line that says how to create it.
     """
 
     name: str
@@ -67,17 +68,17 @@ def read_run(
     """Read gradient statistics, predictions and class vectors of a work dir.
 
     Args:
-        work_dir: that holds ``gradient_statistics/*.npz``, ``predictions.npz`` and
-            ``class_vectors.json``, or some of these; or the folder of one loss of
-            several within ``gradient_statistics``.
-        name: of the run.
-        thresholds: of the shot groups. Defaults to what the files state.
+        work_dir: folder with any of ``gradient_statistics/*.npz``, ``predictions.npz``
+            and ``class_vectors.json``; or the folder of one of several losses within
+            ``gradient_statistics``.
+        name: name of the run.
+        thresholds: shot thresholds. Defaults to those that the files state.
         tau: strength of re-balancing, chosen on validation data.
 
     Raises:
-        FileNotFoundError: if there is no such folder, or none of the three in it.
-        ValueError: if a file cannot be read, files are of different classes, or one
-            was written with other shot thresholds.
+        FileNotFoundError: if there is no such folder, or it has none of the three.
+        ValueError: if a file cannot be read, files have different classes, or one was
+            written with other shot thresholds.
     """
     folder = Path(work_dir)
     if not folder.is_dir():
@@ -133,19 +134,19 @@ def _read_parts(
 
 
 def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
-    """Put runs of the same classes into one report.
+    """Merge runs with the same classes into one report.
 
     Args:
-        runs: at least one; see :func:`read_run`.
-        title: of the report.
+        runs: at least one run; see :func:`read_run`.
+        title: title of the report.
 
     Returns:
         ``title``, ``limits``, ``classes`` (name, count and group of each), ``runs``
         (name and the three parts of each) and ``missing``.
 
     Raises:
-        ValueError: if there is no run, names repeat, class sets or shot thresholds
-            differ, or predictions or class vectors are of different images.
+        ValueError: if there is no run, names repeat, classes or shot thresholds differ,
+            or predictions or class vectors were computed on different images.
     """
     if not runs:
         raise ValueError('Expected at least one run.')

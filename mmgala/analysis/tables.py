@@ -1,4 +1,4 @@
-"""Tables to print, and JSON and CSV files, of what the analyses of several runs say."""
+"""Markdown tables, JSON and CSV files with the analyses of several runs."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from rich.table import Table
 from mmgala.functional import METRIC_NAMES, SHOT_GROUPS, ShotThresholds
 from mmgala.utils.files import write_text
 
-# Key of each number: its heading.
+# Heading of each number, by key.
 GRADIENT_COLUMNS = {
     'ratio_many': 'ratio, many',
     'ratio_medium': 'medium',
@@ -32,16 +32,15 @@ VECTOR_COLUMNS = {
 }
 GRADIENTS_PER_CLASS = ('ratio_total', 'ratio', 'pos_grad', 'neg_grad', 'given_grad')
 VECTORS_PER_CLASS = (*VECTOR_COLUMNS, 'bias')
-# Kind of scores: what its rows and columns are called, after the name of the run.
+# Label of raw and re-balanced scores in rows and columns, after the run's name.
 KINDS = {'raw': '', 'rebalanced': ' re-balanced'}
 
 
 def metrics_table(runs: Mapping[str, dict]) -> Table:
-    """Metrics in percent, a row per run and kind of scores; ``-`` without classes.
+    """Metrics in percent, with rows for raw and re-balanced scores of each run.
 
     Args:
-        runs: name of each run to what
-            :func:`mmgala.analysis.analyse_predictions` gives.
+        runs: result of :func:`mmgala.analysis.analyse_predictions` by name of the run.
     """
     table = _table(METRIC_NAMES.values())
     for name, run in runs.items():
@@ -53,10 +52,10 @@ def metrics_table(runs: Mapping[str, dict]) -> Table:
 
 
 def gradients_table(runs: Mapping[str, dict]) -> Table:
-    """Summaries of the whole training and of its last period; ``-`` where undefined.
+    """Summaries of the whole training and of its last period; ``-`` if undefined.
 
     Args:
-        runs: name of each run to what :func:`mmgala.analysis.describe_gradients` gives.
+        runs: result of :func:`mmgala.analysis.describe_gradients` by name of the run.
     """
     table = _table(GRADIENT_COLUMNS.values())
     for name, run in runs.items():
@@ -70,10 +69,11 @@ def gradients_table(runs: Mapping[str, dict]) -> Table:
 
 
 def vectors_table(report: Mapping[str, Any]) -> Table:
-    """A row per shot group; ``-`` where there is no value.
+    """Similarities and norm of each shot group; ``-`` if undefined.
 
     Args:
-        report: of :func:`mmgala.analysis.describe_class_vectors`, with ``classes``.
+        report: result of :func:`mmgala.analysis.describe_class_vectors`, with
+            ``classes``.
     """
     table = _table(['classes', *VECTOR_COLUMNS.values()])
     group_of_classes = [c['group'] for c in report['classes']]
@@ -84,7 +84,7 @@ def vectors_table(report: Mapping[str, Any]) -> Table:
 
 
 def _table(columns: Iterable[str]) -> Table:
-    """A Markdown table whose first column is text, and the others are numbers."""
+    """A Markdown table with text in the first column and numbers in the others."""
     table = Table('', box=MARKDOWN)
     for column in columns:
         table.add_column(column, justify='right')
@@ -104,13 +104,13 @@ def write_predictions(
     classes: Sequence[dict],
     thresholds: ShotThresholds,
 ) -> None:
-    """Write all runs' predictions as JSON.
+    """Write the analysed predictions of all runs as JSON.
 
     Args:
         path: file to write.
         runs: see :func:`metrics_table`.
-        classes: from :func:`mmgala.analysis.describe_classes`.
-        thresholds: of the shot groups.
+        classes: result of :func:`mmgala.analysis.describe_classes`.
+        thresholds: shot thresholds.
     """
     _write_runs(path, 'predictions', runs, classes, thresholds)
 
@@ -121,7 +121,7 @@ def write_gradients(
     classes: Sequence[dict],
     thresholds: ShotThresholds,
 ) -> None:
-    """Write all runs' gradients as JSON.
+    """Write the gradient statistics of all runs as JSON.
 
     For the arguments see :func:`write_predictions`.
     """
@@ -146,7 +146,7 @@ def _write_runs(
 def write_class_table(
     path: str | Path, runs: Mapping[str, dict], classes: Sequence[dict]
 ) -> None:
-    """Write accuracy and score mass of each class as CSV; empty without test samples.
+    """Write accuracy and predicted marginal of each class as CSV; undefined is empty.
 
     For the arguments see :func:`write_predictions`.
     """
@@ -161,7 +161,7 @@ def write_class_table(
 def write_gradient_classes(
     path: str | Path, runs: Mapping[str, dict], classes: Sequence[dict]
 ) -> None:
-    """Write each class's gradients as CSV; empty where undefined.
+    """Write the gradients of each class as CSV; undefined values are empty.
 
     For the arguments see :func:`write_predictions`.
     """
@@ -176,7 +176,7 @@ def write_gradient_classes(
 
 
 def write_class_vectors(path: str | Path, report: Mapping[str, Any]) -> None:
-    """Write the report as JSON, and its numbers of each class as CSV beside it.
+    """Write a report as JSON, and its per-class numbers as CSV beside it.
 
     Args:
         path: JSON file to write.
@@ -194,8 +194,8 @@ def _write_csv(
 
     Args:
         path: file to write.
-        classes: C classes, from :func:`mmgala.analysis.describe_classes`.
-        columns: C values per column, by heading; None gives an empty cell.
+        classes: result of :func:`mmgala.analysis.describe_classes`, C classes.
+        columns: C values per column, by heading; None becomes an empty cell.
     """
     table = {
         'class': range(len(classes)),
