@@ -1,4 +1,4 @@
-"""Common elements of the figures: colours, class order, scales, legends, files."""
+"""Elements shared by the figures: colours, class order, scales, legends, files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,7 +104,7 @@ def label_classes(axes: Axes, order: np.ndarray) -> None:
 
 
 def save_figure(figure: Figure, path: str | Path, title: str = '') -> None:
-    """Write a figure, complete or not at all; the file extension sets the format."""
+    """Write a figure atomically; the file extension sets the format."""
     figure.suptitle(title)
     with replacing(path) as unfinished:
         figure.savefig(unfinished, dpi=150, format=unfinished.suffix[1:] or 'png')

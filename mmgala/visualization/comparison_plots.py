@@ -83,7 +83,7 @@ def plot_head_vs_tail(
     figure.draw_without_rendering()  # the layout determines the pixel positions
     figure.set_layout_engine('none')
     axes.autoscale(False)  # otherwise, lines would change the limits
-    methods = {point.method for point in shown}  # no lines to outliers alone
+    methods = {point.method for point in shown}  # no lines to outliers only
     lines = _join_rows(axes, [p for p in points if p.method in methods], styles)
     _label_methods(axes, shown, styles, lines)
     save_figure(figure, path, title)

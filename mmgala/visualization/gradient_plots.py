@@ -25,7 +25,7 @@ from mmgala.visualization.axes import (
 )
 
 Runs = Mapping[str, Mapping[str, Any]]
-# Colours of few runs are clearly distinct.
+# Clearly distinct colours for few runs.
 RUN_COLOURS = (*COLOURS[::2], *COLOURS[1::2])
 GROUP_COLOURS = dict(zip(SHOT_GROUPS, ('#0072B2', '#E69F00', '#D55E00'), strict=True))
 GROUP_LABELS = {group: f'{group}-shot' for group in SHOT_GROUPS}
@@ -177,7 +177,7 @@ def _set_ratio_scale(axes: Axes) -> None:
     axes.set_yscale('log')
     low, high = axes.get_ylim()
     set_plain_ticks(axes.yaxis)
-    if high / low < 10:  # too few of 1, 2, 5, 10, ...
+    if high / low < 10:  # too few ticks at 1, 2, 5, 10, ...
         axes.yaxis.set_major_locator(MaxNLocator(6))
 
 

@@ -1,4 +1,4 @@
-"""Labels beside points, placed where they cover least."""
+"""Placement of point labels with little overlap."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ NAME = 10  # covering another label costs more than covering a bar
 def place_label(
     axes: Axes, name: str, colour: str, point: np.ndarray, taken: list[Taken]
 ) -> None:
-    """Write a name near a point where it covers least, with a line from the point.
+    """Label a point where the text overlaps least, with a line from the point.
 
     Args:
-        axes: finished but for labels, with limits that are set.
-        name: to write.
-        colour: of name and line.
-        point: in pixels, ``(2,)``.
-        taken: boxes that are occupied; the box of the label is added.
+        axes: axes with final limits, complete except for labels.
+        name: text of the label.
+        colour: colour of text and line.
+        point: position of the point in pixels, ``(2,)``.
+        taken: occupied boxes; the box of the label is added.
     """
     scale = axes.figure.dpi / 72
     text = axes.annotate(
@@ -40,7 +40,7 @@ def place_label(
     size = np.array(text.get_window_extent().size)
     options = [(angle, distance) for distance in OFFSETS for angle in ANGLES]
     boxes = [_box_at(point, size, a, d * scale) for a, d in options]
-    best = int(np.argmin(_covered(boxes, taken, axes.bbox)))  # the nearest of equals
+    best = int(np.argmin(_covered(boxes, taken, axes.bbox)))  # the nearest of the best
     angle, distance = options[best]
     centre = (np.array([boxes[best].x0, boxes[best].y0]) + size / 2 - point) / scale
     text.set_position(tuple(centre))
@@ -52,14 +52,14 @@ def place_label(
 
 
 def _box_at(point: np.ndarray, size: np.ndarray, angle: float, distance: float) -> Bbox:
-    """A box of ``size`` that touches a circle about ``point``, in pixels."""
+    """A box of ``size`` that touches a circle around ``point``, in pixels."""
     direction = np.array([np.cos(angle), np.sin(angle)])
     centre = point + direction * distance + np.sign(direction.round(6)) * size / 2
     return Bbox.from_bounds(*(centre - size / 2), *size)
 
 
 def _covered(boxes: Sequence[Bbox], taken: Sequence[Taken], inside: Bbox) -> np.ndarray:
-    """Weighted area that each box shares with others, or has outside of the axes."""
+    """Weighted area of each box that overlaps others or lies outside the axes."""
     areas = np.array([box.width * box.height for box in boxes])
     outside = areas - _shared(boxes, [inside])[:, 0]
     weights = np.array([weight for _, weight in taken])
@@ -68,7 +68,7 @@ def _covered(boxes: Sequence[Bbox], taken: Sequence[Taken], inside: Bbox) -> np.
 
 
 def _shared(boxes: Sequence[Bbox], others: Sequence[Bbox]) -> np.ndarray:
-    """Area that each of A boxes shares with each of B, ``(A, B)``."""
+    """Overlap area of each of A boxes with each of B boxes, ``(A, B)``."""
     a, b = (np.array([box.extents for box in side]) for side in (boxes, others))
     low = np.maximum(a[:, None, :2], b[:, :2])
     high = np.minimum(a[:, None, 2:], b[:, 2:])

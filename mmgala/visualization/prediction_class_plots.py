@@ -31,9 +31,9 @@ from mmgala.visualization.axes import (
 KINDS = {'raw': ('raw', COLOURS[0]), 'rebalanced': ('re-balanced', COLOURS[2])}
 FEW_CLASSES = 50  # more classes are grouped in bins
 
-# Spread around the mean of several classes: its name, and how it is measured.
+# Spread around the mean of several classes: its label and how to compute it.
 Band = tuple[str, Spread]
-# Not quantiles, as accuracies over few test samples have only few values.
+# Not quantiles, as accuracies on few test samples take few distinct values.
 DEVIATION: Band = ('standard deviation', percent_deviation)
 QUARTILES: Band = ('interquartile range', quartiles)
 

@@ -1,4 +1,4 @@
-"""One self-contained page that shows what a training does to each class."""
+"""Self-contained HTML report on gradients, class weight vectors and predictions."""
 
 from mmgala.visualization.html_report.page import write_html_report
 

@@ -1,4 +1,4 @@
-"""HTML report in one file, with its data, Plotly and the script of the page."""
+"""Write the HTML report as one file that contains data, Plotly and scripts."""
 
 import html
 import json
@@ -56,8 +56,8 @@ def write_html_report(report: dict[str, Any], path: str | Path) -> None:
     Args:
         report: report from :func:`mmgala.analysis.merge_runs`, with ``title``,
             ``limits``, ``classes``, ``runs`` and ``missing``. Parts of a run may be
-            ``None``. Numbers are rounded to 5 significant digits, and those that are
-            not finite are shown as gaps.
+            ``None``. Numbers are rounded to 5 significant digits; non-finite numbers
+            become gaps.
         path: file to write.
 
     Raises:
@@ -94,7 +94,7 @@ def _embedded(report: dict[str, Any]) -> str:
 
 
 def _rounded(value: Any) -> Any:
-    """Round numbers to 5 significant digits; None for those that are not finite."""
+    """Round numbers to 5 significant digits; non-finite ones become None."""
     if isinstance(value, dict):
         return {key: _rounded(v) for key, v in value.items()}
     if hasattr(value, 'tolist'):  # NumPy arrays and scalars

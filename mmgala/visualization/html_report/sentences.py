@@ -1,4 +1,4 @@
-"""Sentences that state the key numbers of a run."""
+"""One-sentence summaries of a run's gradients, class weight vectors and accuracy."""
 
 import math
 from typing import Any

@@ -1,7 +1,7 @@
 // Figures with one value per class, in the selected order.
 
-const FEW_CLASSES = 30; // whose names fit on the axis
-const TREND_FROM = 100; // classes; fewer are drawn without a trend
+const FEW_CLASSES = 30; // up to which all names fit on the axis
+const TREND_FROM = 100; // classes; no trend is drawn for fewer
 const TREND_POINTS = 40;
 
 function setClassAxis(layout, panel, { last = true } = {}) {

@@ -1,4 +1,4 @@
-// The table of all classes, in pages.
+// The table of all classes, with pagination.
 
 const ROWS = 25;
 const table = { sort: 'count', run: null, descending: true, page: 0, search: '' };
@@ -26,7 +26,7 @@ const RUN_COLUMNS = [
   { key: 'ratio', label: 'Ratio', show: fixed },
 ];
 const ONE_RUN_COLUMNS = [
-  // shown for a single run only, as they need space
+  // only for a single run, as they need space
   { key: 'mass', label: 'Mass', show: fixed },
   { key: 'own', label: 'Own similarity', show: fixed },
   { key: 'other', label: 'Other similarity', show: fixed },
@@ -132,7 +132,7 @@ function headCell(column) {
 }
 
 function sortTable(column) {
-  // Names from A, numbers from the largest; a second click reverses the order.
+  // Names ascend, numbers descend; a second click reverses the order.
   table.descending = isSorted(column)
     ? !table.descending
     : !column.text && column.key !== 'index';

@@ -1,7 +1,7 @@
 // Style and panel layout of all figures.
 
 const FONT = getComputedStyle(document.documentElement).fontFamily;
-// Based on Okabe and Ito's sky blue and blue; light means small.
+// Based on Okabe and Ito's sky blue and blue; small values are light.
 const COLOUR_SCALE = [
   [0, '#f4f8fb'],
   [0.45, '#8cc4e8'],
@@ -41,7 +41,7 @@ const columnsFor = (count, width, most = 3, least = 270) =>
   );
 
 // A layout of panels with titles, in as many columns as fit the width.
-//   columns: maximum; height: of a panel; gap: between rows; least: width of a panel.
+//   columns: maximum; height: of a panel; gap: between rows; least: minimum panel width.
 function panels(titles, width, { columns = 3, height = 300, gap = 86, least = 270 } = {}) {
   const across = columnsFor(titles.length, width, columns, least);
   const down = Math.max(1, Math.ceil(titles.length / across));
