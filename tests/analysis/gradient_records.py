@@ -1,4 +1,4 @@
-"""Records with random sums that fit together, as a softmax training leaves them."""
+"""Random gradient records with consistent sums, as from training with softmax."""
 
 import numpy as np
 
@@ -13,9 +13,9 @@ BY_COUNT = (1, 3, 2, 5, 4, 0)  # the most frequent first
 
 
 def random_sums(seed, num_classes=6, counts=COUNTS):
-    """Sums of a random matrix of negative gradients and as much positive gradient."""
+    """Sums of a random matrix of negative gradients, and equal positive gradients."""
     rng = np.random.default_rng(seed)
-    matrix = rng.random((num_classes, num_classes)) * 100  # receiver x giver
+    matrix = rng.random((num_classes, num_classes)) * 100  # receiving x source class
     np.fill_diagonal(matrix, 0)
     order = sorted(range(num_classes), key=lambda c: (-counts[c], c))
     sources = np.zeros((3, num_classes))
@@ -42,7 +42,7 @@ def added(first, second):
 
 
 def make_record(number=1, unit='epoch', seed=0, names=NAMES, counts=COUNTS, **changes):
-    """Record of a period whose training so far is twice the period."""
+    """Record whose sums over the whole training are twice those of the period."""
     period = random_sums(seed + number, len(counts), counts)
     fields = dict(
         unit=unit,
@@ -58,7 +58,7 @@ def make_record(number=1, unit='epoch', seed=0, names=NAMES, counts=COUNTS, **ch
 
 
 def write_run(work_dir, epochs=3, **changes):
-    """Write the files of a run; its records."""
+    """Write the files of a run; return its records."""
     records = [make_record(number, **changes) for number in range(1, epochs + 1)]
     for record in records:
         write_record(record, work_dir / 'gradient_statistics')

@@ -1,4 +1,4 @@
-"""Class vectors against features: streamed sums equal a loop over samples."""
+"""Class weight vectors and features: running sums equal a loop over samples."""
 
 import json
 import math
@@ -16,7 +16,7 @@ LABELS = [0, 0, 1, 4, 1, 2, 0, 4, 1, 1, 2]  # class 3 has no sample
 
 
 def data(scale=3.0):
-    """Features (11, 6) of very different lengths, labels, and class vectors (5, 6)."""
+    """Features (11, 6) of very different norms, labels, class weight vectors (5, 6)."""
     lengths = torch.logspace(-3, 3, 11, dtype=torch.float64)[:, None]
     features = random_logits(11, 6, seed=3) * lengths + scale
     return features, torch.tensor(LABELS), random_logits(5, 6, seed=4)
@@ -36,7 +36,7 @@ def cosine(a, b):
 
 
 def naive(features, labels, weight):
-    """Means of cosines, one sample at a time; None without samples."""
+    """Mean cosines by a loop over samples; None without samples."""
     own, other = [], []
     for j, vector in enumerate(weight.tolist()):
         cosines = {True: [], False: []}
@@ -48,7 +48,7 @@ def naive(features, labels, weight):
 
 
 @pytest.mark.parametrize('batch', [1, 4, 100])
-def test_similarities_are_the_means_of_the_cosines_of_single_samples(batch):
+def test_similarities_are_mean_cosines_over_samples(batch):
     features, labels, weight = data()
 
     found = describe_class_vectors(
@@ -78,7 +78,7 @@ def test_norms_bias_and_number_of_samples():
     assert without['bias'] is None
 
 
-def test_groups_are_means_over_classes_with_a_value():
+def test_group_means_skip_classes_without_a_value():
     features, labels, weight = data()
 
     found = describe_class_vectors(summed(features, labels), weight, None, COUNTS)
@@ -108,10 +108,10 @@ def test_known_directions():
     np.testing.assert_allclose(other, [0.5**0.5, -1], atol=1e-12)
 
 
-def test_what_is_not_defined_is_none():
+def test_undefined_values_are_none():
     sums = FeatureSums(2)
     sums.add(torch.ones(3, 2), torch.zeros(3).long())  # all of one class
-    weight = torch.tensor([[1.0, 0], [0, 0]])  # and a vector without direction
+    weight = torch.tensor([[1.0, 0], [0, 0]])  # and an all-zero vector
 
     found = describe_class_vectors(sums, weight, None, [5, 5])
 
@@ -121,7 +121,7 @@ def test_what_is_not_defined_is_none():
     json.dumps(found, allow_nan=False)
 
 
-def test_a_feature_of_zeros_counts_as_orthogonal():
+def test_all_zero_feature_has_cosine_0():
     sums = FeatureSums(2)
     sums.add(torch.tensor([[0.0, 0], [4, 0], [0, 1]]), torch.tensor([0, 0, 1]))
 
@@ -131,7 +131,7 @@ def test_a_feature_of_zeros_counts_as_orthogonal():
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.float32])
-def test_small_types_are_summed_in_float64(dtype):
+def test_half_precision_is_summed_in_float64(dtype):
     # In float16 the sum of squares is infinity.
     sums = FeatureSums(1)
     sums.add(torch.full((5000, 64), 200.0, dtype=dtype), torch.zeros(5000).long())
@@ -165,7 +165,7 @@ def test_bad_batches_are_refused(features, labels, message):
         FeatureSums(5).add(features, torch.tensor(labels))
 
 
-def test_what_does_not_fit_is_refused():
+def test_mismatched_shapes_are_refused():
     features, labels, weight = data()
     sums = summed(features, labels)
     with pytest.raises(ValueError, match='counts of 5 classes.*but got 2'):

@@ -1,4 +1,4 @@
-"""Files of gradient statistics: what is written is read, and nothing else is."""
+"""Files of gradient statistics: round trip, order, and errors for bad files."""
 
 import errno
 import zipfile
@@ -38,7 +38,7 @@ def test_a_record_survives_writing(tmp_path):
             )
 
 
-def test_the_documented_keys_are_there_without_pickle(tmp_path):
+def test_documented_keys_are_written_without_pickle(tmp_path):
     path = write_record(make_record(), tmp_path)
     with np.load(path, allow_pickle=False) as file:
         shapes = {key: file[key].shape for key in file}
@@ -62,7 +62,7 @@ def test_the_documented_keys_are_there_without_pickle(tmp_path):
     )
 
 
-def test_a_file_of_iNaturalists_size_is_small(tmp_path):
+def test_file_for_iNaturalist_is_small(tmp_path):
     counts = np.random.default_rng(0).integers(2, 1000, 8142)
     record = make_record(names=map(str, range(8142)), counts=counts)
     without = dict(matrix=np.zeros((0, 0)))
@@ -74,7 +74,7 @@ def test_a_file_of_iNaturalists_size_is_small(tmp_path):
     assert write_record(record, tmp_path).stat().st_size < 600_000
 
 
-def test_files_come_in_the_order_of_the_training(tmp_path):
+def test_files_are_sorted_in_training_order(tmp_path):
     for number in (10, 9, 100):
         write_record(make_record(number), tmp_path / 'gradient_statistics')
     (tmp_path / 'gradient_statistics' / 'notes.npz').write_bytes(b'')
@@ -82,7 +82,7 @@ def test_files_come_in_the_order_of_the_training(tmp_path):
     assert [p.name for p in record_paths(tmp_path)][0] == 'epoch_9.npz'
 
 
-def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_partial_file(tmp_path, monkeypatch):
     old = write_record(make_record(1), tmp_path).read_bytes()
 
     def full(file, **arrays):
@@ -123,7 +123,7 @@ def test_pickled_arrays_are_refused(tmp_path):
         read_record(path)
 
 
-def test_another_npz_is_refused(tmp_path):
+def test_unrelated_npz_is_refused(tmp_path):
     path = tmp_path / 'epoch_1.npz'
     np.savez(path, pred_score=np.zeros(3))
     with pytest.raises(ValueError, match='GradientStatisticsHook, but it lacks'):
@@ -149,7 +149,7 @@ def test_a_single_array_is_refused(tmp_path):
         ('total_neg_grad', np.full(6, np.inf)),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(tmp_path, name, value):
+def test_inconsistent_arrays_are_refused(tmp_path, name, value):
     path = write_record(make_record(), tmp_path)
     with np.load(path) as stored:
         arrays = dict(stored)
@@ -160,7 +160,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path, name, value):
         read_record(path)
 
 
-def test_no_changed_byte_ends_in_another_error(tmp_path):
+def test_corrupted_bytes_raise_only_value_errors(tmp_path):
     path = write_record(make_record(), tmp_path)
     content = path.read_bytes()
     rng = np.random.default_rng(0)
@@ -173,11 +173,11 @@ def test_no_changed_byte_ends_in_another_error(tmp_path):
             read_record(path)
         except ValueError as error:
             messages.append(str(error))
-    assert len(messages) > 200  # the others hit what is not read, as times
+    assert len(messages) > 200  # other bytes are not read, e.g. timestamps
     assert all('epoch_1.npz' in message for message in messages)
 
 
-def test_no_work_dir_and_no_statistics(tmp_path):
+def test_missing_work_dir_and_missing_statistics(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'Work dir .*nowhere does not exist'):
         read_gradient_run(tmp_path / 'nowhere')
     with pytest.raises(
@@ -186,7 +186,7 @@ def test_no_work_dir_and_no_statistics(tmp_path):
         read_gradient_run(tmp_path)
 
 
-def test_two_trainings_in_one_folder(tmp_path):
+def test_files_of_two_trainings_in_one_folder_are_refused(tmp_path):
     write_run(tmp_path, 2)
     folder = tmp_path / 'gradient_statistics'
     write_record(make_record(30, unit='iter'), folder)
@@ -209,13 +209,13 @@ def test_two_trainings_in_one_folder(tmp_path):
         ),
     ],
 )
-def test_runs_of_different_classes(changes, message):
+def test_runs_with_different_classes_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         check_same_classes(make_record(), make_record(**changes), 'A', 'B')
     check_same_classes(make_record(), make_record(seed=9), 'A', 'B')
 
 
-def test_of_several_losses_one_is_to_be_named(tmp_path):
+def test_one_of_several_losses_must_be_named(tmp_path):
     folder = tmp_path / FOLDER / 'b'
     write_record(make_record(), folder)
     write_record(make_record(), tmp_path / FOLDER / 'a')

@@ -1,4 +1,4 @@
-"""Summaries against loops over the classes."""
+"""Gradient summaries against loops over the classes."""
 
 import math
 from dataclasses import replace
@@ -72,11 +72,11 @@ def test_gini_is_half_the_relative_mean_difference(seed):
     assert gini(values * 7) == pytest.approx(gini(values))
 
 
-def test_gini_of_nothing_is_not_defined():
+def test_gini_of_zeros_is_undefined():
     assert math.isnan(gini(np.zeros(3)))
 
 
-def test_the_whole_training_is_summarised_on_request():
+def test_whole_training_can_be_summarised():
     record = make_record()
     other = replace(record, total=make_record(5).period)
     assert summarise_gradients(other, whole_training=True) == pytest.approx(
@@ -93,13 +93,13 @@ def test_classes_without_gradients_are_left_out():
     assert all(value is not None and math.isfinite(value) for value in found.values())
 
 
-def test_nothing_seen_is_nothing_said():
+def test_no_samples_give_no_numbers():
     record = make_record()
     zero = {name: value * 0 for name, value in vars(record.period).items()}
     assert set(summarise_gradients(with_period(record, **zero)).values()) == {None}
 
 
-def test_one_group_alone_has_no_tail():
+def test_a_single_group_has_no_tail_head_ratio():
     record = make_record(counts=[300] * 6)
     found = summarise_gradients(record)
     assert 'ratio_few' not in found

@@ -1,4 +1,4 @@
-"""Dumps are read as ScoreDump writes them; whatever does not fit is named."""
+"""Prediction dumps: read as ScoreDump writes them; bad files are refused by name."""
 
 import pickle
 from dataclasses import replace
@@ -71,9 +71,7 @@ def test_counts_and_names_may_be_unknown(tmp_path, arrays):
 
 
 @pytest.mark.parametrize('kind', [np.float16, np.float64])
-def test_other_types_of_numbers_are_brought_to_those_of_the_dump(
-    tmp_path, arrays, kind
-):
+def test_other_dtypes_are_converted(tmp_path, arrays, kind):
     given = arrays['pred_score'].astype(kind)
     arrays |= {'pred_score': given, 'gt_label': arrays['gt_label'].astype(np.uint8)}
     dump = read_predictions(written(tmp_path / 'x.npz', arrays))
@@ -160,7 +158,7 @@ def test_missing_arrays_are_named(tmp_path, arrays):
         ('class_names', lambda x: x[1:], r'`class_names` to hold 4.*\(3,\)'),
     ],
 )
-def test_arrays_that_do_not_fit(tmp_path, arrays, key, change, message):
+def test_inconsistent_arrays_are_refused(tmp_path, arrays, key, change, message):
     arrays[key] = change(arrays[key])
     path = written(tmp_path / 'x.npz', arrays)
     with pytest.raises(ValueError, match=message) as caught:
@@ -174,7 +172,7 @@ def test_scores_are_checked_to_the_last_row(tmp_path, arrays, monkeypatch):
     assert 'softmax probabilities' in error_of(written(tmp_path / 'x.npz', arrays))
 
 
-def test_same_data_of_two_runs(dump):
+def test_two_runs_on_the_same_data_are_accepted(dump):
     other = replace(dump, scores=dump.scores[:, ::-1])
     check_same_data(dump, other, ('a', 'b'))
     check_same_data(dump.without_scores(), other, ('a', 'b'))
@@ -191,12 +189,12 @@ def test_same_data_of_two_runs(dump):
         (dict(class_names=[*NAMES[:3], 'ox']), 'class names at 3 are yak and ox'),
     ],
 )
-def test_different_data_of_two_runs(dump, change, message):
+def test_two_runs_on_different_data_are_refused(dump, change, message):
     with pytest.raises(ValueError, match=f'a.npz and b.npz are .*{message}'):
         check_same_data(dump, replace(dump, **change), ('a.npz', 'b.npz'))
 
 
-def test_different_labels_of_two_runs(dump):
+def test_two_runs_with_different_labels_are_refused(dump):
     targets = dump.targets.copy()
     targets[7] = (targets[7] + 1) % 4
     message = f'labels at 7 are {dump.targets[7]} and {targets[7]}'

@@ -1,4 +1,4 @@
-"""Analysed predictions against scikit-learn and loops in float64."""
+"""Metrics of predictions against scikit-learn and float64 loops."""
 
 import json
 from dataclasses import asdict, replace
@@ -18,7 +18,7 @@ from tests.reference.rebalance_numpy import rebalance
 
 THRESHOLDS = ShotThresholds(many=40, few=10)
 COUNTS = np.array([200, 41, 40, 10, 9, 0])
-TAU = 1.35  # between two of the grid
+TAU = 1.35  # between two grid points
 GROUP_OF = np.array([0, 0, 1, 1, 2, 2])
 
 
@@ -41,7 +41,7 @@ KINDS = pytest.mark.parametrize('kind', ['raw', 'rebalanced'])
 
 
 @KINDS
-def test_metrics_are_those_of_the_references(dump, result, kind):
+def test_metrics_match_the_references(dump, result, kind):
     scores = scores_of(dump, kind)
     expected = expected_metrics(scores, dump.targets, COUNTS, **asdict(THRESHOLDS))
     expected = {key.split('/')[1]: value for key, value in expected.items()}
@@ -91,7 +91,7 @@ def test_calibration_error_follows_from_the_reliability(dump, result, kind):
     assert error == pytest.approx(result[kind]['metrics']['ece'], rel=1e-9)
 
 
-def test_confidence_on_the_edge_of_a_bin_belongs_to_the_upper_and_1_to_the_last():
+def test_confidence_on_a_bin_edge_belongs_to_the_upper_bin_and_1_to_the_last():
     confidence, correct = torch.tensor([0.6, 0.2, 1.0]), torch.tensor([1, 0, 1]) > 0
     bins = reliability(confidence, correct)
     filled = {i: c for i, c in enumerate(bins['count']) if c}
@@ -102,7 +102,7 @@ def test_confidence_on_the_edge_of_a_bin_belongs_to_the_upper_and_1_to_the_last(
 
 
 @pytest.mark.parametrize('certain', [0, 3])
-def test_calibration_error_of_certain_predictions(dump, certain):
+def test_calibration_error_of_predictions_with_confidence_1(dump, certain):
     scores = np.eye(6, dtype=np.float32)[(dump.targets + (dump.targets < certain)) % 6]
     result = analyse_predictions(replace(dump, scores=scores), 0.0, THRESHOLDS)['raw']
     bins = result['reliability']
@@ -112,7 +112,7 @@ def test_calibration_error_of_certain_predictions(dump, certain):
     assert gap == pytest.approx(100 * (dump.targets < certain).mean(), abs=1e-8)
 
 
-def test_tau_curve_is_that_of_rebalancing_with_each_tau(dump, result):
+def test_tau_curve_equals_rebalancing_with_each_tau(dump, result):
     curve = result['tau_curve']
     assert curve['tau'] == sorted([*(step / 10 for step in range(31)), TAU])
     for index, tau in enumerate(curve['tau']):
@@ -148,7 +148,7 @@ def test_target_prior_is_used_everywhere(dump):
     assert curve['top1'][index] == pytest.approx(top1)
 
 
-def test_small_parts_give_the_same(dump, result, monkeypatch):
+def test_small_chunks_give_the_same_result(dump, result, monkeypatch):
     monkeypatch.setattr('mmgala.utils.chunks.VALUES', 44)  # seven rows
     parts = analyse_predictions(dump, TAU, THRESHOLDS)
     for kind in ('raw', 'rebalanced'):

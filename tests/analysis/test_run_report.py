@@ -1,4 +1,4 @@
-"""Parts of work dirs are collected, compared, and missed with a command."""
+"""Reports from work dirs: parts are combined and checked; hints for missing parts."""
 
 import json
 
@@ -62,7 +62,7 @@ def add_vectors(folder, counts=COUNTS, names=NAMES, limits=LIMITS):
 
 @pytest.fixture
 def full(tmp_path):
-    """A work dir with all three parts; its predictions know no training counts."""
+    """A work dir with all three parts; the predictions lack training counts."""
     folder = tmp_path / 'ce'
     add_gradients(folder)
     add_predictions(folder)
@@ -70,7 +70,7 @@ def full(tmp_path):
     return folder
 
 
-def test_parts_are_those_of_their_own_functions(full):
+def test_parts_equal_the_results_of_their_functions(full):
     run = read_run(full, 'CE', tau=1.3)
     assert run.gradients == describe_gradients(read_gradient_run(full))
     dump = read_predictions(full / 'predictions.npz').with_counts(COUNTS)
@@ -81,7 +81,7 @@ def test_parts_are_those_of_their_own_functions(full):
     assert run.missing == []
 
 
-def test_merged_report_has_classes_runs_and_can_be_shown(full, tmp_path):
+def test_merged_report_has_classes_and_runs_and_can_be_written_as_html(full, tmp_path):
     add_predictions(tmp_path / 'gala', class_counts=np.array(COUNTS))
     runs = [read_run(tmp_path / 'gala', 'GALA'), read_run(full, 'CE')]
     report = merge_runs(runs, 'Both')
@@ -138,7 +138,7 @@ def test_an_empty_work_dir_says_what_to_run(tmp_path):
         (COUNTS, [*NAMES[:5], 'zebu'], "names of class 5 are 'Äsche' and 'zebu'"),
     ],
 )
-def test_runs_of_different_classes_are_both_named(tmp_path, counts, names, message):
+def test_error_names_both_runs_with_different_classes(tmp_path, counts, names, message):
     add_gradients(tmp_path / 'one')
     add_vectors(tmp_path / 'two', counts, names)
     runs = [read_run(tmp_path / name, name) for name in ('one', 'two')]
@@ -146,7 +146,7 @@ def test_runs_of_different_classes_are_both_named(tmp_path, counts, names, messa
         merge_runs(runs, 'x')
 
 
-def test_parts_of_different_classes_in_one_folder_are_both_named(tmp_path):
+def test_error_names_both_parts_with_different_classes(tmp_path):
     add_gradients(tmp_path)
     add_vectors(tmp_path, COUNTS[:5], NAMES[:5])
     message = (
@@ -156,7 +156,7 @@ def test_parts_of_different_classes_in_one_folder_are_both_named(tmp_path):
         read_run(tmp_path, 'x')
 
 
-def test_predictions_of_other_classes_than_the_gradients(tmp_path):
+def test_predictions_and_gradients_must_have_the_same_classes(tmp_path):
     add_gradients(tmp_path, COUNTS[:5], NAMES[:5])
     add_predictions(tmp_path)
     message = 'Gradient.*predictions.npz are of different class sets: 5 and 6 classes'
@@ -164,7 +164,7 @@ def test_predictions_of_other_classes_than_the_gradients(tmp_path):
         read_run(tmp_path, 'x')
 
 
-def test_names_that_only_count_are_no_names(tmp_path):
+def test_class_names_that_are_only_indices_are_ignored(tmp_path):
     add_gradients(tmp_path / 'one', names=list('012345'))
     add_vectors(tmp_path / 'two')
     runs = [read_run(tmp_path / name, name) for name in ('one', 'two')]
@@ -173,20 +173,20 @@ def test_names_that_only_count_are_no_names(tmp_path):
     assert [entry['name'] for entry in alone] == list('012345')
 
 
-def test_unknown_training_counts_are_asked_for(tmp_path):
+def test_unknown_training_counts_are_an_error(tmp_path):
     add_predictions(tmp_path)
     with pytest.raises(ValueError, match='predictions.npz: .*ClassCountsHook'):
         read_run(tmp_path, 'x')
 
 
 @pytest.mark.parametrize('part', [add_gradients, add_vectors])
-def test_other_thresholds_are_named(tmp_path, part):
+def test_conflicting_thresholds_are_named(tmp_path, part):
     part(tmp_path)
     with pytest.raises(ValueError, match='give --many 100 --few 20, or write it again'):
         read_run(tmp_path, 'x', ShotThresholds(50, 5))
 
 
-def test_thresholds_are_those_of_the_files(tmp_path):
+def test_thresholds_default_to_those_of_the_files(tmp_path):
     stated = dict(class_counts=COUNTS, shot_thresholds=[160, 5])
     add_predictions(tmp_path / 'a', **stated)
     run = read_run(tmp_path / 'a', 'a')
@@ -211,7 +211,7 @@ def test_files_that_contradict_each_other_are_named(tmp_path, part):
 @pytest.mark.parametrize(
     'text', ['', '[]', '{"classes": []}', '{"classes": 1, "limits": 2}']
 )
-def test_other_json_is_no_class_vectors(tmp_path, text):
+def test_unrelated_json_is_refused(tmp_path, text):
     (tmp_path / 'class_vectors.json').write_text(text)
     message = (
         'cannot be read as class vectors .*write it again with python tools/analysis'
@@ -220,7 +220,7 @@ def test_other_json_is_no_class_vectors(tmp_path, text):
         read_run(tmp_path, 'x')
 
 
-def test_runs_need_different_names_and_there_must_be_one(full):
+def test_runs_need_unique_names_and_there_must_be_one(full):
     run = read_run(full, 'CE')
     with pytest.raises(ValueError, match=r"different names, but got \['CE', 'CE'\]"):
         merge_runs([run, run], 'x')
@@ -280,7 +280,7 @@ def test_damaged_class_vectors_are_named(tmp_path, damage):
         read_run(tmp_path, 'a')
 
 
-def test_a_checkpoint_note_in_another_encoding_is_only_a_hint(tmp_path):
+def test_last_checkpoint_file_in_another_encoding_is_tolerated(tmp_path):
     add_gradients(tmp_path)
     (tmp_path / 'last_checkpoint').write_bytes(b'\xff\xfe.pth')
     assert len(read_run(tmp_path, 'a').missing) == 2

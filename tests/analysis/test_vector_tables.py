@@ -1,4 +1,4 @@
-"""Measured class vectors as files and as a table."""
+"""Files and table of class weight vector measurements."""
 
 import csv
 import json
