@@ -1,4 +1,4 @@
-"""What the tests of pictures share."""
+"""Fixtures for tests of figures."""
 
 import pytest
 from matplotlib.figure import Figure
@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 @pytest.fixture
 def figures(monkeypatch):
-    """Figures that were saved, in order."""
+    """Saved figures, in order."""
     drawn = []
     save = Figure.savefig
 

@@ -1,10 +1,10 @@
-"""The pictures show the numbers they are given, head first."""
+"""Figures of classes draw the given numbers, most frequent class first."""
 
 import numpy as np
 
 from mmgala.visualization import plot_class_accuracy, plot_gradient_statistics
 
-COUNTS = [5, 500, 50]  # the head is class 1
+COUNTS = [5, 500, 50]  # class 1 is the most frequent
 HEAD_FIRST = [1, 2, 0]
 RUNS = np.array([[10.0, 90.0, 40.0], [30.0, 70.0, 60.0]])
 
@@ -26,7 +26,7 @@ def test_class_accuracy_draws_counts_and_means_in_order_of_counts(tmp_path, figu
     assert path.read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
 
 
-def test_shaded_range_is_that_of_the_runs(tmp_path, figures):
+def test_shaded_range_spans_the_runs(tmp_path, figures):
     plot_class_accuracy(COUNTS, {'CE': RUNS}, tmp_path / 'a.png')
     (band,) = figures[0].axes[1].collections
     heights = band.get_paths()[0].vertices[:, 1]

@@ -1,4 +1,4 @@
-"""The picture of class vectors shows the numbers it is given, head first."""
+"""The figure of class weight vectors draws the given numbers, head classes first."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from mmgala.functional import ShotThresholds
 from mmgala.visualization.class_plots import plot_class_vectors
 
-COUNTS = [5, 500, 50]  # the head is class 1
+COUNTS = [5, 500, 50]  # class 1 is the most frequent
 HEAD_FIRST = [1, 2, 0]
 RUN = {
     'own_similarity': [0.1, 0.9, 0.5],

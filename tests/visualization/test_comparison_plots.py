@@ -1,4 +1,4 @@
-"""Head against tail: what the picture shows."""
+"""The figure of tail against head accuracy."""
 
 import itertools
 
@@ -32,13 +32,13 @@ def test_points_front_and_labels(tmp_path, figures):
     (front,) = [line for line in axes.get_lines() if line.get_linestyle() == '--']
     best = np.array([point.mean for point in drawn if point.on_front])
     np.testing.assert_array_equal(front.get_xydata(), best[np.argsort(best[:, 0])])
-    figures[0].draw_without_rendering()  # at the resolution of the screen again
-    # Each method is named once, and no name lies on another.
+    figures[0].draw_without_rendering()  # back at screen resolution
+    # Each method is labelled once, and labels do not overlap.
     names = [text for text in axes.texts if text.get_text()]
     assert sorted(t.get_text() for t in names) == sorted({p.method for p in drawn})
     boxes = [text.get_window_extent() for text in names]
     looks = [(mark.get_color(), mark.get_marker()) for mark in marks]
-    assert len(set(looks)) == 14  # a method is known by its look
+    assert len(set(looks)) == 14  # colour and marker identify a method
     assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
 
 
@@ -47,7 +47,7 @@ def test_one_seed_and_one_method_are_drawn_too(tmp_path, figures):
     assert [t.get_text() for t in figures[0].axes[0].texts] == ['ce']
 
 
-def test_hidden_points_are_named_below_the_picture(tmp_path, figures):
+def test_hidden_points_are_listed_below_the_axes(tmp_path, figures):
     drawn = list(points(6))
     outlier = MethodPoint('lost', '', [10.0, 12.0], [50.0, 50.0], hidden=True)
     for_the_tail = MethodPoint('tail', '', [20.0], [99.0])

@@ -1,4 +1,4 @@
-"""The pictures of gradients show the numbers they are given, head first."""
+"""Figures of gradients draw the given numbers, most frequent class first."""
 
 import numpy as np
 import pytest
@@ -41,14 +41,14 @@ def test_ratio_of_the_training_above_that_of_the_last_period(runs):
 
 
 @pytest.mark.parametrize('ratio', [[0.8, 1, 1.6], [0.15, 1, 2.4], [0.02, 1, 30]])
-def test_ratio_axis_has_several_numbers(ratio):
+def test_ratio_axis_has_several_tick_labels(ratio):
     run = dict(ratio=ratio, ratio_total=ratio)
     axes = draw_gradient_ratio([3, 2, 1], {'CE': run}).axes[0]
     low, high = axes.get_ylim()
     assert sum(low <= number <= high for number in axes.get_yticks()) >= 4
 
 
-def test_many_classes_are_a_cloud_with_its_mean():
+def test_many_classes_are_points_with_a_moving_average():
     counts = np.arange(500, 0, -1)
     ratio = [1.0 if c % 2 else 3.0 for c in range(500)]
     ratio[7] = None
@@ -71,7 +71,7 @@ def test_shares_are_stacked_and_the_matrix_is_relative(runs):
         values = np.array(run['matrix']['values'])
         shown = axes.images[0].get_array()
         np.testing.assert_allclose(shown.filled(0), values / values.max())
-        assert shown.mask.sum() == 6  # nobody pushes itself
+        assert shown.mask.sum() == 6  # no class pushes itself away
 
 
 def test_a_run_without_a_matrix_beside_one_that_has_it(runs):
@@ -103,18 +103,18 @@ def test_course_of_groups_and_summaries(runs):
         assert axes.get_xlabel() == 'epoch'
 
 
-def test_a_group_without_classes_is_said_to_be_empty(runs):
+def test_a_group_without_classes_is_labelled_as_empty(runs):
     for run in runs.values():
         del run['ratio_by_group']['few']
     axes = draw_gradient_course(runs).axes[2]
     assert [text.get_text() for text in axes.texts] == ['no classes in this group']
 
 
-def test_the_image_is_what_is_saved(runs, tmp_path):
+def test_the_image_equals_the_saved_figure(runs, tmp_path):
     figure = draw_gradient_ratio(COUNTS, runs)
     image = figure_to_image(figure)
     assert image.dtype == np.uint8
     assert image.shape == (600, 800, 3)
-    assert (image == 255).all(axis=2).mean() > 0.5  # the paper is white
+    assert (image == 255).all(axis=2).mean() > 0.5  # the background is white
     save_figure(figure, tmp_path / 'x.svg')
     assert '<svg' in (tmp_path / 'x.svg').read_text()

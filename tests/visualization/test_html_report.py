@@ -1,4 +1,4 @@
-"""What is written into the page, short of what a browser makes of it."""
+"""Content of the HTML report, without a browser."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def data_of(page):
     return json.loads(DATA.search(page)[1])
 
 
-def test_numbers_are_kept_to_five_digits(tmp_path, report):
+def test_numbers_are_rounded_to_five_digits(tmp_path, report):
     report['runs'][0]['gradients']['ratio'][:3] = [123456.789, 0.000123456789, 1 / 3]
     report['runs'][0]['vectors']['norm'] = np.full(10, 2 / 3, dtype=np.float32)
     data = data_of(written(report, tmp_path))
@@ -48,18 +48,18 @@ def test_numbers_are_kept_to_five_digits(tmp_path, report):
 
 
 @pytest.mark.parametrize('value', [math.nan, math.inf, None])
-def test_what_is_no_number_is_a_gap(tmp_path, report, value):
+def test_non_finite_numbers_become_gaps(tmp_path, report, value):
     report['runs'][0]['gradients']['ratio'][3] = value
     data = data_of(written(report, tmp_path))
     assert data['runs'][0]['gradients']['ratio'][3] is None
 
 
-def test_counts_of_millions_are_not_rounded(tmp_path, report):
+def test_large_counts_are_not_rounded(tmp_path, report):
     report['classes'][0]['count'] = 1_234_567
     assert data_of(written(report, tmp_path))['classes'][0]['count'] == 1_234_567
 
 
-def test_names_and_title_cannot_end_their_elements(tmp_path, report):
+def test_names_and_title_are_escaped(tmp_path, report):
     hostile = '</script><!--<script>alert(1)</script>"&'
     plain = written(report, tmp_path)
     report.update(title=hostile)
@@ -72,7 +72,7 @@ def test_names_and_title_cannot_end_their_elements(tmp_path, report):
     assert '<title>&lt;/script&gt;&lt;!--' in page
 
 
-def test_nothing_is_loaded_from_elsewhere(tmp_path, report):
+def test_the_page_loads_nothing_from_the_network(tmp_path, report):
     page = written(report, tmp_path)
     assert re.findall(r'<(?:script|link|img|iframe)[^>]*(?:src|href)=[^>]*', page) == [
         '<link rel="icon" href="data:,"'
@@ -80,9 +80,7 @@ def test_nothing_is_loaded_from_elsewhere(tmp_path, report):
     assert 'Plotly' in page
 
 
-def test_a_page_that_cannot_be_written_leaves_the_old_one(
-    tmp_path, report, monkeypatch
-):
+def test_a_failed_write_keeps_the_old_page(tmp_path, report, monkeypatch):
     written(report, tmp_path)
     before = (tmp_path / 'new' / 'report.html').read_bytes()
     monkeypatch.setattr('os.replace', lambda *_: (_ for _ in ()).throw(OSError('full')))
@@ -116,7 +114,7 @@ def shorten(report):
         (lambda r: r['classes'][2].update(group='rare'), "class 2 .*'rare'"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_named(tmp_path, report, change, message):
+def test_invalid_reports_are_refused(tmp_path, report, change, message):
     change(report)
     with pytest.raises(ValueError, match=message) as caught:
         write_html_report(report, tmp_path / 'report.html')
@@ -124,7 +122,7 @@ def test_what_does_not_fit_is_named(tmp_path, report, change, message):
     assert not (tmp_path / 'report.html').exists()
 
 
-def test_a_report_is_a_dict(tmp_path):
+def test_a_report_must_be_a_dict(tmp_path):
     with pytest.raises(TypeError, match='`report` to be a dict'):
         write_html_report([], tmp_path / 'report.html')
 
@@ -148,7 +146,7 @@ RUN = {
 CLASSES = [{'group': 'many'}, {'group': 'few'}]
 
 
-def test_sentences_say_the_numbers_of_tail_and_head():
+def test_sentences_state_the_numbers_of_tail_and_head():
     assert describe_run(RUN, CLASSES) == [
         'In the last epoch, class vectors of few-shot classes received 0.81 times as '
         'much positive as negative gradient, those of many-shot classes 1.02 times. '
@@ -161,7 +159,7 @@ def test_sentences_say_the_numbers_of_tail_and_head():
     ]
 
 
-def test_sentences_leave_out_what_is_not_there():
+def test_sentences_omit_missing_parts():
     empty = {'name': 'x', 'gradients': None, 'vectors': None, 'predictions': None}
     assert describe_run(empty, CLASSES) == []
     gradients = {'unit': 'iter', 'ratio_by_group': {'many': [1.0], 'few': [None]}}

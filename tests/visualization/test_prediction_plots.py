@@ -1,4 +1,4 @@
-"""The pictures of predictions show the numbers they are given."""
+"""Figures of predictions draw the given numbers."""
 
 import copy
 
@@ -15,7 +15,7 @@ from mmgala.visualization.prediction_plots import (
     plot_tau_curve,
 )
 
-COUNTS = [5, 500, 50]  # the head is class 1
+COUNTS = [5, 500, 50]  # class 1 is the most frequent
 HEAD_FIRST = [1, 2, 0]
 RUN = {
     'tau': 1.5,
@@ -54,7 +54,7 @@ def texts_of(axes):
     return [text.get_text() for text in axes.texts]
 
 
-def test_accuracy_is_drawn_over_the_training_counts(tmp_path, figures):
+def test_accuracy_is_drawn_against_training_counts(tmp_path, figures):
     path = tmp_path / 'new' / 'accuracy.png'
     plot_accuracy_by_count(COUNTS, {'CE': RUN, 'GALA': RUN}, path, 'title')
     assert path.read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
@@ -69,7 +69,7 @@ def test_accuracy_is_drawn_over_the_training_counts(tmp_path, figures):
         assert texts_of(axes) == ['few', 'medium', 'many']
 
 
-def test_class_mass_is_drawn_head_first_with_the_uniform(tmp_path, figures):
+def test_predicted_marginal_is_drawn_with_the_uniform_line(tmp_path, figures):
     path = tmp_path / 'mass.svg'
     plot_class_mass(COUNTS, {'CE': RUN}, path)
     assert path.read_text().startswith('<?xml')
@@ -96,7 +96,7 @@ def many_classes():
     return counts, run
 
 
-def test_of_many_classes_the_mean_and_spread_of_a_bin_is_drawn(tmp_path, figures):
+def test_many_classes_are_drawn_as_mean_and_spread_of_bins(tmp_path, figures):
     counts, run = many_classes()
     plot_accuracy_by_count(counts, {'CE': run}, tmp_path / 'a.png')
     (axes,) = figures[0].axes
@@ -109,7 +109,7 @@ def test_of_many_classes_the_mean_and_spread_of_a_bin_is_drawn(tmp_path, figures
     assert axes.get_xscale() == 'symlog'
 
 
-def test_of_many_classes_the_mass_is_that_of_neighbours(tmp_path, figures):
+def test_many_classes_have_a_mean_predicted_marginal_per_bin(tmp_path, figures):
     counts, run = many_classes()
     plot_class_mass(counts, {'CE': run}, tmp_path / 'a.png')
     (axes,) = figures[0].axes
@@ -120,7 +120,7 @@ def test_of_many_classes_the_mass_is_that_of_neighbours(tmp_path, figures):
 
 
 @CLASS_PLOTS
-def test_values_that_are_all_unknown_are_no_error(tmp_path, figures, plot):
+def test_all_values_may_be_unknown(tmp_path, figures, plot):
     run = copy.deepcopy(RUN)
     for kind in ('raw', 'rebalanced'):
         run[kind] |= {'class_accuracy': [None] * 3, 'class_mass': [None] * 3}
@@ -136,7 +136,7 @@ def test_borders_of_groups_without_classes_are_not_drawn(tmp_path, figures):
     assert axes.get_xlim()[0] > 100
 
 
-def test_confusion_shows_every_share_and_a_dash_for_none(tmp_path, figures):
+def test_confusion_labels_every_share_and_a_dash_for_undefined(tmp_path, figures):
     runs = {'CE': RUN, 'GALA': RUN}
     plot_shot_confusion(runs, tmp_path / 'a.png')
     titles = [axes.get_title() for axes in figures[0].axes]
@@ -153,7 +153,7 @@ def test_confusion_shows_every_share_and_a_dash_for_none(tmp_path, figures):
     assert [tick.get_text() for tick in last.get_xticklabels()] == ['many', 'few']
 
 
-def test_tau_curve_marks_the_used_one_and_warns(tmp_path, figures):
+def test_tau_curve_marks_the_used_tau_and_warns(tmp_path, figures):
     plot_tau_curve({'CE': RUN}, tmp_path / 'a.png')
     (axes,) = figures[0].axes
     lines = lines_of(axes)
