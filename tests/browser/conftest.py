@@ -1,4 +1,4 @@
-"""A browser without a network, and reports opened in it."""
+"""Fixtures for a browser without network access, and for reports opened in it."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from mmgala.visualization.html_report import write_html_report
 from tests.browser.made_reports import make_report
 from tests.browser.report_page import ReportPage
 
-# As root, without a graphics card, and without asking its maker's servers anything.
+# For root, without a GPU, and without requests to the vendor's servers.
 ARGUMENTS = (
     '--no-sandbox',
     '--disable-gpu',
@@ -22,7 +22,7 @@ ARGUMENTS = (
 )
 DESKTOP = dict(width=1280, height=900)
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
-# What a class, a run and a title must not be able to do.
+# Names with markup, which must not be interpreted.
 HOSTILE = '</script><script>window.hacked = 1</script><img src=x onerror=hacked=1>'
 NAMES = {0: HOSTILE, 1: '<b>R&D</b> "x"', 2: "o'clock & <i>more</i>"}
 
@@ -35,7 +35,7 @@ def _absent(reason):
 
 @pytest.fixture(scope='session')
 def browser():
-    """Chromium, started once; skipped where it or Playwright is not installed."""
+    """Chromium, started once; skipped if it or Playwright is not installed."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -60,7 +60,7 @@ def artefacts(tmp_path_factory):
 
 @pytest.fixture
 def open_report(browser, tmp_path):
-    """Write and open reports; at the end, nothing may have gone wrong in them."""
+    """Write and open reports; at the end, check that no errors occurred in them."""
     opened = []
 
     def open_one(report, script=None, **context):
@@ -89,7 +89,7 @@ def small_report():
 
 @pytest.fixture
 def small():
-    """The small report: to be changed at will."""
+    """A copy of the small report, which a test may change."""
     return small_report()
 
 
@@ -106,7 +106,7 @@ def _opened_small(browser, tmp_path_factory):
 
 @pytest.fixture
 def small_page(_opened_small):
-    """The small report on a desktop, as if just opened: opening takes seconds."""
+    """The small report on a desktop, reset instead of reopened, which takes seconds."""
     _opened_small.reset()
     yield _opened_small
     assert _opened_small.faults == []

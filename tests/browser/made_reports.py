@@ -1,4 +1,4 @@
-"""Reports with made-up numbers of the right shape and likely size."""
+"""Reports with made-up numbers of realistic shape and size."""
 
 import numpy as np
 
@@ -10,8 +10,8 @@ def make_report(num_classes=10, names=('CE', 'GALA'), seed=0, **changes):
 
     Args:
         num_classes: C.
-        names: of the runs.
-        seed: of all numbers.
+        names: names of the runs.
+        seed: seed of all numbers.
         changes: parts of the report to replace.
     """
     rng = np.random.default_rng(seed)
@@ -36,7 +36,7 @@ def make_report(num_classes=10, names=('CE', 'GALA'), seed=0, **changes):
 
 
 def make_run(name, counts, groups, balance, rng):
-    """One run; ``balance`` 0 neglects the tail, 1 does not."""
+    """One run; with ``balance`` 0 it neglects the tail, with 1 it does not."""
     return {
         'name': name,
         'gradients': make_gradients(counts, groups, balance, rng),

@@ -1,11 +1,11 @@
-"""An opened report, as its reader and as a test sees it."""
+"""Page object for an opened report."""
 
 DRAWN = 'html[data-state=ready]'
-LIMIT = 60_000  # milliseconds for anything, on a machine that is busy
+LIMIT = 60_000  # milliseconds, enough for any action on a busy machine
 
 READ = """id => document.getElementById(id).data.map(
   ({ name, meta, type, x, y, z, width }) => ({ name, meta, type, x, y, z, width }))"""
-# Where a point of a trace is on the screen.
+# Screen position of a point of a trace.
 PLACE = """([id, trace, index]) => {
   const div = document.getElementById(id);
   const { x, y, xaxis, yaxis } = div.data[trace];
@@ -21,7 +21,7 @@ PLACE = """([id, trace, index]) => {
   };
 }"""
 
-# What the controls and the table's head say is chosen.
+# Current selection in the controls and the table header.
 CHOSEN = """() => [
   ...[...document.querySelectorAll('#control-form input')].map(e => e.checked),
   document.querySelector('#choose-order')?.value,
@@ -31,11 +31,11 @@ CHOSEN = """() => [
 
 
 class ReportPage:
-    """A page that remembers what went wrong in it.
+    """A page that records its errors.
 
     Attributes:
-        page: Playwright's.
-        faults: errors, and requests that left this machine's files.
+        page: page of Playwright.
+        faults: errors, and requests for anything but local files.
     """
 
     def __init__(self, context):
@@ -78,7 +78,7 @@ class ReportPage:
         return self.run('() => window.report')
 
     def traces(self, figure, **meta):
-        """Plotly's traces of a figure, but for trends, whose meta has these values."""
+        """Plotly's traces of a figure whose meta has these values, without trends."""
         wanted = {'trend': None, **meta}
         return [
             trace
@@ -87,14 +87,14 @@ class ReportPage:
         ]
 
     def hover(self, figure, trace, index):
-        """Text that appears over a point."""
+        """Hover text of a point."""
         place = self.run(PLACE, [figure, trace, index])
         self.page.mouse.move(place['x'] - 25, place['y'] - 25)
         self.page.mouse.move(place['x'], place['y'])
         return self._hover_text(figure)
 
     def hover_cell(self, figure, panel, row, column):
-        """Text that appears over a cell of a heat map of ten rows and columns."""
+        """Hover text of a cell of a heat map with ten rows and columns."""
         area = self.page.locator(f'#{figure} .nsewdrag').nth(panel)
         area.evaluate('element => element.scrollIntoView({ block: "center" })')
         box = area.bounding_box()
@@ -110,7 +110,7 @@ class ReportPage:
         return ' '.join(label.locator('text').all_text_contents())
 
     def reset(self):
-        """Choose what is chosen at first, unless nothing else is: clicks take time."""
+        """Restore the initial selection if it has changed, as clicks take time."""
         self.page.mouse.move(0, 0)
         if self.run(CHOSEN) == self.first:
             return
@@ -143,7 +143,7 @@ class ReportPage:
         return [row.locator('td').nth(column).inner_text() for row in rows.all()]
 
     def sort_by(self, column, run=None):
-        """Click on the head of a column; what it says of its order then."""
+        """Click on a column header; return its sort order."""
         which = f'[data-sort={column}]' + ('' if run is None else f'[data-run="{run}"]')
         self.page.locator(f'#class-table button{which}').click()
         return self.page.locator(f'#class-table th:has({which})').get_attribute(

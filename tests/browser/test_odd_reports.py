@@ -1,4 +1,4 @@
-"""Reports that are odd but valid are shown without an error, under every control."""
+"""Unusual but valid reports are drawn without errors, with every control."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def one_group():
 
 
 def gaps():
-    """Nothing has a value, and some classes have no training samples."""
+    """All values are missing, and some classes have no training samples."""
     report = make_report(10)
     report['classes'][0].update(count=0, group='few')
     report['classes'][1].update(count=0, group='few')
@@ -56,7 +56,7 @@ def gaps():
 
 
 def first_period():
-    """One iteration-based record, without what the hook did not keep."""
+    """One iteration-based record, without optional parts."""
     report = make_report(10)
     for run in report['runs']:
         gradients = run['gradients']
@@ -69,7 +69,7 @@ def first_period():
 
 
 @pytest.mark.parametrize('make', [seven_runs, one_group, gaps, first_period])
-def test_odd_reports_are_shown(open_report, artefacts, make):
+def test_unusual_reports_are_drawn(open_report, artefacts, make):
     page = open_report(make(), viewport=dict(width=1280, height=900))
     page.page.screenshot(path=artefacts / f'{make.__name__}.png', full_page=True)
     assert page.run('() => document.documentElement.scrollWidth <= innerWidth')
@@ -83,7 +83,7 @@ def test_odd_reports_are_shown(open_report, artefacts, make):
     assert page.traces('fig-ratio')[0]['y'] == []
 
 
-def test_no_training_samples_have_a_place_on_the_logarithmic_axis(open_report):
+def test_class_without_training_samples_is_on_the_logarithmic_axis(open_report):
     report = make_report(10)
     report['classes'][3].update(count=0, group='few')
     page = open_report(report)

@@ -1,4 +1,4 @@
-"""Controls and the table of classes act on everything that they are said to act on."""
+"""Controls and the table of classes change the figures as documented."""
 
 import pytest
 
@@ -14,7 +14,7 @@ NAMELESS = """() => [...document.querySelectorAll('input, select, button')]
 
 
 def in_order(report, order):
-    """Class indices as the control promises them."""
+    """Class indices in the order that the control selects."""
     classes, first = report['classes'], report['runs'][0]
     accuracy = first['predictions']['raw']['class_accuracy']
     keys = {
@@ -27,7 +27,7 @@ def in_order(report, order):
 
 
 @pytest.mark.parametrize('order', ['count', 'accuracy', 'ratio', 'index'])
-def test_classes_stand_in_the_order_chosen(small_page, order):
+def test_classes_are_drawn_in_the_selected_order(small_page, order):
     small_page.order(order)
     report = small_page.report
     expected = in_order(report, order)
@@ -39,7 +39,7 @@ def test_classes_stand_in_the_order_chosen(small_page, order):
         assert trace['y'] == [report['runs'][1][part][field][c] for c in expected]
 
 
-def test_order_by_name_counts_numbers_as_numbers(open_report, small):
+def test_order_by_name_sorts_numbers_numerically(open_report, small):
     for c, entry in enumerate(small['classes']):
         entry['name'] = f'class {10 - c}'
     page = open_report(small)
@@ -49,14 +49,14 @@ def test_order_by_name_counts_numbers_as_numbers(open_report, small):
     assert trace['y'] == mass[::-1]
 
 
-def test_order_by_accuracy_follows_the_first_run_that_is_chosen(small_page):
+def test_order_by_accuracy_follows_the_first_selected_run(small_page):
     small_page.order('ratio')
     small_page.check('Runs', 'CE', False)
     ratio = small_page.report['runs'][1]['gradients']['ratio']
     assert small_page.traces('fig-ratio', key='ratio')[0]['y'] == sorted(ratio)[::-1]
 
 
-def test_a_group_that_is_not_chosen_is_nowhere(small_page):
+def test_a_deselected_group_disappears_everywhere(small_page):
     report = small_page.report
     few = {c for c, entry in enumerate(report['classes']) if entry['group'] == 'few'}
     small_page.check('Shot groups', 'few', False)
@@ -78,7 +78,7 @@ def test_a_group_that_is_not_chosen_is_nowhere(small_page):
     assert {*small_page.cells(2)} == {'many', 'medium', 'few'}
 
 
-def test_a_run_that_is_not_chosen_is_nowhere(small_page):
+def test_a_deselected_run_disappears_everywhere(small_page):
     for figure in RUN_FIGURES:
         assert {t['meta']['run'] for t in small_page.traces(figure)} == {0, 1}, figure
     small_page.check('Runs', 'CE', False)
@@ -124,7 +124,7 @@ def test_classes_without_a_value_come_last_in_the_table(small_page, clicks):
     assert numbers == sorted(numbers, reverse=clicks == 1)
 
 
-def test_table_finds_names_and_indices(small_page):
+def test_table_can_be_searched_by_name_and_index(small_page):
     search = small_page.page.get_by_label('Find a class')
     search.fill('r&D')
     assert small_page.cells(1) == ['1']
@@ -149,7 +149,7 @@ def test_table_shows_numbers_of_each_run(small_page):
     assert [float(row[k].replace(',', '')) for k in (5, 8)] == theta
 
 
-def test_controls_have_names_and_work_from_the_keyboard(small_page):
+def test_controls_have_labels_and_work_from_the_keyboard(small_page):
     nameless = small_page.run(NAMELESS)
     assert nameless == []
     box = small_page.page.get_by_role('group', name='Runs').get_by_label('CE')

@@ -1,4 +1,4 @@
-"""The page on a phone, on paper, and with the classes of iNaturalist."""
+"""The page on a phone, in print, and with as many classes as iNaturalist."""
 
 import time
 
@@ -29,7 +29,7 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
 
 @pytest.fixture(scope='module')
 def opened_large(browser, tmp_path_factory):
-    """Three runs of 8,142 classes, and the seconds that opening took."""
+    """Three runs with 8,142 classes, and the seconds that opening them took."""
     path = tmp_path_factory.mktemp('large') / 'large.html'
     write_html_report(make_report(8142, ('CE', 'CE + re-weighting', 'GALA')), path)
     context = browser.new_context(offline=True, viewport=DESKTOP)
@@ -55,7 +55,7 @@ def phone(browser, tmp_path_factory):
 
 @pytest.fixture
 def desktop(small_page):
-    """The small report on a desktop whose window and medium may be changed."""
+    """The small report on a desktop; tests may change window size and medium."""
     yield small_page
     small_page.page.emulate_media(media='screen')
     small_page.page.set_viewport_size(DESKTOP)
@@ -103,7 +103,7 @@ def test_figures_follow_the_width_of_the_window(desktop):
 
 
 @pytest.mark.parametrize('classes', [10, 1203])
-def test_paper_shows_all_charts_and_no_controls(request, artefacts, classes):
+def test_print_has_all_charts_and_no_controls(request, artefacts, classes):
     if classes == 10:
         page = request.getfixturevalue('desktop')
     else:
@@ -133,7 +133,7 @@ def test_pdf_can_be_made(desktop, artefacts):
     assert path.read_bytes()[:5] == b'%PDF-'
 
 
-def test_thousands_of_classes_are_quick_and_few_nodes(opened_large, artefacts):
+def test_thousands_of_classes_are_drawn_fast_with_few_nodes(opened_large, artefacts):
     page, seconds = opened_large
     assert seconds < 60
     page.page.screenshot(path=artefacts / 'large.png', full_page=True)
@@ -152,7 +152,7 @@ def test_thousands_of_classes_are_quick_and_few_nodes(opened_large, artefacts):
     assert len(page.traces('fig-ratio', run=0, key='ratio')[0]['y']) == 8142
 
 
-def test_trends_are_means_of_neighbours_and_bars_too(opened_large):
+def test_trends_and_bars_are_means_of_neighbours(opened_large):
     page, _ = opened_large
     page.order('count')
     mass = page.traces('fig-vectors', run=0, key='norm')[0]['y']

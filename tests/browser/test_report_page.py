@@ -1,4 +1,4 @@
-"""The page, in a browser: its figures and hover texts say what the report says."""
+"""The page in a browser: figures and hover texts match the data of the report."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def head_first(report):
 
 
 def same(shown, expected):
-    """Equal but for the 5 digits that are kept; gaps where there are gaps."""
+    """Whether numbers are equal to 5 digits, with the same gaps."""
     shown, expected = (np.array(v, dtype=float) for v in (shown, expected))
     np.testing.assert_allclose(shown, expected, rtol=6e-5)
 
@@ -40,7 +40,7 @@ def test_class_figures_show_each_run_head_first(
 
 
 @pytest.mark.parametrize('kind', ['raw', 'rebalanced'])
-def test_figures_of_predictions_follow_the_switch(small_page, small, kind):
+def test_prediction_figures_follow_the_switch(small_page, small, kind):
     small_page.check(
         'Predictions', {'raw': 'raw', 'rebalanced': 're-balanced'}[kind], True
     )
@@ -83,7 +83,7 @@ def test_figures_over_time_and_tau_show_every_series(small_page, small):
             same(trace['y'], curve[trace['meta']['key']])
 
 
-def test_matrix_and_shares_show_who_pushes_whom(small_page, small):
+def test_matrix_and_shares_have_the_negative_gradients(small_page, small):
     for i, run in enumerate(small['runs']):
         values = np.array(run['gradients']['matrix']['values'])
         (trace,) = small_page.traces('fig-matrix', run=i)
@@ -97,7 +97,7 @@ def test_matrix_and_shares_show_who_pushes_whom(small_page, small):
 
 
 def expected_texts(report, run, c):
-    """What must be said of a class, by a test's own formatting."""
+    """Expected hover text of a class, formatted independently."""
     entry, numbers = report['classes'][c], report['runs'][run]
     accuracy = numbers['predictions']['raw']['class_accuracy'][c]
     many = 's' if entry['count'] != 1 else ''
@@ -119,7 +119,7 @@ def shown_number(value):
     'figure', ['fig-ratio', 'fig-vectors', 'fig-mass', 'fig-shares']
 )
 @pytest.mark.parametrize('position', [0, 6, 9])
-def test_hovering_over_a_class_tells_its_numbers(small_page, small, figure, position):
+def test_hover_text_of_a_class_has_its_numbers(small_page, small, figure, position):
     c = head_first(small)[position]
     small_page.check('Runs', 'GALA', False)  # points of two runs may coincide
     text = small_page.hover(figure, 0, position)
@@ -129,7 +129,7 @@ def test_hovering_over_a_class_tells_its_numbers(small_page, small, figure, posi
         assert expected in text
 
 
-def test_hovering_in_the_figure_of_accuracies(small_page, small):
+def test_hover_text_in_the_accuracy_figure(small_page, small):
     tail_first = head_first(small)[::-1]
     for position in (2, 5):
         c = tail_first[position]
@@ -138,7 +138,7 @@ def test_hovering_in_the_figure_of_accuracies(small_page, small):
             assert expected in text
 
 
-def test_hovering_over_the_matrix_tells_who_pushes_whom(small_page, small):
+def test_hover_text_of_the_matrix_names_both_classes(small_page, small):
     order = head_first(small)
     text = small_page.hover_cell('fig-matrix', 1, 7, 2)
     value = small['runs'][1]['gradients']['matrix']['values'][7][2]
@@ -150,14 +150,14 @@ def test_hovering_over_the_matrix_tells_who_pushes_whom(small_page, small):
     assert f'({source["count"]})' in text
 
 
-def test_no_button_sends_a_chart_away(small_page):
+def test_no_button_uploads_a_chart(small_page):
     buttons = small_page.page.locator('.modebar-btn').evaluate_all(
         'buttons => buttons.map(b => b.dataset.title)'
     )
     assert {*buttons} == {'Download plot as a PNG', 'Zoom', 'Pan', 'Reset axes'}
 
 
-def test_names_are_no_markup(small_page):
+def test_names_are_not_interpreted_as_markup(small_page):
     assert small_page.run('() => window.hacked') is None
     assert small_page.page.title() == f'Title {HOSTILE}'
     assert small_page.page.locator('h1').inner_text() == f'Title {HOSTILE}'
@@ -173,7 +173,7 @@ def test_names_are_no_markup(small_page):
     assert small_page.run('() => window.hacked') is None
 
 
-def test_headline_shows_metrics_summaries_and_sentences(small_page, small):
+def test_headline_has_metrics_summaries_and_sentences(small_page, small):
     rows = small_page.page.locator('#metrics-table tbody tr').all_inner_texts()
     assert len(rows) == 4
     keys = ('top1', 'many', 'medium', 'few', 'class_mean', 'worst_class', 'ece')
@@ -195,7 +195,7 @@ def test_headline_shows_metrics_summaries_and_sentences(small_page, small):
     assert f'those of many-shot classes {many:.2f} times' in sentences[0]
 
 
-def test_parts_that_no_run_has_are_left_out(open_report, small):
+def test_parts_that_every_run_lacks_are_left_out(open_report, small):
     line = "CE has no predictions: python tools/test.py c.py <x> --out 'a b.npz'"
     for run in small['runs']:
         run.update(predictions=None, vectors=None)
@@ -216,7 +216,7 @@ def test_parts_that_no_run_has_are_left_out(open_report, small):
     assert page.page.locator('#metrics-table, #vector-table').count() == 0
 
 
-def test_a_part_that_one_run_lacks_is_shown_for_the_others(open_report, small):
+def test_a_part_that_one_run_lacks_is_drawn_for_the_others(open_report, small):
     small['runs'][0].update(gradients=None, vectors=None, predictions=None)
     page = open_report(small)
     for figure in ('fig-accuracy', 'fig-ratio', 'fig-matrix', 'fig-vectors', 'fig-tau'):
