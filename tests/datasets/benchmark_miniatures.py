@@ -1,4 +1,4 @@
-"""ImageNet-LT, Places-LT and iNaturalist 2018 as on disk, with three classes."""
+"""Miniatures of ImageNet-LT, Places-LT and iNaturalist 2018 with three classes."""
 
 import json
 
@@ -41,7 +41,7 @@ def rows(path_of, split):
 
 
 def write_images(root, path_of, splits):
-    """Images whose grey tells their label."""
+    """Images whose grey level encodes their label."""
     for split in splits:
         for path, label in rows(path_of, split):
             (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def write_json(root, path_of, splits, categories=True):
 
 
 def miniature(root, kind):
-    """Write a set of three classes; its class, splits and arguments."""
+    """Write a set of three classes; return its class, splits and arguments."""
     root = root / kind
     if kind == 'ImageNetLT':
         cls, path_of, splits = ImageNetLT, imagenet_path, ('train', 'val', 'test')

@@ -1,4 +1,4 @@
-"""Small data sets whose every label is known."""
+"""Small data sets with known labels."""
 
 import json
 from pathlib import Path

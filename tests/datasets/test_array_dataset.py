@@ -1,4 +1,4 @@
-"""ArrayDataset gives the images and labels that NumPy files hold, and checks them."""
+"""ArrayDataset: images and labels from NumPy files, and errors for bad files."""
 
 import copy
 import pickle
@@ -88,7 +88,7 @@ def test_validation_part_is_held_out_of_training(tmp_path, per_class, seed):
     assert sorted(seen) == sorted(image.tobytes() for image in images)
 
 
-def test_validation_part_depends_on_the_seed_alone(tmp_path):
+def test_validation_part_depends_only_on_the_seed(tmp_path):
     write(tmp_path, labels={**LABELS, 'train': np.repeat(np.arange(3), 30)})
 
     def chosen(seed, per_class):
@@ -111,14 +111,14 @@ def test_under_the_long_tailed_wrapper(tmp_path):
     assert np.bincount(labels).tolist() == [20, 10, 5]
 
 
-def test_a_copy_does_not_carry_the_pixels(tmp_path):
-    """Workers that are spawned get a copy."""
+def test_a_copy_does_not_contain_the_pixels(tmp_path):
+    """Spawned workers get a copy."""
     images = write(tmp_path)['train']
     data = ArrayDataset(str(tmp_path))
 
     pickled = pickle.dumps(data)
 
-    # An image's bytes would be in it, if any were.
+    # If pixels were pickled, the bytes of this image would be found.
     assert images[3].tobytes() not in pickled
     for twin in (pickle.loads(pickled), copy.deepcopy(data), data.get_subset([0, 3])):
         assert twin[len(twin) - 1]['img'].tobytes() in {i.tobytes() for i in images}
@@ -134,7 +134,7 @@ def test_a_subset_keeps_image_and_label_together(tmp_path):
     np.testing.assert_array_equal(data[1]['img'], images[2])
 
 
-def test_other_names_of_the_classes(tmp_path):
+def test_class_names_can_be_replaced(tmp_path):
     write(tmp_path)
     (tmp_path / 'classes.txt').unlink()
 
@@ -175,7 +175,7 @@ def test_a_class_without_images_cannot_be_held_out(tmp_path):
 @pytest.mark.parametrize(
     'name', ['train_images.npy', 'train_labels.npy', 'classes.txt']
 )
-def test_a_missing_file_is_named_with_how_to_make_it(tmp_path, name):
+def test_error_for_a_missing_file_says_how_to_create_it(tmp_path, name):
     write(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(
@@ -236,7 +236,7 @@ def test_an_npz_archive_is_named(tmp_path):
         ('labels', np.arange(12) % 4 - 1, 'from 0 to 2 .* from -1 to 2'),
     ],
 )
-def test_arrays_that_do_not_fit(tmp_path, name, array, message):
+def test_inconsistent_arrays_are_refused(tmp_path, name, array, message):
     write(tmp_path)
     np.save(tmp_path / f'train_{name}.npy', array)
     with pytest.raises(ValueError, match=message):

@@ -64,9 +64,7 @@ def logged(monkeypatch):
         (INaturalist2018, 'inaturalist2018', 'iNaturalist18_val.txt'),
     ],
 )
-def test_official_counts_where_there_is_no_training_list(
-    tmp_path, logged, cls, name, path
-):
+def test_official_counts_without_a_training_list(tmp_path, logged, cls, name, path):
     (tmp_path / path).write_text('train/a/1.jpg 0\ntrain/b/2.jpg 364\n')
     split = path.split('_')[-1].removesuffix('.txt')
 
@@ -88,7 +86,7 @@ def test_places_without_images_are_numbered(tmp_path):
     assert classes[:5] == ('a', '1', 'b/c', '3', '4')
 
 
-def test_counts_of_other_classes_are_not_made_up(tmp_path, logged):
+def test_counts_are_unknown_for_unofficial_classes(tmp_path, logged):
     (tmp_path / 'Places_LT_val.txt').write_text('train/a/1.jpg 0\n')
 
     dataset = PlacesLT(str(tmp_path), 'val', classes=['a', 'b'], check_images=False)
@@ -99,7 +97,7 @@ def test_counts_of_other_classes_are_not_made_up(tmp_path, logged):
     assert 'class_counts are unknown' in message
 
 
-def test_nothing_is_logged_where_counts_were_counted(tmp_path, logged):
+def test_nothing_is_logged_if_counts_come_from_a_training_list(tmp_path, logged):
     cls, splits, kwargs, _ = miniature(tmp_path, 'PlacesLT')
     for split in splits:
         cls(split=split, **kwargs)
@@ -107,7 +105,7 @@ def test_nothing_is_logged_where_counts_were_counted(tmp_path, logged):
     assert logged == []
 
 
-def test_imagenet_classes_are_mmpretrains(tmp_path):
+def test_imagenet_classes_equal_those_of_mmpretrain(tmp_path):
     lines = (f'train/n/{c}.JPEG {c}\n' for c in range(1000))
     (tmp_path / 'ImageNet_LT_train.txt').write_text(''.join(lines))
 
@@ -117,7 +115,7 @@ def test_imagenet_classes_are_mmpretrains(tmp_path):
     assert dataset.metainfo['class_counts'] == [1] * 1000
 
 
-def test_given_list_file_goes_before_the_usual_one(tmp_path):
+def test_given_list_file_takes_precedence(tmp_path):
     cls, _, kwargs, _ = miniature(tmp_path, 'PlacesLT')
     inside = tmp_path / 'PlacesLT' / 'half.txt'
     inside.write_text('train/airfield/train0.jpg 0\n')
@@ -136,7 +134,7 @@ def test_training_counts_are_those_of_the_given_training_list(tmp_path):
     assert cls(ann_file='less.txt', **kwargs).metainfo['class_counts'] == [2, 2, 1]
 
 
-def test_inaturalist_takes_json_where_both_forms_are_there(tmp_path):
+def test_inaturalist_prefers_json_if_both_forms_exist(tmp_path):
     cls, splits, kwargs, names = miniature(tmp_path, 'JSON')
     root = tmp_path / 'JSON'
     for split in splits:
@@ -165,7 +163,7 @@ def test_inaturalist_without_categories_has_numbered_classes(tmp_path):
     assert classes == tuple(map(str, range(8142)))
 
 
-def test_images_may_lie_elsewhere(tmp_path):
+def test_images_may_be_in_another_folder(tmp_path):
     cls, _, kwargs, _ = miniature(tmp_path, 'PlacesLT')
     root = tmp_path / 'PlacesLT'
     (root / 'images').mkdir()

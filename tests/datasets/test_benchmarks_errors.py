@@ -1,4 +1,4 @@
-"""Bad ImageNet-LT, Places-LT and iNaturalist 2018: one clear line each."""
+"""One-line errors for invalid ImageNet-LT, Places-LT and iNaturalist 2018 files."""
 
 import re
 
@@ -17,7 +17,7 @@ from tests.datasets.benchmark_miniatures import (
 
 
 @pytest.mark.parametrize('cls', [ImageNetLT, PlacesLT, INaturalist2018])
-def test_unknown_split_is_refused_with_those_there_are(cls):
+def test_unknown_split_is_refused_with_the_available_ones(cls):
     splits = "'train', 'val'" if cls is INaturalist2018 else "'train', 'val', 'test'"
     message = f"Expected `split` of {cls.__name__} to be one of ({splits}), but got 'x'"
     with pytest.raises(ValueError, match=re.escape(message)):
@@ -32,7 +32,7 @@ def test_unknown_split_is_refused_with_those_there_are(cls):
         (INaturalist2018, 'inaturalist2018', 'val2018.json'),
     ],
 )
-def test_missing_annotations_tell_what_to_do(tmp_path, cls, name, file):
+def test_error_for_missing_annotations_says_how_to_get_them(tmp_path, cls, name, file):
     message = (
         f'{tmp_path}/{file}: no such annotation file. Check `data_root`; `python '
         f'tools/prepare_data.py {name} --root {tmp_path} --check`'
@@ -98,7 +98,7 @@ def test_label_beyond_the_classes_is_named_by_line(tmp_path, kind):
     cls, _, kwargs, classes = miniature(tmp_path, kind)
 
     message = r'_train\.txt:7: the label 2 is not below the number of classes, 2'
-    for split in ('train', 'val'):  # the validation set counts on the training list
+    for split in ('train', 'val'):  # the validation set gets its counts from it
         with pytest.raises(ValueError, match=message):
             cls(split=split, **dict(kwargs, classes=classes[:2]))
 

@@ -1,4 +1,4 @@
-"""CIFAR10-LT and CIFAR100-LT: counts of the published sets, from full-size files."""
+"""CIFAR10-LT and CIFAR100-LT: published class counts, from full-size files."""
 
 import json
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from mmgala.functional import shot_groups
 
 @pytest.fixture(scope='module')
 def cifar(tmp_path_factory):
-    """Both training sets, with as many images as the real ones have, of one pixel."""
+    """Both training sets with the full number of images, of one pixel each."""
     sets = {}
     for num_classes in (10, 100):
         root = tmp_path_factory.mktemp(f'cifar{num_classes}')
@@ -26,7 +26,7 @@ def cifar(tmp_path_factory):
 
 
 def recount(dataset):
-    """Counts of the labels of the samples themselves."""
+    """Class counts, by the labels of the samples."""
     labels = [dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))]
     return np.bincount(labels).tolist()
 
@@ -39,7 +39,7 @@ def recount(dataset):
         ('cifar100', 200, 'CIFAR-100-LT_IMBA200', 9502, (30, 31, 39)),
     ],
 )
-def test_counts_are_those_recorded(
+def test_counts_match_the_recorded_ones(
     cifar, shared_dir, name, factor, recorded, images, groups
 ):
     expected = json.loads((shared_dir / f'data/{recorded}.json').read_text())

@@ -1,4 +1,4 @@
-"""Official class counts, as the package ships them."""
+"""Official class counts in the package."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from mmgala.datasets import official_class_counts
 from mmgala.functional import shot_groups
 
-# Classes, images, most and fewest of a class, many-, medium- and few-shot classes.
+# Classes, images, largest and smallest class, many-, medium- and few-shot classes.
 SETS = {
     'imagenet-lt': ('ImageNet_LT', (1000, 115846, 1280, 5), (385, 479, 136)),
     'places-lt': ('Places_LT', (365, 62500, 4980, 5), (131, 163, 71)),
@@ -16,14 +16,14 @@ SETS = {
 
 
 @pytest.mark.parametrize('name', SETS)
-def test_counts_are_those_recorded(shared_dir, name):
+def test_counts_match_the_recorded_ones(shared_dir, name):
     recorded = json.loads((shared_dir / f'data/{SETS[name][0]}.json').read_text())
 
     assert official_class_counts(name) == recorded
 
 
 @pytest.mark.parametrize('name', SETS)
-def test_counts_agree_with_what_is_published(name):
+def test_counts_match_the_published_ones(name):
     counts = official_class_counts(name)
 
     _, published, groups = SETS[name]
@@ -32,6 +32,6 @@ def test_counts_agree_with_what_is_published(name):
 
 
 @pytest.mark.parametrize('name', ['cifar100-lt', '../class_counts/places-lt', ''])
-def test_other_names_are_refused_with_those_there_are(name):
+def test_unknown_names_are_refused_with_the_available_ones(name):
     with pytest.raises(ValueError, match=r"one of \('imagenet-lt', 'places-lt', 'inat"):
         official_class_counts(name)

@@ -1,4 +1,4 @@
-"""CSVDataset: rows, classes, splits, and the message of every kind of bad file."""
+"""CSVDataset: rows, classes, splits, and the error for every kind of bad file."""
 
 import re
 
@@ -59,7 +59,7 @@ def test_rows_of_a_split(table, tmp_path, split, expected):
     assert dataset.metainfo['class_counts'] == [2, 1, 1]
 
 
-def test_file_without_splits_is_all_for_training(table, tmp_path):
+def test_file_without_splits_is_a_training_set(table, tmp_path):
     rows = [row[:2] for row in BIRDS]
 
     dataset = table(csv_text(rows, 'path,label'))
@@ -68,7 +68,7 @@ def test_file_without_splits_is_all_for_training(table, tmp_path):
     assert dataset.metainfo['class_counts'] == [2, 2, 2]
 
 
-def test_columns_of_other_names_in_another_order(table, tmp_path):
+def test_columns_with_other_names_in_another_order(table, tmp_path):
     text = 'part,species,note,file\nfit,wren,"x, y",a.png\neval,robin,,b.png\n'
     columns = dict(path_column='file', label_column='species', split_column='part')
 
@@ -91,7 +91,7 @@ def test_without_training_rows_the_counts_are_unknown(table, monkeypatch):
     assert "no rows belong to split 'train'" in messages[0]
 
 
-def test_given_classes_order_the_labels(table):
+def test_given_classes_determine_the_labels(table):
     dataset = table(csv_text(), classes=['wren', 'goldcrest', 'dunnock'])
 
     assert dataset.get_gt_labels().tolist() == [0, 2, 2, 1]
@@ -108,7 +108,7 @@ def test_given_classes_order_the_labels(table):
     ],
     ids=['Windows', 'byte order mark', 'quotes and spaces', 'empty lines'],
 )
-def test_forms_of_the_same_table(table, tmp_path, text):
+def test_equivalent_forms_of_a_table(table, tmp_path, text):
     dataset = table(text)
 
     assert images_of(dataset, tmp_path) == images_of(table(csv_text()), tmp_path)
@@ -206,7 +206,7 @@ def test_unknown_class_is_named_with_the_line(table):
         table(text, classes=('goldcrest', 'wren'))
 
 
-def test_missing_split_column_is_refused_where_it_was_asked_for(table):
+def test_missing_split_column_is_refused_if_it_was_named(table):
     message = ":1: no column is named 'split'; the columns are 'path', 'label'."
     with pytest.raises(ValueError, match=re.escape(message)):
         table('path,label\na,x\n', split_column='split')
@@ -219,7 +219,7 @@ def test_missing_split_column_is_refused_where_it_was_asked_for(table):
         ('path,label\na,x\n', "'train' (there is no split column)."),
     ],
 )
-def test_split_without_rows_tells_the_splits_there_are(table, text, there):
+def test_error_for_a_split_without_rows_lists_the_splits(table, text, there):
     message = f"birds.csv: no rows belong to split 'dev'; available splits: {there}"
     with pytest.raises(ValueError, match=re.escape(message)):
         table(text, split='dev')
@@ -244,7 +244,7 @@ def test_missing_images_are_counted_and_the_first_is_named(table, tmp_path):
     )
     with pytest.raises(FileNotFoundError, match=re.escape(message)):
         table(csv_text(), check_images=True, data_prefix='images')
-    # Only images of the split are looked for.
+    # Only images of the split are checked.
     with pytest.raises(FileNotFoundError, match=r'1 of 1 images .*birds\.csv:4\)'):
         table(csv_text(), check_images=True, data_prefix='images', split='val')
     (tmp_path / 'images/a/3.png').touch()
@@ -256,7 +256,7 @@ def test_missing_image_is_named_on_one_line(table):
         table('path,label\n"a\nb",x\n', check_images=True)
 
 
-def test_images_are_looked_for_by_default(tmp_path):
+def test_images_are_checked_by_default(tmp_path):
     (tmp_path / 'birds.csv').write_text('path,label\na.png,x\n')
 
     with pytest.raises(FileNotFoundError, match='1 of 1 images are missing'):
@@ -271,7 +271,7 @@ def test_home_folder_is_expanded(tmp_path, monkeypatch):
     assert len(CSVDataset('birds.csv', f'~/{tmp_path.name}')) == 1
 
 
-def test_no_such_file(tmp_path):
+def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'birds\.csv: no such annotation file'):
         CSVDataset('birds.csv', str(tmp_path))
 

@@ -12,7 +12,7 @@ SPLITS = ('train', 'val', 'test')
 
 
 def contents(dataset):
-    """Each sample as (pixels, label): no two of the 1,797 digits are the same."""
+    """Each sample as (pixels, label); all 1,797 digits are different."""
     samples = (dataset[i] for i in range(len(dataset)))
     return Counter((s['img'].tobytes(), s['gt_label']) for s in samples)
 
@@ -20,7 +20,7 @@ def contents(dataset):
 @pytest.fixture(scope='module')
 def sklearn_contents():
     digits = load_digits()
-    grey = np.floor(digits.images * 255 / 16 + 0.5)  # no value lies half-way
+    grey = np.floor(digits.images * 255 / 16 + 0.5)  # no value is half-way
     images = np.stack([grey, grey, grey], axis=-1).astype(np.uint8)
     return Counter(
         (image.tobytes(), int(label))
@@ -28,11 +28,11 @@ def sklearn_contents():
     )
 
 
-def test_parts_are_disjoint_and_together_all_of_sklearns_digits(sklearn_contents):
+def test_splits_are_disjoint_and_cover_all_digits_of_sklearn(sklearn_contents):
     parts = [contents(DigitsDataset(split)) for split in SPLITS]
 
     assert sum(parts, Counter()) == sklearn_contents
-    assert max(sklearn_contents.values()) == 1  # so equality means disjoint, too
+    assert max(sklearn_contents.values()) == 1  # so equality implies disjoint
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_held_out_parts_are_exactly_balanced(split, per_class):
     assert np.bincount(labels).tolist() == [per_class] * 10
 
 
-def test_training_part_has_what_is_left_of_every_class():
+def test_training_part_has_the_rest_of_every_class():
     labels = DigitsDataset('train').get_gt_labels()
 
     expected = np.bincount(load_digits().target) - 75
@@ -61,7 +61,7 @@ def test_other_sizes_of_the_held_out_parts():
 
 
 @pytest.mark.parametrize('split', SPLITS)
-def test_same_seed_same_part_in_the_same_order(split):
+def test_same_seed_gives_the_same_part_in_the_same_order(split):
     first, second = DigitsDataset(split, seed=3), DigitsDataset(split, seed=3)
 
     assert [first[i]['img'].tobytes() for i in range(len(first))] == [
@@ -70,7 +70,7 @@ def test_same_seed_same_part_in_the_same_order(split):
 
 
 @pytest.mark.parametrize('split', SPLITS)
-def test_another_seed_another_part(split):
+def test_another_seed_gives_another_part(split):
     parts = [contents(DigitsDataset(split, seed=seed)) for seed in (0, 1)]
 
     assert parts[0] != parts[1]

@@ -1,4 +1,4 @@
-"""FashionPairs on files whose every image tells its place and its kind."""
+"""FashionPairs on files whose images encode their position and kind."""
 
 from collections import Counter
 
@@ -14,12 +14,12 @@ SPLITS = ('train', 'val', 'test')
 FILES = {'train': 'train', 'val': 'train', 'test': 't10k'}
 KINDS = FashionMNIST.METAINFO['classes']
 NUM_IMAGES = {'train': 900, 't10k': 200}
-# What each split may use of its file: the last sixth of 900 is for validation.
+# Items that each split may use: the last sixth of 900 is for validation.
 RANGES = {'train': range(750), 'val': range(750, 900), 'test': range(200)}
 
 
 def numbered_items(count, seed):
-    """Labels, and images that hold file, place and label in their first pixels."""
+    """Labels, and images that encode file, position and label in their first pixels."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % 10)
     images = rng.integers(0, 256, (count, 28, 28))
@@ -40,7 +40,7 @@ def root(tmp_path_factory):
 
 
 def items(dataset, start=0, stop=None):
-    """File, place and kind of both items of each sample, ``(N, 2, 3)``."""
+    """File, position and kind of both items of each sample, ``(N, 2, 3)``."""
     images = [dataset[i]['img'] for i in range(len(dataset))[start:stop]]
     halves = np.stack([np.stack([x[:, :28], x[:, 28:]]) for x in images]).astype(int)
     file, high, low, kind = np.moveaxis(halves[:, :, 0, :4], -1, 0)
@@ -48,19 +48,19 @@ def items(dataset, start=0, stop=None):
 
 
 def kinds_by_name(dataset):
-    """Kinds of both items of each class, from its name; ``(C, 2)``."""
+    """Kinds of both items of each class, by its name; ``(C, 2)``."""
     names = [name.split(' + ') for name in dataset.metainfo['classes']]
     return np.array([[KINDS.index(kind) for kind in pair] for pair in names])
 
 
 @pytest.mark.parametrize('split', SPLITS)
-def test_both_halves_are_images_of_the_split_and_of_the_kinds_in_the_name(root, split):
+def test_both_halves_are_from_the_split_and_of_the_kinds_in_the_class_name(root, split):
     dataset = FashionPairs(root, split, pairs_per_class=15)
     images, _ = numbered_items(NUM_IMAGES[FILES[split]], SPLITS.index(split) // 2)
     found = items(dataset)
     places = found[..., 1]
 
-    # Of the other pixels, too, nothing is lost or mirrored.
+    # The other pixels are neither lost nor mirrored, either.
     for i in range(0, len(dataset), 97):
         sample = dataset[i]
         assert (sample['img'].shape, sample['img'].dtype) == ((28, 56), np.uint8)
@@ -81,7 +81,7 @@ def test_sizes_of_the_splits_by_default(root):
     assert counts == {'train': [500] * 100, 'val': [25] * 100, 'test': [50] * 100}
 
 
-def test_every_ordered_pair_is_a_class_and_they_stand_in_random_order(root):
+def test_every_ordered_pair_is_a_class_in_random_order(root):
     codes = [
         (kinds_by_name(FashionPairs(root, class_seed=seed, lazy_init=True)) @ [10, 1])
         for seed in (0, 0, 1)
@@ -89,13 +89,13 @@ def test_every_ordered_pair_is_a_class_and_they_stand_in_random_order(root):
 
     assert sorted(codes[0]) == list(range(100))
     assert codes[0].tolist() == codes[1].tolist() != codes[2].tolist()
-    # Of independent orders 5 standard deviations, each 1 / sqrt(99).
+    # For independent orders, 5 standard deviations of 1 / sqrt(99).
     for first, second in ((codes[0], range(100)), (codes[0], codes[2])):
         assert abs(np.corrcoef(first, second)[0, 1]) < 0.5
 
 
 def test_order_of_the_classes_for_seed_0_is_recorded(root):
-    """On another machine, or with another NumPy, classes have the same numbers."""
+    """Labels do not depend on the machine or NumPy's version."""
     classes = FashionPairs(root, lazy_init=True).metainfo['classes']
 
     assert classes[:2] == ('Bag + Pullover', 'Dress + Shirt')
@@ -103,7 +103,7 @@ def test_order_of_the_classes_for_seed_0_is_recorded(root):
 
 
 @pytest.mark.parametrize('split', SPLITS)
-def test_an_item_comes_again_only_after_all_of_its_kind(root, split):
+def test_an_item_is_repeated_only_after_all_of_its_kind(root, split):
     number = len(RANGES[split]) // 10  # roughly the items of a kind
     dataset = FashionPairs(root, split, pairs_per_class=3 * number, num_classes=25)
     places = items(dataset)[..., 1].reshape(25, 3 * number, 2)
@@ -118,7 +118,7 @@ def test_an_item_comes_again_only_after_all_of_its_kind(root, split):
             assert len(set(first.tolist())) == len(first)
 
 
-def test_items_meet_at_random(root):
+def test_items_are_paired_at_random(root):
     """No order within the file; other items and partners in another class."""
     dataset = FashionPairs(root, 'train', pairs_per_class=30)
     places = items(dataset)[..., 1].reshape(100, 30, 2)
@@ -126,11 +126,11 @@ def test_items_meet_at_random(root):
     for side in (0, 1):
         steps = np.diff(places[:, :, side], axis=1)
         assert 0.4 < (steps > 0).mean() < 0.6
-        # Ten classes take 30 of 75 each; all but 0.6 % should be in one of them.
+        # Ten classes take 30 of 75 each, so all but 0.6 % should be in one of them.
         assert len(np.unique(places[:, :, side])) > 0.95 * 750
     met = Counter(tuple(sorted(pair)) for pair in places.reshape(-1, 2).tolist())
-    # 30 * 30 of 75 * 75 possible pairs are had by both orders of two kinds: 7 meetings
-    # again are expected among 45 such, hardly ever 30.
+    # The two orders of a pair of kinds share 30 * 30 / (75 * 75) pairs of items on
+    # average: about 7 are expected over all 45 pairs of kinds, hardly ever 30.
     assert sum(count - 1 for count in met.values()) < 30
 
 
@@ -143,7 +143,7 @@ OTHER = [
 
 
 @pytest.mark.parametrize('other', OTHER, ids=str)
-def test_pairs_of_a_class_depend_on_split_and_seed_alone(root, other):
+def test_pairs_of_a_class_depend_only_on_split_and_seed(root, other):
     def pairs_by_name(**kwargs):
         dataset = FashionPairs(root, 'val', seed=2, **kwargs)
         places = items(dataset)[..., 1]
@@ -167,7 +167,7 @@ def test_fewer_classes_are_the_first_ones(root):
 
 
 @pytest.mark.parametrize('split', SPLITS)
-def test_same_seed_same_pairs_and_another_seed_others(root, split):
+def test_pairs_depend_on_the_seed(root, split):
     built = [
         items(FashionPairs(root, split, pairs_per_class=3, seed=seed))
         for seed in (4, 4, 5)
@@ -226,7 +226,7 @@ def test_bad_arguments_are_refused(root, arguments, message):
 
 
 @pytest.mark.parametrize('file', ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'])
-def test_missing_files_are_named_with_the_way_to_get_them(tmp_path, file):
+def test_error_for_missing_files_says_how_to_get_them(tmp_path, file):
     folder = tiny_fashion_mnist(tmp_path / 'tiny', per_kind=12)
     (folder / file).unlink()
 
@@ -255,7 +255,7 @@ def test_damaged_file_is_refused(tmp_path, content):
     ],
     ids=['lengths', 'size', 'labels'],
 )
-def test_files_of_something_else_are_refused(tmp_path, images, labels, found):
+def test_unrelated_files_are_refused(tmp_path, images, labels, found):
     write_idx(tmp_path / 'train-images-idx3-ubyte', np.zeros(images))
     write_idx(tmp_path / 'train-labels-idx1-ubyte', labels)
 

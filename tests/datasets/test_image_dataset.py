@@ -1,4 +1,4 @@
-"""Labels stay those of the samples, whatever is selected and however it is kept."""
+"""Labels match the samples for every kind of selection and storage."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def places(tmp_path):
 
 
 def require_consistent(dataset, chosen):
-    """Samples are those chosen of LABELS, by every way to learn of a label."""
+    """Assert that every way to get labels returns the selected ones of LABELS."""
     names = [f'/train/folder/{i}.jpg' for i in chosen]
     labels = [LABELS[i] for i in chosen]
     assert len(dataset) == len(chosen)
@@ -119,7 +119,7 @@ def test_lazy_init(places, serialize):
 
 
 @serialize
-def test_labels_are_told_without_reading_a_sample(places, serialize, monkeypatch):
+def test_labels_are_available_without_reading_a_sample(places, serialize, monkeypatch):
     dataset = places(serialize_data=serialize)
 
     def refuse(self, idx):
@@ -132,14 +132,14 @@ def test_labels_are_told_without_reading_a_sample(places, serialize, monkeypatch
     assert count_classes(dataset) == [4, 2, 2]
 
 
-def test_told_labels_are_a_copy(places):
+def test_returned_labels_are_a_copy(places):
     dataset = places()
     dataset.get_gt_labels()[:] = 1
 
     require_consistent(dataset, range(8))
 
 
-def test_samples_are_serialised_as_mmengine_does_it(places):
+def test_samples_are_serialised_as_in_mmengine(places):
     dataset, plain = places(), places(serialize_data=False)
 
     data, address = MMEngineDataset._serialize_data(plain)
@@ -147,10 +147,10 @@ def test_samples_are_serialised_as_mmengine_does_it(places):
     assert dataset.data_bytes.tobytes() == data.tobytes()
     assert dataset.data_bytes.dtype == data.dtype
     assert dataset.data_address.tolist() == address.tolist()
-    assert dataset.data_list == []  # or else workers would copy it
+    assert dataset.data_list == []  # otherwise, workers would copy it
 
 
-def test_given_meta_information_goes_before_what_is_counted(places):
+def test_given_meta_information_takes_precedence_over_counts(places):
     dataset = places(metainfo=dict(class_counts=[9, 8, 7]))
 
     assert dataset.metainfo['class_counts'] == [9, 8, 7]
@@ -163,7 +163,7 @@ def test_long_tailed_subset(places):
     assert dataset.metainfo['classes'] == ('a', 'b', 'c')
 
 
-def test_repr_tells_split_and_size(places):
+def test_repr_has_split_and_size(places):
     text = repr(places())
 
     assert 'Number of samples: \t8' in text

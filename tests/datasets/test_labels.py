@@ -1,4 +1,4 @@
-"""Labels and counts of wrapped and unwrapped data sets; refusal of others."""
+"""Labels and class counts of wrapped and unwrapped data sets, and errors for others."""
 
 import json
 
@@ -11,7 +11,7 @@ from mmgala.datasets import count_classes, dataset_labels
 
 
 class CatIdsOnly:
-    """A data set that tells its labels one by one, as MMEngine's wrappers do."""
+    """A data set that returns its labels one by one, as MMEngine's wrappers do."""
 
     def __init__(self, cat_ids):
         self.cat_ids = cat_ids
@@ -55,7 +55,7 @@ def test_labels_of_a_data_set_with_category_ids_only():
     ],
     ids=['largest label', 'names', 'argument', 'argument before names'],
 )
-def test_counts_go_up_to_the_number_of_classes(labelled, named, asked, counts):
+def test_counts_cover_all_classes(labelled, named, asked, counts):
     assert count_classes(labelled([2, 2, 0, 2], named), asked) == counts
 
 
@@ -82,7 +82,7 @@ def test_label_out_of_range_inside_a_wrapper_names_its_path(labelled):
         count_classes(ConcatDataset([good, bad]))
 
 
-def test_negative_label_is_refused_where_the_number_of_classes_is_unknown(labelled):
+def test_negative_label_is_refused_if_the_number_of_classes_is_unknown(labelled):
     with pytest.raises(ValueError, match='sample 1 of BaseDataset has label -2'):
         count_classes(labelled([0, -2]))
 

@@ -1,4 +1,4 @@
-"""Counts of data sets whose samples hold several instances, without MMDetection."""
+"""Class counts of data sets with several instances per image, without MMDetection."""
 
 import pytest
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
@@ -8,7 +8,7 @@ from mmgala.datasets.labels import is_detection_dataset
 
 
 class Scenes:
-    """Images of instances with labels; a negative one's complement is of a crowd."""
+    """Images with labelled instances; a crowd instance of class c has the label ~c."""
 
     _fully_initialized = True
 
@@ -50,7 +50,7 @@ class Half(Mixed):
 
 
 def concatenated(*datasets):
-    result = ConcatDataset.__new__(ConcatDataset)  # it takes no others than MMEngine's
+    result = ConcatDataset.__new__(ConcatDataset)  # it takes only MMEngine's data sets
     result.datasets, result._metainfo = list(datasets), datasets[0].metainfo
     result.cumulative_sizes = ConcatDataset.cumsum(datasets)
     result._fully_initialized = True

@@ -1,4 +1,4 @@
-"""LongTailedDataset: counts by the formula, of the samples that are yielded."""
+"""LongTailedDataset: class counts of the samples follow the formula."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ from mmengine.dataset import ConcatDataset, RepeatDataset
 
 from mmgala.datasets import DigitsDataset, LongTailedDataset
 
-# By hand from design.md, section 2.
+# Computed by hand from the formula.
 COUNTS = {
     ('exp', 100): [100, 31, 10, 3, 1],
     ('exp', 10): [100, 56, 31, 17, 10],
@@ -24,7 +24,7 @@ COUNTS = {
 
 
 def recount(dataset):
-    """Counts of the samples as they come out, not of what is said about them."""
+    """Class counts of the samples themselves, not those that the data set reports."""
     counts = Counter(dataset[i]['gt_label'] for i in range(len(dataset)))
     return [counts[c] for c in range(max(counts) + 1)]
 
@@ -88,13 +88,13 @@ def test_samples_are_distinct_and_keep_their_order(balanced):
     assert kept == sorted(set(kept))
 
 
-def test_same_seed_same_subset(balanced):
+def test_same_seed_gives_the_same_subset(balanced):
     subsets = [paths(LongTailedDataset(balanced(5, 20), 10, seed=4)) for _ in range(2)]
 
     assert subsets[0] == subsets[1]
 
 
-def test_another_seed_another_subset(balanced):
+def test_another_seed_gives_another_subset(balanced):
     subsets = [paths(LongTailedDataset(balanced(5, 20), 10, seed=s)) for s in (0, 1)]
 
     assert subsets[0] != subsets[1]
@@ -178,7 +178,7 @@ def test_built_from_a_config_with_the_registered_name(image_folder):
     assert dataset.metainfo['class_counts'] == [8, 4, 2]
 
 
-def test_each_sample_tells_its_own_annotation(balanced):
+def test_each_sample_has_its_own_annotation(balanced):
     dataset = LongTailedDataset(balanced(3, 10), 5)
 
     for i in range(len(dataset)):

@@ -1,4 +1,4 @@
-"""LongTailedDataset over what users bring: unequal folders, multi-label sets."""
+"""LongTailedDataset over users' data sets: imbalanced folders, multi-label sets."""
 
 import json
 
@@ -12,7 +12,7 @@ MULTI_LABEL = 'multi-label data sets are not supported'
 
 @pytest.fixture
 def folders(tmp_path):
-    """A folder per class of empty files: 9 ants, 3 bees, 12 cats."""
+    """A folder per class with empty files: 9 ants, 3 bees, 12 cats."""
     for name, count in (('ant', 9), ('bee', 3), ('cat', 12)):
         (tmp_path / name).mkdir()
         for i in range(count):
@@ -22,11 +22,11 @@ def folders(tmp_path):
 
 @pytest.mark.parametrize(
     ('factor', 'counts'),
-    # The middle class may have the head's size over the root of the factor: 3 bees are
+    # The middle class has the head's size over the root of the factor: 3 bees are
     # enough for 9 ants at 9, and for 7 at 4 (7 / 2 is 3, 8 / 2 would be 4).
     [(9, [9, 3, 1]), (4, [7, 3, 1]), (1, [3, 3, 3])],
 )
-def test_unequal_folders_give_the_longest_tail_that_they_can(folders, factor, counts):
+def test_imbalanced_folders_give_the_largest_possible_subset(folders, factor, counts):
     dataset = LongTailedDataset(folders, factor)
 
     paths = [dataset[i]['img_path'].split('/')[-2] for i in range(len(dataset))]

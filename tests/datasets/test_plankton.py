@@ -1,4 +1,4 @@
-"""PlanktonSet's parts are fixed, stratified, disjoint, and know the training counts."""
+"""PlanktonSet's splits are fixed, stratified and disjoint, and have training counts."""
 
 import hashlib
 import zipfile
@@ -54,8 +54,8 @@ def test_each_image_is_in_one_part_with_its_label(parts, root):
     assert sorted(seen) == list(range(len(labels)))
 
 
-def test_the_split_is_that_of_the_hashes(parts, root):
-    """Computed here once more, by sorting."""
+def test_the_split_follows_the_hashes(parts, root):
+    """Computed independently, by sorting."""
     names = (root / 'names.txt').read_text().split()
     held_out = set()
     for name, val, test in zip(COUNTS, EXPECTED['val'], EXPECTED['test'], strict=True):
@@ -77,14 +77,14 @@ def test_a_subset_keeps_the_training_counts(root):
 @pytest.mark.parametrize(
     'name', ['images.npy', 'labels.npy', 'names.txt', 'classes.txt']
 )
-def test_a_missing_file_is_named_with_how_to_make_it(tmp_path, name):
+def test_error_for_a_missing_file_says_how_to_create_it(tmp_path, name):
     root = write_plankton(tmp_path / 'set')
     (root / name).unlink()
     with pytest.raises(FileNotFoundError, match=f'{name} .*prepare_data.py plankton'):
         PlanktonSet(str(root))
 
 
-def test_names_must_be_those_of_the_images(tmp_path):
+def test_names_must_match_the_images(tmp_path):
     root = write_plankton(tmp_path / 'set')
     (root / 'names.txt').write_text('amphipods/1.jpg\n')
     with pytest.raises(ValueError, match=r'the 50 images in .*names\.txt, but got 1'):
@@ -127,7 +127,7 @@ def test_split_of_the_real_set(real_names):
     parts = hashed_split(real_names, labels, HELD_OUT_PERCENT)
 
     counts = {s: np.bincount(labels[parts == s], minlength=121) for s in SPLITS}
-    # As the config and the documentation say.
+    # As in the config and the documentation.
     assert {s: int(n.sum()) for s, n in counts.items()} == {
         'train': 18190, 'val': 4549, 'test': 7597
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The split by hashes is stratified, and depends on nothing but the names."""
+"""The split by hashes is stratified and depends only on the names."""
 
 import hashlib
 
@@ -32,7 +32,7 @@ def test_every_class_is_in_every_part_with_its_share(names):
             for part in ('train', 'val', 'test')]
         for i, c in enumerate(COUNTS)
     }  # fmt: skip
-    # Nearest whole numbers of 15 and 25 percent, but at least one; by hand.
+    # 15 and 25 percent, rounded, but at least one; computed by hand.
     assert found == {
         'ant': [120, 30, 50],
         'bee': [25, 6, 10],
@@ -49,7 +49,7 @@ def test_the_smallest_hashes_of_a_class_go_to_the_first_part(names):
     assert [bees[n] for n in in_order] == ['val'] * 6 + ['test'] * 10 + ['train'] * 25
 
 
-def test_the_order_of_the_names_has_no_effect(names):
+def test_the_order_of_the_names_does_not_matter(names):
     parts = dict(
         zip(names, hashed_split(names, labels_of(names), PERCENT), strict=True)
     )
@@ -71,7 +71,7 @@ def test_a_class_does_not_depend_on_the_others(names):
     assert [parts[name] for name in cats] == alone.tolist()
 
 
-def test_it_is_the_same_for_ever():
+def test_the_split_never_changes():
     """Hashes computed by `sha256sum`; the smallest is held out."""
     names = [f'a/{i}' for i in range(4)]
 

@@ -1,4 +1,4 @@
-"""Images to transform: noise, and what resembles photographs."""
+"""Images to transform: noise, and images that resemble photographs."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ def noise(size=(32, 32), count=1, levels=(0, 256), seed=0):
 
 
 def photograph(size=(32, 32), seed=0):
-    """Waves of some colours, an edge and a little noise: ``(H, W, 3)`` uint8."""
+    """Coloured waves, an edge and a little noise: ``(H, W, 3)`` uint8."""
     rng = np.random.default_rng(seed)
     y, x = np.indices(size)[..., None] / max(size)
     slope, phase, middle = rng.uniform((2, 0, 70), (9, 6, 180), (3, 3)).T

@@ -1,7 +1,7 @@
 """AutoAugment's operations with PIL, and their magnitudes, written out.
 
-From the implementation that the long-tail literature shares (levels 0 to 9, grey 128
-from outside, rotations in one direction, bicubic shears, solarize from 256).
+They follow the implementation that is common in the long-tail literature (levels 0 to
+9, fill with grey 128, rotations in one direction, bicubic shears, solarize from 256).
 """
 
 import math
@@ -43,7 +43,7 @@ def without_value(operation):
     return lambda value: operation
 
 
-# Operation of a value; values of the levels; whether they have two signs.
+# Operation; its value at each level; whether the sign is random.
 OPERATIONS = {
     'ShearX': (lambda v: shear(1, v, 0, 0, 1, 0), np.linspace(0, 0.3, 10), True),
     'ShearY': (lambda v: shear(1, 0, 0, v, 1, 0), np.linspace(0, 0.3, 10), True),
@@ -78,7 +78,7 @@ def all_variants(name):
 
 
 def by_pil(variant, image):
-    """Array of an image after an operation."""
+    """Apply an operation to an image; return the array."""
     name, value = variant
     make, *_ = OPERATIONS[name]
     return np.asarray(make(value)(Image.fromarray(image)))

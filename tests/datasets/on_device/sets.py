@@ -1,4 +1,4 @@
-"""Small data sets whose images are in their annotations, and their pipelines."""
+"""Small data sets that hold their images in memory, and pipelines for them."""
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -9,7 +9,7 @@ CIFAR = 'configs/_base_/datasets/pipelines/cifar.py'
 
 
 class Pictures(BaseDataset):
-    """Images and labels that are given; names of three classes."""
+    """Data set of given images and labels, with three class names."""
 
     METAINFO = dict(classes=('a', 'b', 'c'))
 

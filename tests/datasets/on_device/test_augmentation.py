@@ -20,7 +20,7 @@ def dataset(*steps, images=None, **more):
 
 
 def augmented(*steps, images=None, seed=0):
-    """Images after a translated pipeline, and the choices that were made."""
+    """Images after a translated pipeline, and the random choices."""
     images = pictures() if images is None else images
     pipeline = find_pipeline(dataset(*steps, images=images))
     augmentation = build_augmentation(pipeline, images.shape[1:3], images.shape[3])
@@ -59,7 +59,7 @@ def test_crop_that_is_too_large():
         augmented(dict(type='torchvision/RandomCrop', size=40, padding=1))
 
 
-def test_steps_after_a_crop_know_its_size():
+def test_steps_after_a_crop_use_its_size():
     found, (_, centres) = augmented(
         dict(type='torchvision/RandomCrop', size=(10, 20)),
         dict(type='mmgala.Cutout', size=30, fill=9),
@@ -99,7 +99,7 @@ def test_order_of_colours():
     np.testing.assert_array_equal(found, pictures())
 
 
-def test_without_random_steps_images_stay():
+def test_without_random_steps_images_are_unchanged():
     found, draws = augmented(TO_PIL, TO_NUMPY)
     np.testing.assert_array_equal(found, pictures())
     assert draws == []
@@ -158,14 +158,14 @@ def test_unsupported_transforms_are_named(name):
 @pytest.mark.parametrize(
     'options', [dict(algorithm_keys=['x']), dict(input_key='y')], ids=str
 )
-def test_other_ways_to_pack_are_refused(options):
+def test_other_packing_transforms_are_refused(options):
     pipeline = find_pipeline(Pictures(pictures(), pipeline=[{**PACK, **options}]))
     with pytest.raises(ValueError, match=r'but got PackInputs\('):
         build_augmentation(pipeline, (32, 32), 3)
 
 
 @pytest.mark.parametrize('steps', [[], [TO_PIL], [PACK, TO_PIL]], ids=str)
-def test_a_pipeline_ends_with_packing(steps):
+def test_a_pipeline_must_end_with_packing(steps):
     pipeline = find_pipeline(Pictures(pictures(), pipeline=steps))
     with pytest.raises(ValueError, match='PackInputs'):
         build_augmentation(pipeline, (32, 32), 3)
@@ -200,7 +200,7 @@ def test_several_pipelines_are_refused(step, change):
 
 
 class OwnWay(Pictures):
-    """Does something after the pipeline."""
+    """Processes samples after the pipeline."""
 
     def prepare_data(self, idx):
         return super().prepare_data(idx)

@@ -55,7 +55,7 @@ def test_same_choices_give_the_same_pixels(augmentation):
     ):
         expected = step_by_step(image, crop, flip[0], operations, centre)
         unequal += (result != expected).any()
-    # A machine that fuses products and sums rounds some pixels in another way.
+    # Fused multiply-add rounds some pixels differently.
     assert unequal <= len(images) / 100
 
 
@@ -101,7 +101,7 @@ def test_distribution_over_images(both_ways, statistic):
     assert ks_2samp(ours, loaded).pvalue > 1e-3
 
 
-def test_share_of_grey_from_outside(both_ways):
+def test_share_of_grey_fill(both_ways):
     ours, loaded = (
         (images == 128).all(axis=1).mean(axis=(1, 2)) for images in both_ways
     )

@@ -22,7 +22,7 @@ from tests.datasets.on_device.pictures import to_batch
 
 SIZE = (32, 32)
 DRAWS = 20_000
-UNLIKELY = 1e-5  # of a correct draw, under any one of the seeds
+UNLIKELY = 1e-5  # probability of failing for a correct draw, per seed
 
 
 def draw(step, seed=0, count=DRAWS):
@@ -30,13 +30,13 @@ def draw(step, seed=0, count=DRAWS):
 
 
 def assert_share(hits, probability, count=DRAWS):
-    """A number of hits lies within the binomial distribution's bounds."""
+    """Assert that a number of hits is within bounds of the binomial distribution."""
     low, high = binom.interval(1 - UNLIKELY, count, probability)
     assert low <= hits <= high, f'{hits} of {count} for {probability}'
 
 
 def outcomes(step):
-    """What a step of a sub-policy does, and with which probability."""
+    """Outcomes of a step of a sub-policy, with their probabilities."""
     name, probability, level = step
     value = magnitude(name, level)
     result = Counter({None: 1 - probability})
@@ -110,14 +110,14 @@ def test_flips(probability):
 
 @pytest.fixture(scope='module')
 def erased():
-    """Where each of many images is erased, ``(DRAWS, 32, 32)`` bool."""
+    """Mask of erased pixels in many images, ``(DRAWS, 32, 32)`` bool."""
     step = BatchedCutout(SIZE, hole=16)
     white = to_batch(np.full((DRAWS, *SIZE, 1), 255, dtype=np.uint8))
     return (step(white, draw(step)) == 0)[:, 0].numpy()
 
 
-def test_cutout_erases_pixels_as_often_as_its_authors(erased):
-    # Pixel (r, c) is erased by centres from r - 7 to r + 8, as far as they exist.
+def test_cutout_erases_pixels_as_often_as_in_the_published_code(erased):
+    # Pixel (r, c) is erased by centres from r - 7 to r + 8, within the image.
     centres = [min(31, place + 8) - max(0, place - 7) + 1 for place in range(32)]
     expected = np.outer(centres, centres) / 32**2
     assert expected[15, 15] == 0.25
@@ -144,7 +144,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize('name', STEPS)
-def test_seeds_decide(name):
+def test_draws_depend_on_the_seed(name):
     first, again, other = (draw(STEPS[name], seed, 100) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()

@@ -95,7 +95,7 @@ BATCHES = [[5, 1, 2, 2], [0, 23, 22, 7], [9, 8, 1, 4], [3, 3]]
 
 
 @pytest.mark.parametrize('chunk_size', [1, 4, 9, 1000])
-def test_chunks_change_nothing(augmented, chunk_size):
+def test_chunk_size_does_not_matter(augmented, chunk_size):
     whole = listed(augmented(BATCHES))
     parts = listed(augmented(BATCHES, chunk_size=chunk_size))
     assert [len(inputs) for inputs, _ in parts] == [4, 4, 4, 2]
@@ -107,13 +107,13 @@ def test_chunks_change_nothing(augmented, chunk_size):
     ]
 
 
-def test_the_rest_of_an_epoch_is_as_in_the_whole(augmented):
+def test_the_rest_of_an_epoch_equals_that_of_the_whole_epoch(augmented):
     whole, rest = augmented(BATCHES), augmented(BATCHES[2:], skipped=8)
     for expected, found in zip(whole[2:], rest, strict=True):
         assert torch.equal(expected['inputs'], found['inputs'])
 
 
-def test_one_image_differs_at_each_place(augmented):
+def test_an_image_is_augmented_differently_at_each_place(augmented):
     (batch,) = augmented([[3] * 24])
     assert len({image.numpy().tobytes() for image in batch['inputs']}) == 24
 
@@ -123,7 +123,7 @@ def test_no_batches(augmented):
 
 
 def test_nothing_waits_for_the_device(augmented):
-    # Tensors of PyTorch's `meta` device have no values to wait for, and do not mix
+    # Tensors on PyTorch's `meta` device have no values to wait for, and do not mix
     # with those of another device.
     batches = augmented([list(range(24))] * 40, device=torch.device('meta'))
     for batch in batches:

@@ -1,4 +1,4 @@
-"""Batched operations give PIL's pixels, for all levels and signs."""
+"""Batched operations equal PIL's, for all levels and signs."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_the_policy_has_no_other_operations():
 
 @pytest.mark.parametrize('size', SIZES, ids=str)
 @pytest.mark.parametrize('name', OPERATIONS)
-def test_pixels_are_those_of_pil(name, size):
+def test_pixels_equal_those_of_pil(name, size):
     variants, images = all_variants(name), pictures(size)
     which = np.repeat(np.arange(len(variants)), len(images))
 
@@ -35,7 +35,7 @@ def test_pixels_are_those_of_pil(name, size):
     expected = np.stack([by_pil(variants[number], image) for number, image in each])
     difference = np.abs(found.astype(int) - expected)
     if name in ROUNDED:
-        # A machine that fuses products and sums rounds some pixels in another way.
+        # Fused multiply-add rounds some pixels differently.
         assert difference.max() <= 1
         assert (difference > 0).mean() < 1e-3
     else:

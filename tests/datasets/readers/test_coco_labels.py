@@ -33,7 +33,7 @@ def content():
 
 @pytest.fixture
 def written(tmp_path):
-    """Factory: path of a JSON file; text as it is."""
+    """Factory: path of a JSON file; text is written as it is."""
 
     def write(value):
         path = tmp_path / 'some.json'
@@ -43,7 +43,7 @@ def written(tmp_path):
     return write
 
 
-def test_images_in_their_order_joined_by_image_id(written):
+def test_images_keep_their_order_and_are_joined_by_image_id(written):
     path = written(content())
 
     result = read_coco_labels(path)
@@ -67,7 +67,7 @@ def test_without_categories_the_number_of_classes_is_the_default(written):
     assert (result.num_classes, result.classes) == (9, None)
 
 
-def test_categories_may_have_numbers_for_names(written):
+def test_category_names_may_be_numbers(written):
     value = content()
     for category in value['categories']:
         category['name'] = 100 + category['id']
@@ -75,13 +75,13 @@ def test_categories_may_have_numbers_for_names(written):
     assert read_coco_labels(written(value)).classes == ('100', '101', '102')
 
 
-def test_asked_number_of_classes_goes_before_categories(written):
+def test_given_number_of_classes_takes_precedence_over_categories(written):
     result = read_coco_labels(written(content()), 5, 9)
 
     assert (result.num_classes, result.classes) == (5, None)
 
 
-def test_number_of_classes_must_come_from_somewhere(written):
+def test_unknown_number_of_classes_is_an_error(written):
     value = content()
     value['categories'] = []
 
@@ -245,6 +245,6 @@ def test_other_files_are_refused_in_one_line(written, text, message):
         read_coco_labels(path)
 
 
-def test_no_such_file(tmp_path):
+def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'none\.json: no such file'):
         read_coco_labels(tmp_path / 'none.json')

@@ -1,4 +1,4 @@
-"""Image lists: what is read, and the message of every kind of bad line."""
+"""Image lists: parsing, and the error for every kind of invalid line."""
 
 import lzma
 import os
@@ -63,7 +63,7 @@ def test_official_list_of_places(shared_dir, listed, split):
     ],
     ids=repr,
 )
-def test_unusual_lines_that_are_right(listed, content, expected):
+def test_unusual_but_valid_lines(listed, content, expected):
     paths, labels = read_image_list(listed(content), 4)
 
     assert paths == [expected]
@@ -155,7 +155,7 @@ def test_path_that_leaves_the_root_is_refused(listed, path):
         read_image_list(listed(content), 5)
 
 
-def test_undecodable_line_is_counted_behind_a_byte_order_mark(listed):
+def test_undecodable_line_after_a_byte_order_mark_is_numbered(listed):
     with pytest.raises(ValueError, match=r'some_list\.txt:2: the line is not UTF-8'):
         read_image_list(listed(b'\xef\xbb\xbfa 0\n\xe9 1\n'))
 
@@ -168,7 +168,7 @@ def test_empty_list(listed):
 
 
 @pytest.mark.parametrize('name', ['none.txt', '.'])
-def test_no_such_list(tmp_path, name):
+def test_missing_list(tmp_path, name):
     path = tmp_path / name
 
     with pytest.raises(FileNotFoundError, match=re.escape(f'{path}: no such file.')):
@@ -177,7 +177,7 @@ def test_no_such_list(tmp_path, name):
 
 @pytest.fixture
 def root(tmp_path):
-    """Image root with a/1, a/b/2, a c/3 and 4; a/folder is no file."""
+    """Image root with a/1, a/b/2, a c/3 and 4; a/folder is a folder."""
     for name in ('a/1', 'a/b/2', 'a c/3', '4'):
         path = tmp_path / 'images' / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,7 +196,7 @@ def test_indices_of_missing_images(root):
     assert missing_images(root, paths) == [0, 2, 3, 4, 5, 7, 8]
 
 
-def test_links_count_as_files_and_are_not_asked_what_they_are(root):
+def test_links_count_as_existing_files(root):
     (root / 'a/link').symlink_to(root / '4')
     (root / 'linked').symlink_to(root / 'a')
 
@@ -204,7 +204,7 @@ def test_links_count_as_files_and_are_not_asked_what_they_are(root):
     assert missing_images(root, paths) == [2]
 
 
-def test_each_folder_is_listed_once_and_no_image_asked_for(root, monkeypatch):
+def test_each_folder_is_listed_once_without_a_stat_per_image(root, monkeypatch):
     listed = Counter()
     scandir, stat = os.scandir, os.stat
 
@@ -223,7 +223,7 @@ def test_each_folder_is_listed_once_and_no_image_asked_for(root, monkeypatch):
     assert listed == {'a': 1, '.': 1, 'a/b': 1, 'none': 1}
 
 
-def test_no_such_root(tmp_path):
+def test_missing_root(tmp_path):
     message = re.escape(f'{tmp_path}/none: no such image folder. Check `data_root`')
     with pytest.raises(FileNotFoundError, match=message):
         missing_images(tmp_path / 'none', ['a'])

@@ -1,4 +1,4 @@
-"""How probable it is that draws like these come from the right distribution.
+"""Chi-square tests of the samplers' distributions.
 
 Each function draws once for each of many seeds, or epochs, so that its draws are
 independent, and returns the p-value of a chi-square test.
@@ -10,11 +10,11 @@ from itertools import permutations, product
 import numpy as np
 from scipy.stats import chisquare
 
-GOOD, BAD = 1e-3, 1e-6  # seeds are fixed: a p-value is the same in every run
+GOOD, BAD = 1e-3, 1e-6  # seeds are fixed, so p-values are the same in every run
 
 
 class Labelled:
-    """A data set of nothing but labels, in a shuffled order."""
+    """A data set with labels only, in shuffled order."""
 
     def __init__(self, counts, names=None):
         labels = np.repeat(np.arange(len(counts)), counts)
@@ -29,7 +29,7 @@ class Labelled:
 
 
 def p_value(observed, probabilities):
-    """p-value of observed things, given the probability of each that may occur."""
+    """p-value of observed outcomes, given the probability of each possible outcome."""
     counter = Counter(observed)
     if not counter.keys() <= probabilities.keys():
         return 0.0
@@ -40,19 +40,20 @@ def p_value(observed, probabilities):
 
 
 def uniform(things):
-    """The same probability for each."""
+    """Equal probability for each outcome."""
     things = list(things)
     return {thing: 1 / len(things) for thing in things}
 
 
 def sample_p_value(sampler, class_probabilities, place=0, epoch=0, draws=1000):
-    """Is what a rank draws at one place spread over classes and samples as it should?
+    """Test the distribution over classes and samples of one draw of a rank.
 
     Args:
-        sampler: of the rank.
-        class_probabilities: what the classes should have; their samples, equal shares.
-        place: in the rank's epoch.
-        epoch: the same for all seeds.
+        sampler: sampler of the rank.
+        class_probabilities: expected class probabilities; samples of a class are
+            equally probable.
+        place: position of the draw in the rank's epoch.
+        epoch: epoch, the same for all seeds.
         draws: number of seeds.
     """
     labels = sampler.dataset.labels
@@ -66,7 +67,7 @@ def sample_p_value(sampler, class_probabilities, place=0, epoch=0, draws=1000):
 
 
 def merged_epochs(samplers, epochs=720):
-    """What the ranks draw in each epoch, dealt together as one process has it."""
+    """Draws of all ranks in each epoch, interleaved as in a single process."""
     merged = []
     for epoch in range(epochs):
         for sampler in samplers:
@@ -76,10 +77,10 @@ def merged_epochs(samplers, epochs=720):
 
 
 def class_order_p_value(turns):
-    """Are all orders of classes in the first cycle equally probable?
+    """Test that all class orders in the first cycle are equally probable.
 
     Args:
-        turns: ``(epochs, 2 or more cycles)``, the classes that come in turn.
+        turns: ``(epochs, 2 or more cycles)``, sequence of classes.
     """
     num_classes = turns.max() + 1
     orders = map(tuple, turns[:, :num_classes].tolist())
@@ -87,14 +88,14 @@ def class_order_p_value(turns):
 
 
 def next_cycle_p_value(turns):
-    """Does a cycle's first class not depend on the last one before?"""
+    """Test that the first class of a cycle is independent of the previous class."""
     num_classes = turns.max() + 1
     pairs = map(tuple, turns[:, num_classes - 1 : num_classes + 1].tolist())
     return p_value(list(pairs), uniform(product(range(num_classes), repeat=2)))
 
 
 def sample_order_p_value(epochs, members):
-    """Are all orders of a class's samples in their first round equally probable?"""
+    """Test that all sample orders in a class's first round are equally probable."""
     orders = [
         tuple(indices[np.isin(indices, members)][: len(members)].tolist())
         for indices in epochs

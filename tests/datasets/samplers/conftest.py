@@ -1,4 +1,4 @@
-"""What the samplers of several ranks draw, in one process."""
+"""Samplers of several ranks in one process."""
 
 import pytest
 

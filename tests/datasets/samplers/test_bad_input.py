@@ -1,4 +1,4 @@
-"""Invalid data sets and arguments raise errors of one line."""
+"""Invalid data sets and arguments raise one-line errors."""
 
 import json
 
@@ -82,7 +82,7 @@ def test_label_out_of_range_is_named_with_its_image(labelled, label):
     assert f'sample 2 of BaseDataset has label {label} (2.png)' in message
 
 
-def test_negative_label_where_the_classes_are_not_known(labelled):
+def test_negative_label_with_unknown_classes(labelled):
     message = message_of(ValueError, ClassAwareSampler, labelled([0, -1]))
     assert 'sample 1 of BaseDataset has label -1' in message
 
@@ -106,7 +106,7 @@ def test_data_set_without_labels():
     assert '`get_gt_labels`' in message
 
 
-def test_data_set_that_was_cut_short(monkeypatch):
+def test_data_set_with_truncated_samples(monkeypatch):
     monkeypatch.setattr(Labelled, '__len__', lambda self: 5)
     message = message_of(ValueError, ClassAwareSampler, DATA)
     assert 'Labelled has 5 samples and 6 labels' in message

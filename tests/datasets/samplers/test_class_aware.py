@@ -1,4 +1,4 @@
-"""Cycles of ClassAwareSampler, exactly."""
+"""Exact cycles of ClassAwareSampler."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ DATA = Labelled(COUNTS)
 
 
 def blocks(sequence, size):
-    """Consecutive parts; the last may be shorter."""
+    """Consecutive chunks; the last may be shorter."""
     return [sequence[i : i + size] for i in range(0, len(sequence), size)]
 
 

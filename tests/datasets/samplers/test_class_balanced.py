@@ -1,4 +1,4 @@
-"""Draws per class of ClassBalancedSampler, exactly."""
+"""Exact number of draws per class of ClassBalancedSampler."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_progressive_probabilities_follow_the_paper():
 
 
 def test_one_epoch_less_ends_class_balanced():
-    # As the authors' code: from 0 to 1 in equal steps over all epochs.
+    # As in the authors' code: from 0 to 1 in equal steps over all epochs.
     sampler = ClassBalancedSampler(DATA, 'progressive', num_epochs=9)
     for epoch, share in enumerate(np.linspace(0, 1, 10)):
         expected = (1 - share) * COUNTS / 64 + share / 5
@@ -61,14 +61,14 @@ def test_one_epoch_less_ends_class_balanced():
 
 
 @pytest.mark.parametrize('mode', ['instance', 'sqrt'])
-def test_a_class_without_samples_has_no_probability(mode):
+def test_a_class_without_samples_has_probability_0(mode):
     data = Labelled([5, 0, 3, 0], names='abcd')
     sampler = ClassBalancedSampler(data, mode, num_samples=50, seed=0)
     assert sampler.class_probabilities()[[1, 3]].tolist() == [0, 0]
     assert set(sampler) == set(range(8))
 
 
-def test_sharing_out_is_right_on_average():
+def test_apportioned_counts_have_the_expected_mean():
     weights = np.random.default_rng(0).random(30) ** 3
     weights[[3, 29]] = 0
     expected = 77 * weights / weights.sum()
@@ -76,13 +76,13 @@ def test_sharing_out_is_right_on_average():
     parts = np.array([proportional_counts(77, weights, rng) for _ in range(4000)])
     assert (parts.sum(axis=1) == 77).all()
     assert (np.abs(parts - expected) < 1).all()
-    # A part is one of two neighbouring numbers: its variance is known.
+    # Each count is one of two neighbouring integers, so its variance is known.
     fraction = expected % 1
     deviation = np.sqrt(fraction * (1 - fraction) / 4000)
     assert (np.abs(parts.mean(axis=0) - expected) <= 4 * deviation + 1e-12).all()
 
 
-def test_sharing_out_whole_numbers_is_exact():
+def test_apportioning_whole_numbers_is_exact():
     counts = np.random.default_rng(0).integers(1, 1000, size=8142).astype(float)
     rng = np.random.default_rng(0)
     for times in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""Chi-square tests of what is drawn, over 1, 2 and 4 ranks; and of those tests."""
+"""Chi-square tests of draws on 1, 2 and 4 ranks, and checks of their power."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ NUM_EPOCHS = 10
 INSTANCE = COUNTS / 40
 CLASS = np.full(5, 0.2)
 SQRT = np.sqrt(COUNTS) / np.sqrt(COUNTS).sum()
-# Mode, epoch and probabilities, as the paper's formulas have them.
+# Mode, epoch and probabilities by the paper's formulas.
 PAPER = {
     'instance': ('instance', 0, INSTANCE),
     'class': ('class', 0, CLASS),
@@ -58,7 +58,7 @@ def test_balanced_draws_follow_the_paper_on_each_rank(on_ranks, name, world_size
 
 @pytest.mark.parametrize('rank', [1, 2, 3])
 @pytest.mark.parametrize('mode', ['instance', 'sqrt'])
-def test_draws_that_make_ranks_equal_have_the_same_distribution(on_ranks, mode, rank):
+def test_padding_draws_have_the_same_distribution(on_ranks, mode, rank):
     sampler = on_ranks(4, ClassBalancedSampler, DATA, mode, num_samples=5)[rank]
     assert len(sampler) == 2
     assert sample_p_value(sampler, PAPER[mode][2], place=1) > GOOD
@@ -81,21 +81,21 @@ def test_class_aware_orders_are_uniform(on_ranks, world_size):
     assert sample_order_p_value(epochs, members=np.flatnonzero(FEW.labels == 1)) > GOOD
 
 
-# Each of the tests above notices what it is there for.
+# Each of the tests above detects the fault that it is meant for.
 
 
-def test_wrong_exponent_is_noticed(monkeypatch):
+def test_wrong_exponent_is_detected(monkeypatch):
     monkeypatch.setitem(class_balanced.EXPONENTS, 'sqrt', 0.8)
     sampler = ClassBalancedSampler(DATA, 'sqrt', num_samples=8)
     assert sample_p_value(sampler, SQRT) < BAD
 
 
-def test_wrong_epoch_is_noticed():
+def test_wrong_epoch_is_detected():
     sampler = ClassBalancedSampler(DATA, 'progressive', NUM_EPOCHS, num_samples=8)
     assert sample_p_value(sampler, PAPER['progressive, middle'][2], epoch=9) < BAD
 
 
-def test_uneven_draws_within_a_class_are_noticed(monkeypatch):
+def test_uneven_draws_within_a_class_are_detected(monkeypatch):
     draw = SamplesByClass.draw
 
     def one_never(self, draws, rng):
@@ -119,7 +119,7 @@ SHARES = {
 
 
 @pytest.mark.parametrize('name', SHARES)
-def test_wrong_share_of_a_rank_is_noticed(on_ranks, monkeypatch, name):
+def test_wrong_share_of_a_rank_is_detected(on_ranks, monkeypatch, name):
     def share(self):
         return SHARES[name](self.epoch_indices(self.epoch), self.rank)
 
@@ -130,7 +130,7 @@ def test_wrong_share_of_a_rank_is_noticed(on_ranks, monkeypatch, name):
 
 
 class Rolling(np.random.Generator):
-    """Shuffles by turning the list only: every place is uniform, orders are not."""
+    """Shuffles by rotation: each position is uniform, the order is not."""
 
     def permuted(self, x, axis):
         return np.roll(x, self.integers(x.shape[1]), axis)
@@ -139,7 +139,7 @@ class Rolling(np.random.Generator):
         return np.roll(np.arange(x), self.integers(x))
 
 
-def test_orders_that_are_not_uniform_are_noticed(monkeypatch):
+def test_non_uniform_orders_are_detected(monkeypatch):
     monkeypatch.setattr(
         'numpy.random.default_rng', lambda seed: Rolling(np.random.PCG64(seed))
     )

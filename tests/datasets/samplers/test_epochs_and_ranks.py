@@ -1,4 +1,4 @@
-"""One sequence per seed and epoch, dealt out to the ranks; endless streams."""
+"""One sequence per seed and epoch, split over the ranks; infinite samplers."""
 
 from itertools import islice, product
 
@@ -23,7 +23,7 @@ SAMPLERS = [
 
 @pytest.fixture(params=SAMPLERS, ids=lambda param: f'{param[0].__name__}-{param[1]}')
 def build(request):
-    """Factory of one of the samplers."""
+    """Factory for one of the samplers."""
     sampler_class, settings = request.param
 
     def make(**kwargs):
@@ -35,7 +35,7 @@ def build(request):
 
 @pytest.fixture
 def ranks(build, on_ranks):
-    """Factory: such a sampler on each rank."""
+    """Factory: one of these samplers on each rank."""
     sampler_class, settings = build.arguments
 
     def make(world_size, **kwargs):
@@ -58,18 +58,18 @@ def test_ranks_together_draw_what_one_process_draws(build, ranks, world_size, ep
     assert np.array(drawn).T.ravel()[:31].tolist() == expected
 
 
-def test_all_ranks_tell_the_length_that_they_have(ranks):
+def test_all_ranks_report_their_length(ranks):
     for world_size in (1, 2, 3, 4, 31, 40):
         for sampler in ranks(world_size):
             assert len(sampler) == len(list(sampler))
 
 
-def test_draw_that_makes_ranks_equal_differs_from_epoch_to_epoch(ranks):
+def test_padding_draw_differs_from_epoch_to_epoch(ranks):
     last = ranks(4)[3]
     assert len({epoch_of(last, epoch)[-1] for epoch in range(20)}) > 5
 
 
-def test_sequence_depends_on_seed_and_epoch_alone(build):
+def test_sequence_depends_only_on_seed_and_epoch(build):
     sampler = build()
     first = epoch_of(sampler, 3)
     epoch_of(sampler, 1)
@@ -107,7 +107,7 @@ def test_skipping_is_the_same_as_drawing(ranks, world_size, seen):
         assert list(islice(sampler, 40)) == expected
 
 
-def test_skipping_far_costs_no_more_than_skipping_little(build, monkeypatch):
+def test_skipping_takes_constant_time(build, monkeypatch):
     sampler = build(infinite=True)
     epochs = []
     draw = type(sampler).epoch_indices
@@ -135,11 +135,11 @@ def test_only_an_infinite_sampler_has_skip(build):
 
 
 @pytest.mark.parametrize('start', [0, 1, 8, 11, 15, 99])
-def test_starting_late_leaves_the_rest_of_the_epoch(ranks, start):
+def test_start_within_an_epoch_leaves_the_rest_of_it(ranks, start):
     for sampler in ranks(3):
         whole = epoch_of(sampler, 1)
         sampler.start_at(start)
-        sampler.set_epoch(1)  # as MMEngine's DistSamplerSeedHook does in between
+        sampler.set_epoch(1)  # as MMEngine's DistSamplerSeedHook does
         assert list(sampler) == whole[start:]
         assert list(sampler) == whole, 'only the next iteration starts late'
         assert len(sampler) == 11
@@ -172,7 +172,7 @@ def test_config_builds_a_sampler(name):
     assert (type(sampler).__name__, sampler.num_samples, sampler.seed) == (name, 8, 3)
 
 
-def test_real_ranks_agree_on_a_seed_and_draw_their_shares(rank_pool):
+def test_processes_agree_on_a_seed_and_draw_their_shares(rank_pool):
     results = rank_pool.run(draw_on_rank, 2, counts=COUNTS, epoch=2)
     (seed,) = {result[0] for result in results}
     one = ClassAwareSampler(DATA, seed=seed)

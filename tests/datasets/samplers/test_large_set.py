@@ -1,4 +1,4 @@
-"""Size of iNaturalist 2018: 437,513 samples of 8,142 classes."""
+"""Samplers at the size of iNaturalist 2018: 437,513 samples, 8,142 classes."""
 
 import json
 import time
@@ -28,7 +28,7 @@ def inaturalist(shared_dir):
     ],
     ids=str,
 )
-def test_sampler_of_a_large_set_is_quick(inaturalist, sampler_class, settings, spread):
+def test_sampler_of_a_large_set_is_fast(inaturalist, sampler_class, settings, spread):
     start = time.process_time()
     sampler = sampler_class(inaturalist, seed=0, **settings)
     built = time.process_time()

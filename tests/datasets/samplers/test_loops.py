@@ -1,4 +1,4 @@
-"""What MMEngine's loops draw from the samplers, from the first step to the last."""
+"""The samplers under MMEngine's epoch-based and iteration-based loops."""
 
 from itertools import islice
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ def _no_pause(monkeypatch):
 
 
 def batches_of(sampler, epochs, batch_size, drop_last):
-    """Batches of some epochs, as they should be."""
+    """Expected batches of some epochs."""
     result = []
     for epoch in range(epochs):
         indices = sampler.epoch_indices(epoch).tolist()
@@ -90,6 +90,6 @@ def test_iteration_based_training_resumes_exactly(
 
     assert first.batches + second.batches == expected.batches
     assert weights(last) == weights(whole)
-    if num_workers == 0:  # what was seen is not loaded again
+    if num_workers == 0:  # batches of earlier steps are not loaded again
         loaded = last.train_dataloader.dataset.loaded
         assert loaded == [index for batch in second.batches for index in batch]

@@ -1,4 +1,4 @@
-"""AutoAugment for CIFAR against what was measured on the published code."""
+"""AutoAugment for CIFAR against measurements of the published code."""
 
 import itertools
 import math
@@ -53,7 +53,7 @@ def moved(grey, operation, level, sign):
 
 
 def grey_share_of(policy):
-    """Expected share of grey pixels, over signs and over which steps are taken."""
+    """Expected share of grey pixels, over random signs and applied steps."""
     geometric = [step for step in policy if step[0] in GEOMETRIC]
     share = 0.0
     for taken in itertools.product((True, False), repeat=len(geometric)):
@@ -71,7 +71,7 @@ def grey_share_of(policy):
 def test_grey_share(noise):
     np.random.seed(0)
     pixels = np.array(noise)
-    pixels[0, 0], pixels[0, 1] = 0, 255  # nothing left for AutoContrast to stretch
+    pixels[0, 0], pixels[0, 1] = 0, 255  # AutoContrast has nothing to stretch
     image = Image.fromarray(pixels)
     transform = CIFARAutoAugment()
 
@@ -87,7 +87,7 @@ def test_grey_share(noise):
     assert black < 0.005
 
 
-def test_sub_policies_are_drawn_alike():
+def test_sub_policies_are_drawn_uniformly():
     np.random.seed(0)
     transform = CIFARAutoAugment()
     drawn = []
@@ -144,7 +144,7 @@ def test_shifts_have_both_signs_and_are_filled_with_grey(operation, axis):
 
 
 def test_shears_are_bicubic(noise):
-    # Bicubic weights make values that nearest-neighbour sampling does not know.
+    # Bicubic weights give values that nearest-neighbour sampling does not.
     flat = Image.fromarray((np.indices((SIDE, SIDE)).sum(0) % 2 * 255).astype(np.uint8))
     for operation in ('ShearX', 'ShearY'):
         values = set(np.unique(apply(flat.convert('RGB'), operation, 5)))
@@ -191,7 +191,7 @@ def test_operations_without_level(noise, operation, reference):
     )
 
 
-def test_the_seed_decides(noise):
+def test_draws_depend_on_the_seed(noise):
     def augmented(seed):
         np.random.seed(seed)
         transform = CIFARAutoAugment()

@@ -1,4 +1,4 @@
-"""`TorchvisionAutoAugment` is torchvision's, with a policy that a config can name."""
+"""`TorchvisionAutoAugment` equals torchvision's, with the policy given by name."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def image():
 
 
 def by_torchvision(policy, image):
-    """What torchvision makes of an image under each seed."""
+    """torchvision's result for an image under each seed."""
     results = []
     for seed in SEEDS:
         torch.manual_seed(seed)
@@ -59,7 +59,7 @@ def test_equals_torchvision_under_the_same_seed(image, options, policy):
         assert not all(equal(ours, by_torchvision(other, image)))
 
 
-def test_images_change_and_the_seed_decides_how(image):
+def test_images_change_depending_on_the_seed(image):
     ours = by_mmgala(TorchvisionAutoAugment(), image)
 
     assert sum(equal(ours, [np.asarray(image)] * len(SEEDS))) < len(SEEDS) / 2
@@ -67,7 +67,7 @@ def test_images_change_and_the_seed_decides_how(image):
     assert all(equal(ours, by_mmgala(TorchvisionAutoAugment(), image)))
 
 
-def test_in_a_pipeline_of_text(image):
+def test_in_a_pipeline_built_from_config_text(image):
     init_default_scope('mmpretrain')
     steps = [
         dict(type='NumpyToPIL', to_rgb=True),
@@ -95,7 +95,7 @@ def test_unknown_policy_is_refused(policy):
         TorchvisionAutoAugment(policy=policy)
 
 
-def test_image_of_numpy_is_refused(image):
+def test_numpy_image_is_refused(image):
     message = 'Expected a PIL image, but got ndarray: put NumpyToPIL before this step'
     with pytest.raises(TypeError, match=message):
         TorchvisionAutoAugment()({'img': np.asarray(image)})

@@ -1,4 +1,4 @@
-"""Where Cutout's holes are, against the probabilities that its definition gives."""
+"""Positions of Cutout's holes against the probabilities by its definition."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SIDE, SIZE = 32, 16
 
 @pytest.fixture(scope='module')
 def holes():
-    """Which pixels each of the draws erases, ``(DRAWS, 32, 32)``."""
+    """Mask of the pixels that each draw erases, ``(DRAWS, 32, 32)``."""
     np.random.seed(0)
     image = np.full((SIDE, SIDE, 3), 200, dtype=np.uint8)
     cutout = Cutout(size=SIZE)
@@ -20,11 +20,11 @@ def holes():
 
 
 def erased_by_centre(pixel):
-    """Centres, of 32, whose interval of 16 from 8 before to 7 after holds a pixel."""
+    """Number of centres, of 32, whose interval of 16 pixels contains a pixel."""
     return sum(centre - 8 <= pixel <= centre + 7 for centre in range(SIDE))
 
 
-def test_each_pixel_is_erased_as_often_as_uniform_centres_say(holes):
+def test_each_pixel_is_erased_as_often_as_uniform_centres_imply(holes):
     along = np.array([erased_by_centre(pixel) for pixel in range(SIDE)]) / SIDE
     expected = np.outer(along, along)
 
@@ -58,10 +58,10 @@ def test_fill_and_other_shapes():
     found = Cutout(size=100, fill=7)({'img': image, 'gt_label': 3})
 
     assert (found['img'] == 7).all()
-    assert (image == 0).all()  # the data set keeps its own
+    assert (image == 0).all()  # the input is not modified
     assert found['gt_label'] == 3
 
 
-def test_size_of_nothing_is_refused():
+def test_size_0_is_refused():
     with pytest.raises(ValueError, match='`size` to be 1 or more, but got 0'):
         Cutout(size=0)

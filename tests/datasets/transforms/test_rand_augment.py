@@ -1,4 +1,4 @@
-"""`RandomInterpolation`: each operation is MMPretrain's, with a drawn interpolation."""
+"""`RandomInterpolation`: MMPretrain's operations with a random interpolation."""
 
 import copy
 
@@ -29,12 +29,12 @@ def image():
 
 
 def always(**options):
-    """Arguments of an operation that is done each time, in the same direction."""
+    """Arguments of an operation that is always applied, in the same direction."""
     return dict(prob=1.0, random_negative_prob=0.0, pad_val=PAD, **options)
 
 
 @pytest.mark.parametrize('name', OPERATIONS)
-def test_each_result_is_of_one_of_the_interpolations(image, name):
+def test_each_result_uses_one_of_the_interpolations(image, name):
     operation, options = OPERATIONS[name]
     expected = [
         operation(interpolation=i, **always(**options))(dict(img=image))['img']
@@ -59,7 +59,7 @@ def test_interpolations_are_an_option(image):
         np.testing.assert_array_equal(transform(dict(img=image))['img'], expected)
 
 
-def test_randaugment_hands_its_hparams_on(image):
+def test_randaugment_passes_its_hparams_on(image):
     policy = dict(
         type='mmgala.RandomInterpolation',
         operation='Translate',
@@ -79,8 +79,8 @@ def test_randaugment_hands_its_hparams_on(image):
     assert (found[:, :18] == PAD).all()
 
 
-def test_several_images_can_share_what_is_drawn(image):
-    """mmcv's wrappers that apply a transform to several images rely on it."""
+def test_several_images_can_share_random_parameters(image):
+    """Wrappers of mmcv that apply a transform to several images rely on this."""
     transform = RandomInterpolation(
         'Rotate', magnitude_range=(0, 30), magnitude_std=3.0
     )
@@ -91,7 +91,7 @@ def test_several_images_can_share_what_is_drawn(image):
         np.testing.assert_array_equal(*found)
 
 
-def test_copies_work(image):
+def test_transforms_can_be_copied(image):
     transform = RandomInterpolation(
         'Rotate', interpolations=['bicubic'], **always(angle=13.0)
     )

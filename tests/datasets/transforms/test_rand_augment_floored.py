@@ -25,7 +25,7 @@ def test_bits_are_rounded_down(level):
     found = apply(FlooredPosterize, level, 4)
 
     np.testing.assert_array_equal(found, expected)
-    # MMPretrain's rounds up, which is the same for whole numbers alone.
+    # MMPretrain's rounds up, which is the same only for whole numbers.
     rounded_up = apply(Posterize, level, 4)
     assert np.array_equal(rounded_up, expected) == (level / 10 * 4).is_integer()
 
