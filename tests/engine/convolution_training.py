@@ -1,4 +1,4 @@
-"""A training of a second through two convolutions and the GALA loss."""
+"""A one-second training of two convolutions with the GALA loss."""
 
 import os
 import warnings
@@ -20,7 +20,7 @@ PATTERN = torch.linspace(-1, 1, 36).view(6, 6)
 
 
 class Convolutions(BaseModel):
-    """Classifier of images whose three channels are one pattern, by three factors."""
+    """Classifier of images whose channels are multiples of one pattern."""
 
     def __init__(self):
         super().__init__()
@@ -40,14 +40,14 @@ class Convolutions(BaseModel):
 def train_convolutions(
     work_dir, interrupt_after=None, channels_last=False, hooks=(), **options
 ):
-    """Train; the runner.
+    """Train, and return the runner.
 
     Args:
-        work_dir: where to write.
-        interrupt_after: step after which the training dies.
+        work_dir: folder for all output.
+        interrupt_after: step after which the training is interrupted.
         channels_last: whether to train with the hook.
-        hooks: further hooks.
-        **options: of :func:`tests.engine.index_training.train`.
+        hooks: more hooks.
+        **options: options of :func:`tests.engine.index_training.train`.
     """
     formats = [ChannelsLastHook()] if channels_last else []
     options.setdefault('model', Convolutions())
@@ -77,7 +77,7 @@ def train_on_rank(rank, world_size, work_dir, **options):
     Returns:
         Tensors of both trainings, and the warnings of the second.
     """
-    mmengine.device.utils.DEVICE = 'cpu'  # gloo, also where there is a GPU
+    mmengine.device.utils.DEVICE = 'cpu'  # gloo, even if there is a GPU
     os.environ['LOCAL_RANK'] = str(rank)
     wrapper = dict(type='MMDistributedDataParallel', device_ids=None, **options)
     ranks = dict(launcher='pytorch', cfg=dict(model_wrapper_cfg=wrapper))

@@ -1,4 +1,4 @@
-"""A training under GradientStatisticsHook that notes all logits of its loss."""
+"""A training with GradientStatisticsHook that logs all logits of its loss."""
 
 import os
 
@@ -63,7 +63,7 @@ class Log(Hook):
 
 
 class ScaledOptimWrapper(OptimWrapper):
-    """Mixed precision as ``AmpOptimWrapper`` has it, which asks for a GPU."""
+    """Loss scaling as in ``AmpOptimWrapper``, which requires a GPU."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -79,14 +79,14 @@ class ScaledOptimWrapper(OptimWrapper):
 
 
 def observed(work_dir, interrupt_after=None, hooks=(), statistics=None, **options):
-    """Train with the hook; the runner and its log.
+    """Train with the hook; return the runner and its log.
 
     Args:
-        work_dir: where to write.
-        interrupt_after: step after which the training dies.
-        hooks: further hooks.
+        work_dir: folder for all output.
+        interrupt_after: step after which the training is interrupted.
+        hooks: more hooks.
         statistics: arguments of the hook.
-        **options: of :func:`tests.engine.index_training.train`.
+        **options: options of :func:`tests.engine.index_training.train`.
     """
     log = Log()
     arguments = {**LIMITS, 'matrix': True, 'draw_interval': 0, **(statistics or {})}
@@ -132,7 +132,7 @@ def assert_epochs_match(work_dir, epochs, rtol=1e-5):
 
 def observe_on_rank(rank, world_size, work_dir, **options):
     """Logged epochs of one rank, as plain arrays."""
-    mmengine.device.utils.DEVICE = 'cpu'  # gloo, also where there is a GPU
+    mmengine.device.utils.DEVICE = 'cpu'  # gloo, even if there is a GPU
     os.environ['LOCAL_RANK'] = str(rank)
     wrapper = dict(
         type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False
@@ -151,7 +151,7 @@ def observe_on_rank(rank, world_size, work_dir, **options):
 
 
 def observe_interrupted_on_rank(rank, world_size, work_dir, stop):
-    """Logged epochs of the two parts of a training, on one rank."""
+    """Logged epochs of the two parts of an interrupted training, on one rank."""
     hooks = dict(hooks=[ResumeWithinEpochHook()])
     first = observe_on_rank(rank, world_size, work_dir, interrupt_after=stop, **hooks)
     torch.distributed.barrier()  # the first rank has written its checkpoint
@@ -173,5 +173,5 @@ def merged(ranks):
 
 
 def text_of_log(work_dir):
-    """All that was logged in a work dir."""
+    """Text of all logs in a work dir."""
     return '\n'.join(path.read_text() for path in work_dir.rglob('*.log'))

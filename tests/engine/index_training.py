@@ -1,4 +1,4 @@
-"""A training of a second that records which samples each step saw."""
+"""A one-second training that records the samples of each step."""
 
 import uuid
 
@@ -18,7 +18,7 @@ RUNNER_OPTIONS = (
 
 
 class NumberedSamples:
-    """Samples whose features depend on their index; remembers which were loaded."""
+    """Samples whose features depend on their index; records which were loaded."""
 
     metainfo = {'classes': ('a', 'b', 'c', 'd')}
 
@@ -44,7 +44,7 @@ class NumberedSamples:
 
 
 class Linear(BaseModel):
-    """The smallest classifier."""
+    """A linear classifier."""
 
     def __init__(self):
         super().__init__()
@@ -58,7 +58,7 @@ class Linear(BaseModel):
 
 
 class Recorder(Hook):
-    """Notes batches and learning rates; interrupts after a step, if asked to."""
+    """Records batches and learning rates; optionally interrupts after a step."""
 
     priority = 'LOWEST'  # after the checkpoint
 
@@ -81,14 +81,14 @@ class Recorder(Hook):
 
 
 def train(work_dir, interrupt_after=None, sampler=None, seed=0, **options):
-    """Train by SGD for 3 epochs of 6 batches, if nothing else is asked for.
+    """Train by SGD, by default for 3 epochs of 6 batches.
 
     Args:
-        work_dir: where to write; a checkpoint after the step of the interruption.
-        interrupt_after: step after which the training dies.
-        sampler: its config. Defaults to class-aware sampling.
-        seed: of the training, or None.
-        **options: of the runner those in ``RUNNER_OPTIONS``; others of the loader.
+        work_dir: folder for all output; if interrupted, with a checkpoint of that step.
+        interrupt_after: step after which the training is interrupted.
+        sampler: config of the sampler. Defaults to class-aware sampling.
+        seed: seed of the training, or None.
+        **options: options of the runner if in ``RUNNER_OPTIONS``, else of the loader.
 
     Returns:
         The runner, and the recorder that has ``batches`` and more.
@@ -119,7 +119,7 @@ def train(work_dir, interrupt_after=None, sampler=None, seed=0, **options):
         ),
         custom_hooks=[*hooks, recorder],
         randomness=dict(seed=seed),
-        experiment_name=uuid.uuid4().hex,  # runners of one name share their logger
+        experiment_name=uuid.uuid4().hex,  # runners with the same name share a logger
         **settings,
     )
     try:
@@ -131,7 +131,7 @@ def train(work_dir, interrupt_after=None, sampler=None, seed=0, **options):
 
 
 def _end_workers(runner):
-    """Now: left to the garbage collector, some are waited for in vain."""
+    """End workers now, as the garbage collector would wait for some until a timeout."""
     endless = getattr(runner.train_loop, 'dataloader_iterator', None)
     for owner in (runner.train_dataloader, endless):
         iterator = getattr(owner, '_iterator', None)

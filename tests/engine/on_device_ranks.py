@@ -1,4 +1,4 @@
-"""A training of the loop on the device on ranks; for processes of their own."""
+"""A training with the on-device loop on one rank, for child processes."""
 
 import os
 
@@ -9,8 +9,8 @@ from tests.engine.on_device_training import train
 
 
 def train_on_rank(rank, world_size, work_dir, pipeline):
-    """What a rank has seen in each of two epochs."""
-    mmengine.device.utils.DEVICE = 'cpu'  # gloo, also where there is a GPU
+    """Samples of one rank in each of two epochs."""
+    mmengine.device.utils.DEVICE = 'cpu'  # gloo, even if there is a GPU
     os.environ['LOCAL_RANK'] = str(rank)
     wrapper = dict(type='MMDistributedDataParallel', device_ids=None)
     runner, recorder = train(

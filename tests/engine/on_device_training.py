@@ -1,4 +1,4 @@
-"""A training of a second on pictures, by the loop on the device or the ordinary one."""
+"""A one-second training on images, with the on-device or the ordinary loop."""
 
 import uuid
 
@@ -19,7 +19,7 @@ RUNNER_OPTIONS = ('launcher', 'resume', 'cfg', 'default_hooks')
 
 
 def training_set(pipeline):
-    """Three classes that differ in colour; the last pictures are of the first."""
+    """Three classes that differ in colour; the last images are of the first class."""
     images = np.stack([photograph(seed=seed) for seed in range(COUNT)])
     labels = [0 if i > 40 else i % 3 for i in range(COUNT)]
     for image, label in zip(images, labels, strict=True):
@@ -28,7 +28,7 @@ def training_set(pipeline):
 
 
 class Recorder(Hook):
-    """Notes inputs, samples and losses; interrupts after a step, if asked to."""
+    """Records inputs, samples and losses; optionally interrupts after a step."""
 
     priority = 'LOWEST'  # after the checkpoint
 
@@ -78,7 +78,7 @@ def settings(work_dir, on_device, pipeline, epochs, hooks, loader, seed):
         custom_hooks=hooks,
         randomness=dict(seed=seed),
         default_scope='mmpretrain',
-        experiment_name=uuid.uuid4().hex,  # runners of one name share their logger
+        experiment_name=uuid.uuid4().hex,  # runners with the same name share a logger
     )
 
 
@@ -96,16 +96,16 @@ def train(
     """Train a small network.
 
     Args:
-        work_dir: where to write.
-        on_device: the loop on the device, or the ordinary one.
+        work_dir: folder for all output.
+        on_device: whether to use the on-device loop.
         pipeline: steps of the data set's pipeline.
-        epochs: of 7 batches, the last one incomplete, if nothing else is asked for.
-        interrupt_after: step after which the training dies.
+        epochs: number of epochs; by default of 7 batches, the last one incomplete.
+        interrupt_after: step after which the training is interrupted.
         hooks: custom hooks besides the recorder.
         preprocessing: more options of the data preprocessor.
-        seed: of the training.
-        **options: of the runner those in ``RUNNER_OPTIONS``, ``chunk_size`` of the
-            loop; others of the loader.
+        seed: seed of the training.
+        **options: options of the runner if in ``RUNNER_OPTIONS``, ``chunk_size`` of the
+            loop, else options of the loader.
 
     Returns:
         The runner, and the recorder.
@@ -123,6 +123,6 @@ def train(
 
 
 def weights(runner):
-    """All of the network's state, as bytes."""
+    """State of the network, as bytes."""
     network = getattr(runner.model, 'module', runner.model)
     return [tensor.cpu().numpy().tobytes() for tensor in network.state_dict().values()]

@@ -1,4 +1,4 @@
-"""A training on ranks with an interruption; in a module of its own, for processes."""
+"""An interrupted training on one rank, in a separate module for child processes."""
 
 import os
 
@@ -9,8 +9,8 @@ from tests.engine.index_training import train, weights
 
 
 def train_and_resume_on_rank(rank, world_size, work_dir, stop):
-    """Batches of an interrupted training on a rank, and of one that was not."""
-    mmengine.device.utils.DEVICE = 'cpu'  # gloo, also where there is a GPU
+    """Batches of an interrupted and of an uninterrupted training on a rank."""
+    mmengine.device.utils.DEVICE = 'cpu'  # gloo, even if there is a GPU
     wrapper = dict(type='MMDistributedDataParallel', device_ids=None)
     os.environ['LOCAL_RANK'] = str(rank)
     options = dict(launcher='pytorch', cfg=dict(model_wrapper_cfg=wrapper))

@@ -13,7 +13,7 @@ def small_config(work_dir, **options):
     """Config of one epoch of a narrow network.
 
     Args:
-        work_dir: where to write.
+        work_dir: folder for all output.
         **options: changes, with ``__`` for the dots of MMEngine's ``--cfg-options``.
     """
     cfg = Config.fromfile(CONFIG)
@@ -25,7 +25,7 @@ def small_config(work_dir, **options):
             'train_cfg.max_epochs': 1,
             'train_cfg.val_interval': 1,
             'work_dir': str(work_dir),
-            # Runners of one name share their logger.
+            # Runners with the same name share a logger.
             'experiment_name': uuid.uuid4().hex,
             **{key.replace('__', '.'): value for key, value in options.items()},
         }

@@ -1,4 +1,4 @@
-"""A training of heads with background in two stages, as a cascade has them."""
+"""A training of two stages of heads with background, as in a cascade."""
 
 import os
 import uuid
@@ -23,7 +23,7 @@ STAGES = ('heads.0.loss_cls', 'heads.1.loss_cls')
 
 
 class Scenes:
-    """Images of five RoIs: features, labels (4: background) and weights."""
+    """Images with five RoIs: features, labels (4: background) and weights."""
 
     metainfo = {'classes': CLASSES}
 
@@ -52,7 +52,7 @@ class Scenes:
 
 
 class Head(nn.Module):
-    """A bbox head of C classes and background."""
+    """A bbox head for C classes and background."""
 
     def __init__(self, num_classes, seed):
         super().__init__()
@@ -86,7 +86,7 @@ class Cascade(BaseModel):
             loss_0=self.heads[0](features, labels, weights),
         )
         if get_rank() not in self.skipping_ranks:
-            later = labels.roll(1)  # each stage assigns anew
+            later = labels.roll(1)  # each stage assigns labels itself
             losses['loss_1'] = 0.5 * self.heads[1](features, later, weights)
         return losses
 
@@ -108,7 +108,7 @@ class Log(Hook):
 
 
 class Stop(Hook):
-    """Ends the training as if it were killed, after the checkpoint."""
+    """Interrupts the training after the checkpoint, as if it were killed."""
 
     priority = 'LOWEST'
 
@@ -121,15 +121,15 @@ class Stop(Hook):
 
 
 def train(work_dir, model=None, statistics=None, hooks=(), stop_after=None, **options):
-    """Train for three epochs of three batches; the runner and what was logged.
+    """Train for three epochs of three batches; return the runner and the log.
 
     Args:
-        work_dir: where to write.
-        model: to train.
+        work_dir: folder for all output.
+        model: model to train.
         statistics: arguments of the hook; false for no hook.
-        hooks: further hooks.
-        stop_after: epoch after which the training dies.
-        **options: of the runner; ``dataset`` and ``max_epochs``.
+        hooks: more hooks.
+        stop_after: epoch after which the training is interrupted.
+        **options: options of the runner; ``dataset`` and ``max_epochs``.
     """
     log = Log()
     watch = [] if statistics is False else [GradientStatisticsHook(
@@ -152,7 +152,7 @@ def train(work_dir, model=None, statistics=None, hooks=(), stop_after=None, **op
         default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
         custom_hooks=[*watch, log, *hooks, *stop],
         randomness=dict(seed=0),
-        experiment_name=uuid.uuid4().hex,  # runners of one name share their logger
+        experiment_name=uuid.uuid4().hex,  # runners with the same name share a logger
         **options,
     )
     try:
@@ -163,7 +163,7 @@ def train(work_dir, model=None, statistics=None, hooks=(), stop_after=None, **op
 
 
 def expected_sums(steps):
-    """Sums over steps of (logits, labels, weights), from scratch."""
+    """Expected sums over steps of (logits, labels, weights)."""
     logits, labels, weights = (
         np.concatenate(part) for part in zip(*steps, strict=True)
     )
@@ -174,8 +174,8 @@ def expected_sums(steps):
 
 
 def train_on_rank(rank, world_size, work_dir, **options):
-    """What one rank logged, where rank 1 skips the second stage."""
-    mmengine.device.utils.DEVICE = 'cpu'  # gloo, also where there is a GPU
+    """Log of one rank; rank 1 skips the second stage."""
+    mmengine.device.utils.DEVICE = 'cpu'  # gloo, even if there is a GPU
     os.environ['LOCAL_RANK'] = str(rank)
     wrapper = dict(
         type='MMDistributedDataParallel',

@@ -16,7 +16,7 @@ from tests.reference.gala_numpy import Gala
 
 
 class Steps(Hook):
-    """Logits and labels that the loss gets, and the type of what layers give."""
+    """Records logits and labels of the loss, and the dtype of layer outputs."""
 
     def __init__(self):
         self.batches, self.dtypes = [], []
@@ -36,7 +36,7 @@ class Steps(Hook):
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
-    """A training in bfloat16, and its steps."""
+    """A training in bfloat16, and its recorded steps."""
     steps = Steps()
     folder = tmp_path_factory.mktemp('bfloat16')
     runner = train_convolutions(folder, hooks=[steps], optim_wrapper=BFLOAT16)
@@ -50,7 +50,7 @@ def test_layers_compute_in_bfloat16_and_weights_stay_float32(trained):
     assert not torch.is_autocast_enabled('cpu')
 
 
-def test_statistics_are_those_of_the_formula_on_the_logits(trained):
+def test_statistics_follow_the_formula(trained):
     runner, steps = trained
     expected = Gala(len(COUNTS))
     for logits, labels in steps.batches:

@@ -1,4 +1,4 @@
-"""The loop on the device trains like the ordinary one, and can be interrupted."""
+"""The on-device loop trains like the ordinary one, and can be interrupted."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def assert_equal_inputs(first, second):
     ],
     ids=str,
 )
-def test_without_random_steps_all_is_as_in_the_ordinary_loop(tmp_path, options):
+def test_without_random_steps_training_equals_the_ordinary_loop(tmp_path, options):
     ordinary = {k: v for k, v in options.items() if k != 'chunk_size'}
     expected, by_loader = train(tmp_path / 'ordinary', False, **ordinary)
     runner, recorder = train(tmp_path / 'device', True, **options)
@@ -56,7 +56,7 @@ def test_without_random_steps_all_is_as_in_the_ordinary_loop(tmp_path, options):
     assert len(runner.train_dataloader) == len(expected.train_dataloader)
 
 
-def test_courses_of_the_loss_agree_with_the_recipe(tmp_path, recipe):
+def test_loss_curves_agree_with_the_recipe(tmp_path, recipe):
     def losses(on_device):
         courses = [
             train(tmp_path / f'{on_device}{seed}', on_device, recipe, 3, seed=seed)[1]
@@ -71,7 +71,7 @@ def test_courses_of_the_loss_agree_with_the_recipe(tmp_path, recipe):
     assert ours[:, -1].mean() < ours[:, 0].mean() - 0.05
 
 
-def test_epochs_differ_and_seeds_decide(tmp_path, recipe):
+def test_augmentation_depends_on_epoch_and_seed(tmp_path, recipe):
     _, first = train(tmp_path / 'first', pipeline=recipe)
     _, again = train(tmp_path / 'again', pipeline=recipe)
     _, other = train(tmp_path / 'other', pipeline=recipe, seed=1)
@@ -84,7 +84,7 @@ def test_epochs_differ_and_seeds_decide(tmp_path, recipe):
     assert not others & set(views)
 
 
-def test_other_random_numbers_of_the_process_do_not_matter(tmp_path, recipe):
+def test_global_random_state_does_not_matter(tmp_path, recipe):
     class Draws(Hook):
         def before_train_iter(self, runner, batch_idx, data_batch=None):
             np.random.random(), torch.rand(3)
@@ -99,7 +99,7 @@ def test_other_random_numbers_of_the_process_do_not_matter(tmp_path, recipe):
     [(1, dict()), (2, dict(drop_last=True, chunk_size=16))],
     ids=str,
 )
-def test_resumed_after_an_epoch_all_is_as_without_interruption(
+def test_resumed_after_an_epoch_training_equals_an_uninterrupted_one(
     tmp_path, recipe, done, options
 ):
     options = dict(pipeline=recipe, **options)
@@ -119,11 +119,11 @@ def test_resumed_after_an_epoch_all_is_as_without_interruption(
         (3, 0, dict()),
         (9, 0, dict(drop_last=True)),
         (13, 0, dict(chunk_size=24)),
-        (10, None, dict()),  # the checkpoint knows the seed
+        (10, None, dict()),  # the checkpoint contains the seed
     ],
     ids=str,
 )
-def test_resumed_within_an_epoch_images_are_as_without_interruption(
+def test_resumed_within_an_epoch_images_equal_those_without_interruption(
     tmp_path, recipe, stop, seed, options
 ):
     checkpoint = dict(type='CheckpointHook', by_epoch=False, interval=stop)
@@ -140,7 +140,7 @@ def test_resumed_within_an_epoch_images_are_as_without_interruption(
 
     assert first.samples + second.samples == expected.samples
     assert_equal_inputs(first.inputs + second.inputs, expected.inputs)
-    if seed is not None:  # else the networks differ from the start
+    if seed is not None:  # otherwise, the networks differ from the start
         assert first.losses + second.losses == expected.losses
 
 
@@ -186,7 +186,7 @@ def test_ranks_share_the_images(tmp_path, recipe, rank_pool):
         assert len(seen[0]) == len(seen[1]) == COUNT // 2
         assert set(seen[0]) | set(seen[1]) == set(range(COUNT))
     assert ranks[0]['parameters'] == ranks[1]['parameters']
-    # Each rank draws for itself: what they do to their images is not the same.
+    # Each rank draws its own random numbers, so augmentations differ.
     assert not set(ranks[0]['views']) & set(ranks[1]['views'])
 
 

@@ -1,4 +1,4 @@
-"""MMEngine's real runner on four images and the smallest of residual networks."""
+"""MMEngine's runner with four images and a tiny residual network."""
 
 import uuid
 
@@ -26,7 +26,7 @@ class CountMetric(BaseMetric):
 
 
 def tiny_model(seed=0, depth=20, base_channels=2, **options):
-    """Classifier of three classes whose weights differ by seed."""
+    """Classifier of three classes with weights that depend on the seed."""
     init_default_scope('mmpretrain')
     torch.manual_seed(seed)
     return DecoupledClassifier(
@@ -49,11 +49,11 @@ def tiny_runner(work_dir, model=None, unit='epochs', steps=1, **options):
     """Runner that trains and tests.
 
     Args:
-        work_dir: where to write.
-        model: by default a new one.
+        work_dir: folder for all output.
+        model: model to train; by default a new one.
         unit: ``'epochs'`` or ``'iterations'``.
-        steps: how many of them.
-        **options: of the runner.
+        steps: number of epochs or iterations.
+        **options: options of the runner.
     """
     by_epoch = unit == 'epochs'
     limit = 'max_epochs' if by_epoch else 'max_iters'
@@ -71,7 +71,7 @@ def tiny_runner(work_dir, model=None, unit='epochs', steps=1, **options):
         ),
         log_processor=dict(by_epoch=by_epoch),
         default_scope='mmpretrain',
-        # Runners of one name share their logger.
+        # Runners with the same name share a logger.
         experiment_name=uuid.uuid4().hex,
         **options,
     )

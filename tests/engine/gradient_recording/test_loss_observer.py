@@ -1,6 +1,6 @@
-"""What is observed is the gradient of each sample's own loss, whatever the loss.
+"""The loss observer sees the gradient of each sample's loss, for every loss.
 
-The reference differentiates the unreduced loss of each sample by itself.
+The reference differentiates the unreduced loss of each sample separately.
 """
 
 import pytest
@@ -72,7 +72,7 @@ LOSSES = {
 
 
 def per_sample_gradients(formula, logits, soft):
-    """Gradient of each sample's loss by itself, ``(N, C)``."""
+    """Gradient of each sample's loss, computed separately, ``(N, C)``."""
     rows = []
     for z, t in zip(logits, soft, strict=True):
         z = z.detach().clone().requires_grad_()
@@ -82,7 +82,7 @@ def per_sample_gradients(formula, logits, soft):
 
 
 def observe(module):
-    """An observer of ``module``, and the list that it fills."""
+    """Observe ``module``; return the observer and the list that it fills."""
     seen = []
     return LossObserver(module, lambda grad, target: seen.append((grad, target))), seen
 
@@ -91,7 +91,7 @@ def observe(module):
     ('name', 'avg_factor'),
     [
         *((name, factor) for name in LOSSES for factor in (N, 7.5, 'tensor')),
-        # Without avg_factor, the mean of a focal loss would be that of N * C elements.
+        # Without avg_factor, the mean of a focal loss would be over N * C elements.
         *((name, None) for name in LOSSES if name != 'focal'),
     ],
 )
@@ -117,7 +117,7 @@ def test_neither_weight_nor_mean_nor_later_scaling_changes_it(
         assert avg_factor == 9.0  # a caller's tensor is not changed
 
 
-def test_the_mean_of_elements_is_by_samples_where_a_head_gives_avg_factor():
+def test_a_mean_with_avg_factor_is_over_samples():
     module = CrossEntropyLoss(use_sigmoid=True)
     _, seen = observe(module)
     logits, target = random_logits(N, C).requires_grad_(), random_target('hard', N, C)
@@ -139,13 +139,13 @@ def test_reductions(reduction, override):
     _, seen = observe(module)
     logits, target = random_logits(N, C).requires_grad_(), random_target('hard', N, C)
     loss = module(logits, target, **given)
-    # What a caller makes of an unreduced loss is no part of it.
+    # What a caller does with an unreduced loss does not count.
     (loss * torch.arange(1.0, N + 1)).sum().backward() if loss.ndim else loss.backward()
     expected = per_sample_gradients(cross_entropy, logits, one_hot(target, C))
     assert_close(seen[0][0], expected.float(), rtol=1e-5, atol=1e-7)
 
 
-def test_a_sample_counts_as_often_as_its_weight_says():
+def test_samples_count_by_their_weight():
     module = CrossEntropyLoss()
     _, seen = observe(module)
     logits, target = random_logits(N, C).requires_grad_(), random_target('hard', N, C)
@@ -215,7 +215,7 @@ def features_and_samples():
 
 
 @pytest.mark.usefixtures('_mmpretrain_scope')
-def test_arcface_shows_the_logits_that_its_loss_gets():
+def test_arcface_is_observed_with_the_logits_of_its_loss():
     head = ArcFaceClsHead(C, 8, scale=10.0)
     _, seen = observe(head.loss_module)
     feats, samples = features_and_samples()
@@ -239,7 +239,7 @@ def test_a_head_of_several_layers():
     assert_close(grad, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_other_uses_of_the_logits_are_not_seen():
+def test_other_uses_of_the_logits_are_not_observed():
     module = CrossEntropyLoss()
     _, seen = observe(module)
     logits, target = random_logits(N, C).requires_grad_(), random_target('hard', N, C)
@@ -248,7 +248,7 @@ def test_other_uses_of_the_logits_are_not_seen():
     assert_close(seen[0][0], expected.float(), rtol=1e-5, atol=1e-7)
 
 
-def test_calls_of_one_step_are_seen_one_by_one():
+def test_calls_within_a_step_are_observed_separately():
     module = CrossEntropyLoss()
     _, seen = observe(module)
     target = random_target('hard', N, C)
@@ -262,7 +262,7 @@ def test_calls_of_one_step_are_seen_one_by_one():
     assert found == pytest.approx(sorted(e.square().sum().item() for e in expected))
 
 
-def test_keyword_calls_are_seen():
+def test_keyword_calls_are_observed():
     module = CrossEntropyLoss()
     _, seen = observe(module)
     logits, target = random_logits(N, C).requires_grad_(), random_target('hard', N, C)
@@ -271,7 +271,7 @@ def test_keyword_calls_are_seen():
 
 
 @pytest.mark.parametrize('how', ['no_grad', 'frozen', 'not backward'])
-def test_nothing_is_seen_without_a_gradient(how):
+def test_nothing_is_observed_without_a_gradient(how):
     module = CrossEntropyLoss()
     _, seen = observe(module)
     logits, target = random_logits(N, C), random_target('hard', N, C)
@@ -283,7 +283,7 @@ def test_nothing_is_seen_without_a_gradient(how):
     assert not seen
 
 
-def test_training_is_the_same_with_and_without():
+def test_training_is_the_same_with_and_without_observer():
     target = random_target('hard', N, C)
     grads = []
     for watched in (False, True):
@@ -296,7 +296,7 @@ def test_training_is_the_same_with_and_without():
     assert torch.equal(*grads)
 
 
-def test_half_precision_is_seen_as_it_is():
+def test_half_precision_gradients_are_observed_unchanged():
     module = CrossEntropyLoss()
     _, seen = observe(module)
     linear = nn.Linear(4, C)
@@ -322,7 +322,7 @@ def test_an_overflow_is_passed_on_as_such():
     assert not seen[0][0].isfinite().any()
 
 
-def test_a_removed_observer_sees_no_more():
+def test_a_removed_observer_is_no_longer_called():
     module = CrossEntropyLoss()
     observer, seen = observe(module)
     observer.remove()
@@ -376,7 +376,7 @@ class Odd(nn.Module):
         (torch.sum, (2, 3), torch.zeros(2), r'class indices \(N,\).*float32'),
     ],
 )
-def test_what_is_no_loss_is_refused_in_the_first_step(output, shape, target, message):
+def test_non_losses_are_refused_in_the_first_step(output, shape, target, message):
     module = Odd(output)
     observe(module)
     with pytest.raises(ValueError, match=message):
@@ -388,5 +388,5 @@ def test_asymmetric_loss_is_observed():
     _, seen = observe(module)
     logits, target = random_logits(N, C).requires_grad_(), random_target('hard', N, C)
     module(logits, one_hot(target, C), avg_factor=N).backward()
-    # Its own gradient, with weight and mean taken off by hand.
+    # The loss's gradient, with weight and mean removed by hand.
     assert_close(seen[0][0], (logits.grad * N / 2).float(), rtol=1e-5, atol=1e-8)

@@ -1,4 +1,4 @@
-"""ChannelsLastHook changes how weights are stored, and nothing else."""
+"""ChannelsLastHook changes the memory format of weights, and nothing else."""
 
 import copy
 from types import SimpleNamespace
@@ -27,7 +27,7 @@ CONVERTED |= {f'momentum of {name}' for name in CONVERTED}
 
 
 def is_channels_last(tensor):
-    """Whether it is in that format and in no other."""
+    """Whether a tensor is in channels-last format and in no other."""
     last = tensor.is_contiguous(memory_format=torch.channels_last)
     return last and not tensor.is_contiguous()
 
@@ -37,7 +37,7 @@ def converted(named_tensors):
 
 
 class Outputs(Hook):
-    """Notes whether inputs and outputs of the layers of a kind are converted."""
+    """Records whether inputs and outputs of layers of a type are converted."""
 
     def __init__(self, *kinds):
         self.kinds = kinds
@@ -67,7 +67,7 @@ def test_images_need_no_conversion(tmp_path, options):
     assert all(noted.outputs)
 
 
-def test_no_layer_of_the_residual_network_goes_back(tmp_path):
+def test_every_layer_of_the_residual_network_keeps_the_format(tmp_path):
     noted = Outputs(nn.Conv2d, nn.BatchNorm2d, nn.ReLU)
     hooks = [noted, ChannelsLastHook()]
     tiny_runner(tmp_path, model=tiny_model(base_channels=4), custom_hooks=hooks).train()
@@ -75,7 +75,7 @@ def test_no_layer_of_the_residual_network_goes_back(tmp_path):
     assert all(noted.outputs)
 
 
-def test_it_trains_as_without(tmp_path):
+def test_training_is_the_same_as_without(tmp_path):
     plain = tensors(train_convolutions(tmp_path / 'plain'))
     last = tensors(train_convolutions(tmp_path / 'last', channels_last=True))
     assert_close(last, plain, rtol=1e-5, atol=1e-6)
@@ -126,7 +126,7 @@ def test_a_resumed_training_is_the_same_bit_by_bit(tmp_path):
 
 
 @pytest.mark.parametrize('before', [False, True])
-def test_it_continues_a_training_of_the_other_kind(tmp_path, before):
+def test_a_contiguous_training_can_be_resumed_and_vice_versa(tmp_path, before):
     expected = tensors(train_convolutions(tmp_path / 'whole'))
     train_convolutions(tmp_path / 'parts', 4, channels_last=before)
     resumed = train_convolutions(
@@ -137,7 +137,7 @@ def test_it_continues_a_training_of_the_other_kind(tmp_path, before):
 
 
 @pytest.mark.parametrize('find_unused_parameters', [False, True])
-def test_ranks_train_as_without(tmp_path, rank_pool, find_unused_parameters):
+def test_ranks_train_the_same_as_without(tmp_path, rank_pool, find_unused_parameters):
     ranks = rank_pool.run(
         convolution_training.train_on_rank,
         2,
@@ -151,7 +151,7 @@ def test_ranks_train_as_without(tmp_path, rank_pool, find_unused_parameters):
         assert not [text for text in warned if 'strides' in text]
 
 
-def test_a_test_is_converted_too(tmp_path):
+def test_a_model_is_converted_for_testing_too(tmp_path):
     runner = tiny_runner(tmp_path, custom_hooks=[ChannelsLastHook()])
     runner.test()
     weight = runner.model.backbone.conv1.weight
@@ -195,6 +195,6 @@ def test_a_wrapper_that_stores_weights_itself_is_refused(tmp_path, monkeypatch):
         ChannelsLastHook().before_run(runner)
 
 
-def test_it_is_the_last_to_see_a_checkpoint(tmp_path):
+def test_the_hook_runs_last_before_saving_a_checkpoint(tmp_path):
     runner = tiny_runner(tmp_path, custom_hooks=[dict(type='mmgala.ChannelsLastHook')])
     assert isinstance(runner.hooks[-1], ChannelsLastHook)

@@ -1,4 +1,4 @@
-"""ClassCountsHook checks labels, and takes the counts to wherever they are needed."""
+"""ClassCountsHook checks labels and passes class counts to all that need them."""
 
 import json
 from collections import Counter
@@ -32,7 +32,7 @@ def counts():
 
 
 def run_test(work_dir, checkpoint, **options):
-    """Test from a checkpoint by a config that knows no training set."""
+    """Test a checkpoint with a config without a training set."""
     cfg = small_config(work_dir, load_from=str(checkpoint), **options)
     for name in ('dataloader', 'cfg'):
         cfg[f'train_{name}'] = cfg[f'val_{name}'] = None
@@ -45,7 +45,7 @@ def run_test(work_dir, checkpoint, **options):
 
 
 def group_means(scores, targets, counts, many=40, few=10):
-    """Mean recall of each group; the config's limits are 40 and 10."""
+    """Mean recall of each group; the config's shot thresholds are 40 and 10."""
     recalls = recall_score(targets, scores.argmax(axis=1), average=None)
     counts = np.array(counts)
     return {
@@ -55,7 +55,7 @@ def group_means(scores, targets, counts, many=40, few=10):
     }
 
 
-def test_checkpoint_keeps_the_counts(trained, counts):
+def test_checkpoint_contains_the_counts(trained, counts):
     _, path = trained
 
     checkpoint = read_checkpoint(path)
@@ -110,10 +110,10 @@ def test_counts_of_a_training_without_the_hook_come_from_its_data_set(tmp_path, 
         assert metrics[name] == pytest.approx(expected), name
 
 
-def test_counts_of_the_training_go_before_those_of_the_test_set(
+def test_counts_of_the_training_take_precedence_over_those_of_the_test_set(
     tmp_path, trained, counts
 ):
-    # A test set that brings other counts: two samples of each class.
+    # A test set with other counts: two samples per class.
     test_set = dict(
         _delete_=True,
         type='mmgala.LongTailedDataset',
@@ -135,7 +135,7 @@ def test_counts_of_the_training_go_before_those_of_the_test_set(
 
 
 class StepCounter(Hook):
-    """Counts the training steps that begin."""
+    """Counts the training steps that are started."""
 
     def __init__(self):
         self.steps = 0
@@ -186,7 +186,7 @@ def test_label_out_of_range_stops_before_the_first_step(tmp_path, annotated, lab
     assert runner.model.head.loss_module.pos_grad.sum() == 0
 
 
-def test_step_counter_counts_where_labels_are_right(tmp_path, annotated):
+def test_step_counter_counts_with_valid_labels(tmp_path, annotated):
     cfg = small_config(tmp_path / 'work')
     cfg.train_dataloader = annotated([0, 1, 2, 9, 4])
     runner = Runner.from_cfg(cfg)
@@ -209,7 +209,7 @@ def equalization_config(work_dir, **options):
     return cfg
 
 
-def test_a_loss_that_asks_for_the_counts_trains_with_them(tmp_path, counts):
+def test_a_loss_that_needs_the_counts_trains_with_them(tmp_path, counts):
     runner, path = train(equalization_config(tmp_path))
 
     loss_module = runner.model.head.loss_module
@@ -219,7 +219,7 @@ def test_a_loss_that_asks_for_the_counts_trains_with_them(tmp_path, counts):
     assert saved.tolist() == counts
 
 
-def test_such_a_loss_without_the_hook_says_what_to_add(tmp_path):
+def test_error_for_such_a_loss_without_the_hook_says_what_to_add(tmp_path):
     cfg = equalization_config(tmp_path, custom_hooks=[])
     with pytest.raises(
         ValueError, match=r"add custom_hooks=\[dict\(type='mmgala.Class"
@@ -228,7 +228,7 @@ def test_such_a_loss_without_the_hook_says_what_to_add(tmp_path):
 
 
 def test_a_training_set_that_is_smaller_than_a_batch_is_refused(tmp_path):
-    """It would end well, without a step."""
+    """It would succeed without any step."""
     options = dict(train_dataloader__batch_size=300, train_dataloader__drop_last=True)
     by_epoch = dict(param_scheduler__convert_to_iter_based=False)
     cfg = small_config(tmp_path, **options, **by_epoch)

@@ -1,4 +1,4 @@
-"""Class counts reach every loss that asks for them, from any training set."""
+"""Class counts of any training set reach every loss that needs them."""
 
 import pytest
 from mmengine.runner import Runner
@@ -22,9 +22,9 @@ DIGITS = dict(
 )
 COUNTS = [int(20 * 10 ** (-c / 9)) for c in range(10)]
 FEW = {**DIGITS, 'imbalance_factor': 1, 'max_count': 2}
-# MMEngine joins data sets of one metainfo only, but for keys that are named.
+# MMEngine concatenates data sets only if metainfo is equal, except for given keys.
 JOIN = dict(type='ConcatDataset', ignore_keys='class_counts')
-# Data sets, and how often an epoch shows each class.
+# Data sets, and the number of samples of each class in an epoch.
 DATASETS = dict(
     repeated=(
         dict(type='RepeatDataset', times=2, dataset=DIGITS),
@@ -58,7 +58,7 @@ def test_a_loss_trains_with_the_counts_of_its_data_set(tmp_path, dataset, counts
     assert read_checkpoint(path)['meta']['class_counts'] == counts
 
 
-def test_a_loss_gets_them_wherever_it_is_in_the_model(tmp_path):
+def test_a_loss_gets_the_counts_wherever_it_is_in_the_model(tmp_path):
     runner = Runner.from_cfg(config(tmp_path))
     hidden = nn.Sequential(nn.Identity(), nn.ModuleDict({'b': LDAMLoss(10)}))
     runner.model.neck.add_module('hidden', hidden)

@@ -1,4 +1,4 @@
-"""DeferredReweightingHook switches class weights on when it should."""
+"""DeferredReweightingHook switches class weights on at the right step."""
 
 import pytest
 from mmengine.hooks import Hook
@@ -13,7 +13,7 @@ STEPS = {'epochs': 5, 'iterations': 10}  # an epoch has two iterations
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    """MMEngine sleeps for 2 seconds before it begins a data set again."""
+    """MMEngine sleeps for 2 seconds before it restarts a data loader."""
     monkeypatch.setattr('mmengine.runner.loops.time.sleep', lambda seconds: None)
 
 
@@ -39,7 +39,7 @@ class Record(Hook):
 
 
 def model():
-    """A new one, in which nothing was switched on."""
+    """A new model, whose loss is not switched."""
     tiny = tiny_model()
     tiny.head.loss_module = LDAMLoss(3, class_counts=[2, 1, 1])
     return tiny
@@ -73,7 +73,7 @@ def test_weights_begin_after_their_share_of_all_iterations(
 
 @pytest.mark.parametrize('unit', STEPS)
 @pytest.mark.parametrize('stop', [4, 8])
-def test_a_resumed_training_goes_on_as_one_that_was_not(tmp_path, unit, stop):
+def test_a_resumed_training_equals_an_uninterrupted_one(tmp_path, unit, stop):
     before = train(tmp_path, 0.6, unit, stop)
     after = train(tmp_path, 0.6, unit, resume=True)
     assert len(before) == stop
@@ -81,8 +81,8 @@ def test_a_resumed_training_goes_on_as_one_that_was_not(tmp_path, unit, stop):
 
 
 @pytest.mark.parametrize('share', [0.07, 0.29, 0.55, 0.57, 0.58])
-def test_rounding_does_not_put_the_switch_off(share):
-    """Some of these times 100 are a little above what they should be."""
+def test_rounding_does_not_delay_the_switch(share):
+    """Some of these, times 100, are slightly above the exact value."""
 
     class Runner:
         max_iters = 100
@@ -97,7 +97,7 @@ def test_rounding_does_not_put_the_switch_off(share):
     assert switched.index(True) == round(100 * share)
 
 
-def test_every_loss_with_the_switch_is_set_wherever_it_is(tmp_path):
+def test_every_loss_with_the_switch_is_set(tmp_path):
     tiny = model()
     tiny.add_module('deep', nn.ModuleDict({'other': LDAMLoss(3)}))
     runner = tiny_runner(

@@ -1,4 +1,4 @@
-"""GradientStatisticsHook's files against sums computed from the logged logits."""
+"""Files of GradientStatisticsHook against sums computed from logged logits."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ def sgd(model):
     return torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
 
-def test_each_epoch_and_the_training_so_far(tmp_path):
+def test_sums_of_each_epoch_and_of_the_whole_training(tmp_path):
     _, log = observed(tmp_path)
     assert len(log.epochs) == 3
     assert_epochs_match(tmp_path, log.epochs)
@@ -105,7 +105,7 @@ def test_validation_in_between_does_not_count(tmp_path):
     assert_epochs_match(tmp_path, log.epochs)
 
 
-def test_gala_keeps_the_same_sums_itself(tmp_path):
+def test_sums_equal_the_statistics_of_gala(tmp_path):
     model = Classifier(GALALoss(4))
     observed(tmp_path, model=model)
     total = read_gradient_run(tmp_path)[-1].total
@@ -167,7 +167,7 @@ def test_the_training_is_the_same_to_the_last_bit(tmp_path):
     assert not with_hook.model.loss_module._forward_hooks  # nothing is left behind
 
 
-def test_files_of_an_earlier_training_are_kept_apart(tmp_path):
+def test_files_of_an_earlier_training_are_moved_away(tmp_path):
     _, first = observed(tmp_path, train_cfg=dict(by_epoch=True, max_epochs=4))
     _, second = observed(tmp_path)
     assert_epochs_match(tmp_path, second.epochs)
@@ -194,7 +194,7 @@ def test_scalars_reach_the_visualizer(tmp_path):
             assert line.get(f'gradients/{name}') == pytest.approx(value, rel=1e-5)
 
 
-def test_pictures_come_every_so_many_periods(tmp_path):
+def test_figures_are_logged_at_the_given_interval(tmp_path):
     observed(
         tmp_path,
         visualizer=local_visualizer(),
@@ -205,7 +205,7 @@ def test_pictures_come_every_so_many_periods(tmp_path):
     assert found == ['gradient_ratio_2.png', 'gradient_ratio_4.png']
 
 
-def test_pictures_go_by_the_number_of_the_epoch_also_when_resumed(tmp_path):
+def test_figure_interval_counts_epochs_also_when_resumed(tmp_path):
     options = dict(statistics=dict(draw_interval=2), checkpoint_interval=6)
     observed(tmp_path, interrupt_after=6, **options, visualizer=local_visualizer())
     observed(tmp_path, resume=True, **options, visualizer=local_visualizer())
@@ -219,7 +219,7 @@ def test_a_checkpoint_of_an_untrained_model_holds_no_sums(tmp_path):
     assert checkpoint == {}
 
 
-def test_names_that_are_not_those_of_the_classes_are_left_out(tmp_path, monkeypatch):
+def test_mismatched_class_names_are_ignored(tmp_path, monkeypatch):
     monkeypatch.setattr(NumberedSamples, 'metainfo', {'classes': ('a', 'b')})
     monkeypatch.setattr(Classifier, 'head', SimpleNamespace(num_classes=4), False)
     observed(tmp_path, sampler=dict(type='DefaultSampler', shuffle=True))
@@ -230,7 +230,7 @@ def test_names_that_are_not_those_of_the_classes_are_left_out(tmp_path, monkeypa
     ('what', 'function'),
     [('file', 'write_record'), ('figure', 'draw_gradient_ratio')],
 )
-def test_what_cannot_be_written_costs_a_warning(tmp_path, monkeypatch, what, function):
+def test_a_failed_write_causes_a_warning(tmp_path, monkeypatch, what, function):
     def full(*args):
         raise OSError(28, 'No space left on device')
 
@@ -253,7 +253,7 @@ def test_a_loss_that_is_never_called_causes_a_warning(tmp_path):
     assert not read_gradient_run(tmp_path)[-1].total.samples.any()
 
 
-def test_a_training_that_ends_early_loses_nothing(tmp_path):
+def test_a_training_that_is_stopped_early_writes_its_last_period(tmp_path):
     class Stop(Hook):
         def after_train_epoch(self, runner):
             runner.train_loop.stop_training = runner.epoch == 1
@@ -269,7 +269,7 @@ def test_a_training_that_ends_early_loses_nothing(tmp_path):
     assert_sums(record.total, expected_sums(sum(log.epochs.values(), [])))
 
 
-def test_old_files_that_cannot_be_moved_cost_a_warning(tmp_path, monkeypatch):
+def test_old_files_that_cannot_be_moved_cause_a_warning(tmp_path, monkeypatch):
     observed(tmp_path)
 
     def refuse(self, target):
@@ -281,12 +281,12 @@ def test_old_files_that_cannot_be_moved_cost_a_warning(tmp_path, monkeypatch):
     assert 'Could not move gradient statistics' in text_of_log(tmp_path)
 
 
-def test_a_loss_that_is_no_module(tmp_path):
+def test_a_loss_must_be_a_module(tmp_path):
     with pytest.raises(ValueError, match='found no loss in Linear'):
         observed(tmp_path, model=Linear())
 
 
-def test_a_loss_of_another_name_is_named(tmp_path):
+def test_a_loss_with_another_name_can_be_given(tmp_path):
     class Renamed(Classifier):
         def __init__(self):
             super().__init__()
@@ -319,7 +319,7 @@ def test_one_of_several_losses_has_to_be_named(tmp_path):
     assert_epochs_match(tmp_path, log.epochs)
 
 
-def test_logits_of_other_classes_than_the_data(tmp_path):
+def test_logits_and_data_must_have_the_same_number_of_classes(tmp_path):
     model = Classifier()
     model.fc = torch.nn.Linear(3, 5)
     with pytest.raises(ValueError, match='logits of 5 classes.* training set has 4'):

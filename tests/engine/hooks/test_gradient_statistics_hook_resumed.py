@@ -1,4 +1,4 @@
-"""Statistics of a training that was interrupted are those of one that was not."""
+"""Gradient statistics of interrupted trainings equal those of uninterrupted ones."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from tests.engine.gradient_training import (
 from tests.engine.index_training import train
 
 
-def test_ranks_that_were_interrupted_within_an_epoch(tmp_path, rank_pool):
+def test_ranks_interrupted_within_an_epoch(tmp_path, rank_pool):
     ranks = rank_pool.run(
         gradient_training.observe_interrupted_on_rank,
         2,
@@ -27,7 +27,7 @@ def test_ranks_that_were_interrupted_within_an_epoch(tmp_path, rank_pool):
         stop=4,
     )
     first, second = (merged([parts[i] for parts in ranks]) for i in (0, 1))
-    # DefaultSampler cannot start within an epoch: MMEngine begins epoch 2 anew.
+    # DefaultSampler cannot start within an epoch: MMEngine restarts epoch 2.
     assert [len(steps) for steps in first.values()] == [6, 2]
     assert [len(steps) for steps in second.values()] == [6, 6]
     assert_epochs_match(tmp_path, {1: first[1], **second})
@@ -45,7 +45,7 @@ def test_resumed_within_an_epoch_the_files_are_the_same(tmp_path, stop, interval
 
 
 @pytest.mark.parametrize('interval', [1, 2])
-def test_an_epoch_that_begins_anew_counts_once(tmp_path, interval):
+def test_a_restarted_epoch_counts_once(tmp_path, interval):
     options = dict(
         sampler=dict(type='DefaultSampler', shuffle=True),
         statistics=dict(interval=interval),
@@ -74,7 +74,7 @@ def assert_same_files(found, expected):
 
 
 @pytest.mark.parametrize('stop', [None, 7])
-def test_trainings_that_count_in_iterations(tmp_path, stop):
+def test_iteration_based_trainings(tmp_path, stop):
     options = dict(
         train_cfg=dict(by_epoch=False, max_iters=11, val_interval=3),
         statistics=dict(interval=4),
@@ -97,7 +97,7 @@ def test_trainings_that_count_in_iterations(tmp_path, stop):
         assert_same_files(parts, whole)
 
 
-def test_loaded_weights_bring_no_statistics(tmp_path):
+def test_loading_weights_does_not_load_statistics(tmp_path):
     observed(tmp_path / 'first', checkpoint_interval=6)
     checkpoint = tmp_path / 'first' / 'iter_18.pth'
     assert 'gradient_statistics' in read_checkpoint(checkpoint)
@@ -108,7 +108,7 @@ def test_loaded_weights_bring_no_statistics(tmp_path):
 @pytest.mark.parametrize(
     'before', ['without the hook', 'without a matrix', 'with other groups']
 )
-def test_resumed_where_the_checkpoint_has_no_such_sums(tmp_path, before):
+def test_resumed_from_a_checkpoint_without_sums(tmp_path, before):
     if before == 'without the hook':
         train(tmp_path, 6, model=Classifier())
     else:
@@ -120,7 +120,7 @@ def test_resumed_where_the_checkpoint_has_no_such_sums(tmp_path, before):
     assert 'recording starts at iteration 7' in text_of_log(tmp_path)
 
 
-def test_files_beyond_the_place_that_is_resumed_are_kept_apart(tmp_path):
+def test_files_after_the_resumed_position_are_moved_away(tmp_path):
     hooks = dict(hooks=[ResumeWithinEpochHook()])
     observed(tmp_path, checkpoint_interval=8, **hooks)  # and on to the end, epoch 3
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_8.pth'))

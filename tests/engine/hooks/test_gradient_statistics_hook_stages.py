@@ -1,4 +1,4 @@
-"""GradientStatisticsHook on several losses at once, with background among labels."""
+"""GradientStatisticsHook on several losses at once, with background labels."""
 
 import json
 
@@ -25,7 +25,7 @@ def records_of(work_dir, stage):
     return read_gradient_run(work_dir / 'gradient_statistics' / stage)
 
 
-def test_each_stage_has_files_of_its_own(tmp_path):
+def test_each_stage_has_its_own_files(tmp_path):
     _, steps = train(tmp_path)
     assert [folder.name for folder in loss_folders(tmp_path)] == list(STAGES)
     for stage in STAGES:
@@ -74,12 +74,12 @@ def test_losses_are_named(tmp_path, wanted, folders):
         ('rpn_head.loss_cls', r'rpn_head has num_classes=1, .* training set has 4'),
     ],
 )
-def test_wrong_names_end_in_one_line(tmp_path, wanted, message):
+def test_wrong_names_give_a_one_line_error(tmp_path, wanted, message):
     with pytest.raises(ValueError, match=message):
         train(tmp_path, statistics=dict(loss_module=wanted))
 
 
-def test_heads_of_other_classes_than_the_data(tmp_path):
+def test_heads_and_data_must_have_the_same_number_of_classes(tmp_path):
     with pytest.raises(ValueError, match=r'heads\.0 has num_classes=6.* set has 4'):
         train(tmp_path, Cascade(num_classes=6))
     model = Cascade(num_classes=6)
@@ -97,7 +97,7 @@ def test_the_training_is_the_same_to_the_last_bit(tmp_path):
         assert not with_hook.model.get_submodule(stage)._forward_hooks
 
 
-def test_resumed_each_stage_goes_on(tmp_path):
+def test_resumed_sums_of_each_stage_continue(tmp_path):
     _, first = train(tmp_path, stop_after=1)
     _, second = train(tmp_path, resume=True)
     for stage in STAGES:
@@ -108,7 +108,7 @@ def test_resumed_each_stage_goes_on(tmp_path):
         assert_sums(records[-1].total, expected_sums(steps))
 
 
-def test_resumed_with_a_stage_more(tmp_path):
+def test_resumed_with_an_additional_stage(tmp_path):
     _, first = train(tmp_path, statistics=dict(loss_module=STAGES[0]), stop_after=1)
     _, second = train(tmp_path, resume=True)
     for stage in STAGES:  # the checkpoint does not say which stage it was
@@ -117,7 +117,7 @@ def test_resumed_with_a_stage_more(tmp_path):
     assert [path.name for path in record_paths(tmp_path)] == ['epoch_1.npz']
 
 
-def test_files_of_an_earlier_training_are_kept_apart(tmp_path):
+def test_files_of_an_earlier_training_are_moved_away(tmp_path):
     train(tmp_path)
     _, steps = train(tmp_path, max_epochs=2)
     for stage in STAGES:
@@ -127,7 +127,7 @@ def test_files_of_an_earlier_training_are_kept_apart(tmp_path):
         assert len(list(aside.glob('epoch_*.npz'))) == 3
 
 
-def test_scalars_and_pictures_of_each_stage(tmp_path):
+def test_scalars_and_figures_of_each_stage(tmp_path):
     visualizer = dict(type='Visualizer', vis_backends=[dict(type='LocalVisBackend')])
     train(tmp_path, statistics=dict(draw_interval=3), visualizer=visualizer)
     (path,) = tmp_path.rglob('scalars.json')
@@ -138,7 +138,7 @@ def test_scalars_and_pictures_of_each_stage(tmp_path):
     assert pictures == {f'gradient_ratio_{stage}_3.png' for stage in STAGES}
 
 
-def test_what_cannot_be_written_names_the_loss(tmp_path, monkeypatch):
+def test_warning_for_a_failed_write_names_the_loss(tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, 'No space left on device')
 
@@ -147,7 +147,7 @@ def test_what_cannot_be_written_names_the_loss(tmp_path, monkeypatch):
     assert f'statistics of epoch 1 ({STAGES[1]})' in text_of_log(tmp_path)
 
 
-def test_counts_are_of_instances_in_the_checkpoint_too(tmp_path):
+def test_counts_in_the_checkpoint_are_instance_counts(tmp_path):
     train(tmp_path, hooks=[ClassCountsHook()], max_epochs=1)
     meta = read_checkpoint(tmp_path / 'epoch_1.pth')['meta']
     assert meta['class_counts'] == list(COUNTS)

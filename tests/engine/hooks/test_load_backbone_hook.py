@@ -1,4 +1,4 @@
-"""LoadBackboneHook takes the backbone of a checkpoint, whole, and nothing else."""
+"""LoadBackboneHook loads the whole backbone of a checkpoint, and nothing else."""
 
 import copy
 
@@ -16,7 +16,7 @@ HOOK = dict(type='mmgala.LoadBackboneHook')
 
 
 class Stop(Exception):
-    """Ends a run where its loop would begin."""
+    """Ends a run before its loop starts."""
 
 
 class StopBeforeLoop(Hook):
@@ -27,7 +27,7 @@ class StopBeforeLoop(Hook):
 
 
 def start(work_dir, model, run='train', hooks=(HOOK,), **options):
-    """Let a runner load what it is told to; return it, stopped before its loop."""
+    """Start a runner that loads a checkpoint; return it, stopped before its loop."""
     hooks = [*hooks, StopBeforeLoop()]
     runner = tiny_runner(work_dir, model, custom_hooks=hooks, **options)
     with pytest.raises(Stop):
@@ -45,7 +45,7 @@ def with_prefix(donor):
 
 
 def bare(donor):
-    """As torchvision saves a network: no prefix, the classifier is `fc`."""
+    """State dict as torchvision saves it: no prefix, the classifier is `fc`."""
     head = {'fc.weight': torch.ones(1000, 8), 'fc.bias': torch.ones(1000)}
     return {**donor.backbone.state_dict(), **head}
 
@@ -81,7 +81,7 @@ def save(tmp_path):
 
 
 def assert_backbone_alone_is_taken(model, donor, own_head):
-    """Weights and statistics of the backbone are the donor's, the head is its own."""
+    """Assert that the backbone's state was loaded, and that of the head was not."""
     state = unwrap_model(model).state_dict()
     for name, value in donor.state_dict().items():
         if name.startswith('backbone.'):
@@ -101,7 +101,7 @@ def donor():
 
 
 @pytest.mark.parametrize('form', LEFT, ids=lambda form: form.__name__)
-def test_backbone_is_taken_and_the_classifier_is_not(tmp_path, save, donor, form):
+def test_backbone_is_loaded_and_the_classifier_is_not(tmp_path, save, donor, form):
     model = tiny_model(seed=2)
     own_head = copy.deepcopy(model.head.state_dict())
     path = save(form(donor))
@@ -118,7 +118,7 @@ def test_backbone_is_taken_and_the_classifier_is_not(tmp_path, save, donor, form
     assert line in log.read_text()
 
 
-def test_without_the_hook_the_classifier_is_taken_too(tmp_path, save, donor):
+def test_without_the_hook_the_classifier_is_loaded_too(tmp_path, save, donor):
     model = tiny_model(seed=2)
     start(tmp_path, model, hooks=(), load_from=save(whole(donor)))
     assert torch.equal(model.head.fc.weight, donor.head.fc.weight)
@@ -141,8 +141,8 @@ def test_moving_average_starts_from_the_same(tmp_path, save, donor):
     assert_backbone_alone_is_taken(average.ema_model.module, donor, own_head)
 
 
-def test_checkpoint_from_before_batches_were_counted(tmp_path, save, donor):
-    """PyTorch 0.4 and older, Caffe: ImageNet weights of that time are still used."""
+def test_checkpoint_without_num_batches_tracked(tmp_path, save, donor):
+    """ImageNet weights from PyTorch before 0.4.1 or from Caffe are still in use."""
     model = tiny_model(seed=2)
     old = {name: v for name, v in bare(donor).items() if 'num_batches' not in name}
     start(tmp_path / 'work', model, load_from=save(old))
@@ -185,7 +185,7 @@ def test_resuming_loads_the_whole_model(tmp_path, trained, given):
 
 
 @pytest.mark.parametrize('load_from', ['epoch_1.pth', None])
-def test_after_training_any_checkpoint_is_loaded_whole(tmp_path, trained, load_from):
+def test_after_training_whole_checkpoints_are_loaded(tmp_path, trained, load_from):
     model = tiny_model(seed=2)
     start_from = load_from and str(trained / load_from)
     runner = tiny_runner(tmp_path, model, load_from=start_from, custom_hooks=[HOOK])
@@ -196,7 +196,7 @@ def test_after_training_any_checkpoint_is_loaded_whole(tmp_path, trained, load_f
     assert_whole(model, trained / 'epoch_2.pth')
 
 
-def test_neck_with_weights_belongs_to_the_representation(tmp_path, save):
+def test_neck_with_weights_is_part_of_the_representation(tmp_path, save):
     donor, model = (with_linear_neck(seed) for seed in (1, 2))
 
     start(tmp_path / 'work', model, load_from=save(whole(donor)))

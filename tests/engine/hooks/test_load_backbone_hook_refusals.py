@@ -1,4 +1,4 @@
-"""LoadBackboneHook refuses what is not the backbone, in one line, before training."""
+"""LoadBackboneHook refuses other backbones with a one-line error, before training."""
 
 import copy
 
@@ -17,7 +17,7 @@ from tests.engine.tiny_runner import tiny_model, tiny_runner
 
 @pytest.fixture
 def refused(tmp_path):
-    """Factory: the message with which a checkpoint is refused, without its path."""
+    """Factory: the error message for a checkpoint, without its path."""
 
     def load(content, model):
         path = tmp_path / 'donor.pth'
@@ -47,8 +47,8 @@ FORMS = pytest.mark.parametrize('form', PREFIXES, ids=lambda form: form.__name__
 
 @FORMS
 def test_deeper_network_of_the_family(refused, form):
-    # It holds all that the model has, in the same shapes. Six blocks more, each of two
-    # convolutions and two norms of five tensors.
+    # It has all tensors of the model, in the same shapes, and six more blocks, each
+    # with two convolutions and two norms of five tensors.
     message = refused(form(tiny_model(depth=32)), tiny_model(depth=20))
     assert message == (
         'Checkpoint X has a different backbone: it additionally has 72 weights '
@@ -58,7 +58,7 @@ def test_deeper_network_of_the_family(refused, form):
 
 @FORMS
 def test_shallower_network_of_the_family(refused, form):
-    # The six blocks again, but that norms may come without their count of batches.
+    # The same six blocks; norms may lack `num_batches_tracked`.
     message = refused(form(tiny_model(depth=20)), tiny_model(depth=32))
     assert message == (
         'Checkpoint X has a different backbone: it lacks 60 weights '
@@ -77,7 +77,7 @@ def test_wider_network(refused, form):
 
 @FORMS
 @pytest.mark.parametrize('name', ['layer3.2.bn2.running_var', 'conv1.weight'])
-def test_one_weight_less(refused, form, name):
+def test_a_missing_weight(refused, form, name):
     content = form(tiny_model())
     del content.get('state_dict', content)[PREFIXES[form] + name]
     assert refused(content, tiny_model()) == (
@@ -86,7 +86,7 @@ def test_one_weight_less(refused, form, name):
 
 
 @FORMS
-def test_one_weight_more(refused, form):
+def test_an_additional_weight(refused, form):
     content = form(tiny_model())
     key = f'{PREFIXES[form]}layer2.0.downsample.0.weight'
     content.get('state_dict', content)[key] = torch.ones(1)
@@ -105,7 +105,7 @@ def test_one_weight_more(refused, form):
         ({'state_dict_best': {'feat_model': {}}}, 'state_dict_best'),
     ],
 )
-def test_no_backbone_at_all(refused, content, first):
+def test_no_backbone(refused, content, first):
     message = refused(content, tiny_model())
     assert f'no backbone weights; its first weight is {first}.' in message
     assert 'load_from' in message

@@ -1,4 +1,4 @@
-"""A training that was interrupted within an epoch goes on as if it had not been."""
+"""Trainings interrupted within an epoch are resumed exactly."""
 
 import functools
 
@@ -30,7 +30,7 @@ def log_of(work_dir):
 
 
 def interrupt_and_resume(work_dir, *stops, resumed_with=None, **options):
-    """Train with interruptions after some steps; the recorders, and the last runner."""
+    """Train with interruptions after some steps; return recorders and last runner."""
     recorders = []
     for number, stop in enumerate([*stops, None]):
         if number > 0:
@@ -46,7 +46,7 @@ def joined(recorders, name):
 
 @pytest.fixture(scope='module')
 def uninterrupted(tmp_path_factory):
-    """Function: a training without interruption, remembered."""
+    """Function: a training without interruption, cached."""
     folder = tmp_path_factory.mktemp('uninterrupted')
 
     @functools.cache
@@ -62,7 +62,7 @@ def uninterrupted(tmp_path_factory):
         ('class-aware', 'incomplete last batch', (1,)),
         ('class-aware', 'incomplete last batch', (6,)),  # at the end of epoch 1
         ('class-aware', 'incomplete last batch', (17,)),  # one batch is left
-        ('class-aware', 'incomplete last batch', (18,)),  # all but the end is done
+        ('class-aware', 'incomplete last batch', (18,)),  # only the end is missing
         ('class-aware', 'incomplete last batch', (2, 3, 8)),
         ('class-aware', 'dropped last batch', (4,)),
         ('class-aware', 'dropped last batch', (5,)),  # at the end of epoch 1
@@ -73,7 +73,7 @@ def uninterrupted(tmp_path_factory):
     ],
     ids=str,
 )
-def test_interrupted_training_equals_one_that_was_not(
+def test_interrupted_training_equals_an_uninterrupted_one(
     tmp_path, uninterrupted, sampler, loader, stops
 ):
     whole, expected = uninterrupted(sampler, loader)
@@ -87,7 +87,7 @@ def test_interrupted_training_equals_one_that_was_not(
     assert (runner.epoch, runner.iter) == (whole.epoch, whole.iter)
 
 
-def test_what_was_seen_is_not_loaded_again(tmp_path):
+def test_samples_of_earlier_steps_are_not_loaded_again(tmp_path):
     runner, recorders = interrupt_and_resume(tmp_path, 8)
     loaded = runner.train_dataloader.dataset.loaded
     assert loaded == [index for batch in recorders[1].batches for index in batch]
@@ -101,7 +101,7 @@ def test_without_the_hook_mmengine_repeats_the_epoch(tmp_path):
 
 
 @pytest.mark.parametrize('by_epoch', [True, False])
-def test_seed_that_no_config_gives_is_restored(tmp_path, by_epoch):
+def test_random_seed_is_restored(tmp_path, by_epoch):
     options = dict(seed=None)
     if not by_epoch:
         sampler = dict(type='mmgala.ClassAwareSampler', infinite=True)
@@ -113,7 +113,7 @@ def test_seed_that_no_config_gives_is_restored(tmp_path, by_epoch):
     assert joined(recorders, 'batches') == expected.batches
 
 
-def test_checkpoint_tells_the_place(tmp_path):
+def test_checkpoint_contains_the_position(tmp_path):
     train(tmp_path, seed=5, checkpoint_interval=1)
     for step, done in [(1, 1), (6, 6), (7, 1), (18, 6)]:
         meta = read_checkpoint(tmp_path / f'iter_{step}.pth')['meta']
@@ -123,13 +123,13 @@ def test_checkpoint_tells_the_place(tmp_path):
 
 def test_checkpoint_of_a_whole_epoch_is_the_start_of_the_next(tmp_path):
     runner, _ = train(tmp_path)
-    runner.train_loop._epoch -= 1  # as it is while hooks save at the end of an epoch
+    runner.train_loop._epoch -= 1  # as while hooks save at the end of an epoch
     runner.save_checkpoint(str(tmp_path), 'epoch_3.pth', by_epoch=True)
     place = read_checkpoint(tmp_path / 'epoch_3.pth')['meta']['train_sampler']
     assert place['batches_done'] == 0
 
 
-def test_weights_that_are_only_loaded_start_from_the_first_batch(tmp_path):
+def test_training_from_loaded_weights_starts_at_the_first_batch(tmp_path):
     _, recorder = train(tmp_path / 'first', interrupt_after=8)
     checkpoint = str(tmp_path / 'first' / 'iter_8.pth')
     _, anew = train(tmp_path / 'second', load_from=checkpoint)
@@ -139,7 +139,7 @@ def test_weights_that_are_only_loaded_start_from_the_first_batch(tmp_path):
 
 @DATA_SAMPLERS.register_module()
 class Pairs(BatchSampler):
-    """A batch sampler of its own kind."""
+    """A custom batch sampler."""
 
     def __init__(self, sampler, batch_size):
         super().__init__(sampler, batch_size, drop_last=False)
@@ -193,8 +193,8 @@ def test_ranks_resume_together(tmp_path, rank_pool):
     results = rank_pool.run(
         train_and_resume_on_rank, 2, work_dir=str(tmp_path / 'two'), stop=4
     )
-    # Each step, the two ranks deal the batch of one process between them; they have
-    # one sample more in an epoch, which makes them equal.
+    # In each step, the two ranks split the batch of a single process; they draw one
+    # more sample per epoch, so that both have the same number.
     for step, batch in enumerate(expected.batches):
         of_ranks = [rank['batches'][step] for rank in results]
         both = [index for pair in zip(*of_ranks, strict=True) for index in pair]
