@@ -1,4 +1,4 @@
-"""Archives in memory, and what comes out of them."""
+"""Archives in memory, and the files unpacked from them."""
 
 import hashlib
 import io
@@ -8,9 +8,9 @@ from mmgala.preparation.checksums import Checksum
 
 
 def tar(files, packed=False):
-    """A tar archive of files ``{name: content}``; ``None`` stands for a folder.
+    """A tar archive of files ``{name: content}``; a content of ``None`` makes a folder.
 
-    A ``TarInfo`` may stand for a name: then it is taken as it is.
+    A name may be a ``TarInfo``, which is used as it is.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode='w:gz' if packed else 'w') as archive:

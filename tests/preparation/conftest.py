@@ -1,4 +1,4 @@
-"""A server to download from, and a set to prepare from it."""
+"""Fixtures for a download server and a data set to prepare from it."""
 
 import pytest
 
@@ -15,11 +15,11 @@ def server(monkeypatch):
 
 @pytest.fixture
 def small(server):
-    """A set of a list and a folder of images."""
+    """A data set of one list and one folder of images."""
     return tiny_set(server)
 
 
 @pytest.fixture
 def root(tmp_path):
-    """Where to prepare it; the folder is not there yet."""
+    """Root of the data set; the folder does not exist yet."""
     return tmp_path / 'data' / 'small'

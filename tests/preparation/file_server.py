@@ -1,4 +1,4 @@
-"""An HTTP server on 127.0.0.1 for files in memory, which fails as it is told."""
+"""An HTTP server on 127.0.0.1 for files in memory, with configurable faults."""
 
 import hashlib
 import threading
@@ -11,7 +11,7 @@ from mmgala.preparation import download
 
 @contextmanager
 def quick_server(monkeypatch):
-    """A :class:`FileServer`, and downloads that do not wait long for anything."""
+    """A :class:`FileServer`; downloads have short timeouts."""
     for name in ('http_proxy', 'https_proxy', 'all_proxy'):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -26,7 +26,7 @@ def quick_server(monkeypatch):
 
 @dataclass
 class Request:
-    """One request, and how it was answered."""
+    """One request and its answer."""
 
     path: str
     range: str | None
@@ -35,21 +35,21 @@ class Request:
 
 
 class FileServer:
-    """Serves ``files``; each request takes the next of ``faults``, if there is one.
+    """Serves ``files``; each request gets the next of ``faults``, if there is one.
 
-    Faults: ``('drop', n)`` closes the connection after n bytes, ``('hang', n)`` sends
-    nothing more after them, ``('status', code)`` answers so, ``('redirect', url)``.
+    Faults: ``('drop', n)`` closes the connection after n bytes, ``('hang', n)`` stops
+    sending after n bytes, ``('status', code)`` and ``('redirect', url)``.
     """
 
     def __init__(self):
         self.files = {}
         self.faults = []
         self.log = []
-        self.ranges = True  # whether it answers them
-        self.validators = True  # whether it tells versions apart
-        self.if_range = True  # whether it sends a new version whole
-        self.shift = 0  # bytes by which it misses the range that is asked for
-        self.lengths = True  # whether it says how long files are
+        self.ranges = True  # whether ranges are supported
+        self.validators = True  # whether it sends validators of a version
+        self.if_range = True  # whether it sends the whole file if it has changed
+        self.shift = 0  # bytes by which it misses the requested range
+        self.lengths = True  # whether it sends the length of files
         self.stopped = threading.Event()
 
         class Server(ThreadingHTTPServer):
@@ -70,12 +70,12 @@ class FileServer:
         self.thread.join()
 
     def serve(self, name, content):
-        """Serve a file; returns its address."""
+        """Serve a file; return its URL."""
         self.files[f'/{name}'] = content
         return f'{self.url}/{name}'
 
     def sent(self, name=None):
-        """Bytes of a file, or of all, that were sent."""
+        """Number of bytes sent of a file, or of all files."""
         return sum(r.sent for r in self.log if name is None or r.path == f'/{name}')
 
     def _handler(owner):
@@ -108,7 +108,7 @@ def answer(owner, handler):
     body = send_head(owner, handler, request, content)
     if kind in ('drop', 'hang'):
         body = body[:value]
-    request.sent = len(body)  # now: the client may go on as soon as it has the body
+    request.sent = len(body)  # now, as the client may go on as soon as it has the body
     try:
         handler.wfile.write(body)
     except OSError:
@@ -119,7 +119,7 @@ def answer(owner, handler):
 
 
 def send_head(owner, handler, request, content):
-    """Send status and headers; returns the body that belongs to them."""
+    """Send status and headers; return the matching body."""
     etag = '"' + hashlib.sha1(content).hexdigest() + '"'
     start = wanted_start(owner, handler, etag)
     if start is not None and start >= len(content):
@@ -145,7 +145,7 @@ def send_head(owner, handler, request, content):
 
 
 def wanted_start(owner, handler, etag):
-    """Where the answer starts, if the request's range is answered."""
+    """Start of the requested range, if ranges are supported."""
     span = handler.headers.get('Range')
     if span is None or not owner.ranges:
         return None

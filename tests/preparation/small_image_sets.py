@@ -1,4 +1,4 @@
-"""Small forms of the data sets of image files, in the published layouts."""
+"""Miniatures of the data sets of image files, in the published layouts."""
 
 import json
 from dataclasses import replace
@@ -17,7 +17,7 @@ def official(monkeypatch):
 
 
 def publish_list(server, monkeypatch, entry, published):
-    """Serve lists of images, ``{name: lines}``; the entry's parts for them."""
+    """Serve lists of images, ``{name: lines}``; return the entry's parts for them."""
     known = {part.target: part for part in entry.parts}
     parts = []
     for name, lines in published.items():
@@ -31,7 +31,7 @@ def archive_part(server, entry, target, content):
     """The entry's part for a file or folder, made from an archive with this content."""
     (part,) = (part for part in entry.parts if part.target == target)
     url = server.serve(part.source, content)
-    # What may not be downloaded stays so; tests take it from `server.files`.
+    # Parts without a public URL get none; tests read them from `server.files`.
     url = part.url and url
     return replace(
         part,

@@ -1,7 +1,7 @@
 """The catalogue's data sets with a few generated images, in the published layouts.
 
-:func:`publish` puts what is published on a :class:`FileServer` and makes the
-catalogue take it from there.
+:func:`publish` puts published files on a :class:`FileServer` and makes the catalogue
+download them from there.
 """
 
 import gzip
@@ -18,7 +18,7 @@ from tests.preparation.tiny_cifar import KNOWN, Images, zipped
 
 
 def publish(name, server, monkeypatch):
-    """Small form of an entry of the catalogue."""
+    """Miniature of an entry of the catalogue."""
     makers = {
         'cifar10': cifar,
         'cifar100': cifar,
@@ -34,7 +34,7 @@ def publish(name, server, monkeypatch):
 
 
 def with_counts(entry, **counts):
-    """The entry with other numbers of images of each of its classes."""
+    """The entry with other numbers of images per class."""
     splits = [
         replace(split, class_counts=lambda n=counts[split.name]: n)
         for split in entry.splits

@@ -1,4 +1,4 @@
-"""Archives are unpacked below the folder, whole, and as far as wanted."""
+"""Archives are unpacked completely or in part, and never outside the folder."""
 
 import gzip
 import tarfile
@@ -25,7 +25,7 @@ UNPACKED = {
 
 @pytest.fixture(params=['set.tar', 'set.tar.gz'])
 def write(request, tmp_path):
-    """Write an archive, plain and packed."""
+    """Write an archive, plain and compressed."""
 
     def write(files):
         path = tmp_path / request.param
@@ -47,13 +47,13 @@ def test_all_files_are_unpacked(write, folder):
     assert tree(folder) == UNPACKED
 
 
-def test_only_the_wanted_files_are_unpacked_to_their_places(write, folder):
+def test_only_selected_files_are_unpacked_to_their_paths(write, folder):
     wanted = {'set/a/2.jpg': 'val/x/2.jpg', 'set/b/3.jpg': 'val/y/z/3.jpg'}
     untar(write(FILES), folder, wanted)
     assert tree(folder) == {'val/x/2.jpg': b'two', 'val/y/z/3.jpg': b''}
 
 
-def test_wanted_files_that_the_archive_lacks_are_named(write, folder):
+def test_selected_files_that_the_archive_lacks_are_named(write, folder):
     wanted = {f'set/{n}.jpg': f'{n}.jpg' for n in range(8)} | {'set/a/1.jpg': '1.jpg'}
     with pytest.raises(ValueError, match=r'lacks 8 of 9 files: set/0.jpg,.*4.jpg$'):
         untar(write(FILES), folder, wanted)
@@ -83,7 +83,7 @@ MALICIOUS = {
 
 @pytest.mark.parametrize('files', MALICIOUS.values(), ids=MALICIOUS)
 @pytest.mark.parametrize('nested', [False, True])
-def test_archives_that_reach_out_are_refused(write, folder, files, nested):
+def test_archives_with_outside_paths_are_refused(write, folder, files, nested):
     archive = write({'inner.tar': tar(files)} if nested else files)
     around = tree(folder.parent)
     with pytest.raises(ValueError, match=r'set\.tar(\.gz)? is not safe to unpack'):
@@ -92,7 +92,7 @@ def test_archives_that_reach_out_are_refused(write, folder, files, nested):
     assert not any(path.is_symlink() for path in folder.rglob('*'))
 
 
-def test_places_that_lead_out_are_refused(write, folder):
+def test_destinations_outside_the_folder_are_refused(write, folder):
     with pytest.raises(ValueError, match='is not safe to unpack'):
         untar(write(FILES), folder, {'set/a/2.jpg': '../x'})
     assert tree(folder.parent) == {}

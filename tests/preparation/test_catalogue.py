@@ -21,7 +21,7 @@ def part_of(name, target):
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_every_file_can_be_had_and_verified(name):
+def test_every_file_has_a_source_and_a_checksum(name):
     entry = find_data_set(name)
     assert entry.name == name
     for part in entry.parts:

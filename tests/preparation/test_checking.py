@@ -1,4 +1,4 @@
-"""The check names what is wrong, and changes nothing."""
+"""The check reports every error and changes nothing."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.preparation.small_sets import publish
 
 @pytest.fixture
 def prepared(server, monkeypatch, tmp_path):
-    """Prepare a small set; returns its entry and its folder."""
+    """Prepare a small set; return its entry and its folder."""
 
     def prepared(name):
         small, root = publish(name, server, monkeypatch), tmp_path / name
@@ -82,7 +82,7 @@ def test_lists_without_a_checksum_are_counted(prepared, change, problem):
     assert re.search(problem, found), found
 
 
-def test_lists_with_a_checksum_must_have_it(prepared):
+def test_lists_must_match_their_checksum(prepared):
     small, root = prepared('places-lt')
     path = root / 'Places_LT_val.txt'
     path.write_bytes(path.read_bytes().replace(b'\n', b'\r\n'))
@@ -103,7 +103,7 @@ def test_a_missing_file_of_arrays_is_named(prepared):
 @pytest.mark.parametrize(
     'name', ['cifar100', 'plankton', 'places-lt', 'inaturalist2018']
 )
-def test_nothing_there(server, monkeypatch, tmp_path, name):
+def test_empty_root(server, monkeypatch, tmp_path, name):
     small, root = publish(name, server, monkeypatch), tmp_path / 'none'
     report = check(small, root)
     assert all(problem.endswith(' is missing') for problem in report.problems)

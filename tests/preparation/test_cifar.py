@@ -1,4 +1,4 @@
-"""Every form of CIFAR becomes the same files, which the data set reads."""
+"""Every form of CIFAR gives the same files, which the data set reads."""
 
 import io
 import zipfile
@@ -113,7 +113,7 @@ def test_files_of_all_forms_are_byte_identical(tmp_path):
     assert all(files == found[0] for files in found)
 
 
-def test_the_folder_in_the_official_archive_is_taken_itself(tmp_path, root):
+def test_the_unpacked_folder_of_the_official_archive_can_be_the_source(tmp_path, root):
     images = Images('cifar100')
     unpack(images.official_files(), tmp_path)
 
@@ -122,7 +122,7 @@ def test_the_folder_in_the_official_archive_is_taken_itself(tmp_path, root):
     assert check(images.entry(), root).problems == []
 
 
-def test_what_is_prepared_is_what_the_data_set_reads(tmp_path, root):
+def test_the_data_set_reads_the_prepared_files(tmp_path, root):
     images = Images()
     as_zip(images, tmp_path / 'source.zip')
     prepare(images.entry(), root, tmp_path / 'source.zip')
@@ -151,7 +151,7 @@ def test_the_official_archive_is_downloaded_without_a_source(server, root):
 
 
 @pytest.mark.parametrize('known', [CIFAR10, CIFAR100], ids=['cifar10', 'cifar100'])
-def test_classes_are_those_of_mmpretrain(known):
+def test_classes_equal_those_of_mmpretrain(known):
     from mmpretrain import datasets
 
     classes = getattr(datasets, known.name.upper()).METAINFO['classes']
@@ -174,7 +174,7 @@ def test_published_labels_and_classes_follow_from_the_counts(known):
 
 @pytest.fixture(scope='module')
 def real(shared_dir, tmp_path_factory):
-    """CIFAR-100 itself, from its 60,000 PNG files."""
+    """The real CIFAR-100, from its 60,000 PNG files."""
     source = shared_dir / 'data/cifar100.zip'
     if not source.is_file():
         pytest.skip(f'{source} is not here: the real set cannot be prepared')
@@ -186,7 +186,7 @@ def real(shared_dir, tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_real_set_is_the_published_one(real):
-    """Its mean and deviation of each channel are known to everybody."""
+    """Mean and standard deviation of its channels are widely published."""
     images = np.load(real / 'train_images.npy', mmap_mode='r')
 
     total = np.stack([images[i : i + 5000].sum((0, 1, 2), dtype=np.int64)
@@ -203,7 +203,7 @@ def test_the_real_set_is_the_published_one(real):
 
 
 @pytest.mark.slow
-def test_the_order_of_the_real_set_is_that_of_its_names(real, shared_dir):
+def test_the_real_set_is_sorted_by_name(real, shared_dir):
     images = np.load(real / 'test_images.npy', mmap_mode='r')
     with zipfile.ZipFile(shared_dir / 'data/cifar100.zip') as archive:
         names = sorted(n for n in archive.namelist() if n.startswith('cifar100/test/'))
@@ -212,8 +212,8 @@ def test_the_order_of_the_real_set_is_that_of_its_names(real, shared_dir):
             np.testing.assert_array_equal(images[index], np.asarray(expected))
 
 
-def test_counts_of_the_miniature_are_what_they_say():
-    """So that the tests above compare what they mean to."""
+def test_counts_of_the_miniature_match_its_images():
+    """Validates the miniature that the tests above use."""
     labels = Images().labels
     assert {s: np.bincount(labels[s]).tolist() for s in SPLITS} == {
         s: [n] * 3 for s, n in PER_CLASS.items()

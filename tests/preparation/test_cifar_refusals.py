@@ -1,4 +1,4 @@
-"""What is not CIFAR, or not safe, is refused with one line and leaves nothing."""
+"""Unsafe sources and ones other than CIFAR give one-line errors and leave no files."""
 
 import io
 import os
@@ -20,7 +20,7 @@ from tests.preparation.tiny_set import prepare
 
 
 def refused(message, images, source, root, **changes):
-    """Nothing is made, and the reason is one line."""
+    """Assert that nothing is created and the error is one line."""
     with pytest.raises(ValueError, match=message) as error:
         prepare(images.entry(**changes), root, source)
     assert '\n' not in str(error.value)
@@ -29,7 +29,7 @@ def refused(message, images, source, root, **changes):
 
 
 class Program:
-    """Makes a folder when it is unpickled."""
+    """Creates a folder when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -63,7 +63,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize('wrap', PROGRAMS.values(), ids=PROGRAMS)
 @pytest.mark.parametrize('protocol', range(5))
-def test_a_pickle_with_the_right_checksum_runs_nothing(
+def test_a_pickle_with_the_right_checksum_cannot_run_code(
     tmp_path, root, wrap, protocol, monkeypatch
 ):
     images = Images()
@@ -92,7 +92,7 @@ BATCHES = {
 
 
 @pytest.mark.parametrize('batch', BATCHES.values(), ids=BATCHES)
-def test_a_pickle_of_something_else_is_refused(tmp_path, root, monkeypatch, batch):
+def test_a_pickle_of_other_content_is_refused(tmp_path, root, monkeypatch, batch):
     images = Images()
     files = images.official_files()
     files['cifar-100-python/test'] = pickle.dumps(batch, protocol=4)
@@ -211,8 +211,8 @@ def test_the_same_image_twice_in_a_tar_archive(tmp_path, root):
     refused('class 1 contains thing_s_000025.png twice', images, source, root)
 
 
-def test_other_file_names_are_told_from_the_official_ones(tmp_path, root):
-    """They would give another order, and so other long-tailed subsets."""
+def test_unofficial_file_names_are_refused(tmp_path, root):
+    """They would give another order, and thus other long-tailed subsets."""
     images, source = Images(), tmp_path / 'source.zip'
     right = images.expected('train')[0]
     buffer = io.BytesIO()
@@ -274,7 +274,7 @@ def test_unsafe_tar_archives_are_refused(tmp_path, root, member):
     refused(r'source\.tar is not safe to unpack: .* is a link', images, source, root)
 
 
-def test_a_member_that_unpacks_to_more_than_it_may_is_not_read(tmp_path, root):
+def test_a_member_that_unpacks_to_too_many_bytes_is_not_read(tmp_path, root):
     """64 MB of zeros in 64 kB."""
     images, source = Images(), tmp_path / 'source.zip'
     name = 'top/train/bear/bomb.png'
@@ -336,7 +336,7 @@ def test_a_folder_of_links_is_read(tmp_path, root):
     assert check(images.entry(), root).problems == []
 
 
-def test_a_wrong_official_archive_is_not_looked_into(tmp_path, root):
+def test_a_wrong_official_archive_is_not_opened(tmp_path, root):
     images = Images()
     source = tmp_path / CIFAR100.archive
     source.write_bytes(images.archive() + b'more')
@@ -350,6 +350,6 @@ def test_a_source_that_is_a_pipe(tmp_path, root):
         make_plan(Images().entry(), root, tmp_path / 'pipe')
 
 
-def test_a_source_that_is_not_there(tmp_path, root):
+def test_a_missing_source(tmp_path, root):
     with pytest.raises(FileNotFoundError, match='--source .*nowhere does not exist'):
         make_plan(Images().entry(), root, tmp_path / 'nowhere')

@@ -1,4 +1,4 @@
-"""Downloads end with the whole, verified file or with nothing under its name."""
+"""Downloads give the complete, verified file, or no file under its name."""
 
 import errno
 import json
@@ -18,7 +18,7 @@ OTHER = np.random.default_rng(1).bytes(300_000)
 
 @pytest.fixture
 def fetch(server, tmp_path):
-    """Download ``CONTENT``, or what is served instead."""
+    """Download ``CONTENT``, or the content that is served instead."""
     server.serve('file.bin', CONTENT)
     path = tmp_path / 'new' / 'file.bin'
 
@@ -41,7 +41,7 @@ def starts(server):
     return [int(r.range[6:-1]) if r.range else 0 for r in server.log]
 
 
-def test_whole_file_comes_in_one_request(fetch, server):
+def test_whole_file_is_downloaded_by_one_request(fetch, server):
     fetch()
     assert starts(server) == [0]
 
@@ -54,7 +54,7 @@ def test_after_a_drop_only_the_rest_is_fetched(fetch, server, capsys):
     assert 'ended after 100,000 of 300,000 bytes; trying' in capsys.readouterr().out
 
 
-def test_a_server_that_hangs_is_given_up_and_asked_for_the_rest(fetch, server):
+def test_a_hanging_connection_is_closed_and_resumed(fetch, server):
     server.faults = [('hang', 123_456)]
     start = time.monotonic()
     fetch()
@@ -62,7 +62,7 @@ def test_a_server_that_hangs_is_given_up_and_asked_for_the_rest(fetch, server):
     assert starts(server) == [0, 123_456]
 
 
-def test_drops_do_not_count_while_new_bytes_come(fetch, server):
+def test_drops_after_progress_do_not_count_as_failures(fetch, server):
     server.faults = [('drop', 10_000)] * (3 * ATTEMPTS)
     fetch()
     assert server.sent() == len(CONTENT)
@@ -80,7 +80,7 @@ def test_a_later_run_continues(fetch, server):
     assert server.sent() == 200_000
 
 
-def test_a_later_run_verifies_what_is_whole_without_a_request(fetch, server):
+def test_a_later_run_verifies_a_complete_file_without_a_request(fetch, server):
     fetch()
     part = fetch.path.with_name('file.bin.part')
     fetch.path.rename(part)
@@ -90,14 +90,14 @@ def test_a_later_run_verifies_what_is_whole_without_a_request(fetch, server):
     assert len(server.log) == 1
 
 
-def test_without_ranges_the_file_comes_anew(fetch, server):
+def test_without_ranges_the_download_is_restarted(fetch, server):
     server.ranges = False
     server.faults = [('drop', 100_000)]
     fetch()
     assert [r.status for r in server.log] == [200, 200]
 
 
-def test_a_server_that_never_sends_the_whole_is_given_up(fetch, server):
+def test_a_server_that_never_sends_the_whole_file_is_an_error(fetch, server):
     server.ranges = False
     server.faults = [('drop', 100_000)] * 100
     with pytest.raises(ConnectionError, match='ended after'):
@@ -115,20 +115,20 @@ def test_pieces_of_two_versions_are_not_joined(fetch, server, monkeypatch, tells
     between = lambda wait: server.serve('file.bin', changed)  # noqa: E731
     monkeypatch.setattr(module.time, 'sleep', between)
     fetch(changed)
-    # With `If-Range` the new version comes at once; where nothing but the content
-    # differs, the checksum tells.
+    # With `If-Range` the new version comes at once; if nothing but the content
+    # differs, the checksum reveals it.
     assert len(server.log) == (2 if tells == 'both' else 3)
     assert fetch.verified == (2 if tells == 'nothing' and size == 300_000 else 1)
 
 
-def test_a_server_that_sends_another_range_is_noticed(fetch, server):
+def test_a_server_that_sends_another_range_is_detected(fetch, server):
     server.shift = 10
     server.faults = [('drop', 100_000)]
     fetch()
     assert fetch.verified == 1
 
 
-def test_a_weak_validator_is_none(fetch, server):
+def test_a_weak_validator_is_not_used(fetch, server):
     assert module.Version.of('u', {'ETag': 'W/"1"'}).validator is None
     headers = {'ETag': 'W/"1"', 'Last-Modified': 'yesterday'}
     assert module.Version.of('u', headers).validator == 'yesterday'
@@ -163,7 +163,7 @@ def test_a_part_of_unknown_origin_is_not_continued(fetch, server, note):
     assert fetch.verified == 1
 
 
-def test_a_missing_file_is_asked_for_once(fetch, server):
+def test_a_missing_file_is_requested_once(fetch, server):
     del server.files['/file.bin']
     with pytest.raises(
         ConnectionError, match=r'file\.bin cannot .* responded with 404'
@@ -173,13 +173,13 @@ def test_a_missing_file_is_asked_for_once(fetch, server):
 
 
 @pytest.mark.parametrize('code', [503, 500, 429])
-def test_a_busy_server_is_asked_again(fetch, server, code):
+def test_a_busy_server_is_retried(fetch, server, code):
     server.faults = [('status', code)] * 2
     fetch()
     assert len(server.log) == 3
 
 
-def test_waits_grow_and_attempts_end(fetch, server, monkeypatch):
+def test_waits_grow_and_attempts_are_limited(fetch, server, monkeypatch):
     waits = []
     monkeypatch.setattr(module, 'FIRST_WAIT', 1.0)
     monkeypatch.setattr(module.time, 'sleep', waits.append)
@@ -189,7 +189,7 @@ def test_waits_grow_and_attempts_end(fetch, server, monkeypatch):
     assert waits == [1, 2, 4, 8]
 
 
-def test_without_a_network_the_reason_is_told(fetch):
+def test_without_a_network_the_error_gives_the_reason(fetch):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         url = f'http://127.0.0.1:{free.getsockname()[1]}/file.bin'
@@ -202,7 +202,7 @@ def test_files_of_unknown_length_are_fetched(fetch, server):
     fetch()
 
 
-def test_a_full_disk_is_no_reason_to_try_again(fetch, server, monkeypatch):
+def test_a_full_disk_is_not_retried(fetch, server, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, 'No space left on device')
 
@@ -214,7 +214,7 @@ def test_a_full_disk_is_no_reason_to_try_again(fetch, server, monkeypatch):
 
 
 @pytest.mark.parametrize('url', ['file:///etc/passwd', 'ftp://127.0.0.1/f', 'f'])
-def test_other_addresses_than_http_are_refused(fetch, url):
+def test_urls_other_than_http_are_refused(fetch, url):
     with pytest.raises(ValueError, match='http or https'):
         fetch(url=url)
 

@@ -1,4 +1,4 @@
-"""A table of images is saved in the order of label and name, or refused."""
+"""Tables of images are saved in order of label and name; invalid ones are refused."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def pixels(value):
     return np.full((2, 2), value, dtype=np.uint8)
 
 
-def test_order_is_that_of_labels_and_names(files):
+def test_images_are_sorted_by_label_and_name(files):
     table = ImageTable('images in a.zip', [1, 2], (2, 2))
     for label, name, value in ((1, 'b.png', 3), (0, 'z.png', 1), (1, 'a.png', 2)):
         table.add(label, name, pixels(value))
@@ -28,7 +28,7 @@ def test_order_is_that_of_labels_and_names(files):
     assert labels.tolist() == [0, 1, 1]
 
 
-def test_a_source_without_any_image_says_what_is_expected(files):
+def test_error_for_a_source_without_images_says_what_is_expected(files):
     table = ImageTable('train images in other.zip', [1, 2], (2, 2))
 
     message = 'no train images in other.zip: expected a folder for each class'

@@ -1,4 +1,4 @@
-"""PlanktonSet becomes grey squares, in a fixed order, from any form of its folders."""
+"""PlanktonSet is saved as grey squares in a fixed order, from every form of source."""
 
 import io
 import zipfile
@@ -37,7 +37,7 @@ def below(folder):
     return {folder + name: content for name, content in jpeg_files().items()}
 
 
-def test_files_are_in_the_order_of_classes_and_names(entry, source, root):
+def test_images_are_sorted_by_class_and_name(entry, source, root):
     prepare(entry, root, source)
 
     names = sorted(jpeg_files())
@@ -75,7 +75,7 @@ def test_every_form_gives_the_same_files(entry, source, root, tmp_path, form):
     assert tree(tmp_path / 'again') == tree(root)
 
 
-def test_the_data_set_reads_what_is_prepared(entry, source, root):
+def test_the_data_set_reads_the_prepared_files(entry, source, root):
     prepare(entry, root, source)
 
     parts = {s: PlanktonSet(str(root), s) for s in ('train', 'val', 'test')}
@@ -129,7 +129,7 @@ def test_bad_images_are_named(entry, source, root, content, message):
     refused(message, entry, source, root)
 
 
-def test_a_grey_jpeg_is_as_good(entry, source, root):
+def test_a_grey_jpeg_is_accepted(entry, source, root):
     files = below('train/')
     name = next(name for name in files if '/ephyra/' in name)
     source.write_bytes(zipped({**files, name: jpeg((9, 9), 'L')}))
@@ -154,7 +154,7 @@ def test_other_counts_are_refused(entry, source, root, number):
     refused(message, entry, source, root)
 
 
-def test_other_names_would_be_another_split(entry, source, root):
+def test_other_names_are_refused_as_they_would_change_the_split(entry, source, root):
     (part,) = entry.parts
     names = '\n'.join([*sorted(jpeg_files()), '']).encode()
     files = {**part.files, 'names.txt': checksum('sha256', names)}
@@ -167,7 +167,7 @@ def test_other_names_would_be_another_split(entry, source, root):
     refused('published names: .* names.txt differs', entry, source, root)
 
 
-def test_without_a_source_it_is_said_how_to_get_the_set(entry, root):
+def test_error_without_a_source_says_how_to_get_the_set(entry, root):
     plan = make_plan(entry, root)
     assert [part.source for part in plan.by_hand] == ['train.zip']
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""What is made is whole and as published, and nothing is made twice."""
+"""Prepared data sets are complete and as published, and no step is repeated."""
 
 from collections import namedtuple
 from dataclasses import replace
@@ -10,7 +10,7 @@ from tests.preparation.archives import checksum, tar, tree
 from tests.preparation.tiny_set import IMAGES, LIST, assert_complete, prepare
 
 
-def test_what_is_there_is_not_made_again(small, root, server):
+def test_existing_parts_are_not_prepared_again(small, root, server):
     prepare(small, root)
     plan = make_plan(small, root)
     assert plan.todo == []
@@ -19,7 +19,7 @@ def test_what_is_there_is_not_made_again(small, root, server):
     assert len(server.log) == requests
 
 
-def test_what_another_run_has_made_since_the_plan_is_left_alone(small, root, server):
+def test_parts_made_by_another_run_since_the_plan_are_kept(small, root, server):
     plan = make_plan(small, root)
     prepare(small, root)
     requests = len(server.log)
@@ -28,7 +28,7 @@ def test_what_another_run_has_made_since_the_plan_is_left_alone(small, root, ser
     assert len(server.log) == requests
 
 
-def test_an_archive_that_is_there_is_not_downloaded(small, root, server):
+def test_an_existing_archive_is_not_downloaded(small, root, server):
     root.mkdir(parents=True)
     (root / 'small.tar.gz').write_bytes(server.files['/small.tar.gz'])
     (root / 'small.tar.gz.part').write_bytes(b'of an earlier attempt')
@@ -65,9 +65,7 @@ def test_wrong_files_of_another_folder_are_refused(small, root, tmp_path, server
     assert (root / 'list.txt').exists() == (name != 'list.txt')
 
 
-def test_a_small_disk_is_refused_before_anything_is_done(
-    small, root, server, monkeypatch
-):
+def test_a_small_disk_is_refused_at_the_start(small, root, server, monkeypatch):
     usage = namedtuple('usage', 'free')
     needed = len(LIST) + small.parts[1].size + 300_000
     monkeypatch.setattr('shutil.disk_usage', lambda path: usage(needed - 1))
@@ -100,7 +98,7 @@ def test_the_plan_counts_what_is_left_to_download(small, root):
         ({'images/a.jpg': b'', '../x': b''}, 'not safe to unpack'),
     ],
 )
-def test_an_archive_with_other_content_leaves_nothing(
+def test_an_archive_with_other_content_leaves_no_files(
     small, root, server, content, message
 ):
     archive = tar(content, packed=True)
@@ -124,7 +122,7 @@ def files_known(small, wrong=()):
     return replace(small, parts=[small.parts[0], replace(small.parts[1], files=files)])
 
 
-def test_damaged_files_are_replaced_and_others_left_alone(small, root):
+def test_damaged_files_are_replaced_and_others_kept(small, root):
     small = files_known(small)
     prepare(small, root)
     (root / 'images/a.jpg').write_bytes(b'damaged')
@@ -144,7 +142,7 @@ def test_an_archive_with_a_wrong_file_is_refused(small, root):
     assert not (root / 'images').exists()
 
 
-def test_what_must_be_fetched_by_hand_comes_last(small, root, server):
+def test_manual_downloads_come_last(small, root, server):
     small = replace(small, parts=[replace(small.parts[1], url=None), small.parts[0]])
     with pytest.raises(
         FileNotFoundError, match=r'small\.tar\.gz must be downloaded by'

@@ -1,4 +1,4 @@
-"""What a killed run leaves is no half-written set, and no hindrance to the next."""
+"""A killed run leaves no partial data set, and the next run completes it."""
 
 import json
 import signal
@@ -12,7 +12,7 @@ from mmgala.preparation.prepare import LOCK, SCRATCH
 from tests.preparation.archives import tree
 from tests.preparation.tiny_set import LIST, assert_complete, prepare
 
-# Prepares the set of the tests; with a second argument, stops within the unpacking.
+# Prepares the small data set; with a second argument, stops while unpacking.
 PROGRAM = """
 import json, sys, tarfile, time
 from pathlib import Path
@@ -42,7 +42,7 @@ run_plan(make_plan(small, Path(root)), small, Path(root))
 
 @pytest.fixture
 def start(small, root):
-    """Prepare the set in a process of its own."""
+    """Prepare the data set in a separate process."""
     processes = []
 
     def start(stop_after=0):
@@ -106,7 +106,7 @@ def test_killed_while_unpacking(small, root, server, start):
 
     assert not (root / 'images').exists()
     assert len(tree(root / SCRATCH)) == 3
-    # What was unpacked is not trusted, and gone where the archive lacks it.
+    # Unpacked files are not trusted, and removed if the archive lacks them.
     (root / SCRATCH / 'images' / 'stale.jpg').write_bytes(b'!')
     prepare(small, root)
     assert_complete(root)

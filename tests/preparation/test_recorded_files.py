@@ -1,4 +1,4 @@
-"""Files without a published checksum are verified by the one written down."""
+"""Files without a published checksum are verified by the recorded one."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def made(tmp_path, root):
     return images, source
 
 
-def test_what_is_there_is_not_made_again(made, root):
+def test_existing_files_are_not_prepared_again(made, root):
     images, source = made
     before = {path: path.stat().st_mtime_ns for path in root.iterdir()}
 
@@ -62,7 +62,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize('kind', CHANGES)
-def test_check_finds_changes_and_preparing_again_mends_them(made, root, kind):
+def test_check_finds_changes_and_preparing_again_repairs_them(made, root, kind):
     images, source = made
     entry, before = images.entry(), tree(root)
     change, message = CHANGES[kind]
@@ -105,8 +105,8 @@ def test_the_table_of_the_check(made, root):
     ]
 
 
-def test_an_interrupted_move_is_found_and_mended(tmp_path, root, monkeypatch):
-    """The record comes last, so a half of the files does not count as the set."""
+def test_an_interrupted_move_is_found_and_repaired(tmp_path, root, monkeypatch):
+    """The record is written last, so a part of the files does not count as the set."""
     images, source = Images(), tmp_path / 'source.zip'
     source.write_bytes(zipped(images.png_files()))
     replace_file, done = os.replace, []

@@ -19,7 +19,7 @@ SPLITS = ('train', 'test')
 
 
 class Python2Pickler(pickle._Pickler):
-    """Writes texts and bytes, and names NumPy's modules, as Python 2 did."""
+    """Pickles strings, bytes and NumPy's module names as Python 2 did."""
 
     dispatch = dict(pickle._Pickler.dispatch)
 
@@ -44,18 +44,18 @@ class Python2Pickler(pickle._Pickler):
 
 
 def pickled(value):
-    """As Python 2 would have pickled it."""
+    """Pickle an object as Python 2 would have."""
     buffer = io.BytesIO()
     Python2Pickler(buffer, protocol=2).dump(value)
     return buffer.getvalue()
 
 
 class Images:
-    """Random images, in an order that is neither that of classes nor of names.
+    """Random images, sorted neither by class nor by name.
 
     Args:
         name: ``'cifar10'`` or ``'cifar100'``.
-        seed: of everything.
+        seed: seed of all random numbers.
     """
 
     def __init__(self, name='cifar100', seed=0):
@@ -77,7 +77,7 @@ class Images:
         known = KNOWN[self.name].images
         contents = []
         for split in SPLITS:
-            # A row an image: all of red, then green, then blue.
+            # One row per image: all of red, then green, then blue.
             rows = self.pixels[split].transpose(0, 3, 1, 2).reshape(-1, 3072)
             for part in np.array_split(np.arange(len(rows)), parts[split]):
                 batch = {
@@ -100,13 +100,13 @@ class Images:
         return files
 
     def expected(self, split):
-        """Images and labels as they have to be written: by class, then by name."""
+        """Images and labels as they must be written: sorted by class, then by name."""
         keys = list(zip(self.labels[split], self.names[split], strict=True))
         order = sorted(range(len(keys)), key=keys.__getitem__)
         return self.pixels[split][order], self.labels[split][order]
 
     def known(self, **changes) -> Cifar:
-        """What is known of this set, as of the real one."""
+        """Published facts about this miniature, as about the real data set."""
         archive, official = self.archive(), self.official_files()
         real = KNOWN[self.name]
         images = replace(

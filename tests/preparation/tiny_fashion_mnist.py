@@ -1,4 +1,4 @@
-"""Files as Fashion-MNIST's, with a few made-up items of each kind."""
+"""Files in the format of Fashion-MNIST, with a few made-up items of each kind."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ SPLITS = {'train': 'train', 'test': 't10k'}
 
 
 def write_idx(path, array):
-    """Write LeCun's format for arrays of bytes."""
+    """Write an array of bytes in LeCun's IDX format."""
     head = [0, 0, 8, array.ndim]
     shape = np.array(array.shape, '>i4').tobytes()
     path.write_bytes(bytes(head) + shape + array.astype(np.uint8).tobytes())

@@ -14,7 +14,7 @@ LIST = b'images/a.jpg 0\n'
 
 
 def tiny_set(server):
-    """The set, which ``server`` serves."""
+    """The data set, served by ``server``."""
     archive = tar({'images': None, **IMAGES}, packed=True)
     parts = [
         Part(
@@ -43,7 +43,7 @@ def prepare(small, root, source=None):
 
 
 def assert_complete(root):
-    """Check that the set is there, and nothing else but the archive."""
+    """Assert that the data set is complete, with no other files but the archive."""
     found = tree(root)
     found.pop('small.tar.gz')
     assert found == {**IMAGES, 'list.txt': LIST}
