@@ -1,4 +1,4 @@
-"""Run the project's tools as a user does, or their ``main`` in this process."""
+"""Run the project's tools from the command line, or their ``main`` in this process."""
 
 import contextlib
 import importlib.util
@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 300.0  # seconds for one command, on a machine that is busy
+LIMIT = 300.0  # seconds for one command on a busy machine
 
-# The digits config with a narrow network, six epochs and all their checkpoints.
+# The digits config with a narrow network, six epochs and a checkpoint of each.
 SMALL_CONFIG = f"""
 _base_ = '{ROOT}/configs/gala/resnet14_digits-lt.py'
 custom_imports = dict(imports=['tests.tools.quick_start'])
@@ -36,13 +36,13 @@ def command(tool, *arguments):
 
 
 def environment(**changes):
-    """Environment of a command: the CPU, a thread a process, this interpreter."""
+    """Environment of a command: CPU only, one thread per process, this interpreter."""
     return {
         **{k: v for k, v in os.environ.items() if k not in ('RANK', 'LOCAL_RANK')},
         'CUDA_VISIBLE_DEVICES': '',
         'OMP_NUM_THREADS': '1',
         'PYTHON': sys.executable,
-        'PYTHONPATH': str(ROOT),  # of the modules that configs import
+        'PYTHONPATH': str(ROOT),  # for modules that configs import
         'GLOO_SOCKET_IFNAME': 'lo',
         **changes,
     }
@@ -52,7 +52,7 @@ def run(tool, *arguments, cwd, succeeds=True, **env):
     """Run a tool from the command line.
 
     Returns:
-        What ``subprocess.run`` does, with ``stdout`` and ``stderr`` as text.
+        The result of ``subprocess.run``, with ``stdout`` and ``stderr`` as text.
     """
     result = subprocess.run(
         command(tool, *arguments),
@@ -73,16 +73,16 @@ def run(tool, *arguments, cwd, succeeds=True, **env):
 def call(tool, *arguments, cwd, cfg_options=True):
     """Call the ``main`` of a tool in this process, on the CPU.
 
-    Starting a process costs seconds. ``cfg_options`` tells whether the tool takes any.
+    Starting a process takes seconds. ``cfg_options``: whether the tool has that flag.
 
     Returns:
-        What the program ends with: ``None``, or its last line where it fails.
+        ``None`` on success, or else the error message.
     """
     arguments = [str(argument) for argument in arguments]
     if cfg_options:
         if '--cfg-options' not in arguments:
             arguments.append('--cfg-options')
-        # Runners of one name share their logger.
+        # Runners with the same name share a logger.
         start = arguments.index('--cfg-options') + 1
         arguments.insert(start, f'experiment_name={uuid.uuid4().hex}')
     with pytest.MonkeyPatch.context() as patch:
@@ -97,7 +97,7 @@ def call(tool, *arguments, cwd, cfg_options=True):
 
 
 def call_and_read(tool, *arguments, cwd):
-    """Call the ``main`` of a tool that succeeds; what it printed."""
+    """Call the ``main`` of a tool, assert success, and return its output."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         end = call(tool, *arguments, cwd=cwd)
@@ -106,7 +106,7 @@ def call_and_read(tool, *arguments, cwd):
 
 
 def assert_one_line(end, message):
-    """Check that a program ended with one line that matches ``message``."""
+    """Assert that a program failed with one line that matches ``message``."""
     assert isinstance(end, str), end
     assert end.startswith('error: ')
     assert len(end.splitlines()) == 1
@@ -114,7 +114,7 @@ def assert_one_line(end, message):
 
 
 def load_tool(name):
-    """A tool as a module: the folder is no package."""
+    """Import a tool as a module, as the folder is not a package."""
     spec = importlib.util.spec_from_file_location(name, ROOT / 'tools' / f'{name}.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -122,6 +122,6 @@ def load_tool(name):
 
 
 def options(**changes):
-    """``--cfg-options``; ``__`` stands for the dots."""
+    """``--cfg-options``, with ``__`` for dots."""
     pairs = [f'{key.replace("__", ".")}={value}' for key, value in changes.items()]
     return ['--cfg-options', *pairs]

@@ -1,4 +1,4 @@
-"""One small training, and the commands that look at its checkpoint."""
+"""Fixtures for one small training and commands that use its checkpoint."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ PRIOR = np.array([1, 1, 2, 2, 3, 3, 4, 4, 10, 10]) / 40
 
 @pytest.fixture(scope='session')
 def small_config(tmp_path_factory):
-    """Path of a config that trains in seconds."""
+    """Path of a config for a training of seconds."""
     path = tmp_path_factory.mktemp('config') / 'small.py'
     path.write_text(SMALL_CONFIG)
     return path
@@ -30,7 +30,7 @@ def trained(tmp_path_factory, small_config):
     )
 
 
-# Runs of tools/test.py by what they write. The first is a process, as a user has it.
+# Runs of tools/test.py by output file. The first is run in a separate process.
 RUNS = {
     'raw.npz': [],
     'tau.json': ['--rebalance', '--tau', '1.7'],
@@ -43,7 +43,7 @@ RUNS = {
 
 @pytest.fixture(scope='session')
 def tested(tmp_path_factory, trained):
-    """What each run gave: ``path`` and ``work_dir``."""
+    """Output of each run: ``path`` and ``work_dir``."""
     folder = tmp_path_factory.mktemp('tested')
     np.savetxt(folder / 'prior.txt', PRIOR)
     runs = {
@@ -73,7 +73,7 @@ def validation(tested):
 
 
 def load_scores(path):
-    """What ``tools/test.py --out x.npz`` wrote."""
+    """Load a file written by ``tools/test.py --out x.npz``."""
     with np.load(path, allow_pickle=False) as stored:
         return SimpleNamespace(
             scores=stored['pred_score'].astype(np.float64),

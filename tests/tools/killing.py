@@ -1,4 +1,4 @@
-"""Kill a training where it hurts."""
+"""Kill a training once a file exists."""
 
 import os
 import signal
@@ -9,10 +9,10 @@ from tests.tools.command_line import LIMIT, command, environment
 
 
 def kill_after(path, work_dir, config, *flags, **env):
-    """Start ``tools/train.py`` and kill it, processes and all, once ``path`` is there.
+    """Start ``tools/train.py`` and kill all its processes once ``path`` exists.
 
     Returns:
-        Its exit status, and what it printed.
+        Its exit status and output.
     """
     output = work_dir.with_suffix('.txt')
     with output.open('w') as file:

@@ -1,4 +1,4 @@
-"""A model whose predictions have a label and no scores."""
+"""A model that predicts labels without scores."""
 
 import torch
 from mmengine.model import BaseModel

@@ -1,4 +1,4 @@
-"""Named by ``custom_imports`` of configs that child processes train by."""
+"""Imported by ``custom_imports`` of configs for training in child processes."""
 
 from tests.plain_config_text import plain_config_text
 

@@ -1,4 +1,4 @@
-"""Train and test the shipped recipes on miniatures, in this process or in others."""
+"""Train and test the package's recipes on miniatures, here or in child processes."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from mmgala.utils.checkpoint import read_checkpoint
 from tests.small_recipes import data_options, in_process
 from tests.tools.command_line import ROOT, call, options
 
-# What the log says where a stage starts.
+# Log line at the start of a stage.
 STAGES = ('Stage 1 of 2, representation', 'Stage 2 of 2, classifier')
 
 CHILD = """
@@ -33,19 +33,19 @@ def changes_for(name, miniatures, **changes):
 
 
 def train(config, work_dir, *arguments):
-    """Call ``tools/train.py``; what it ends with."""
+    """Call ``tools/train.py``; return its error or ``None``."""
     return call('train', config, '--work-dir', work_dir, *arguments,
                 cwd=work_dir.parent)  # fmt: skip
 
 
 def evaluate(config, checkpoint, work_dir, *arguments):
-    """Call ``tools/test.py``; what it ends with."""
+    """Call ``tools/test.py``; return its error or ``None``."""
     return call('test', config, checkpoint, '--work-dir', work_dir, *arguments,
                 cwd=work_dir.parent)  # fmt: skip
 
 
 def logs(work_dir):
-    """All logs of a work dir, in the order of their start."""
+    """All logs of a work dir, in order of their start times."""
     return '\n'.join(path.read_text() for path in sorted(work_dir.glob('2*/2*.log')))
 
 

@@ -1,4 +1,4 @@
-"""Train a recipe on a data set that something is wrong with."""
+"""Train a recipe on an invalid data set."""
 
 import shutil
 
@@ -8,7 +8,7 @@ from tests.tools.recipes import changes_for, logs, shipped, train
 
 
 def linked(source, target):
-    """A data set with annotations of its own and images of another."""
+    """A data set with its own annotations and the images of another."""
     target.mkdir()
     for path in source.iterdir():
         if path.is_dir():
@@ -19,7 +19,7 @@ def linked(source, target):
 
 
 def start(name, miniatures, root, tmp_path, *arguments, **changes):
-    """Train a recipe of one epoch a stage on ``root``; what it ends with."""
+    """Train a recipe for one epoch per stage; return its error or ``None``."""
     changes = {**ONE_RESIDUAL_STAGE, **epochs(1, 1), **small_images(), **changes}
     small = changes_for(name, miniatures, **changes)
     roots = [
@@ -30,7 +30,7 @@ def start(name, miniatures, root, tmp_path, *arguments, **changes):
 
 
 def assert_refused(end, message, tmp_path):
-    """Check the message, and that no step was trained."""
+    """Assert that the message matches and no step was trained."""
     assert_one_line(end, message)
     assert not list((tmp_path / 'work').rglob('*.pth'))
     for folder in (tmp_path / 'work' / 'stage1', tmp_path / 'work'):

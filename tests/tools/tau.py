@@ -6,7 +6,7 @@ from tests.reference.rebalance_numpy import rebalance
 
 
 def best_tau(scores, targets, prior=None):
-    """The best of 0, 0.1, ..., 3, of equals the smallest, and all accuracies in %."""
+    """The best of 0, 0.1, ..., 3 (smallest in a tie), and all accuracies in %."""
     taus = [i / 10 for i in range(31)]
     predicted = [
         rebalance(scores, tau, target_prior=prior).argmax(axis=1) for tau in taus

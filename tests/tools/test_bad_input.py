@@ -1,4 +1,4 @@
-"""Bad input ends a tool with one line that says what is wrong."""
+"""Tools fail on bad input with a one-line error."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def checkpoints(tmp_path, trained):
 
 @pytest.fixture
 def priors(tmp_path):
-    """Folder with class shares that are wrong in one way each."""
+    """Folder with class priors that have one error each."""
     np.savetxt(tmp_path / 'short.txt', np.full(9, 1 / 9))
     (tmp_path / 'sum.json').write_text(json.dumps([0.2] * 10))
     (tmp_path / 'negative.json').write_text(json.dumps([-0.1, 0.3] * 5))
@@ -47,7 +47,7 @@ def priors(tmp_path):
         ),
     ],
 )
-def test_checkpoint_that_cannot_be_used(checkpoints, trained, tool, name, message):
+def test_unusable_checkpoint(checkpoints, trained, tool, name, message):
     out = [] if tool == 'test' else ['out.pth']
 
     end = call(tool, trained.config, name, *out, cwd=checkpoints)
@@ -95,7 +95,7 @@ def test_checkpoint_that_would_run_code(tmp_path, trained, tool, before, after):
     ],
     ids=['test', 'fit_rebalancer', 'train --resume'],
 )
-def test_checkpoint_of_another_number_of_classes(
+def test_checkpoint_with_another_number_of_classes(
     tmp_path, trained, tool, before, after
 ):
     end = call(tool, trained.config, *before, trained.checkpoint, *after,
@@ -116,7 +116,7 @@ def test_missing_config(tmp_path, tool, rest):
     assert_one_line(end, r'Config configs/nothing\.py does not exist')
 
 
-def test_the_line_is_all_that_a_process_leaves_on_stderr(tmp_path):
+def test_stderr_of_a_process_is_only_the_error_line(tmp_path):
     result = run('train.py', 'nothing.py', cwd=tmp_path, succeeds=False)
 
     assert result.returncode == 1
@@ -136,7 +136,7 @@ def test_the_line_is_all_that_a_process_leaves_on_stderr(tmp_path):
     ],
 )
 @pytest.mark.parametrize('tool', ['test', 'fit_rebalancer'])
-def test_tau_that_is_no_strength(tmp_path, trained, tool, tau, reason):
+def test_invalid_tau(tmp_path, trained, tool, tau, reason):
     rest = ['--rebalance'] if tool == 'test' else ['out.pth']
 
     end = call(tool, trained.config, trained.checkpoint, *rest, f'--tau={tau}',
@@ -146,7 +146,7 @@ def test_tau_that_is_no_strength(tmp_path, trained, tool, tau, reason):
 
 
 @pytest.mark.parametrize('flags', [[], ['--temperature=2']])
-def test_prior_that_no_step_uses(tmp_path, trained, flags):
+def test_prior_without_a_step_that_uses_it(tmp_path, trained, flags):
     end = call('test', trained.config, trained.checkpoint, *flags, '--target-prior',
                'x.txt', cwd=tmp_path)  # fmt: skip
 
@@ -164,7 +164,7 @@ def test_prior_that_no_step_uses(tmp_path, trained, flags):
     ],
 )
 @pytest.mark.parametrize('tau', ['1', 'auto'])
-def test_prior_that_is_none(priors, trained, tau, name, message):
+def test_invalid_prior(priors, trained, tau, name, message):
     flags = ['--rebalance', '--tau', tau, '--target-prior', name]
 
     end = call('test', trained.config, trained.checkpoint, *flags, cwd=priors)
@@ -193,7 +193,7 @@ def test_rebalancing_a_model_without_scores(tmp_path, trained):
     assert_one_line(end, r'to have class scores \(`pred_score`\)')
 
 
-def test_tau_auto_on_the_test_set_itself_warns_loudly(tmp_path, trained):
+def test_tau_auto_on_the_test_set_warns(tmp_path, trained):
     split = options(val_dataloader__dataset__split='test')
 
     flags = ['--rebalance', '--tau', 'auto', '--work-dir', 'work', *split]
@@ -260,7 +260,7 @@ def test_work_dir_of_another_training(trained):
         ('truncated.pth', r'truncated\.pth cannot be read'),
     ],
 )
-def test_resuming_from_what_is_no_checkpoint(checkpoints, trained, name, message):
+def test_resuming_from_an_invalid_checkpoint(checkpoints, trained, name, message):
     end = call('train', trained.config, '--work-dir', 'new', '--resume', name,
                cwd=checkpoints)  # fmt: skip
 
@@ -286,9 +286,7 @@ def test_auto_scale_lr_without_a_base_batch_size(tmp_path, trained):
         ('x.pt', r'OUT to end in \.pth, but got x\.pt'),
     ],
 )
-def test_fitted_weights_never_overwrite_what_they_come_from(
-    tmp_path, trained, out, message
-):
+def test_fitted_weights_never_overwrite_their_source(tmp_path, trained, out, message):
     out = {
         'checkpoint': trained.checkpoint,
         'config': trained.config.with_suffix('.pth'),
@@ -310,7 +308,7 @@ def test_tau_is_not_chosen_on_test_labels(tmp_path, trained):
 
 @pytest.fixture
 def image_config(tmp_path, trained):
-    """Config of digits in a folder per class, and the path of one of them."""
+    """Config for digits in a folder per class, and the path of one image."""
     digits = DigitsDataset('test', test_per_class=4)
     for i in range(len(digits)):
         folder = tmp_path / 'images' / str(digits[i]['gt_label'])
@@ -331,7 +329,7 @@ test_dataloader = dict(dataset=images, num_workers=0)
     return config, sorted((tmp_path / 'images').glob('*/*.png'))[17]
 
 
-def test_whole_images_in_a_folder_per_class_are_fine(tmp_path, trained, image_config):
+def test_valid_images_are_accepted(tmp_path, trained, image_config):
     end = call('test', image_config[0], trained.checkpoint, '--rebalance', '--out',
                tmp_path / 'x.json', cwd=tmp_path)  # fmt: skip
 

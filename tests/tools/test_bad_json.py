@@ -1,4 +1,4 @@
-"""Bad COCO-style annotations end a training with one line, before its first step."""
+"""Bad COCO-style annotations give a one-line error before the first training step."""
 
 import json
 
@@ -14,8 +14,8 @@ def inaturalist(tmp_path, miniatures):
     return linked(miniatures.inaturalist, tmp_path / 'inaturalist')
 
 
-# What becomes of the training JSON, and what is said of it. Every kind of bad entry:
-# tests.datasets.readers.test_coco_labels.py.
+# Changed training JSON and the expected error. All kinds of invalid entries are in
+# tests/datasets/readers/test_coco_labels.py.
 JSON = {
     'category beyond the number of classes': (
         lambda content: content['annotations'][8].update(category_id=6),
@@ -41,7 +41,7 @@ def test_training_json(kind, inaturalist, miniatures, tmp_path):
     assert_refused(end, message, tmp_path)
 
 
-def test_json_that_was_not_downloaded_whole(inaturalist, miniatures, tmp_path):
+def test_truncated_json(inaturalist, miniatures, tmp_path):
     path = inaturalist / 'train2018.json'
     path.write_text(path.read_text()[:1000])
 

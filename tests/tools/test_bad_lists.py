@@ -1,4 +1,4 @@
-"""Bad image lists end a training with one line, before its first step."""
+"""Bad image lists give a one-line error before the first training step."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def imagenet(tmp_path, miniatures):
 
 
 def replace(number, new):
-    """Change of a list's line, counted from 1; ``new`` is text or a function."""
+    """Function that changes a line of a list; ``new`` is text or a function."""
 
     def change(lines):
         old = lines[number - 1]
@@ -24,8 +24,8 @@ def replace(number, new):
     return change
 
 
-# A training list of 185 lines, 104 of them of class 0, and what is said of it. Every
-# kind of bad line: tests.datasets.readers.test_image_list.py.
+# Changed training list of 185 lines, 104 of them of class 0, and the expected error.
+# All kinds of invalid lines are in tests/datasets/readers/test_image_list.py.
 LISTS = {
     'missing image': (
         replace(7, 'train/n01440764/n01440764_99999.JPEG 0'),
@@ -70,7 +70,7 @@ def test_windows_line_ends_are_accepted(imagenet, miniatures, tmp_path):
     assert (tmp_path / 'work' / 'epoch_1.pth').exists()
 
 
-def test_validation_list_is_looked_at_before_training(imagenet, miniatures, tmp_path):
+def test_validation_list_is_checked_before_training(imagenet, miniatures, tmp_path):
     path = imagenet / 'ImageNet_LT_val.txt'
     path.write_text(path.read_text().replace('n01440764_104', 'n01440764_nothing'))
 
@@ -101,7 +101,7 @@ def test_number_of_classes_of_another_set(imagenet, miniatures, tmp_path):
 
 
 def test_class_aware_sampling_of_an_empty_class(imagenet, miniatures, tmp_path):
-    """The data set is whole, but only its first 104 images are taken."""
+    """The data set is complete, but only its first 104 images are used."""
     weights = tmp_path / 'any.pth'
     torch.save({'state_dict': {}}, weights)
 

@@ -1,4 +1,4 @@
-"""Places-LT, iNaturalist 2018 and CIFAR-LT from training to re-balanced figures."""
+"""Places-LT, iNaturalist 2018 and CIFAR-LT from training to re-balanced metrics."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from tests.tools.command_line import assert_one_line
 from tests.tools.recipes import changes_for, evaluate, logs, shipped, train, weights
 
 GROUPS = ('accuracy/many', 'accuracy/medium', 'accuracy/few')
-CLOSED = 'http://127.0.0.1:9'  # a port that nothing listens on
+CLOSED = 'http://127.0.0.1:9'  # a port without a server
 
 
 def figures(config, checkpoint, work_dir, *arguments):
@@ -35,7 +35,7 @@ def figures(config, checkpoint, work_dir, *arguments):
 
 @pytest.fixture(scope='module')
 def places(tmp_path_factory, miniatures):
-    """Places-LT's recipe with a thin network that starts from weights in a file."""
+    """Places-LT's recipe with a narrow network that is initialised from a file."""
     folder = tmp_path_factory.mktemp('places')
     name = 'gala/resnet152_places-lt'
     changes = {**THIN, **epochs(1, 1), **small_images(64)}
@@ -50,7 +50,7 @@ def places(tmp_path_factory, miniatures):
                            work_dir=folder / 'work')  # fmt: skip
 
 
-def test_places_trains_the_last_layer_of_what_it_starts_from(places):
+def test_places_trains_only_the_last_residual_stage(places):
     start = weights(places.weights)
     first = weights(places.work_dir / 'stage1' / 'epoch_1.pth')
     second = weights(places.work_dir / 'epoch_1.pth')
@@ -59,7 +59,7 @@ def test_places_trains_the_last_layer_of_what_it_starts_from(places):
         return {n for n in start if not torch.equal(before[n], after[n])}
 
     assert moved(start, first) == {name for name in start if 'layer4' in name}
-    # Frozen, the network still sees other images, and its statistics move.
+    # Batch norm statistics of the frozen network still change with other images.
     statistics = {n for n in start if 'running' in n or 'num_batches' in n}
     assert moved(first, second) == statistics
 
@@ -73,7 +73,7 @@ def test_places_is_tested_and_rebalanced(places, tmp_path):
     assert 'WARNING: the validation set' not in logs(tmp_path / 'work')
 
 
-def test_without_a_network_the_error_says_what_to_fetch(places, tmp_path, monkeypatch):
+def test_offline_error_says_what_to_download(places, tmp_path, monkeypatch):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
     for name in ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'):
         monkeypatch.setenv(name, CLOSED)
@@ -92,7 +92,7 @@ def test_without_a_network_the_error_says_what_to_fetch(places, tmp_path, monkey
     assert not list((tmp_path / 'work').rglob('*.pth'))
 
 
-def test_weights_to_start_from_that_are_not_there(places, tmp_path):
+def test_missing_initial_weights(places, tmp_path):
     end = train(shipped(places.name), tmp_path / 'work', *places.small,
                 'stage1.model.backbone.init_cfg.checkpoint=nothing.pth')  # fmt: skip
 
@@ -101,7 +101,7 @@ def test_weights_to_start_from_that_are_not_there(places, tmp_path):
 
 @pytest.fixture(scope='module')
 def inaturalist(tmp_path_factory, miniatures):
-    """iNaturalist's recipe; of the classes it is told no more than their number."""
+    """iNaturalist's recipe; of the classes, the config has only the number."""
     work_dir = tmp_path_factory.mktemp('inaturalist') / 'work'
     name = 'gala/resnet50_inaturalist2018'
     changes = {**ONE_RESIDUAL_STAGE, **epochs(1, 2), **small_images()}
@@ -129,7 +129,7 @@ def test_inaturalist_reports_the_groups(inaturalist, inaturalist_figures):
     assert inaturalist_figures['accuracy/top1'] > 50
 
 
-def test_the_checkpoint_alone_knows_the_groups(
+def test_groups_are_known_from_the_checkpoint_alone(
     inaturalist, inaturalist_figures, miniatures, tmp_path
 ):
     root = tmp_path / 'without_training_annotations'
@@ -144,7 +144,7 @@ def test_the_checkpoint_alone_knows_the_groups(
     assert found == inaturalist_figures
 
 
-def test_inaturalist_lists_are_as_good_as_json(
+def test_inaturalist_lists_give_the_same_metrics_as_json(
     inaturalist, inaturalist_figures, miniatures, tmp_path
 ):
     found = figures(
@@ -185,6 +185,6 @@ def test_cifar(name, miniatures, tmp_path):
     assert set(GROUPS[:2]) <= set(raw)
     assert (GROUPS[2] in raw) == (counts[-1] < 20)
     assert set(rebalanced) == set(raw)
-    # What is chosen on the test images is never better without them.
+    # As tau is chosen on the test images, re-balancing cannot lower accuracy.
     assert rebalanced['accuracy/top1'] >= raw['accuracy/top1']
     assert 'IS its test set' in logs(tmp_path / 'rebalanced')

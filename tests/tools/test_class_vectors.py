@@ -1,4 +1,4 @@
-"""tools/analysis/class_vectors.py: numbers equal those of features taken by hand."""
+"""tools/analysis/class_vectors.py against independently extracted features."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ COUNTS = [103, 66, 43, 27, 18, 11, 7, 4, 3, 2]
 
 
 def features_of(trained, dataset):
-    """Input of the last layer and label of each image, without the project's tools."""
+    """Input of the last layer and label of each image, extracted without the tool."""
     init_default_scope('mmpretrain')
     cfg = Config.fromfile(trained.config)
     model = MODELS.build({**cfg.model, 'data_preprocessor': cfg.data_preprocessor})
@@ -48,7 +48,7 @@ def expected_similarities(features, labels, weight):
 
 @pytest.fixture(scope='module')
 def measured(tmp_path_factory, trained):
-    """What the tool wrote and printed."""
+    """Files and output of the tool."""
     folder = tmp_path_factory.mktemp('vectors')
     out = folder / 'deep' / 'vectors.json'
     limits = ['--many', '40', '--few', '10']
@@ -59,7 +59,7 @@ def measured(tmp_path_factory, trained):
     )
 
 
-def test_similarities_are_those_of_the_test_set(measured, trained):
+def test_similarities_match_features_of_the_test_set(measured, trained):
     features, labels, state = features_of(trained, DigitsDataset('test'))
     weight = state['head.fc.weight'].double().numpy()
     own, other = expected_similarities(features, labels, weight)
@@ -85,7 +85,7 @@ def test_classes_and_groups_are_those_of_the_training(measured):
             assert value == pytest.approx(np.mean(report[key][classes])), (group, key)
 
 
-def test_table_and_pictures_are_beside_the_numbers(measured):
+def test_table_and_figures_are_beside_the_numbers(measured):
     assert {p.name for p in measured.out.parent.iterdir()} == {
         f'vectors.{ending}' for ending in ('json', 'csv', 'png', 'svg')
     }
@@ -95,7 +95,7 @@ def test_table_and_pictures_are_beside_the_numbers(measured):
     assert own == measured.report['own_similarity']
     png = measured.out.with_suffix('.png').read_bytes()
     assert png[:8] == b'\x89PNG\r\n\x1a\n'
-    # No log, no work dir.
+    # No log and no work dir.
     assert [p.name for p in measured.folder.iterdir()] == ['deep']
 
 
@@ -106,9 +106,7 @@ def test_groups_are_printed(measured):
             assert f'{value:.3f}' in line
 
 
-def test_training_images_are_taken_once_each_and_by_the_test_pipeline(
-    tmp_path, trained
-):
+def test_each_training_image_is_used_once_with_the_test_pipeline(tmp_path, trained):
     config = tmp_path / 'augmented.py'
     config.write_text(f"""
 _base_ = '{trained.config}'
@@ -138,7 +136,7 @@ train_dataloader = dict(
     assert_allclose(report['other_similarity'], other, rtol=1e-5, atol=1e-6)
 
 
-def test_default_file_is_beside_the_checkpoint_and_a_layer_can_be_named(
+def test_default_output_is_beside_the_checkpoint_and_a_layer_can_be_given(
     tmp_path, trained, measured
 ):
     checkpoint = tmp_path / 'copy.pth'
@@ -149,7 +147,7 @@ def test_default_file_is_beside_the_checkpoint_and_a_layer_can_be_named(
     assert end is None
     report = json.loads((tmp_path / 'class_vectors.json').read_text())
     assert report['own_similarity'] == measured.report['own_similarity']
-    assert report['limits'] == {'many': 40, 'few': 10}  # of the config
+    assert report['limits'] == {'many': 40, 'few': 10}  # from the config
 
 
 def without_counts(trained, path):
@@ -158,7 +156,7 @@ def without_counts(trained, path):
     return path
 
 
-def test_counts_of_the_data_set_do_where_the_checkpoint_has_none(tmp_path, trained):
+def test_counts_default_to_those_of_the_data_set(tmp_path, trained):
     checkpoint = without_counts(trained, tmp_path / 'bare.pth')
 
     end = call(TOOL, trained.config, checkpoint, '--split', 'train', cwd=tmp_path)

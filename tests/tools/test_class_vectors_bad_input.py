@@ -1,4 +1,4 @@
-"""tools/analysis/class_vectors.py: what it cannot measure ends with one line."""
+"""tools/analysis/class_vectors.py fails on bad input with a one-line error."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from tests.tools.command_line import assert_one_line, call, options
 from tests.tools.test_class_vectors import TOOL, without_counts
 
 
-def test_unknown_counts_name_the_hook(tmp_path, trained):
+def test_error_for_unknown_counts_names_the_hook(tmp_path, trained):
     checkpoint = without_counts(trained, tmp_path / 'bare.pth')
 
     end = call(TOOL, trained.config, checkpoint, cwd=tmp_path)
@@ -32,7 +32,7 @@ def test_unknown_counts_name_the_hook(tmp_path, trained):
         (options(test_dataloader='None'), r'no test_dataloader; .*: train, val'),
     ],
 )
-def test_bad_input_ends_with_one_line(tmp_path, trained, flags, message):
+def test_bad_input_gives_a_one_line_error(tmp_path, trained, flags, message):
     checkpoint = tmp_path / 'copy.pth'
     checkpoint.write_bytes(trained.checkpoint.read_bytes())
 
@@ -42,7 +42,7 @@ def test_bad_input_ends_with_one_line(tmp_path, trained, flags, message):
     assert [p.name for p in tmp_path.iterdir()] == ['copy.pth']
 
 
-def test_missing_files_end_with_one_line(tmp_path, trained):
+def test_missing_files_give_a_one_line_error(tmp_path, trained):
     end = call(TOOL, trained.config, 'nothing.pth', cwd=tmp_path)
     assert_one_line(end, r'Checkpoint nothing\.pth does not exist')
     end = call(TOOL, 'nothing.py', trained.checkpoint, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""One comparison: killed, continued with a method that fails, and reported again."""
+"""A comparison that is killed, continued with a failing method, and reported again."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from tests.tools.command_line import (
     options,
 )
 
-# Its loss is built, and ends the first step of a training.
+# A loss that can be built but fails in the first training step.
 METHODS_FILE = """
 methods = dict(
     broken=dict(loss=dict(type='CrossEntropyLoss', class_weight=[1.0, 2.0])),
@@ -40,7 +40,7 @@ FLAGS = ['--seeds', 1, '--workers', 2, '--post-hoc', 'rebalancing']
 
 @pytest.fixture(scope='module')
 def compared(tmp_path_factory):
-    """A comparison that was killed once a checkpoint was there, and then continued."""
+    """A comparison that was killed once a checkpoint existed, and then continued."""
     folder = tmp_path_factory.mktemp('compare')
     (folder / 'small.py').write_text(SMALL_CONFIG)
     (folder / 'mine.py').write_text(METHODS_FILE)
@@ -76,7 +76,7 @@ def compared(tmp_path_factory):
 
 
 def is_running(group):
-    """Whether a process of a group is there, of those that were started with it."""
+    """Whether any process of a group is running."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -88,12 +88,12 @@ def by_name(compared, part, key):
     return {entry[key]: entry for entry in compared.results[part]}
 
 
-def test_a_killed_comparison_leaves_nobody_at_work(compared):
+def test_a_killed_comparison_leaves_no_processes(compared):
     assert compared.killed.ended
     assert compared.killed.status == 'running'
 
 
-def test_it_goes_on_from_the_last_epoch(compared):
+def test_it_continues_from_the_last_epoch(compared):
     runs = by_name(compared, 'runs', 'method')
     (place,) = runs['gala']['resumed_at']
     assert 1 <= place['epoch'] < 6
@@ -105,7 +105,7 @@ def test_it_goes_on_from_the_last_epoch(compared):
     assert exact.load_from is None
 
 
-def test_a_failed_run_is_told_of_and_the_others_go_on(compared):
+def test_a_failed_run_is_reported_and_the_others_continue(compared):
     assert_one_line(compared.error, r'1 runs failed; see train\.log')
     runs = by_name(compared, 'runs', 'method')
     assert {name: run['status'] for name, run in runs.items()} == {
@@ -120,7 +120,7 @@ def test_a_failed_run_is_told_of_and_the_others_go_on(compared):
     assert f'broken, seed 0 failed: {reason}' in compared.output
 
 
-def test_rows_are_those_asked_for_with_figures_of_the_scores(compared):
+def test_rows_match_the_request_and_the_metrics_of_the_scores(compared):
     rows = by_name(compared, 'rows', 'name')
     names = ['gala', 'gala + re-balancing', 'ncm', 'ncm + re-balancing']
     assert list(rows) == names  # ce was trained for ncm alone
@@ -132,7 +132,7 @@ def test_rows_are_those_asked_for_with_figures_of_the_scores(compared):
         (run,) = rows[name]['runs']
         assert run['top1'] == pytest.approx(100 * right[name].mean())
         per_class = [right[name][targets == c].mean() for c in range(10)]
-        # 103, 66, 43 training images are many; 7, 4, 3 and 2 are few.
+        # 103, 66 and 43 training images are many-shot; 7, 4, 3 and 2 are few-shot.
         assert run['many'] == pytest.approx(100 * np.mean(per_class[:3]), abs=1e-3)
         assert run['worst_class'] == pytest.approx(100 * min(per_class))
     gain = rows['ncm']['top1_over_first']
@@ -141,7 +141,7 @@ def test_rows_are_those_asked_for_with_figures_of_the_scores(compared):
     assert gain['low'] <= gain['mean'] <= gain['high']
 
 
-def test_statement_table_picture_and_configs(compared):
+def test_statement_table_figure_and_configs(compared):
     text = (compared.work / 'results.md').read_text()
     assert 'Results are those of the last epoch.' in text
     assert 'Nothing was chosen on the test set.' in text
@@ -167,7 +167,7 @@ def test_a_second_comparison_in_the_same_folder_is_refused(compared):
     assert_one_line(end, 'Another comparison is running in .*work: .*--work-dir')
 
 
-def test_report_alone_takes_other_metrics_and_steps(compared):
+def test_report_only_accepts_other_metrics_and_steps(compared):
     wanted = [*compared.arguments, '--only-report', '--metrics', 'few', 'ece',
               '--post-hoc', 'logit-adjustment+rebalancing', 'temperature']  # fmt: skip
     with CONSOLE.capture() as output:
@@ -197,14 +197,14 @@ def test_report_alone_takes_other_metrics_and_steps(compared):
         (options(val_dataloader='None'), 'has no val_dataloader'),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_line_and_touches_nothing(compared, changes, message):
+def test_bad_input_gives_one_line_and_changes_nothing(compared, changes, message):
     files = {p: p.stat().st_mtime_ns for p in compared.work.glob('*/seed0/*')}
     end = call('compare', *compared.arguments, *changes, cwd=compared.folder)
     assert_one_line(end, message)
     assert {p: p.stat().st_mtime_ns for p in compared.work.glob('*/seed0/*')} == files
 
 
-def test_a_folder_of_something_else_is_left_alone(compared):
+def test_an_unrelated_folder_is_not_changed(compared):
     other = compared.folder / 'other'
     (other / 'ce/seed0').mkdir(parents=True)
     (other / 'ce/seed0/thesis.txt').touch()
@@ -213,7 +213,7 @@ def test_a_folder_of_something_else_is_left_alone(compared):
     assert_one_line(end, r'ce/seed0 holds other files \(thesis.txt\)')
 
 
-def test_labels_that_are_missing_are_found_before_anything_trains(compared):
+def test_missing_labels_are_found_before_training(compared):
     end = call('compare', 'small.py', '--methods', 'ldam', '--work-dir', 'unlabelled',
                *options(model__head__num_classes=5), cwd=compared.folder)  # fmt: skip
     assert_one_line(end, 'Expected labels between 0 and 4, but sample')
@@ -238,7 +238,7 @@ def test_the_best_epoch_on_validation_and_a_full_disk(tmp_path):
     assert 'File too large' in failed['ce'] or 'room on the disk' in failed['ce']
     assert gala.finished
     assert not ce.finished
-    # The scores are those of the epoch whose validation accuracy was best.
+    # The scores are from the epoch with the best validation accuracy.
     log = (gala.folder / 'train.log').read_text()
     figures = [
         float(line.split('accuracy/class_mean: ')[1].split()[0])
@@ -249,7 +249,7 @@ def test_the_best_epoch_on_validation_and_a_full_disk(tmp_path):
     assert max(figures[:3]) == figures[3]
     (checkpoint,) = gala.folder.glob('*.pth')
     assert checkpoint.name.startswith('best_')
-    # With room again, the run that failed is done.
+    # With free space again, the failed run is completed.
     with RunProgress(1) as progress:
         assert run_tasks([Task('ce', tasks.execute, (ce,))], 1, progress) == {}
     assert ce.finished

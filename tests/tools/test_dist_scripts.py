@@ -13,7 +13,7 @@ from tests.reference.rebalance_numpy import rebalance
 from tests.tools.command_line import ROOT, command, options, run
 from tests.tools.tau import best_tau
 
-NUM_SAMPLES = 497  # an odd number: the second process gets a sample twice
+NUM_SAMPLES = 497  # odd, so the second process gets a duplicate sample
 SUBSET = options(test_dataloader__dataset__indices=NUM_SAMPLES)
 
 
@@ -24,10 +24,10 @@ def assert_metrics(found, scores, raw):
         assert found[name] == pytest.approx(value, abs=1e-4), name
 
 
-def test_metrics_over_two_processes_are_those_of_the_single_process_scores(
+def test_metrics_on_two_processes_equal_those_on_one(
     tmp_path, trained, raw, validation
 ):
-    """Re-balanced with a searched strength, so each process has seen all scores."""
+    """The strength is chosen on all scores, so each process must gather them."""
     arguments = [trained.config, trained.checkpoint, 2, '--out', 'm.json']
     flags = ['--rebalance', '--tau', 'auto']
     stdout = run('dist_test.sh', *arguments, *flags, *SUBSET, cwd=tmp_path).stdout
@@ -40,7 +40,7 @@ def test_metrics_over_two_processes_are_those_of_the_single_process_scores(
 
 @pytest.fixture(scope='module')
 def dist_trained(tmp_path_factory, trained):
-    """Two epochs over two processes, with the learning rate scaled for it."""
+    """Two epochs on two processes, with a scaled learning rate."""
     folder = tmp_path_factory.mktemp('dist')
     flags = ['--work-dir', 'work', '--auto-scale-lr',
              *options(train_cfg__max_epochs=2, train_cfg__val_interval=2)]  # fmt: skip
@@ -48,18 +48,18 @@ def dist_trained(tmp_path_factory, trained):
     return read_checkpoint(folder / 'work' / 'epoch_2.pth')
 
 
-def test_training_over_two_processes_sees_twice_the_batch(dist_trained):
+def test_training_on_two_processes_doubles_the_batch(dist_trained):
     assert dist_trained['meta']['iter'] == 2 * int(np.ceil(284 / 64))
     (group,) = dist_trained['optimizer']['param_groups']
     assert group['initial_lr'] == pytest.approx(0.05 * 2)
 
 
-def test_statistics_hold_the_samples_of_both_processes(dist_trained):
+def test_statistics_include_the_samples_of_both_processes(dist_trained):
     state = dist_trained['state_dict']
     theta = state['head.loss_module.pos_grad']
     counts = torch.tensor(dist_trained['meta']['class_counts'], dtype=torch.float)
 
-    # Two epochs add at most 2 a sample (and 2 more for the one that pads each);
+    # Two epochs add at most 2 per sample (and 2 more for the padding sample);
     # half of the samples could not have added this much to the rare classes.
     assert counts.sum() == 284
     assert (theta <= 2 * counts + 4).all()
@@ -86,7 +86,7 @@ exit 3
 
 @pytest.fixture
 def recorded(tmp_path):
-    """Factory: what a script hands to Python, which then fails."""
+    """Factory: arguments that a script passes to Python, which then fails."""
     python = tmp_path / 'python'
     python.write_text(RECORDER)
     python.chmod(0o755)
@@ -94,7 +94,7 @@ def recorded(tmp_path):
     def record(script, *arguments, **env):
         result = run(script, *arguments, cwd=tmp_path, succeeds=False,
                      PYTHON=str(python), **env)  # fmt: skip
-        assert result.returncode == 3  # a failure is the script's, too
+        assert result.returncode == 3  # the script fails, too
         return result.stdout.splitlines()
 
     return record
@@ -108,7 +108,7 @@ def test_one_machine_needs_no_port(recorded):
     ]  # fmt: skip
 
 
-def test_several_machines_meet_at_the_master(recorded):
+def test_several_machines_connect_to_the_master(recorded):
     nodes = dict(NNODES='2', NODE_RANK='1', MASTER_ADDR='10.0.0.7', PORT='29511',
                  OMP_NUM_THREADS='4')  # fmt: skip
     assert recorded('dist_test.sh', 'c.py', 'x.pth', '4', '--rebalance', **nodes) == [

@@ -1,4 +1,4 @@
-"""tools/analysis/evaluate_predictions.py, from dumps to tables and pictures."""
+"""tools/analysis/evaluate_predictions.py: tables and figures from dumps."""
 
 import csv
 import json
@@ -23,7 +23,7 @@ PICTURES = ('accuracy_by_count', 'class_mass', 'shot_confusion', 'tau_curve',
 
 
 def call(*arguments, pictures=False):
-    """Run the tool's ``main``; what it ends with, ``None`` without an error."""
+    """Run the tool's ``main``; return its error or ``None``."""
     tool = load_tool('analysis/evaluate_predictions')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, 'argv', ['evaluate_predictions.py', *map(str, arguments)])
@@ -68,7 +68,7 @@ def read_json(folder):
     return json.loads((folder / 'predictions.json').read_text())
 
 
-def test_writes_numbers_tables_and_pictures_of_all_runs(tmp_path, pred, other, capsys):
+def test_writes_numbers_tables_and_figures_of_all_runs(tmp_path, pred, other, capsys):
     out = tmp_path / 'new' / 'out'
 
     arguments = (pred, other, *LIMITS, '--tau', 1.3, '--out', out)
@@ -98,14 +98,14 @@ def few_shot(folder):
     return read_json(folder)['runs'][0]['predictions']['raw']['metrics']['few']
 
 
-def test_thresholds_are_those_of_the_predictions(tmp_path, pred, capsys):
+def test_thresholds_default_to_those_of_the_predictions(tmp_path, pred, capsys):
     arrays = dict(np.load(pred))
     stated = save(tmp_path / 'a.npz', *biased_scores(120, 6), class_counts=COUNTS,
                   shot_thresholds=[40, 10])  # fmt: skip
     assert call(stated, '--out', tmp_path / 'stated') is None
     assert read_json(tmp_path / 'stated')['limits'] == {'many': 40, 'few': 10}
     assert 'hot thresholds' not in capsys.readouterr().out
-    # Nothing is stated: flags that say the same give the same, and none the defaults.
+    # Without stated thresholds: the same flags give the same, no flags the defaults.
     np.savez(tmp_path / 'b.npz', **arrays)
     assert call(tmp_path / 'b.npz', *LIMITS, '--out', tmp_path / 'flags') is None
     assert few_shot(tmp_path / 'flags') == few_shot(tmp_path / 'stated')
@@ -114,13 +114,13 @@ def test_thresholds_are_those_of_the_predictions(tmp_path, pred, capsys):
     assert few_shot(tmp_path / 'default') != few_shot(tmp_path / 'stated')
     printed = capsys.readouterr().out
     assert 'state no shot thresholds: using many > 100, few < 20. Change' in printed
-    # Flags go first, and say so.
+    # Flags take precedence, with a message.
     assert call(stated, '--few', 20, '--out', tmp_path / 'few') is None
     assert read_json(tmp_path / 'few')['limits'] == {'many': 40, 'few': 20}
     assert 'few < 20, by --many and --few, instead of' in capsys.readouterr().out
 
 
-def test_runs_with_other_thresholds_are_not_compared(tmp_path, pred):
+def test_runs_with_different_thresholds_are_not_compared(tmp_path, pred):
     arrays = dict(np.load(pred))
     paths = [tmp_path / f'{name}.npz' for name in 'ab']
     for path, few in zip(paths, (10, 20), strict=True):
@@ -166,7 +166,7 @@ def test_class_without_test_samples_is_an_empty_cell(tmp_path, pred):
     assert [row['name'] for row in rows if row['ce accuracy'] == ''] == ['4']
 
 
-def test_metrics_are_those_of_the_test_tool(tmp_path, tested):
+def test_metrics_equal_those_of_the_test_tool(tmp_path, tested):
     out, dump = tmp_path / 'out', tested['raw.npz'].path
     assert call(dump, *LIMITS, '--tau', 1.7, '--out', out) is None
     content = read_json(out)
@@ -243,7 +243,7 @@ def test_prior_of_an_unknown_training(tmp_path):
     )
 
 
-def test_runs_of_one_file_name_are_named_by_their_folders(tmp_path, pred):
+def test_runs_with_the_same_file_name_are_named_by_their_folders(tmp_path, pred):
     arrays = dict(np.load(pred))
     paths = [tmp_path / run / 'scores.npz' for run in ('ce', 'gala')]
     for path in paths:
@@ -277,12 +277,12 @@ def test_wrong_arguments(tmp_path, pred, val, arguments, message):
     assert not (tmp_path / 'ce_analysis').exists()
 
 
-def test_two_runs_of_one_name(pred, other):
+def test_two_runs_with_the_same_name(pred, other):
     end = call(pred, other, '--names', 'A', 'A')
     assert_one_line(end, r"Expected different --names, but got \['A', 'A'\]")
 
 
-def test_validation_predictions_that_are_the_test_ones(tmp_path, pred):
+def test_validation_predictions_equal_to_the_test_predictions(tmp_path, pred):
     arrays = dict(np.load(pred))
     copied = tmp_path / 'copied.npz'
     np.savez(copied, **arrays)

@@ -1,4 +1,4 @@
-"""tools/fit_rebalancer.py: a fitted model re-balances single images as NumPy does."""
+"""tools/fit_rebalancer.py: a fitted model re-balances as a NumPy reference does."""
 
 from types import SimpleNamespace
 
@@ -28,7 +28,7 @@ def stored_rebalancer(path):
 
 @pytest.fixture(scope='module')
 def fitted(tmp_path_factory, trained):
-    """Weights and config of a re-balancer fitted to the validation set."""
+    """Weights and config of a re-balancer fitted on the validation set."""
     folder = tmp_path_factory.mktemp('fitted')
     weights = folder / 'deep' / 'fitted.pth'
     arguments = [trained.config, trained.checkpoint, weights, '--work-dir', 'log']
@@ -54,7 +54,7 @@ def test_tau_is_the_best_on_the_validation_set(fitted, validation):
     assert '<- chosen' in fitted.stdout
 
 
-def test_weights_and_statistics_are_those_of_the_training(fitted, trained):
+def test_weights_and_statistics_are_unchanged(fitted, trained):
     state = torch.load(fitted.weights, weights_only=True)['state_dict']
     before = read_checkpoint(trained.checkpoint)['state_dict']
 
@@ -65,7 +65,7 @@ def test_weights_and_statistics_are_those_of_the_training(fitted, trained):
     assert all(torch.equal(state[name], value) for name, value in before.items())
 
 
-def test_nothing_else_is_left_behind(fitted):
+def test_no_other_files_are_written(fitted):
     assert sorted(p.name for p in fitted.weights.parent.iterdir()) == [
         'fitted.pth',
         'fitted.py',
@@ -185,7 +185,7 @@ def test_head_of_a_user_takes_post_hoc_steps_like_its_parent(tmp_path, trained):
     assert stored_rebalancer(out).class_mass.shape == (10,)
 
 
-def test_cosine_head_stays_one_and_predicts_as_the_test_does(tmp_path, trained):
+def test_cosine_head_is_kept_and_predicts_as_in_the_test(tmp_path, trained):
     config = tmp_path / 'cosine.py'
     head = "dict(_delete_=True, type='mmgala.CosineClsHead', num_classes=10,"
     head += (
@@ -196,7 +196,7 @@ def test_cosine_head_stays_one_and_predicts_as_the_test_does(tmp_path, trained):
     out = tmp_path / 'out.pth'
 
     runs = [
-        # With the class mass of the test set, as the last run takes it itself.
+        # With the predicted marginal of the test set, as in the last run.
         call('fit_rebalancer', config, trained.checkpoint, out, *flags, '--split',
              'test', cwd=tmp_path),
         call('test', out.with_suffix('.py'), out, '--out', 'new.npz', cwd=tmp_path),

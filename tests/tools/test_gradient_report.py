@@ -26,7 +26,7 @@ def report(cwd, *arguments):
     return call(TOOL, *arguments, cwd=cwd, cfg_options=False)
 
 
-def test_numbers_tables_and_pictures(work_dirs, capsys):
+def test_numbers_tables_and_figures(work_dirs, capsys):
     folder, records = work_dirs
     end = report(folder, 'ce', 'gala', '--names', 'CE', 'GALA', '--out', 'out')
     assert end is None
@@ -66,13 +66,13 @@ def test_numbers_tables_and_pictures(work_dirs, capsys):
     assert f'{summary["tail_head_ratio"]:.3f}' in row
 
 
-def test_one_run_reports_into_its_own_folder(work_dirs):
+def test_report_on_one_run_is_written_to_its_folder(work_dirs):
     folder, _ = work_dirs
     assert report(folder, 'ce') is None
     assert (folder / 'ce' / 'gradient_report' / 'gradients.json').is_file()
 
 
-def test_bad_input_ends_with_one_line(work_dirs):
+def test_bad_input_gives_a_one_line_error(work_dirs):
     folder, _ = work_dirs
     (folder / 'empty').mkdir()
     assert_one_line(report(folder, 'ce', 'empty'), 'empty holds no gradient statistics')
@@ -91,13 +91,13 @@ def test_bad_input_ends_with_one_line(work_dirs):
     assert not list(folder.rglob('gradients.json'))
 
 
-def test_names_are_no_markup(work_dirs, capsys):
+def test_names_are_not_interpreted_as_markup(work_dirs, capsys):
     folder, _ = work_dirs
     assert report(folder, 'ce', '--names', '[/b] ce[lr=0.1]', '--out', 'x') is None
     assert '[/b] ce[lr=0.1], whole' in capsys.readouterr().out
 
 
-def test_a_training_that_saw_nothing_is_drawn(tmp_path):
+def test_a_training_without_samples_is_drawn(tmp_path):
     record = make_record()
     zero = {name: value * 0 for name, value in vars(record.period).items()}
     sums = replace(record.period, **zero)

@@ -1,4 +1,4 @@
-"""Logit adjustment, re-balancing and temperature in tools/test.py and when fitted."""
+"""Logit adjustment, re-balancing and temperature in tools/test.py and fitted models."""
 
 import json
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ from tests.tools.conftest import PRIOR, load_scores
 
 @pytest.fixture(scope='module')
 def chosen(raw, validation):
-    """What the validation set, and the counts of the training, say."""
+    """Expected strengths, from the validation set and the training counts."""
     return choose_post_hoc(
         validation.scores.astype(np.float32),
         validation.targets,
@@ -65,7 +65,7 @@ def test_one_step_alone(tmp_path, trained, raw):
     assert_allclose(found.scores, expected, rtol=1e-3, atol=1e-6)
 
 
-def test_auto_chooses_all_on_the_validation_set(tmp_path, trained, raw, chosen):
+def test_auto_chooses_strengths_on_the_validation_set(tmp_path, trained, raw, chosen):
     flags = ['--logit-adjustment', 'auto', '--rebalance', '--tau', 'auto',
              '--temperature', 'auto', '--work-dir', 'work']  # fmt: skip
 
@@ -80,7 +80,7 @@ def test_auto_chooses_all_on_the_validation_set(tmp_path, trained, raw, chosen):
     (log,) = (tmp_path / 'work').glob('2*/2*.log')
     assert log.read_text().count('<- chosen') == 2
     (selection,) = (tmp_path / 'work').glob('selection/2*/2*.log')
-    assert selection.read_text().count('Epoch(val)') == 1  # one run over it
+    assert selection.read_text().count('Epoch(val)') == 1  # one pass over it
 
 
 def metrics_of(folder, config, checkpoint, *flags):
@@ -134,7 +134,7 @@ def fitted(tmp_path_factory, trained):
     return SimpleNamespace(weights=folder / 'all.pth', config=folder / 'all.py')
 
 
-def test_fitted_state_is_what_the_validation_set_says(fitted, chosen, raw):
+def test_fitted_state_follows_from_the_validation_set(fitted, chosen, raw):
     state = torch.load(fitted.weights, weights_only=True)['state_dict']
 
     def stored(name):
@@ -147,7 +147,7 @@ def test_fitted_state_is_what_the_validation_set_says(fitted, chosen, raw):
     assert float(stored('2.temperature')) == pytest.approx(chosen.temperature, 1e-3)
 
 
-def test_config_shows_the_chosen_values(fitted, chosen):
+def test_config_contains_the_chosen_values(fitted, chosen):
     steps = Config.fromfile(fitted.config).model.head.post_hoc.steps
 
     assert [step.type for step in steps] == [
@@ -177,7 +177,7 @@ def test_inferencer_of_mmpretrain_takes_all_steps_for_one_image(
     assert abs(expected - raw.scores[250]).max() > 1e-3
 
 
-def test_no_step_is_taken_twice(tmp_path, fitted):
+def test_no_step_is_applied_twice(tmp_path, fitted):
     flags = ['--logit-adjustment', '1', '--temperature', 'auto']
     end = call('test', fitted.config, fitted.weights, *flags, cwd=tmp_path)
 
@@ -188,7 +188,7 @@ def test_no_step_is_taken_twice(tmp_path, fitted):
     assert_one_line(end, 'The config already has post-hoc steps')
 
 
-def test_a_step_that_needs_no_data_is_stored_without_any(tmp_path, trained, raw):
+def test_a_step_that_needs_no_data_is_stored_without_inference(tmp_path, trained, raw):
     none = options(val_dataloader=None, val_cfg=None, val_evaluator=None)
 
     end = call('fit_rebalancer', trained.config, trained.checkpoint, 'o.pth',
@@ -297,7 +297,7 @@ def test_nothing_is_chosen_on_test_labels(tmp_path, trained):
     assert_one_line(end, '--temperature auto needs labels, .* --split val')
 
 
-def test_scores_of_a_temperature_leave_the_accuracy_alone(tmp_path, trained, raw):
+def test_temperature_does_not_change_accuracy(tmp_path, trained, raw):
     end = call('test', trained.config, trained.checkpoint, '--temperature', '0.7',
                '--out', 'x.json', cwd=tmp_path)  # fmt: skip
 

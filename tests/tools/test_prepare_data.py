@@ -1,4 +1,4 @@
-"""tools/prepare_data.py brings data sets from the published form into the configs'."""
+"""tools/prepare_data.py converts published data sets to the layout of the configs."""
 
 import gzip
 import sys
@@ -24,7 +24,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def prepare(monkeypatch, tmp_path):
-    """Call the tool as a user does; returns what it ends with."""
+    """Call the tool; return its error or ``None``."""
     tool = load_tool('prepare_data')
     root = tmp_path / 'data' / 'set'
 
@@ -42,7 +42,7 @@ def prepare(monkeypatch, tmp_path):
 
 
 def place_archives(small, server, folder):
-    """Put what may not be downloaded where a registered user puts it."""
+    """Place archives that require registration where a user would put them."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in small.parts:
         if part.url is None:
@@ -63,12 +63,12 @@ def listed(small, root):
 
 
 def made(part):
-    """Names of what a part consists of, in the root."""
+    """Names of the files and folders of a part, relative to the root."""
     return [*part.files, 'SHA256SUMS'] if part.convert else [part.target]
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_a_set_is_made_from_what_is_published(
+def test_a_set_is_prepared_from_the_published_files(
     name, prepare, server, monkeypatch, capsys
 ):
     small = publish(name, server, monkeypatch)
@@ -92,9 +92,7 @@ def test_a_set_is_made_from_what_is_published(
     assert f'{prepare.root / small.parts[0].target}: exists' in capsys.readouterr().out
 
 
-def test_what_may_not_be_downloaded_is_explained(
-    prepare, server, monkeypatch, capsys, tmp_path
-):
+def test_manual_downloads_are_explained(prepare, server, monkeypatch, capsys, tmp_path):
     small = publish('imagenet-lt', server, monkeypatch)
 
     end = prepare('imagenet-lt')
@@ -110,7 +108,7 @@ def test_what_may_not_be_downloaded_is_explained(
     assert {path.name for path in prepare.root.iterdir()} == {*lists, 'train', 'val'}
 
 
-def test_a_list_of_other_counts_is_refused(prepare, server, monkeypatch):
+def test_a_list_with_other_counts_is_refused(prepare, server, monkeypatch):
     publish('imagenet-lt', server, monkeypatch)
     path = '/ImageNet_LT_val.txt'
     server.files[path] = server.files[path].partition(b'\n')[2]
@@ -155,7 +153,7 @@ def test_archives_are_deleted_on_request(prepare, server, monkeypatch):
     }  # fmt: skip
 
 
-def test_check_names_what_is_missing_and_changes_nothing(
+def test_check_names_missing_files_and_changes_nothing(
     prepare, server, monkeypatch, capsys
 ):
     publish('places-lt', server, monkeypatch)
@@ -178,7 +176,7 @@ def test_check_names_what_is_missing_and_changes_nothing(
     assert len(server.log) == requests
 
 
-def test_check_of_nothing(prepare, server, monkeypatch):
+def test_check_of_an_empty_root(prepare, server, monkeypatch):
     publish('fashion-mnist', server, monkeypatch)
     assert_one_line(
         prepare('fashion-mnist', '--check'), r'problems: 4.*-ubyte is missing'
@@ -186,7 +184,7 @@ def test_check_of_nothing(prepare, server, monkeypatch):
     assert not prepare.root.exists()
 
 
-def test_a_file_that_cannot_be_downloaded_is_taken_from_where_the_message_says(
+def test_a_file_that_cannot_be_downloaded_can_be_placed_where_the_message_says(
     prepare, server, monkeypatch
 ):
     publish('cifar10', server, monkeypatch)
@@ -217,7 +215,7 @@ def test_without_a_network_another_source_is_named(prepare, server, monkeypatch)
     assert_one_line(end, 'apt-get install dataset-fashion-mnist')
 
 
-def test_a_wrong_file_put_there_by_hand_is_named_and_kept(prepare, server, monkeypatch):
+def test_a_wrong_file_placed_by_hand_is_named_and_kept(prepare, server, monkeypatch):
     publish('cifar10', server, monkeypatch)
     prepare.root.mkdir(parents=True)
     place = prepare.root / 'cifar-10-python.tar.gz'
@@ -254,12 +252,12 @@ def packed(server, monkeypatch, tmp_path):
     folder.mkdir()
     for part in small.parts:
         content = gzip.decompress(server.files[f'/{part.source}'])
-        # Packed by others, and so not the bytes whose checksum is published.
+        # Compressed by others, so its checksum differs from the published one.
         (folder / part.source).write_bytes(gzip.compress(content, 1, mtime=1))
     return folder
 
 
-def test_fashion_mnist_is_taken_from_a_folder(prepare, packed, server):
+def test_fashion_mnist_is_prepared_from_a_folder(prepare, packed, server):
     assert prepare('fashion-mnist', '--source', packed) is None
     assert {f'{name}.gz' for name in tree(prepare.root)} == set(tree(packed))
     assert server.log == []
@@ -290,7 +288,7 @@ def test_a_file_that_the_folder_lacks_is_named_with_the_package(
 
 
 @pytest.mark.parametrize('name', ['cifar10', 'plankton'])
-def test_a_set_of_images_is_made_from_a_file(
+def test_a_set_of_images_is_prepared_from_a_file(
     name, prepare, server, monkeypatch, tmp_path, capsys
 ):
     small = publish(name, server, monkeypatch)
@@ -306,7 +304,7 @@ def test_a_set_of_images_is_made_from_a_file(
     assert source.exists()
 
 
-def test_a_set_that_cannot_be_downloaded_asks_for_its_source(
+def test_a_set_that_cannot_be_downloaded_needs_a_source(
     prepare, server, monkeypatch, capsys
 ):
     publish('plankton', server, monkeypatch)
@@ -320,7 +318,9 @@ def test_a_set_that_cannot_be_downloaded_asks_for_its_source(
     assert not prepare.root.exists()
 
 
-def test_a_file_is_no_source_of_files(prepare, server, monkeypatch, tmp_path):
+def test_source_of_a_set_of_files_must_be_a_folder(
+    prepare, server, monkeypatch, tmp_path
+):
     publish('places-lt', server, monkeypatch)
     (tmp_path / 'places.zip').write_bytes(b'')
 
@@ -340,7 +340,7 @@ def test_a_file_is_no_source_of_files(prepare, server, monkeypatch, tmp_path):
     ids=['empty', 'truncated', 'other'],
 )
 @pytest.mark.parametrize('index', [0, 2])
-def test_a_damaged_file_leaves_nothing_behind(prepare, packed, damage, index):
+def test_a_damaged_source_leaves_no_files(prepare, packed, damage, index):
     names = [
         f'{kind}-ubyte'
         for kind in ('train-images-idx3', 'train-labels-idx1', 't10k-images-idx3')

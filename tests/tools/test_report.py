@@ -1,4 +1,4 @@
-"""tools/analysis/report.py, from work dirs to a page."""
+"""tools/analysis/report.py: an HTML report from work dirs."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ COUNTS = np.array([200, 150, 40, 30, 9, 3])
 
 
 def call(*arguments):
-    """Run the tool's ``main``; what it ends with, ``None`` without an error."""
+    """Run the tool's ``main``; return its error or ``None``."""
     tool = load_tool('analysis/report')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, 'argv', ['report.py', *map(str, arguments)])
@@ -59,7 +59,7 @@ def test_writes_page_and_numbers(tmp_path, work_dirs, capsys):
     assert f'Wrote the report to {out}' in printed
 
 
-def test_names_and_limits_are_taken(tmp_path, work_dirs):
+def test_names_and_thresholds_can_be_given(tmp_path, work_dirs):
     options = ('--names', 'a', 'b', '--many', 180, '--few', 35)
     assert call(*work_dirs, '--out', tmp_path / 'r.html', *options) is None
     report = json.loads((tmp_path / 'r.json').read_text())
@@ -78,16 +78,16 @@ def test_names_and_limits_are_taken(tmp_path, work_dirs):
         (('--many', 5, '--few', 20), '`few` <= `many`'),
     ],
 )
-def test_wrong_options_end_in_one_line(work_dirs, options, message):
+def test_wrong_options_give_a_one_line_error(work_dirs, options, message):
     assert_one_line(call(*work_dirs, *options), message)
 
 
-def test_an_empty_work_dir_ends_in_one_line(tmp_path):
+def test_an_empty_work_dir_gives_a_one_line_error(tmp_path):
     assert_one_line(call(tmp_path, '--out', tmp_path / 'r.html'), 'no predictions.npz')
     assert not (tmp_path / 'r.html').exists()
 
 
-def test_limits_default_to_those_of_the_gradient_statistics(tmp_path, work_dirs):
+def test_thresholds_default_to_those_of_the_gradient_statistics(tmp_path, work_dirs):
     for folder in work_dirs:
         names = map(str, range(6))
         write_run(
@@ -124,7 +124,7 @@ def test_each_stage_of_a_cascade_is_a_run(tmp_path, capsys):
     for run, record in zip(report['runs'], records, strict=True):
         expected = describe_gradients([record])['ratio']
         assert run['gradients']['ratio'] == pytest.approx(expected)
-    assert report['missing'] == []  # a stage has no class vectors of its own
+    assert report['missing'] == []  # a stage has no class weight vectors
     assert 'has no' not in capsys.readouterr().out
 
 

@@ -1,4 +1,4 @@
-"""A training that was killed and resumed ends bit-equal to one that was not."""
+"""A killed and resumed training is bit-identical to an uninterrupted one."""
 
 import signal
 import time
@@ -21,7 +21,7 @@ def resumed(tmp_path_factory, trained):
     assert code == -signal.SIGKILL, output[-2000:]
     assert not (work_dir / 'epoch_6.pth').exists()
     killed = set(work_dir.glob('2*/2*.log'))
-    time.sleep(1.1)  # logs are named by the second
+    time.sleep(1.1)  # log names have a resolution of one second
     end = call('train', trained.config, '--work-dir', work_dir, '--resume',
                cwd=work_dir)  # fmt: skip
     assert end is None
@@ -33,14 +33,14 @@ def load(work_dir):
     return read_checkpoint(work_dir / 'epoch_6.pth')
 
 
-def test_resuming_does_not_start_anew(resumed):
+def test_resuming_does_not_restart_the_training(resumed):
     _, log = resumed
 
     assert 'Epoch(train) [1]' not in log
     assert 'Epoch(train) [6]' in log
 
 
-def test_weights_and_gala_statistics_are_bit_equal(trained, resumed):
+def test_weights_and_gala_statistics_are_bit_identical(trained, resumed):
     expected = load(trained.work_dir)['state_dict']
 
     found = load(resumed[0])['state_dict']
@@ -51,7 +51,7 @@ def test_weights_and_gala_statistics_are_bit_equal(trained, resumed):
         assert expected[f'head.loss_module.{name}'].min() > 0
 
 
-def test_momentum_and_learning_rate_are_bit_equal(trained, resumed):
+def test_momentum_and_learning_rate_are_bit_identical(trained, resumed):
     expected, found = load(trained.work_dir)['optimizer'], load(resumed[0])['optimizer']
 
     assert found['param_groups'] == expected['param_groups']
@@ -61,7 +61,7 @@ def test_momentum_and_learning_rate_are_bit_equal(trained, resumed):
 
 
 def test_the_statistics_grow_from_epoch_to_epoch(trained):
-    """Otherwise equality after six epochs would say nothing about resuming."""
+    """Otherwise, equality after six epochs would not test resuming."""
     sums = [
         float(read_checkpoint(trained.work_dir / f'epoch_{epoch}.pth')
               ['state_dict']['head.loss_module.pos_grad'].sum())

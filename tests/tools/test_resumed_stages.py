@@ -1,4 +1,4 @@
-"""A training in two stages is killed in each, and goes on where it was.
+"""A two-stage training that is killed in each stage is resumed exactly.
 
 ImageNet-LT's recipe on a miniature, with the first residual stage of its network.
 """
@@ -24,7 +24,7 @@ from tests.tools.recipes import (
 )
 
 NAME = 'gala/resnext50_imagenet-lt'
-# Without chance: MMEngine does not save the random generators' states.
+# Deterministic, as MMEngine does not save the state of random generators.
 CALM = """
 _base_ = '{base}'
 pipeline = [
@@ -55,20 +55,20 @@ def interrupted(tmp_path_factory, miniatures):
     outputs = []
 
     for flags, place in (([], work_dir / 'stage1'), (['--resume'], work_dir)):
-        # It is written, perhaps not to the end, when the checkpoint is whole.
+        # It may still be incomplete when the checkpoint is complete.
         noted = place / 'last_checkpoint'
         code, output = kill_after(noted, work_dir, child, *flags, *small)
         assert code == -signal.SIGKILL, output[-3000:]
         assert not (place / 'epoch_2.pth').exists()
         outputs.append(output)
-    time.sleep(1.1)  # logs are named by the second
+    time.sleep(1.1)  # log names have a resolution of one second
     for path, flags in ((work_dir, ['--resume']), (whole, [])):
         assert train(calm, path, *flags, *small) is None
     again = partial(train, calm, whole, '--resume', *small)
     return SimpleNamespace(killed=work_dir, whole=whole, outputs=outputs, again=again)
 
 
-def test_resuming_goes_on_in_the_stage_that_was_interrupted(interrupted):
+def test_resuming_continues_in_the_interrupted_stage(interrupted):
     killed_in_first, killed_in_second = interrupted.outputs
 
     assert STAGES[0] in killed_in_first
@@ -78,14 +78,14 @@ def test_resuming_goes_on_in_the_stage_that_was_interrupted(interrupted):
     assert 'Epoch(train) [1]' not in first
     assert 'Epoch(train) [2]' in first
     assert 'Epoch(train) [1]' in second
-    # Of the second stage's two starts, the last is the one that resumed.
+    # The second stage was started twice; the last start resumed it.
     last = sorted(interrupted.killed.glob('2*/2*.log'))[-1].read_text()
     assert 'killed, resumed.' in last
     assert 'Epoch(train) [1]' not in last
     assert len(list((interrupted.killed / 'stage1').glob('2*'))) == 2
 
 
-def test_resumed_weights_are_bit_equal(interrupted):
+def test_resumed_weights_are_bit_identical(interrupted):
     for name in ('stage1/epoch_2.pth', 'epoch_2.pth', 'epoch_3.pth'):
         found = weights(interrupted.killed / name)
         expected = weights(interrupted.whole / name)

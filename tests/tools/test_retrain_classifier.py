@@ -1,4 +1,4 @@
-"""tools/retrain_classifier.py: what it writes is what it measured, and loads."""
+"""tools/retrain_classifier.py: its output loads and has the recorded metrics."""
 
 import contextlib
 import io
@@ -24,13 +24,13 @@ TOOL = 'retrain_classifier'
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """Where everything is written; features are shared."""
+    """Output folder; all methods share the cached features."""
     return tmp_path_factory.mktemp('retrained')
 
 
 @pytest.fixture(scope='module', params=METHODS)
 def retrained(request, trained, folder):
-    """Each method's weights and config, with what the program printed."""
+    """Weights, config and output of each method."""
     method = request.param
     out = folder / 'deep' / f'{method}.pth'
     stdout = io.StringIO()
@@ -68,7 +68,7 @@ def old(trained, folder):
     return evaluate_on_validation(trained.config, trained.checkpoint, folder)
 
 
-def test_its_test_gives_the_figures_that_were_recorded(retrained, old, tmp_path):
+def test_recorded_metrics_equal_those_of_a_test(retrained, old, tmp_path):
     recorded = retrained.checkpoint['meta']['retrained']['validation']
 
     found = evaluate_on_validation(retrained.config, retrained.weights, tmp_path)
@@ -79,7 +79,7 @@ def test_its_test_gives_the_figures_that_were_recorded(retrained, old, tmp_path)
     assert {'top1', 'many', 'medium', 'few'} <= set(recorded['after'])
 
 
-def test_all_but_class_layer_and_loss_stay_as_they_were(retrained, before):
+def test_only_the_class_layer_and_loss_change(retrained, before):
     old, new = before['state_dict'], retrained.checkpoint['state_dict']
 
     changed = {
@@ -104,7 +104,7 @@ def test_the_rest_of_the_checkpoint_is_kept(retrained, before):
     assert loss.type == expected
 
 
-def test_printed_figures(retrained):
+def test_printed_metrics(retrained):
     figures = retrained.checkpoint['meta']['retrained']['validation']
     for title in ('before', 'after'):
         names = ('top1', 'many', 'medium', 'few', 'class_mean', 'worst_class')
@@ -116,13 +116,13 @@ def test_printed_figures(retrained):
         assert 'Features of train' not in retrained.stdout
 
 
-def test_classes_of_the_tail_gain(retrained):
+def test_tail_classes_improve(retrained):
     figures = retrained.checkpoint['meta']['retrained']['validation']
     assert figures['after']['few'] > figures['before']['few']
     assert figures['after']['class_mean'] > figures['before']['class_mean']
 
 
-def test_nothing_is_left_behind(retrained):
+def test_no_other_files_are_written(retrained):
     found = {path.name for path in retrained.weights.parent.iterdir()}
     assert found <= {'features', *(f'{m}{e}' for m in METHODS for e in ('.pth', '.py'))}
     kept = [p.name for p in (retrained.weights.parent / 'features').iterdir()]
@@ -140,7 +140,7 @@ def cached(retrained, split):
 
 
 def predicted_by_cl2n(retrained):
-    """Class of each validation sample, as Kang et al. define nearest class mean."""
+    """Predicted class of each validation sample by nearest class mean (Kang et al.)."""
     (train, labels), (val, _) = (cached(retrained, split) for split in ('train', 'val'))
     train, val = train.astype(np.float64), val.astype(np.float64)
     center = train.mean(axis=0)
@@ -152,7 +152,7 @@ def predicted_by_cl2n(retrained):
     return ((val[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
 
 
-def test_the_new_layer_is_what_the_method_says(retrained, before):
+def test_the_new_layer_follows_the_method(retrained, before):
     weight, bias = (
         retrained.checkpoint['state_dict'][f'head.fc.{n}'].numpy()
         for n in ('weight', 'bias')
@@ -175,7 +175,7 @@ def test_the_new_layer_is_what_the_method_says(retrained, before):
         assert_allclose(weight, scale[:, None] * old, rtol=1e-5, atol=1e-7)
         assert_allclose(bias, scale * old_bias, rtol=1e-5, atol=1e-7)
         assert scale.min() == pytest.approx(record['smallest_scale'], rel=1e-4)
-        assert record['epochs'] == 500  # 284 images are one step
+        assert record['epochs'] == 500  # one step for 284 images
     else:
         assert record['sampling'] == 'class'
         assert record['init'] == 'new'
@@ -185,13 +185,13 @@ def test_the_new_layer_is_what_the_method_says(retrained, before):
 
 
 def retrain(trained, folder, name, *flags):
-    """Run the tool with the shared features; what it ends with."""
+    """Run the tool with the shared features; return its error or ``None``."""
     arguments = [trained.config, trained.checkpoint, folder / f'{name}.pth', *flags,
                  '--features', folder / 'deep' / 'features']  # fmt: skip
     return call(TOOL, *arguments, cwd=folder)
 
 
-def test_nearest_class_mean_of_features_as_they_are(trained, folder, before):
+def test_nearest_class_mean_of_raw_features(trained, folder, before):
     flags = ['--method', 'ncm', '--distance', 'euclidean']
     assert retrain(trained, folder, 'euclidean', *flags) is None
 
@@ -209,14 +209,14 @@ def test_nearest_class_mean_of_features_as_they_are(trained, folder, before):
     assert head == Config.fromfile(trained.config).model.head
 
 
-def test_what_ncm_wrote_takes_other_steps_but_is_not_re_trained(
+def test_ncm_output_takes_post_hoc_steps_but_is_not_retrained(
     trained, folder, tmp_path, capsys
 ):
     assert retrain(trained, folder, 'means', '--method', 'ncm') is None
     means = folder / 'means'
     head = Config.fromfile(means.with_suffix('.py')).model.head
     assert head.type == 'mmgala.ClassMeanClsHead'
-    assert head.loss.type == 'mmgala.GALALoss'  # as it was
+    assert head.loss.type == 'mmgala.GALALoss'  # unchanged
 
     for method in ('crt', 'ncm'):
         end = call(TOOL, means.with_suffix('.py'), means.with_suffix('.pth'),
@@ -256,7 +256,7 @@ def test_a_head_that_is_not_linear_has_no_centred_class_means(trained, tmp_path)
 
 
 def test_the_trained_classifier_is_trained_further(trained, folder, before):
-    """With a learning rate that moves nothing, it stays what it was."""
+    """With a negligible learning rate, it does not change."""
     flags = ['--method', 'crt', '--epochs', '1', '--lr', '1e-9', '--init']
     old = before['state_dict']['head.fc.weight']
     for init in ('trained', 'new'):
@@ -270,7 +270,7 @@ def test_the_trained_classifier_is_trained_further(trained, folder, before):
             assert 0.17 < weight.abs().max() <= 32**-0.5  # 0.1768
 
 
-def test_focal_loss_starts_the_bias_where_its_authors_do(trained, folder):
+def test_focal_loss_initialises_the_bias_as_its_authors_do(trained, folder):
     flags = ['--method', 'crt', '--loss', 'mmgala.ClassBalancedFocalLoss', '--epochs',
              '1', '--lr', '1e-9']  # fmt: skip
     assert retrain(trained, folder, 'focal', *flags) is None
@@ -279,7 +279,7 @@ def test_focal_loss_starts_the_bias_where_its_authors_do(trained, folder):
     assert_allclose(state['head.fc.bias'], [-2.1972246] * 10, atol=1e-6)  # -log(9)
 
 
-def test_statistics_of_the_loss_are_stored(trained, folder, before):
+def test_loss_statistics_are_stored(trained, folder, before):
     flags = ['--method', 'crt', '--loss', 'mmgala.GALALoss', '--loss-options',
              'lambda_pos=0.5', '--epochs', '3', '--batch-size', '32']  # fmt: skip
 
@@ -311,14 +311,14 @@ def test_a_loss_that_corrects_for_the_counts(trained, folder, capsys, sampling):
 
 
 def check_figures(weights, folder):
-    """What was recorded of a new classifier is what its test gives."""
+    """Assert that a new classifier's recorded metrics equal those of its test."""
     figures = read_checkpoint(weights)['meta']['retrained']['validation']
     found = evaluate_on_validation(weights.with_suffix('.py'), weights, folder)
     for name, value in figures['after'].items():
         assert found[name] == pytest.approx(value, abs=1e-3), name
 
 
-def test_a_cosine_layer_is_trained_as_one(trained, tmp_path, capsys):
+def test_a_cosine_layer_stays_a_cosine_layer(trained, tmp_path, capsys):
     config = tmp_path / 'cosine.py'
     head = "dict(_delete_=True, type='mmgala.CosineClsHead', num_classes=10,"
     head += ' in_channels=32, scale=12.0)'
@@ -351,7 +351,7 @@ def test_given_strength_needs_no_validation_set(trained, folder, capsys):
     assert 'No validation metrics' in capsys.readouterr().out
 
 
-def test_a_validation_set_that_is_the_test_set_is_told(trained, folder, capsys):
+def test_validating_on_the_test_set_is_reported(trained, folder, capsys):
     flags = ['--method', 'tau-norm', *options(val_dataloader__dataset__split='test')]
     assert retrain(trained, folder, 'same', *flags) is None
     assert (
@@ -381,7 +381,7 @@ train_dataloader = dict(dataset=dict(
         checkpoint = read_checkpoint(out)
         assert all(v.isfinite().all() for v in checkpoint['state_dict'].values())
         assert np.flatnonzero(checkpoint['meta']['class_counts']).tolist() == [0, 7]
-        # Of ten classes of like size, two can be right.
+        # Of ten classes of similar size, two can be predicted correctly.
         assert 10 < checkpoint['meta']['retrained']['validation']['after']['top1'] <= 20
 
     text = capsys.readouterr().out
@@ -392,7 +392,7 @@ train_dataloader = dict(dataset=dict(
     )
 
 
-def test_the_interface_of_programs(trained, folder):
+def test_python_interface(trained, folder):
     cfg = Config.fromfile(trained.config)
 
     out = retrain_classifier(
@@ -448,7 +448,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(('flags', 'message'), BAD, ids=lambda v: str(v)[:40])
-def test_bad_input_ends_with_one_line(trained, tmp_path, flags, message):
+def test_bad_input_gives_a_one_line_error(trained, tmp_path, flags, message):
     end = call(TOOL, trained.config, trained.checkpoint, 'out.pth', *flags,
                cwd=tmp_path)  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The Slurm scripts with an ``srun`` that records, or starts, what it is given."""
+"""The Slurm scripts with a fake ``srun`` that records or runs its command."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import json, os, sys
 print(json.dumps(dict(argv=sys.argv[1:], path=os.environ['PYTHONPATH'])))
 """
 
-# Drops srun's own options and starts two tasks, as Slurm would on one node.
+# Drops options of srun and starts two tasks, as Slurm would on one node.
 STARTER = """#!{python}
 import os, subprocess, sys
 task = sys.argv[sys.argv.index({python!r}) :]
@@ -36,7 +36,7 @@ SCONTROL = """#!/bin/sh
 
 @pytest.fixture
 def slurm(tmp_path):
-    """Factory: run a script with this ``srun`` first on the path."""
+    """Factory: run a script with this ``srun`` first on ``PATH``."""
     binaries = tmp_path / 'bin'
     binaries.mkdir()
 
@@ -94,7 +94,7 @@ def test_testing_with_settings_from_the_environment(slurm):
     ]  # fmt: skip
 
 
-def test_without_gpus_none_is_asked_for(slurm):
+def test_without_gpus_none_are_requested(slurm):
     settings = dict(
         GPUS='4', GPUS_PER_NODE='0', PROCESSES_PER_NODE='2', PYTHONPATH='/elsewhere'
     )

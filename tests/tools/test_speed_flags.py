@@ -18,7 +18,7 @@ FLAGS = {
 }
 STATISTICS = ('head.loss_module.pos_grad', 'head.loss_module.neg_grad')
 TWO_STAGES = 'gala/resnext50_imagenet-lt'
-# A wrapper of stage 1 that inherits nothing from the last stage's.
+# An optimizer wrapper for stage 1 that inherits nothing from the last stage.
 OWN_WRAPPER = """
 _base_ = '{base}'
 stage1 = dict(
@@ -28,7 +28,7 @@ stage1 = dict(
 
 
 def train(folder, config, *flags, last_epoch=1):
-    """Train in ``folder / 'work'``; the checkpoint."""
+    """Train in ``folder / 'work'``; return the checkpoint."""
     folder.mkdir(exist_ok=True)
     end = call('train', config, '--work-dir', folder / 'work', *flags,
                *options(train_cfg__max_epochs=last_epoch), cwd=folder)  # fmt: skip
@@ -45,7 +45,7 @@ def assert_config_shows(path, flags):
 
 
 @pytest.mark.parametrize('flags', FLAGS.values(), ids=FLAGS)
-def test_a_faster_training_is_nearly_the_same_and_its_config_tells(
+def test_a_faster_training_is_nearly_the_same_and_recorded_in_its_config(
     tmp_path, trained, flags
 ):
     state = train(tmp_path, trained.config, *flags)['state_dict']
@@ -59,7 +59,7 @@ def test_a_faster_training_is_nearly_the_same_and_its_config_tells(
     assert_config_shows(tmp_path / 'work' / trained.config.name, flags)
 
 
-def test_a_resumed_training_is_the_same_bit_by_bit(tmp_path, trained):
+def test_a_resumed_training_is_bit_identical(tmp_path, trained):
     flags = FLAGS['both']
     expected = train(tmp_path / 'whole', trained.config, *flags, last_epoch=2)
     first = tmp_path / 'whole' / 'work' / 'epoch_1.pth'
@@ -83,7 +83,7 @@ def test_a_wrapper_of_the_user_is_not_replaced(tmp_path, trained):
 
 
 def two_stages(folder, miniatures, more=''):
-    """What a small training in two stages ends with."""
+    """Run a small two-stage training; return its error or ``None``."""
     config = folder / 'two_stages.py'
     config.write_text(OWN_WRAPPER.format(base=shipped(TWO_STAGES), more=more))
     small = {**ONE_RESIDUAL_STAGE, **epochs(1, 1), **small_images()}
@@ -91,7 +91,7 @@ def two_stages(folder, miniatures, more=''):
                         *changes_for(TWO_STAGES, miniatures, **small))  # fmt: skip
 
 
-def test_both_flags_are_for_both_stages(tmp_path, miniatures):
+def test_both_flags_apply_to_both_stages(tmp_path, miniatures):
     assert two_stages(tmp_path, miniatures) is None
 
     for folder in (tmp_path / 'work' / 'stage1', tmp_path / 'work'):

@@ -1,4 +1,4 @@
-"""tools/test.py reports what scikit-learn and NumPy find in the scores it writes."""
+"""Metrics of tools/test.py against scikit-learn and NumPy on the scores it writes."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from tests.tools.command_line import call
 from tests.tools.conftest import PRIOR, load_scores
 from tests.tools.tau import best_tau
 
-LIMITS = dict(many=40, few=10)  # of the digits config
+LIMITS = dict(many=40, few=10)  # as in the digits config
 
 
 def log(work_dir):
@@ -32,7 +32,7 @@ def log(work_dir):
 
 
 def logged_metrics(work_dir):
-    """What MMEngine writes beside the log."""
+    """Metrics that MMEngine writes beside the log."""
     (path,) = work_dir.glob('2*/2*.json')
     return json.loads(path.read_text())
 
@@ -53,7 +53,7 @@ def model(trained):
 
 
 def model_scores(model, images):
-    """Softmax scores by the network alone: no pipeline, loader or preprocessor."""
+    """Softmax scores of the network, without pipeline, loader or preprocessor."""
     images = torch.tensor(images).permute(0, 3, 1, 2)
     with torch.no_grad():
         return model((images - 78.0) / 96.0, mode='tensor').softmax(dim=1).numpy()
@@ -65,14 +65,12 @@ def images():
     return np.stack([data[i]['img'] for i in range(len(data))]).astype(np.float32)
 
 
-def test_scores_are_those_of_the_network_in_the_order_of_the_data_set(
-    model, images, raw
-):
+def test_scores_equal_those_of_the_network_in_data_set_order(model, images, raw):
     assert_allclose(raw.scores, model_scores(model, images), atol=1e-5)
     assert raw.targets.tolist() == DigitsDataset('test').get_gt_labels().tolist()
 
 
-def test_counts_are_those_of_the_training_set(raw):
+def test_counts_equal_those_of_the_training_set(raw):
     data = LongTailedDataset(DigitsDataset('train'), imbalance_factor=50)
 
     assert raw.counts.tolist() == np.bincount(data.get_gt_labels()).tolist()
@@ -86,11 +84,11 @@ def test_shot_thresholds_of_the_config_are_written_and_read(tested, trained, raw
     assert_metrics({f'accuracy/{k}': v for k, v in found.items()}, raw.scores, raw)
 
 
-def test_metrics_are_those_of_the_written_scores(tested, raw):
+def test_metrics_match_the_written_scores(tested, raw):
     assert_metrics(logged_metrics(tested['raw.npz'].work_dir), raw.scores, raw)
 
 
-def test_the_training_has_learnt_something_and_is_biased(raw):
+def test_the_trained_model_beats_chance_and_is_biased(raw):
     predicted = raw.scores.argmax(axis=1)
 
     assert (predicted == raw.targets).mean() > 0.3
@@ -112,7 +110,7 @@ def test_rebalancing_changes_the_metrics(tested):
 
 
 def test_tau_auto_is_the_best_on_the_validation_scores(tested, validation):
-    """Test labels play no part: the strength follows from validation data alone."""
+    """The strength depends on validation data only, not on test labels."""
     expected, curve = best_tau(validation.scores, validation.targets)
 
     text = log(tested['auto.npz'].work_dir)
@@ -154,7 +152,7 @@ def test_tta_is_the_mean_score_of_image_and_mirror_image(tested, model, images, 
     assert abs(expected - raw.scores).max() > 0.1
 
 
-def test_evaluator_that_the_config_names_itself_is_rebalanced(tmp_path, trained, raw):
+def test_evaluator_given_in_the_config_is_rebalanced(tmp_path, trained, raw):
     config = tmp_path / 'evaluator.py'
     metric = "dict(type='mmgala.LongTailedAccuracy', many=40, few=10)"
     config.write_text(

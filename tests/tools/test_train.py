@@ -1,4 +1,4 @@
-"""Flags of tools/train.py, and what a training leaves behind."""
+"""Flags and output of tools/train.py."""
 
 import json
 
@@ -9,7 +9,7 @@ from mmgala.utils.checkpoint import read_checkpoint
 from tests.tools.command_line import call, options
 
 
-def test_checkpoint_is_read_without_running_code_and_holds_the_statistics(trained):
+def test_checkpoint_is_safe_to_load_and_contains_the_statistics(trained):
     checkpoint = read_checkpoint(trained.checkpoint)
 
     state = checkpoint['state_dict']
@@ -17,11 +17,11 @@ def test_checkpoint_is_read_without_running_code_and_holds_the_statistics(traine
     theta, phi = (state[f'head.loss_module.{n}'] for n in ('pos_grad', 'neg_grad'))
     assert torch.equal(theta, phi)
     assert (theta > 0).all()
-    assert (theta <= 6 * counts).all()  # a sample adds at most 1 an epoch
+    assert (theta <= 6 * counts).all()  # a sample adds at most 1 per epoch
 
 
 def scalars(work_dir):
-    """What MMEngine logged, by name: one value an entry."""
+    """Scalars logged by MMEngine: lists of values by name."""
     (path,) = work_dir.glob('2*/vis_data/scalars.json')
     entries = [json.loads(line) for line in path.read_text().splitlines()]
     names = {name for entry in entries for name in entry}
@@ -36,7 +36,7 @@ def test_validation_reports_the_groups(trained):
 
 
 def train(folder, config, *flags, **changes):
-    """Train one epoch in this process; log and checkpoint."""
+    """Train one epoch in this process; return log and checkpoint."""
     end = call('train', config, '--work-dir', folder / 'work', *flags,
                *options(train_cfg__max_epochs=1, **changes), cwd=folder)  # fmt: skip
     assert end is None
@@ -52,7 +52,7 @@ def test_no_validate(tmp_path, trained):
     assert not [name for name in logged if name.startswith('accuracy')]
 
 
-def test_options_of_the_command_line_reach_the_training(tmp_path, trained):
+def test_command_line_options_reach_the_training(tmp_path, trained):
     logged, checkpoint = train(
         tmp_path,
         trained.config,
@@ -78,13 +78,13 @@ def test_auto_scale_lr(tmp_path, trained, flags, lr):
     assert group['initial_lr'] == pytest.approx(lr)
 
 
-def test_resuming_where_nothing_is_starts_anew(tmp_path, trained):
+def test_resuming_without_a_checkpoint_starts_a_new_training(tmp_path, trained):
     _, checkpoint = train(tmp_path, trained.config, '--resume')
 
     assert checkpoint['meta']['epoch'] == 1
 
 
-def test_resuming_from_a_checkpoint_of_another_work_dir(tmp_path, trained):
+def test_resuming_from_a_checkpoint_in_another_work_dir(tmp_path, trained):
     path = trained.work_dir / 'epoch_5.pth'
     end = call('train', trained.config, '--work-dir', 'work', '--resume', path,
                cwd=tmp_path)  # fmt: skip

@@ -1,4 +1,4 @@
-"""One command trains representation and classifier, here on two ranks.
+"""Two-stage training (representation, then classifier) by one command on two ranks.
 
 ImageNet-LT's recipe on a miniature, with the first residual stage of its network.
 """
@@ -50,7 +50,7 @@ def dist_trained(tmp_path_factory, small):
     return SimpleNamespace(work_dir=folder / 'work', stdout=result.stdout)
 
 
-def test_the_log_says_which_stage_it_is_and_what_was_taken(dist_trained):
+def test_the_log_names_the_stage_and_the_loaded_backbone(dist_trained):
     stdout, work_dir = dist_trained.stdout, dist_trained.work_dir
     places = [stdout.index(title) for title in STAGES]
     taken = stdout.index('Loaded all 66 weights of backbone.*')
@@ -68,8 +68,8 @@ def test_gradient_statistics_of_both_ranks_and_stages(dist_trained):
     second = read_gradient_run(dist_trained.work_dir)
 
     assert [len(first), len(second)] == [2, 2]
-    # Mixup shares samples out, but loses none. A class that is mixed into another's
-    # image can push itself; with hard labels nothing does.
+    # Mixup splits samples between classes, but loses none. With mixed labels, a class
+    # can push itself away; with hard labels, it cannot.
     assert first[-1].total.samples.sum() == pytest.approx(2 * sum(COUNTS), abs=2)
     assert first[-1].total.matrix.diagonal().sum() > 0
     assert second[-1].total.matrix.diagonal().sum() == 0
@@ -81,7 +81,7 @@ def test_gradient_statistics_of_both_ranks_and_stages(dist_trained):
     assert total.sources.sum(axis=0) == pytest.approx(total.neg_grad, rel=1e-5)
 
 
-def test_the_classifier_leaves_the_representation_as_it_is(dist_trained):
+def test_classifier_training_does_not_change_the_representation(dist_trained):
     first = weights(dist_trained.work_dir / 'stage1' / 'epoch_2.pth')
     second = weights(dist_trained.work_dir / 'epoch_2.pth')
 
@@ -96,7 +96,7 @@ def test_the_classifier_leaves_the_representation_as_it_is(dist_trained):
 def test_both_ranks_train_on_their_share_with_scaled_learning_rates(dist_trained):
     expected = {
         'stage1/epoch_2.pth': (2 * 3, 0.1 * 2 * 32 / 256),  # 185 images, 64 at a time
-        'epoch_2.pth': (2 * 1, 0.12 * 2 * 64 / 512),  # 128 at a time, not the rest
+        'epoch_2.pth': (2 * 1, 0.12 * 2 * 64 / 512),  # 128 at a time, without the rest
     }
     for path, (iterations, learning_rate) in expected.items():
         checkpoint = read_checkpoint(dist_trained.work_dir / path)
@@ -129,7 +129,7 @@ def test_it_is_tested_and_rebalanced(dist_trained, small, tmp_path):
     assert 'WARNING: the validation set' not in log
 
 
-def test_a_second_start_does_not_run_into_the_first(dist_trained, small):
+def test_a_second_training_in_the_same_folder_is_refused(dist_trained, small):
     for work_dir in (dist_trained.work_dir, dist_trained.work_dir / 'stage1'):
         end = train(shipped(NAME), work_dir, *small)
 
