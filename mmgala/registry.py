@@ -48,28 +48,34 @@ class Registry(MMEngineRegistry):
         return super().get(key)
 
 
-def find_class(kind: str | type | None, registry: MMEngineRegistry) -> type | None:
+def find_class(
+    kind: str | type | None, registry: MMEngineRegistry, scope: str | None = None
+) -> type | None:
     """Find the class that the ``type`` in a config refers to.
 
     Args:
         kind: registered name, with a scope or in the default scope; or the class
             itself.
         registry: registry of MMEngine, such as ``mmengine.registry.MODELS``.
+        scope: of names without one. Defaults to the current default scope.
 
     Returns:
         The class, or ``None`` if the name is not registered.
     """
     if not isinstance(kind, str):
         return kind
-    with registry.switch_scope_and_registry(None) as in_scope:
+    with registry.switch_scope_and_registry(scope) as in_scope:
         return in_scope.get(kind)
 
 
 def is_subclass(
-    kind: str | type | None, parent: type, registry: MMEngineRegistry
+    kind: str | type | None,
+    parent: type,
+    registry: MMEngineRegistry,
+    scope: str | None = None,
 ) -> bool:
     """Whether the ``type`` in a config is ``parent`` or a subclass of it."""
-    found = find_class(kind, registry)
+    found = find_class(kind, registry, scope)
     return isinstance(found, type) and issubclass(found, parent)
 
 

@@ -19,9 +19,9 @@ def add_hook(cfg: Config, name: str) -> None:
         name: class name of the hook.
     """
     kind = HOOKS.get(f'mmgala.{name}')
-    hooks = cfg.get('custom_hooks') or []
+    hooks, scope = cfg.get('custom_hooks') or [], cfg.get('default_scope')
     types = [h.get('type') if isinstance(h, dict) else type(h) for h in hooks]
-    if not any(is_subclass(hook, kind, HOOKS) for hook in types):
+    if not any(is_subclass(hook, kind, HOOKS, scope) for hook in types):
         cfg.custom_hooks = [*hooks, dict(type=f'mmgala.{name}')]
 
 

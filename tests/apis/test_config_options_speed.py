@@ -115,7 +115,9 @@ def test_a_wrapper_of_the_user_is_not_replaced(device, kind):
     ],
 )
 def test_the_hook_is_added_where_it_is_not_there(hooks, added):
-    cfg = Config(dict(custom_hooks=hooks) if hooks is not None else {})
+    cfg = Config(dict(default_scope='mmgala'))
+    if hooks is not None:
+        cfg.custom_hooks = hooks
     use_channels_last(cfg)
     assert len(cfg.custom_hooks) == len(hooks or []) + added
     assert (cfg.custom_hooks[-1] == ADDED) or not added
