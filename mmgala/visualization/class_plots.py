@@ -128,7 +128,10 @@ def plot_class_vectors(
             axes.label_outer()
             mark_groups(axes, borders, names)
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc='outside lower center', ncols=2, fontsize=8)
+    columns = min(len(runs), 2)  # two entries are wider than one panel
+    figure.legend(
+        handles, labels, loc='outside lower center', ncols=columns, fontsize=8
+    )
     grid[0, 0].set_ylabel('cosine similarity to')
     grid[1, 0].set_ylabel('norm of the class weight vector')
     save_figure(figure, path, title)
