@@ -24,7 +24,7 @@ from mmgala.apis.launch import (  # noqa: E402
     set_work_dir,
 )
 from mmgala.cli.arguments import add_config_arguments, merge_options  # noqa: E402
-from mmgala.cli.errors import one_line_errors  # noqa: E402
+from mmgala.cli.command import command  # noqa: E402
 from mmgala.comparison.config import (  # noqa: E402
     SELECTIONS,
     validation_problem,
@@ -228,14 +228,11 @@ def run(args: argparse.Namespace) -> dict[str, str]:
     return failed
 
 
+@command
 def main() -> None:
     args = parse_args()
-    try:
-        with one_line_errors():
-            check_args(args)
-            failed = run(args)
-    except KeyboardInterrupt:
-        sys.exit('error: interrupted; run the same command again to continue.')
+    check_args(args)
+    failed = run(args)
     if failed:
         sys.exit(
             f'error: {len(failed)} runs failed; see {LOG} in their folders. Run the '

@@ -24,7 +24,7 @@ from mmgala.apis.launch import (
 )
 from mmgala.apis.models import check_output_path, save_model
 from mmgala.cli.arguments import add_config_arguments, merge_options
-from mmgala.cli.errors import one_line_errors
+from mmgala.cli.command import command
 from mmgala.cli.post_hoc import (
     add_class_counts,
     add_post_hoc_arguments,
@@ -147,26 +147,26 @@ def save(
     save_model(cfg, state, checkpoint.get('meta') or {}, out)
 
 
+@command
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        add_paths_to_image_errors()
-        steps = fitted_steps(args)
-        cfg = load_config(args.config)
-        original = cfg.copy()
-        merge_options(original, args.cfg_options)
-        checkpoint = read_checkpoint(args.checkpoint)
-        merge_args(cfg, args, steps)
-        add_class_counts(steps, checkpoint)
-        runner = Runner.from_cfg(cfg)
-        check_fits(checkpoint, runner.model, args.checkpoint)
-        check_steps(steps).check_num_classes(cfg.model.head.num_classes)
-        fitted = fit(runner, args.split, steps)
-        save(original, checkpoint, build_post_hoc(fitted), args.out)
-        runner.logger.info(
-            f'Wrote the model, whose scores are {fitted}, to {args.out}; use it with '
-            f'{args.out.with_suffix(".py")}.'
-        )
+    add_paths_to_image_errors()
+    steps = fitted_steps(args)
+    cfg = load_config(args.config)
+    original = cfg.copy()
+    merge_options(original, args.cfg_options)
+    checkpoint = read_checkpoint(args.checkpoint)
+    merge_args(cfg, args, steps)
+    add_class_counts(steps, checkpoint)
+    runner = Runner.from_cfg(cfg)
+    check_fits(checkpoint, runner.model, args.checkpoint)
+    check_steps(steps).check_num_classes(cfg.model.head.num_classes)
+    fitted = fit(runner, args.split, steps)
+    save(original, checkpoint, build_post_hoc(fitted), args.out)
+    runner.logger.info(
+        f'Wrote the model, whose scores are {fitted}, to {args.out}; use it with '
+        f'{args.out.with_suffix(".py")}.'
+    )
 
 
 if __name__ == '__main__':

@@ -15,10 +15,9 @@ they are complete and verified.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from mmgala.cli.errors import one_line_errors
+from mmgala.cli.command import command
 from mmgala.preparation import (
     NAMES,
     check,
@@ -28,8 +27,6 @@ from mmgala.preparation import (
     make_plan,
     run_plan,
 )
-
-INTERRUPTED = 130  # exit status of shells for Ctrl-C
 
 
 def parse_args() -> argparse.Namespace:
@@ -88,14 +85,9 @@ def prepare(args: argparse.Namespace) -> None:
     print(f'{args.name} in {root} is complete')
 
 
+@command
 def main() -> None:
-    args = parse_args()
-    try:
-        with one_line_errors():
-            prepare(args)
-    except KeyboardInterrupt:
-        print('interrupted: run the same command again to continue', file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    prepare(parse_args())
 
 
 if __name__ == '__main__':

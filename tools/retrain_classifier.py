@@ -13,7 +13,7 @@ from rich.console import Console
 
 from mmgala.apis.launch import add_paths_to_image_errors, load_config
 from mmgala.cli.arguments import add_config_arguments, merge_options
-from mmgala.cli.errors import one_line_errors
+from mmgala.cli.command import command
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
 
 
@@ -111,27 +111,27 @@ def read_options(args: argparse.Namespace) -> RetrainOptions:
     return RetrainOptions(loss=loss, **{name: getattr(args, name) for name in names})
 
 
+@command
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        add_paths_to_image_errors()
-        options = read_options(args)
-        cfg = load_config(args.config)
-        merge_options(cfg, args.cfg_options)
-        console = Console(soft_wrap=True, markup=False, highlight=False)
-        out = retrain_classifier(
-            cfg,
-            args.checkpoint,
-            args.out,
-            args.method,
-            options,
-            features=args.features,
-            layer=args.layer,
-            console=console,
-        )
-        console.print(
-            f'Wrote the new classifier to {out}; use it with {out.with_suffix(".py")}.'
-        )
+    add_paths_to_image_errors()
+    options = read_options(args)
+    cfg = load_config(args.config)
+    merge_options(cfg, args.cfg_options)
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    out = retrain_classifier(
+        cfg,
+        args.checkpoint,
+        args.out,
+        args.method,
+        options,
+        features=args.features,
+        layer=args.layer,
+        console=console,
+    )
+    console.print(
+        f'Wrote the new classifier to {out}; use it with {out.with_suffix(".py")}.'
+    )
 
 
 if __name__ == '__main__':

@@ -32,7 +32,7 @@ from mmgala.cli.arguments import (
     merge_options,
     parse_launched_args,
 )
-from mmgala.cli.errors import one_line_errors
+from mmgala.cli.command import command
 from mmgala.cli.post_hoc import (
     add_class_counts,
     add_post_hoc_arguments,
@@ -233,30 +233,30 @@ def dump_type(cfg: Config, path: str) -> str:
     return 'mmgala.ScoreDump' if path.endswith('.npz') else 'mmengine.DumpResults'
 
 
+@command
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        add_paths_to_image_errors()
-        check_args(args)
-        steps = requested_steps(args, tau=1.0)
-        cfg = load_config(args.config)
-        check_scope(cfg, args, steps)
-        checkpoint = read_checkpoint(args.checkpoint)
-        merge_args(cfg, args)
-        add_class_counts(steps, checkpoint)
-        for name in steps_to_choose(steps):
-            check_selection(cfg, args, name)
-        set_launcher(cfg, args.launcher)
-        choice = None
-        if steps_to_choose(steps):
-            choice = choose_strengths(cfg, checkpoint, steps)
-            steps |= choice.steps.strengths
-        if steps:
-            use_post_hoc_steps(cfg, steps)
-        runner = build_runner(cfg, checkpoint, steps)
-        log_steps(runner, choice)
-        test(runner, args)
-        end_distributed()
+    add_paths_to_image_errors()
+    check_args(args)
+    steps = requested_steps(args, tau=1.0)
+    cfg = load_config(args.config)
+    check_scope(cfg, args, steps)
+    checkpoint = read_checkpoint(args.checkpoint)
+    merge_args(cfg, args)
+    add_class_counts(steps, checkpoint)
+    for name in steps_to_choose(steps):
+        check_selection(cfg, args, name)
+    set_launcher(cfg, args.launcher)
+    choice = None
+    if steps_to_choose(steps):
+        choice = choose_strengths(cfg, checkpoint, steps)
+        steps |= choice.steps.strengths
+    if steps:
+        use_post_hoc_steps(cfg, steps)
+    runner = build_runner(cfg, checkpoint, steps)
+    log_steps(runner, choice)
+    test(runner, args)
+    end_distributed()
 
 
 def test(runner: Runner, args: argparse.Namespace) -> None:

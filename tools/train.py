@@ -33,7 +33,7 @@ from mmgala.cli.arguments import (
     merge_options,
     parse_launched_args,
 )
-from mmgala.cli.errors import one_line_errors
+from mmgala.cli.command import command
 from mmgala.utils.checkpoint import (
     check_fits,
     read_checkpoint,
@@ -141,29 +141,29 @@ def train(stage: Stage) -> None:
     runner.train()
 
 
+@command
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        add_paths_to_image_errors()
-        cfg = load_config(args.config)
-        merge_args(cfg, args)
-        set_launcher(cfg, args.launcher)
-        if is_detection(cfg):
-            reduce_statistics(cfg)
-        stages = plan_stages(cfg)
-        for stage in stages:  # find missing files before training starts
-            set_speed_options(stage.cfg, args)
-            complete_dataloaders(stage.cfg, args)
-            check_pretrained_weights(stage.cfg, stage.prefix)
-        previous = None
-        for stage in stages:
-            if previous is not None:
-                barrier()  # the first rank may still be saving
-                torch.cuda.empty_cache()
-                start_from(stage, previous)
-            train(stage)
-            previous = stage
-        end_distributed()
+    add_paths_to_image_errors()
+    cfg = load_config(args.config)
+    merge_args(cfg, args)
+    set_launcher(cfg, args.launcher)
+    if is_detection(cfg):
+        reduce_statistics(cfg)
+    stages = plan_stages(cfg)
+    for stage in stages:  # find missing files before training starts
+        set_speed_options(stage.cfg, args)
+        complete_dataloaders(stage.cfg, args)
+        check_pretrained_weights(stage.cfg, stage.prefix)
+    previous = None
+    for stage in stages:
+        if previous is not None:
+            barrier()  # the first rank may still be saving
+            torch.cuda.empty_cache()
+            start_from(stage, previous)
+        train(stage)
+        previous = stage
+    end_distributed()
 
 
 if __name__ == '__main__':

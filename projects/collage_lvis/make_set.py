@@ -11,7 +11,7 @@ the validation and test split. The same settings give the same bytes.
 import argparse
 from pathlib import Path
 
-from mmgala.cli.errors import one_line_errors
+from mmgala.cli.command import command
 from projects.collage_lvis.collage_set import make_collage_set
 from projects.collage_lvis.overview import summarise
 from projects.collage_lvis.planning import CollageSettings
@@ -51,16 +51,16 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@command
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        settings = CollageSettings(
-            args.seed, args.max_images, args.min_images, args.per_class
-        )
-        made = make_collage_set(args.fashion_mnist, args.out, settings)
-        print(f'{args.out} {"is complete" if made else "exists already"}')
-        print(summarise(args.out))
-        print(f'{args.out / "overview.png"} shows some of the collages')
+    settings = CollageSettings(
+        args.seed, args.max_images, args.min_images, args.per_class
+    )
+    made = make_collage_set(args.fashion_mnist, args.out, settings)
+    print(f'{args.out} {"is complete" if made else "exists already"}')
+    print(summarise(args.out))
+    print(f'{args.out / "overview.png"} shows some of the collages')
 
 
 if __name__ == '__main__':

@@ -20,7 +20,7 @@ from mmgala.cli.arguments import (
     choose_thresholds,
     merge_options,
 )
-from mmgala.cli.errors import one_line_errors
+from mmgala.cli.command import command
 from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.visualization import plot_class_vectors
@@ -59,30 +59,30 @@ def check_args(args: argparse.Namespace) -> None:
         raise ValueError(f'--out must end in .json, but is {args.out}.')
 
 
+@command
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        add_paths_to_image_errors()
-        check_args(args)
-        cfg = load_config(args.config)
-        merge_options(cfg, args.cfg_options)
-        console = Console(soft_wrap=True, markup=False, highlight=False)
-        stated = resolve_thresholds(cfg, read_checkpoint(args.checkpoint))
-        thresholds = choose_thresholds(args, stated, console.print)
-        report = measure_class_vectors(
-            cfg, args.checkpoint, args.split, args.layer, thresholds, console
+    add_paths_to_image_errors()
+    check_args(args)
+    cfg = load_config(args.config)
+    merge_options(cfg, args.cfg_options)
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    stated = resolve_thresholds(cfg, read_checkpoint(args.checkpoint))
+    thresholds = choose_thresholds(args, stated, console.print)
+    report = measure_class_vectors(
+        cfg, args.checkpoint, args.split, args.layer, thresholds, console
+    )
+    write_class_vectors(args.out, report)
+    for ending in ('.png', '.svg'):
+        plot_class_vectors(
+            [entry['count'] for entry in report['classes']],
+            {args.checkpoint.stem: report},
+            args.out.with_suffix(ending),
+            thresholds=thresholds,
         )
-        write_class_vectors(args.out, report)
-        for ending in ('.png', '.svg'):
-            plot_class_vectors(
-                [entry['count'] for entry in report['classes']],
-                {args.checkpoint.stem: report},
-                args.out.with_suffix(ending),
-                thresholds=thresholds,
-            )
-        console.print(f'Class weight vectors are the rows of {report["layer"]}.weight.')
-        console.print(vectors_table(report))
-        console.print(f'Wrote numbers and plots to {args.out} and next to it.')
+    console.print(f'Class weight vectors are the rows of {report["layer"]}.weight.')
+    console.print(vectors_table(report))
+    console.print(f'Wrote numbers and plots to {args.out} and next to it.')
 
 
 if __name__ == '__main__':

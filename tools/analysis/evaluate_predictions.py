@@ -30,7 +30,7 @@ from mmgala.cli.arguments import (
     choose_thresholds,
     read_class_vector,
 )
-from mmgala.cli.errors import one_line_errors
+from mmgala.cli.command import command
 from mmgala.cli.post_hoc import TRAIN, read_target_prior
 from mmgala.evaluation import choose_post_hoc
 from mmgala.functional import PostHocSteps, ShotThresholds
@@ -211,21 +211,21 @@ def draw(
         plot_reliability(runs, folder / f'reliability.{ending}')
 
 
+@command
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        check_args(args)
-        thresholds = choose_thresholds(args, stated_by(args.pred), print)
-        first, runs = analyse(args, thresholds)
-        assert first.class_counts is not None  # the analysis has checked it
-        classes = describe_classes(first.class_counts, first.class_names, thresholds)
-        write_predictions(args.out / 'predictions.json', runs, classes, thresholds)
-        write_class_table(args.out / 'classes.csv', runs, classes)
-        draw(args.out, first, runs, thresholds)
-        width = max(Console().width, 120)  # so that rows are not wrapped in a log
-        console = Console(width=width, markup=False, highlight=False)
-        console.print(metrics_table(runs))
-        print(*notes(args, first), f'Wrote tables and plots to {args.out}.', sep='\n')
+    check_args(args)
+    thresholds = choose_thresholds(args, stated_by(args.pred), print)
+    first, runs = analyse(args, thresholds)
+    assert first.class_counts is not None  # the analysis has checked it
+    classes = describe_classes(first.class_counts, first.class_names, thresholds)
+    write_predictions(args.out / 'predictions.json', runs, classes, thresholds)
+    write_class_table(args.out / 'classes.csv', runs, classes)
+    draw(args.out, first, runs, thresholds)
+    width = max(Console().width, 120)  # so that rows are not wrapped in a log
+    console = Console(width=width, markup=False, highlight=False)
+    console.print(metrics_table(runs))
+    print(*notes(args, first), f'Wrote tables and plots to {args.out}.', sep='\n')
 
 
 if __name__ == '__main__':

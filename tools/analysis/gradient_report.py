@@ -24,7 +24,7 @@ from mmgala.analysis import (
     write_gradients,
 )
 from mmgala.analysis.run_files import runs_by_name
-from mmgala.cli.errors import one_line_errors
+from mmgala.cli.command import command
 from mmgala.visualization import (
     draw_gradient_course,
     draw_gradient_ratio,
@@ -66,31 +66,31 @@ def read_runs(args: argparse.Namespace) -> dict[str, list[GradientRecord]]:
     return runs
 
 
+@command
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        out = args.out or args.work_dir[0] / 'gradient_report'
-        records = read_runs(args)
-        runs = {name: describe_gradients(run) for name, run in records.items()}
-        first = next(iter(records.values()))[-1]
-        counts, thresholds = first.class_counts, first.thresholds
-        classes = describe_classes(counts, first.class_names, thresholds)
-        write_gradients(out / 'gradients.json', runs, classes, thresholds)
-        write_gradient_classes(out / 'classes.csv', runs, classes)
-        for name, figure in (
-            ('gradient_ratio', draw_gradient_ratio(counts, runs)),
-            ('gradient_sources', draw_gradient_sources(counts, runs)),
-            ('gradient_course', draw_gradient_course(runs)),
-        ):
-            for ending in ('png', 'svg'):
-                save_figure(figure, out / f'{name}.{ending}')
-        console = Console(
-            width=max(Console().width, 150),  # so that rows are not wrapped in a log
-            markup=False,
-            highlight=False,
-        )
-        console.print(gradients_table(runs))
-        console.print(f'Wrote tables and plots to {out}.')
+    out = args.out or args.work_dir[0] / 'gradient_report'
+    records = read_runs(args)
+    runs = {name: describe_gradients(run) for name, run in records.items()}
+    first = next(iter(records.values()))[-1]
+    counts, thresholds = first.class_counts, first.thresholds
+    classes = describe_classes(counts, first.class_names, thresholds)
+    write_gradients(out / 'gradients.json', runs, classes, thresholds)
+    write_gradient_classes(out / 'classes.csv', runs, classes)
+    for name, figure in (
+        ('gradient_ratio', draw_gradient_ratio(counts, runs)),
+        ('gradient_sources', draw_gradient_sources(counts, runs)),
+        ('gradient_course', draw_gradient_course(runs)),
+    ):
+        for ending in ('png', 'svg'):
+            save_figure(figure, out / f'{name}.{ending}')
+    console = Console(
+        width=max(Console().width, 150),  # so that rows are not wrapped in a log
+        markup=False,
+        highlight=False,
+    )
+    console.print(gradients_table(runs))
+    console.print(f'Wrote tables and plots to {out}.')
 
 
 if __name__ == '__main__':

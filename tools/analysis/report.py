@@ -25,7 +25,7 @@ from mmgala.cli.arguments import (
     check_threshold_arguments,
     choose_thresholds,
 )
-from mmgala.cli.errors import one_line_errors
+from mmgala.cli.command import command
 from mmgala.functional.rebalance import check_tau
 from mmgala.utils.files import write_text
 from mmgala.visualization import write_html_report
@@ -60,27 +60,27 @@ def check_args(args: argparse.Namespace) -> None:
         raise ValueError(f'--out must end in .html, but is {args.out}.')
 
 
+@command
 def main() -> None:
     args = parse_args()
-    with one_line_errors():
-        check_args(args)
-        console = Console(soft_wrap=True, markup=False, highlight=False)
-        stated = None
-        if None in (args.many, args.few):
-            stated = agreed_thresholds([*args.runs.values()])
-        thresholds = choose_thresholds(args, stated, console.print)
-        runs = [
-            read_run(folder, name, thresholds, args.tau)
-            for name, folder in args.runs.items()
-        ]
-        report = merge_runs(runs, args.title)
-        text = json.dumps(report, allow_nan=False)
-        write_html_report(report, args.out)
-        numbers = args.out.with_suffix('.json')
-        write_text(numbers, text)
-        for line in report['missing']:
-            console.print(line)
-        console.print(f'Wrote the report to {args.out} and its numbers to {numbers}.')
+    check_args(args)
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    stated = None
+    if None in (args.many, args.few):
+        stated = agreed_thresholds([*args.runs.values()])
+    thresholds = choose_thresholds(args, stated, console.print)
+    runs = [
+        read_run(folder, name, thresholds, args.tau)
+        for name, folder in args.runs.items()
+    ]
+    report = merge_runs(runs, args.title)
+    text = json.dumps(report, allow_nan=False)
+    write_html_report(report, args.out)
+    numbers = args.out.with_suffix('.json')
+    write_text(numbers, text)
+    for line in report['missing']:
+        console.print(line)
+    console.print(f'Wrote the report to {args.out} and its numbers to {numbers}.')
 
 
 if __name__ == '__main__':

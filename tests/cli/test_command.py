@@ -1,0 +1,28 @@
+"""The entry point that all tools share."""
+
+import pytest
+
+from mmgala.cli.command import command
+
+
+@command
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+@command
+def refused() -> None:
+    raise ValueError('tau is -1:\nchoose a positive number')
+
+
+def test_ctrl_c_ends_in_one_line_with_the_status_of_shells(capsys):
+    with pytest.raises(SystemExit) as end:
+        interrupted()
+    assert end.value.code == 130
+    assert capsys.readouterr().err.count('\n') == 1
+
+
+def test_an_error_of_the_input_ends_in_one_line(capsys):
+    with pytest.raises(SystemExit) as end:
+        refused()
+    assert end.value.code == 'error: tau is -1: choose a positive number'
