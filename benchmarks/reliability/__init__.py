@@ -1,0 +1,1 @@
+"""Repeat every kind of fault on purpose, and count what was lost or went unsaid."""
