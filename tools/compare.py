@@ -36,7 +36,7 @@ from mmgala.comparison.methods import (  # noqa: E402
 )
 from mmgala.comparison.plan import check_runs, plan_runs  # noqa: E402
 from mmgala.comparison.processes import Task, default_workers, run_tasks  # noqa: E402
-from mmgala.comparison.report import PLOT, write_report  # noqa: E402
+from mmgala.comparison.report import PLOT_FILE, write_report  # noqa: E402
 from mmgala.comparison.results import POST_HOC  # noqa: E402
 from mmgala.comparison.run_progress import CONSOLE, RunProgress  # noqa: E402
 from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
@@ -222,7 +222,7 @@ def run(args: argparse.Namespace) -> dict[str, str]:
         args.target_prior == 'train',
     )
     CONSOLE.print(f'\n{text}', soft_wrap=True, highlight=False, markup=False)
-    files = ('results.json', 'results.md', PLOT)
+    files = ('results.json', 'results.md', PLOT_FILE)
     written = ', '.join(name for name in files if (work_dir / name).is_file())
     CONSOLE.print(f'Written to {work_dir}: {written}, and configs/', soft_wrap=True)
     return failed

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mmgala.cli.command import command
 from mmgala.preparation import (
-    NAMES,
+    DATA_SET_NAMES,
     check,
     delete_archives,
     describe_plan,
@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('name', choices=NAMES, help='the data set')
+    parser.add_argument('name', choices=DATA_SET_NAMES, help='the data set')
     parser.add_argument(
         '--root',
         type=Path,

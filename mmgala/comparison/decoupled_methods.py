@@ -2,7 +2,7 @@
 
 from mmgala.comparison.method import Method, Setting, loss_config
 
-DECOUPLING = 'Kang et al., ICLR 2020, arXiv 1910.09217'
+DECOUPLING_PAPER = 'Kang et al., ICLR 2020, arXiv 1910.09217'
 KANG_CONFIG = (
     "authors' config of ImageNet-LT (facebookresearch/classifier-balancing); cosine by "
     'epoch'
@@ -18,7 +18,7 @@ CACHED = 'features are computed once, so without augmentation'
 DECOUPLED = (
     Method(
         'crt',
-        f'classifier re-training, {DECOUPLING}',
+        f'classifier re-training, {DECOUPLING_PAPER}',
         start='ce',
         retraining=dict(
             method='crt', init='new', lr=0.2, batch_size=512, weight_decay=5e-4
@@ -35,7 +35,7 @@ DECOUPLED = (
     ),
     Method(
         'lws',
-        f'learnable weight scaling, {DECOUPLING}',
+        f'learnable weight scaling, {DECOUPLING_PAPER}',
         start='ce',
         retraining=dict(method='lws', lr=0.2, batch_size=512, weight_decay=5e-4),
         defaults=(
@@ -50,7 +50,7 @@ DECOUPLED = (
     ),
     Method(
         'tau-norm',
-        f'tau-normalised classifier, {DECOUPLING}',
+        f'tau-normalised classifier, {DECOUPLING_PAPER}',
         start='ce',
         retraining=dict(method='tau-norm'),
         defaults=(
@@ -63,7 +63,7 @@ DECOUPLED = (
     ),
     Method(
         'ncm',
-        f'nearest class mean, {DECOUPLING}',
+        f'nearest class mean, {DECOUPLING_PAPER}',
         start='ce',
         retraining=dict(method='ncm', distance='cl2n'),
         defaults=(

@@ -2,10 +2,10 @@
 
 from mmgala.comparison.method import Method, Setting, loss_config
 
-COSINE = dict(type='mmgala.CosineClsHead')
-GALA = 'Zhang et al., ICASSP 2024, arXiv 2403.09036'
-LDAM = 'Cao et al., NeurIPS 2019, arXiv 1906.07413'
-CLASS_BALANCED = 'Cui et al., CVPR 2019, arXiv 1901.05555'
+COSINE_HEAD = dict(type='mmgala.CosineClsHead')
+GALA_PAPER = 'Zhang et al., ICASSP 2024, arXiv 2403.09036'
+LDAM_PAPER = 'Cao et al., NeurIPS 2019, arXiv 1906.07413'
+CLASS_BALANCED_PAPER = 'Cui et al., CVPR 2019, arXiv 1901.05555'
 LDAM_SETTINGS = (
     Setting(
         dict(max_margin=0.5, scale=30.0), "authors' script (kaidic/LDAM-DRW), CIFAR-LT"
@@ -16,7 +16,7 @@ JOINT = (
     Method('ce', 'cross-entropy', dict(type='CrossEntropyLoss')),
     Method(
         'gala',
-        GALA,
+        GALA_PAPER,
         loss_config('GALALoss'),
         dict(type='mmgala.GALAHead'),
         defaults=(
@@ -32,7 +32,7 @@ JOINT = (
     ),
     Method(
         'gala-official',
-        f"{GALA}, as in the authors' code",
+        f"{GALA_PAPER}, as in the authors' code",
         loss_config('GALALoss', variant='official'),
         dict(type='mmgala.GALAHead'),
         defaults=(
@@ -63,17 +63,17 @@ JOINT = (
     ),
     Method(
         'ldam',
-        f'{LDAM}, without re-weighting',
+        f'{LDAM_PAPER}, without re-weighting',
         loss_config('LDAMLoss'),
-        COSINE,
+        COSINE_HEAD,
         needs_counts=True,
         defaults=LDAM_SETTINGS,
     ),
     Method(
         'ldam-drw',
-        LDAM,
+        LDAM_PAPER,
         loss_config('LDAMLoss'),
-        COSINE,
+        COSINE_HEAD,
         (dict(type='mmgala.DeferredReweightingHook'),),
         needs_counts=True,
         defaults=(
@@ -87,7 +87,7 @@ JOINT = (
     ),
     Method(
         'cb-ce',
-        CLASS_BALANCED,
+        CLASS_BALANCED_PAPER,
         loss_config('ClassBalancedLoss'),
         needs_counts=True,
         defaults=(
@@ -106,7 +106,7 @@ JOINT = (
     ),
     Method(
         'cb-focal',
-        CLASS_BALANCED,
+        CLASS_BALANCED_PAPER,
         loss_config('ClassBalancedFocalLoss', beta=0.9999, gamma=1.0),
         dict(type='mmgala.GALAHead'),
         no_weight_decay=('head.fc.bias',),
@@ -151,7 +151,7 @@ JOINT = (
         'Gaussian clouded logits, the first of two stages, Li et al., CVPR 2022, '
         'arXiv 2305.11733',
         loss_config('GCLLoss'),
-        COSINE,
+        COSINE_HEAD,
         needs_counts=True,
         defaults=(
             Setting(
@@ -203,7 +203,7 @@ JOINT = (
         'cosine',
         'cross-entropy on a cosine classifier',
         dict(type='CrossEntropyLoss'),
-        COSINE,
+        COSINE_HEAD,
         defaults=(Setting(dict(scale=30.0), 'ours, as for LDAM and GCL'),),
     ),
 )

@@ -29,7 +29,7 @@ PRELOADED = (
     'mmgala.engine',
     'mmgala.evaluation',
 )
-POLL = 0.5  # seconds between checks on tasks that send nothing
+POLL_SECONDS = 0.5  # seconds between checks on tasks that send nothing
 
 NO_MESSAGE = 'ended without a message'
 
@@ -140,7 +140,7 @@ def _ended(running: Sequence[_Running], observer: Observer) -> list[_Running]:
     """Wait for messages; return the tasks that have ended."""
     by_connection = {one.connection: one for one in running}
     sentinels = [one.process.sentinel for one in running]
-    for ready in wait([*by_connection, *sentinels], timeout=POLL):
+    for ready in wait([*by_connection, *sentinels], timeout=POLL_SECONDS):
         if isinstance(ready, Connection):
             _receive(by_connection[ready], observer)
     ended = [one for one in running if not one.process.is_alive()]

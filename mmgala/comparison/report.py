@@ -184,7 +184,7 @@ def _thresholds_of(runs: Sequence[Run]) -> ShotThresholds:
     return stated or ShotThresholds()
 
 
-PLOT = 'head_vs_tail.png'
+PLOT_FILE = 'head_vs_tail.png'
 
 
 def write_report(
@@ -248,7 +248,7 @@ def write_report(
     )
     write_text(work_dir / 'results.json', json.dumps(record, indent=1))
     _write_configs(runs, work_dir)
-    write_plot(rows, work_dir / PLOT)
+    write_plot(rows, work_dir / PLOT_FILE)
     return text
 
 

@@ -38,10 +38,10 @@ from mmgala.utils.checkpoint import (
 from mmgala.utils.environment import installed_versions
 from mmgala.utils.files import remove_unfinished, replacing
 
-Report = Callable[[float], None]
-RETRAINED = 'retrained.pth'
-FEATURES = 'features'  # in the folder of the run whose classifier is re-trained
-EVALUATION = 0.03  # approximate share of a run's work
+ReportShare = Callable[[float], None]
+RETRAINED_FILE = 'retrained.pth'
+FEATURES_FOLDER = 'features'  # in the folder of the run whose classifier is re-trained
+EVALUATION_SHARE = 0.03  # approximate share of a run's work
 
 
 class ProgressHook(Hook):
@@ -53,7 +53,7 @@ class ProgressHook(Hook):
 
     priority = 'VERY_LOW'
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: ReportShare) -> None:
         self._report = report
         self._next = 0.0
 
@@ -64,7 +64,7 @@ class ProgressHook(Hook):
             self._report((runner.iter + 1) / runner.max_iters)
 
 
-def execute(run: Run, report: Report) -> None:
+def execute(run: Run, report: ReportShare) -> None:
     """Train and test one run, and store its state in its folder.
 
     An interrupted training continues from its last complete checkpoint.
@@ -127,7 +127,7 @@ def printing_to(path: Path) -> Iterator[None]:
                 os.close(copy)
 
 
-def _train(run: Run, state: dict[str, Any], report: Report) -> list[str]:
+def _train(run: Run, state: dict[str, Any], report: ReportShare) -> list[str]:
     add_paths_to_image_errors()
     run.cfg.dump(run.folder / CONFIG)
     exact = Config.fromfile(str(run.folder / CONFIG))
@@ -141,7 +141,9 @@ def _train(run: Run, state: dict[str, Any], report: Report) -> list[str]:
     runner = _build_runner(cfg, exact, run.folder)
     if latest is not None:
         check_fits(latest[1], runner.model, latest[0])
-    runner.register_hook(ProgressHook(lambda share: report(share * (1 - EVALUATION))))
+    runner.register_hook(
+        ProgressHook(lambda share: report(share * (1 - EVALUATION_SHARE)))
+    )
     runner.train()
     checkpoint = _selected_checkpoint(run.folder)
     if checkpoint.name.startswith('best_'):
@@ -216,10 +218,10 @@ def _retrain(run: Run) -> list[str]:
     out = retrain_classifier(
         Config.fromfile(str(source / CONFIG)),
         source / checkpoint,
-        run.folder / RETRAINED,
+        run.folder / RETRAINED_FILE,
         options.pop('method'),
         RetrainOptions(seed=run.seed, **options),
-        features=source / FEATURES,
+        features=source / FEATURES_FOLDER,
         console=Console(force_terminal=False, width=100),
     )
     exact = Config.fromfile(str(out.with_suffix('.py')))
@@ -231,7 +233,7 @@ def _retrain(run: Run) -> list[str]:
     runner = _build_runner(cfg, exact, run.folder)
     check_fits(read_checkpoint(out), runner.model, out)
     runner.load_or_resume()
-    return [*save_scores(runner, run.folder), RETRAINED]
+    return [*save_scores(runner, run.folder), RETRAINED_FILE]
 
 
 def remove_features(runs: Sequence[Run]) -> None:
@@ -239,4 +241,4 @@ def remove_features(runs: Sequence[Run]) -> None:
     derived = [run for run in runs if run.start is not None]
     needed = {run.start.folder for run in derived if run.start and not run.finished}
     for folder in {run.start.folder for run in derived if run.start} - needed:
-        shutil.rmtree(folder / FEATURES, ignore_errors=True)
+        shutil.rmtree(folder / FEATURES_FOLDER, ignore_errors=True)

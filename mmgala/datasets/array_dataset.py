@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from mmgala.datasets.image_dataset import LabelledDataset
+from mmgala.datasets.image_dataset import LabelledDataset, check_split
 from mmgala.datasets.labels import random_rank_in_class
 from mmgala.datasets.readers.annotations import find_duplicate, read_text
 from mmgala.registry import DATASETS
 
 CLASSES_FILE = 'classes.txt'
-SPLITS = ('train', 'val', 'test')
 
 
 class ArrayFolder(LabelledDataset):
@@ -34,10 +33,7 @@ class ArrayFolder(LabelledDataset):
     """
 
     def __init__(self, data_root: str, split: str = 'train', **kwargs: Any) -> None:
-        if split not in SPLITS:
-            raise ValueError(
-                f'Expected `split` to be one of {SPLITS}, but got {split!r}.'
-            )
+        check_split(split)
         self.split = split
         self.folder = Path(data_root).expanduser()
         self._images: np.ndarray | None = None

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 from mmpretrain.datasets import BaseDataset
 
+from mmgala.datasets.image_dataset import check_split
 from mmgala.datasets.labels import random_rank_in_class
 from mmgala.registry import DATASETS
-
-SPLITS = ('train', 'val', 'test')
 
 
 @DATASETS.register_module()
@@ -40,10 +39,7 @@ class DigitsDataset(BaseDataset):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(
-                f'Expected `split` to be one of {SPLITS}, but got {split!r}.'
-            )
+        check_split(split)
         self.split = split
         self.val_per_class = val_per_class
         self.test_per_class = test_per_class

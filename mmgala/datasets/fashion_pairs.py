@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from mmpretrain.datasets import BaseDataset, FashionMNIST
 
+from mmgala.datasets.image_dataset import SPLITS, check_split
 from mmgala.datasets.readers.fashion_mnist import read_fashion_mnist
 from mmgala.registry import DATASETS
 
 ITEM_KINDS = FashionMNIST.METAINFO['classes']
 PAIRS_PER_CLASS = {'train': 500, 'val': 25, 'test': 50}
-SPLITS = tuple(PAIRS_PER_CLASS)
 # The last 1/6 of the training images, 10,000 of 60,000, is held out for validation.
 VAL_DIVISOR = 6
 
@@ -57,10 +57,7 @@ class FashionPairs(BaseDataset):
         class_seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(
-                f'Expected `split` to be one of {SPLITS}, but got {split!r}.'
-            )
+        check_split(split)
         if pairs_per_class is None:
             pairs_per_class = PAIRS_PER_CLASS[split]
         _require('pairs_per_class', pairs_per_class, 1)

@@ -12,6 +12,18 @@ from mmpretrain.datasets import BaseDataset
 from mmgala.datasets.readers.annotations import Annotations, printable
 from mmgala.datasets.readers.image_list import missing_images
 
+SPLITS = ('train', 'val', 'test')
+
+
+def check_split(split: str) -> None:
+    """Check the name of a split.
+
+    Raises:
+        ValueError: if it is not one of :data:`SPLITS`.
+    """
+    if split not in SPLITS:
+        raise ValueError(f'Expected `split` to be one of {SPLITS}, but got {split!r}.')
+
 
 class LabelledDataset(BaseDataset):
     """Base class of single-label data sets that keep their labels in one array.

@@ -142,7 +142,7 @@ def choose_tau(taus: Sequence[float], accuracies: Sequence[float]) -> TauSearch:
 
 # The best temperature is 0 if every sample is classified correctly and infinite if none
 # is, so the search has limits.
-LIMITS = (0.05, 20.0)
+TEMPERATURE_LIMITS = (0.05, 20.0)
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,9 @@ class TemperatureSearch:
             f'{self.temperature:.4g}: negative log-likelihood on validation data '
             f'{self.loss_before:.4f} -> {self.loss_after:.4f}'
         )
-        if not LIMITS[0] * 1.01 < self.temperature < LIMITS[1] / 1.01:
-            text += f' (at the limit of {LIMITS[0]:g} to {LIMITS[1]:g})'
+        low, high = TEMPERATURE_LIMITS
+        if not low * 1.01 < self.temperature < high / 1.01:
+            text += f' (at the limit of {low:g} to {high:g})'
         return text
 
 
@@ -184,7 +185,7 @@ def search_temperature(data: WeightedScores) -> TemperatureSearch:
     def loss(log_temperature: float) -> float:
         return negative_log_likelihood(data, math.exp(log_temperature))
 
-    low, high = map(math.log, LIMITS)
+    low, high = map(math.log, TEMPERATURE_LIMITS)
     found = minimize_scalar(
         loss, bounds=(low, high), method='bounded', options={'xatol': 1e-4}
     )

@@ -311,7 +311,7 @@ class PostHocChain(nn.Module):
         return dict(type='mmgala.PostHocChain', steps=steps)
 
 
-MODULES: Mapping[str, type[PostHocStep]] = {
+STEP_MODULES: Mapping[str, type[PostHocStep]] = {
     kind.NAME: kind for kind in (LogitAdjuster, PredictionRebalancer, TemperatureScaler)
 }
 
@@ -335,7 +335,7 @@ def build_post_hoc(steps: PostHocSteps) -> PostHocStep | PostHocChain:
     )
     modules = []
     for name, strength in steps.strengths.items():
-        kind = MODULES[name]
+        kind = STEP_MODULES[name]
         used = {vector: vectors[vector] for vector in kind.VECTORS}
         modules.append(kind(strength, **used))
     return modules[0] if len(modules) == 1 else PostHocChain(modules)

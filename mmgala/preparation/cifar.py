@@ -16,10 +16,14 @@ import numpy as np
 from mmgala.preparation.archives import read_files
 from mmgala.preparation.checksums import Checksum, published_checksums
 from mmgala.preparation.data_set import DataSet, Part, Split, uniform_counts
-from mmgala.preparation.images import ImageTable, decode
+from mmgala.preparation.images import (
+    CLASS_NAME_FILE,
+    ImageTable,
+    decode,
+    write_class_names,
+)
 
 CIFAR_URL = 'https://www.cs.toronto.edu/~kriz'
-CLASSES_FILE = 'classes.txt'
 
 CIFAR10_CLASSES = 'airplane automobile bird cat deer dog frog horse ship truck'
 CIFAR100_CLASSES = """
@@ -260,7 +264,7 @@ CIFAR100 = Cifar(
 def cifar(known: Cifar) -> DataSet:
     """Describe how to prepare CIFAR-10 or CIFAR-100."""
     num_classes = len(known.images.classes)
-    names = [*array_files('train'), *array_files('test'), CLASSES_FILE]
+    names = [*array_files('train'), *array_files('test'), CLASS_NAME_FILE]
     part = Part(
         target='.',
         source=known.archive,
@@ -323,5 +327,4 @@ def convert_cifar(known: Cifar, source: Path, folder: Path) -> None:
     for split, table in tables.items():
         images_file, labels_file = array_files(split)
         table.save(folder / images_file, folder / labels_file)
-    names = ''.join(f'{name}\n' for name in known.images.classes)
-    (folder / CLASSES_FILE).write_text(names)
+    write_class_names(folder, known.images.classes)

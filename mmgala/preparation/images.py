@@ -4,13 +4,15 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from mmgala.preparation.checking import count_problem
+
+CLASS_NAME_FILE = 'classes.txt'  # read by `mmgala.datasets.ArrayDataset`
 
 # Errors of Pillow for broken or huge files.
 BROKEN = (
@@ -142,3 +144,9 @@ class ImageTable:
         np.save(images_file, self._images[order])
         np.save(labels_file, labels)
         return keys
+
+
+def write_class_names(folder: Path, names: Iterable[str]) -> None:
+    """Write ``classes.txt``, one name per line in label order."""
+    text = ''.join(f'{name}\n' for name in names)
+    (folder / CLASS_NAME_FILE).write_text(text, encoding='utf-8')

@@ -8,19 +8,25 @@ import numpy as np
 from mmgala.preparation.archives import read_files
 from mmgala.preparation.checksums import published_checksums
 from mmgala.preparation.data_set import DataSet, Part, Split
-from mmgala.preparation.images import ImageTable, as_square, decode
+from mmgala.preparation.images import (
+    CLASS_NAME_FILE,
+    ImageTable,
+    as_square,
+    decode,
+    write_class_names,
+)
 
-SIZE = 64  # side of the created images in pixels
+SIDE = 64  # side of the created images in pixels
 MAX_SIDE = 1024  # pixels; the longest side is 428
 MAX_JPEG = 1 << 20  # bytes; the largest file takes 25 kB
 NUM_IMAGES = 30_336
-IMAGES, LABELS, NAMES, CLASSES = 'images.npy', 'labels.npy', 'names.txt', 'classes.txt'
+IMAGES_FILE, LABELS_FILE, IMAGE_NAME_FILE = 'images.npy', 'labels.npy', 'names.txt'
 
 # Only of files without pixels, as JPEG decoders may differ by one grey level.
 SHA256 = {
-    LABELS: '2017db179ba0c7f433a3cc179d987fb609b2ff50fbccbf0374b4b823edf56a0c',
-    NAMES: 'd71f30c08cb006eea2d2defe14dc946531ea999064e960668cfc96c44797ef5d',
-    CLASSES: '83aadc0b5866e08e481f2574045857217dcfda5fb70feb4a5f1fe233178efb69',
+    LABELS_FILE: '2017db179ba0c7f433a3cc179d987fb609b2ff50fbccbf0374b4b823edf56a0c',
+    IMAGE_NAME_FILE: 'd71f30c08cb006eea2d2defe14dc946531ea999064e960668cfc96c44797ef5d',
+    CLASS_NAME_FILE: '83aadc0b5866e08e481f2574045857217dcfda5fb70feb4a5f1fe233178efb69',
 }
 BY_HAND = (
     'PlanktonSet 1.0 has to be downloaded by hand: it is the training set (train.zip) '
@@ -31,14 +37,14 @@ BY_HAND = (
 
 def plankton() -> DataSet:
     """Describe how to prepare PlanktonSet 1.0."""
-    names = (IMAGES, LABELS, NAMES, CLASSES)
+    names = (IMAGES_FILE, LABELS_FILE, IMAGE_NAME_FILE, CLASS_NAME_FILE)
     part = Part(
         target='.',
         source='train.zip',
         url=None,
         size=46_000_000,
         packing='images',
-        unpacked_size=NUM_IMAGES * (SIZE**2 + 8 + 40),
+        unpacked_size=NUM_IMAGES * (SIDE**2 + 8 + 40),
         files=published_checksums(SHA256, names),
         convert=convert_plankton,
     )
@@ -92,7 +98,7 @@ def convert_plankton(source: Path, folder: Path) -> None:
     """
     counts = official_counts()
     classes = list(counts)
-    table = ImageTable(f'images in {source}', list(counts.values()), (SIZE, SIZE))
+    table = ImageTable(f'images in {source}', list(counts.values()), (SIDE, SIDE))
 
     def limit(path: str) -> int | None:
         *folders, name = path.split('/')
@@ -102,8 +108,8 @@ def convert_plankton(source: Path, folder: Path) -> None:
     for path, content in read_files(source, limit):
         class_name, name = path.split('/')[-2:]
         image = decode(f'{path} in {source}', content, 'JPEG', ['RGB', 'L'], MAX_SIDE)
-        table.add(classes.index(class_name), name, as_square(image, SIZE))
-    keys = table.save(folder / IMAGES, folder / LABELS)
+        table.add(classes.index(class_name), name, as_square(image, SIDE))
+    keys = table.save(folder / IMAGES_FILE, folder / LABELS_FILE)
     names = ''.join(f'{classes[label]}/{name}\n' for label, name in keys)
-    (folder / NAMES).write_text(names, encoding='utf-8')
-    (folder / CLASSES).write_text(''.join(f'{name}\n' for name in classes))
+    (folder / IMAGE_NAME_FILE).write_text(names, encoding='utf-8')
+    write_class_names(folder, classes)

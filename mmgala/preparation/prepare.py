@@ -15,8 +15,8 @@ from mmgala.preparation.data_set import DataSet, Part
 from mmgala.preparation.download import UnfinishedDownload, download
 from mmgala.utils.files import locked
 
-LOCK = '.prepare_data.lock'
-SCRATCH = '.unpacking'
+LOCK_FILE = '.prepare_data.lock'
+SCRATCH_FOLDER = '.unpacking'
 
 
 @dataclass
@@ -149,7 +149,7 @@ def run_plan(
             )
         root.mkdir(parents=True, exist_ok=True)
         busy = f'Another process is preparing {root}: wait until it has finished.'
-        with locked(root / LOCK, busy):
+        with locked(root / LOCK_FILE, busy):
             remove_scratch(root)
             for part in plan.todo:
                 if part.is_complete(root):
@@ -309,7 +309,7 @@ def _move(part: Part, folder: Path, root: Path) -> None:
 @contextmanager
 def scratch(root: Path) -> Iterator[Path]:
     """Create an empty folder on the same disk, and remove it afterwards."""
-    folder = root / SCRATCH
+    folder = root / SCRATCH_FOLDER
     folder.mkdir()
     try:
         yield folder
@@ -319,6 +319,8 @@ def scratch(root: Path) -> Iterator[Path]:
 
 def remove_scratch(root: Path) -> None:
     """Remove the scratch folder of a process that was killed."""
-    if (root / SCRATCH).exists():
-        print(f'removing {root / SCRATCH}, left by an interrupted run', flush=True)
-        shutil.rmtree(root / SCRATCH)
+    if (root / SCRATCH_FOLDER).exists():
+        print(
+            f'removing {root / SCRATCH_FOLDER}, left by an interrupted run', flush=True
+        )
+        shutil.rmtree(root / SCRATCH_FOLDER)

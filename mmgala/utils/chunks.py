@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-VALUES = 2**22  # 16 MB of float32
+VALUES_PER_SLICE = 2**22  # 16 MB of float32
 
 
 def row_slices(num_rows: int, values_per_row: int) -> Iterator[slice]:
@@ -17,6 +17,6 @@ def row_slices(num_rows: int, values_per_row: int) -> Iterator[slice]:
         >>> list(row_slices(3, values_per_row=2**21))
         [slice(0, 2, None), slice(2, 4, None)]
     """
-    step = max(1, VALUES // values_per_row)
+    step = max(1, VALUES_PER_SLICE // values_per_row)
     for start in range(0, num_rows, step):
         yield slice(start, start + step)

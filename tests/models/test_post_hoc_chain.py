@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from mmgala.functional.post_hoc import STEPS, PostHocSteps
 from mmgala.models import GALAHead, PredictionRebalancer
 from mmgala.models.post_hoc import (
-    MODULES,
+    STEP_MODULES,
     LogitAdjuster,
     PostHocChain,
     TemperatureScaler,
@@ -147,7 +147,7 @@ SAVED = {
     'rebalancer.steps.1.target_prior': PRIOR,
     'rebalancer.steps.2.temperature': 1.5,
 }
-UNFITTED = [dict(type=f'mmgala.{kind.__name__}') for kind in MODULES.values()]
+UNFITTED = [dict(type=f'mmgala.{kind.__name__}') for kind in STEP_MODULES.values()]
 
 
 @pytest.mark.parametrize(

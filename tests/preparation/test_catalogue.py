@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmgala.preparation import NAMES, cifar, find_data_set
+from mmgala.preparation import DATA_SET_NAMES, cifar, find_data_set
 from mmgala.preparation.checksums import Checksum
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -20,7 +20,7 @@ def part_of(name, target):
     return part
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', DATA_SET_NAMES)
 def test_every_file_has_a_source_and_a_checksum(name):
     entry = find_data_set(name)
     assert entry.name == name
@@ -112,7 +112,7 @@ def test_sizes_of_the_splits(name, totals):
     assert [sum(split.class_counts()) for split in find_data_set(name).splits] == totals
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', DATA_SET_NAMES)
 def test_the_root_is_where_the_configs_look(name):
     root = find_data_set(name).root
     configs = ''.join(path.read_text() for path in CONFIGS.rglob('*.py'))

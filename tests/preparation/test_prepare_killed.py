@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mmgala.preparation.prepare import LOCK, SCRATCH
+from mmgala.preparation.prepare import LOCK_FILE, SCRATCH_FOLDER
 from tests.preparation.archives import tree
 from tests.preparation.tiny_set import LIST, assert_complete, prepare
 
@@ -85,7 +85,7 @@ def test_killed_while_downloading(small, root, server, start):
 
     assert {path.name for path in root.iterdir()} == {
         'list.txt',
-        LOCK,
+        LOCK_FILE,
         part.name,
         f'{part.name}.json',
     }
@@ -105,9 +105,9 @@ def test_killed_while_unpacking(small, root, server, start):
     kill(process)
 
     assert not (root / 'images').exists()
-    assert len(tree(root / SCRATCH)) == 3
+    assert len(tree(root / SCRATCH_FOLDER)) == 3
     # Unpacked files are not trusted, and removed if the archive lacks them.
-    (root / SCRATCH / 'images' / 'stale.jpg').write_bytes(b'!')
+    (root / SCRATCH_FOLDER / 'images' / 'stale.jpg').write_bytes(b'!')
     prepare(small, root)
     assert_complete(root)
     assert len(server.log) == 2

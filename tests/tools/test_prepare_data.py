@@ -6,7 +6,7 @@ from urllib.error import URLError
 
 import pytest
 
-from mmgala.preparation import NAMES
+from mmgala.preparation import DATA_SET_NAMES
 from tests.preparation.archives import tree
 from tests.preparation.file_server import quick_server
 from tests.preparation.small_image_sets import image
@@ -67,7 +67,7 @@ def made(part):
     return [*part.files, 'SHA256SUMS'] if part.convert else [part.target]
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', DATA_SET_NAMES)
 def test_a_set_is_prepared_from_the_published_files(
     name, prepare, server, monkeypatch, capsys
 ):

@@ -17,7 +17,7 @@ from mmgala.datasets.on_device.operations import (
     smooth,
 )
 from mmgala.datasets.on_device.transforms import BatchedStep, to_device
-from mmgala.datasets.transforms.auto_augment import POLICY, SIGNED, magnitude
+from mmgala.datasets.transforms.auto_augment import CIFAR_POLICY, SIGNED, magnitude
 
 Variant = tuple[str, float]  # an operation and its value
 NO_OPERATION = -1  # in place of the index of a variant
@@ -29,7 +29,7 @@ SHEARS = ('ShearX', 'ShearY')
 ENHANCEMENTS = {'Color': grey_levels, 'Contrast': mean_grey_level, 'Sharpness': smooth}
 WITHOUT_VALUE = {'AutoContrast': auto_contrast, 'Equalize': equalize}
 # Operations of one group are computed in one call.
-GROUPS = {
+OPERATION_GROUPS = {
     **dict.fromkeys(TABLE_OPERATIONS, 'table'),
     **dict.fromkeys(WARPS, 'warp'),
     **dict.fromkeys(SHEARS, 'shear'),
@@ -46,21 +46,21 @@ def _variants_of_policy() -> list[list[tuple[Variant, Variant]]]:
             else ((name, magnitude(name, level)),) * 2
             for name, _, level in steps
         ]
-        for steps in POLICY
+        for steps in CIFAR_POLICY
     ]
 
 
 POLICY_VARIANTS = _variants_of_policy()
-VARIANTS: list[Variant] = sorted(
+STEP_VARIANTS: list[Variant] = sorted(
     {variant for steps in POLICY_VARIANTS for pair in steps for variant in pair}
 )
 POLICY_INDICES = np.array(
     [
-        [[VARIANTS.index(variant) for variant in pair] for pair in steps]
+        [[STEP_VARIANTS.index(variant) for variant in pair] for pair in steps]
         for steps in POLICY_VARIANTS
     ]
 )
-PROBABILITIES = np.array([[step[1] for step in steps] for steps in POLICY])
+STEP_PROBABILITIES = np.array([[step[1] for step in steps] for steps in CIFAR_POLICY])
 
 
 class BatchedCIFARAutoAugment(BatchedStep):
@@ -73,17 +73,17 @@ class BatchedCIFARAutoAugment(BatchedStep):
 
     def __init__(self, size: tuple[int, int], fill: int = 128) -> None:
         super().__init__(size)
-        self.operations = BatchedOperations(VARIANTS, size, fill)
+        self.operations = BatchedOperations(STEP_VARIANTS, size, fill)
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Draw two operations per image.
 
         Returns:
-            ``(count, 2)`` indices of ``VARIANTS``, or ``NO_OPERATION``.
+            ``(count, 2)`` indices of ``STEP_VARIANTS``, or ``NO_OPERATION``.
         """
-        policy = rng.integers(len(POLICY), size=count)
+        policy = rng.integers(len(CIFAR_POLICY), size=count)
         sign = rng.integers(2, size=(count, 2))
-        applied = rng.random((count, 2)) < PROBABILITIES[policy]
+        applied = rng.random((count, 2)) < STEP_PROBABILITIES[policy]
         indices = POLICY_INDICES[policy[:, None], [0, 1], sign]
         return np.where(applied, indices, NO_OPERATION)
 
@@ -108,7 +108,7 @@ class BatchedOperations(nn.Module):
         self, variants: Sequence[Variant], size: tuple[int, int], fill: int
     ) -> None:
         super().__init__()
-        groups = np.array([GROUPS[name] for name, _ in variants])
+        groups = np.array([OPERATION_GROUPS[name] for name, _ in variants])
         self.group_variants = [
             np.flatnonzero(groups == group) for group in np.unique(groups)
         ]

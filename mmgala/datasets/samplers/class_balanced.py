@@ -9,7 +9,7 @@ from mmgala.registry import DATA_SAMPLERS
 
 EXPONENTS = {'instance': 1.0, 'class': 0.0, 'sqrt': 0.5}
 PROGRESSIVE = 'progressive'
-MODES = (*EXPONENTS, PROGRESSIVE)
+SAMPLING_MODES = (*EXPONENTS, PROGRESSIVE)
 
 
 @DATA_SAMPLERS.register_module()
@@ -120,8 +120,10 @@ def proportional_counts(
 
 
 def _check_mode(mode: str, num_epochs: int | None) -> None:
-    if mode not in MODES:
-        raise ValueError(f'Expected `mode` to be one of {MODES}, but got {mode!r}.')
+    if mode not in SAMPLING_MODES:
+        raise ValueError(
+            f'Expected `mode` to be one of {SAMPLING_MODES}, but got {mode!r}.'
+        )
     if mode != PROGRESSIVE and num_epochs is not None:
         raise ValueError(
             f'Expected `num_epochs` only with mode={PROGRESSIVE!r}, but got '

@@ -17,9 +17,9 @@ MAX_ENHANCEMENT = 0.9
 POSTERIZE_BITS = (8, 4)  # at the lowest and the highest level
 SOLARIZE_START = 256
 
-POLICIES = tuple(policy.value for policy in AutoAugmentPolicy)  # of torchvision
+POLICY_NAMES = tuple(policy.value for policy in AutoAugmentPolicy)  # of torchvision
 # Steps of each sub-policy: operation, probability, level (None if it has no level).
-POLICY: list[tuple[tuple[str, float, int | None], ...]] = AutoAugment(
+CIFAR_POLICY: list[tuple[tuple[str, float, int | None], ...]] = AutoAugment(
     AutoAugmentPolicy.CIFAR10
 ).policies
 
@@ -144,7 +144,9 @@ class CIFARAutoAugment:
                 f'Expected a PIL image, but got {type(image).__name__}: put NumpyToPIL '
                 'before this step.'
             )
-        for operation, probability, level in POLICY[np.random.randint(len(POLICY))]:
+        for operation, probability, level in CIFAR_POLICY[
+            np.random.randint(len(CIFAR_POLICY))
+        ]:
             if np.random.random() < probability:
                 image = self._apply(image, operation, magnitude(operation, level))
         results['img'] = image
@@ -176,9 +178,9 @@ class TorchvisionAutoAugment:
     """
 
     def __init__(self, policy: str = 'cifar10') -> None:
-        if policy not in POLICIES:
+        if policy not in POLICY_NAMES:
             raise ValueError(
-                f'Expected `policy` to be one of {POLICIES}, but got {policy!r}.'
+                f'Expected `policy` to be one of {POLICY_NAMES}, but got {policy!r}.'
             )
         self.augment = AutoAugment(AutoAugmentPolicy(policy))
 

@@ -7,7 +7,7 @@ from PIL import Image
 from scipy.stats import ks_2samp
 
 from mmgala.datasets.on_device import build_augmentation, find_pipeline
-from mmgala.datasets.on_device.auto_augment import NO_OPERATION, VARIANTS
+from mmgala.datasets.on_device.auto_augment import NO_OPERATION, STEP_VARIANTS
 from tests.datasets.on_device.pictures import from_batch, photograph, pictures, to_batch
 from tests.datasets.on_device.pil_operations import by_pil
 from tests.datasets.on_device.sets import Pictures, cifar_pipeline
@@ -37,7 +37,7 @@ def step_by_step(image, crop, flip, operations, centre):
     image = np.array(pil)
     for number in operations:
         if number != NO_OPERATION:
-            image = by_pil(VARIANTS[number], image).copy()
+            image = by_pil(STEP_VARIANTS[number], image).copy()
     row, column = centre
     image[max(0, row - 8) : row + 8, max(0, column - 8) : column + 8] = 0
     return image

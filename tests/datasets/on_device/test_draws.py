@@ -9,7 +9,7 @@ from scipy.stats import binom, chisquare
 
 from mmgala.datasets.on_device.auto_augment import (
     NO_OPERATION,
-    VARIANTS,
+    STEP_VARIANTS,
     BatchedCIFARAutoAugment,
 )
 from mmgala.datasets.on_device.transforms import (
@@ -17,7 +17,7 @@ from mmgala.datasets.on_device.transforms import (
     BatchedHorizontalFlip,
     BatchedRandomCrop,
 )
-from mmgala.datasets.transforms.auto_augment import POLICY, SIGNED, magnitude
+from mmgala.datasets.transforms.auto_augment import CIFAR_POLICY, SIGNED, magnitude
 from tests.datasets.on_device.pictures import to_batch
 
 SIZE = (32, 32)
@@ -50,10 +50,10 @@ def outcomes(step):
 def expected_pairs():
     """Probability of each pair of operations."""
     pairs = Counter()
-    for first, second in POLICY:
+    for first, second in CIFAR_POLICY:
         both = product(outcomes(first).items(), outcomes(second).items())
         for (one, p), (two, q) in both:
-            pairs[one, two] += p * q / len(POLICY)
+            pairs[one, two] += p * q / len(CIFAR_POLICY)
     return {pair: p for pair, p in pairs.items() if p > 0}
 
 
@@ -62,7 +62,8 @@ def drawn_pairs():
     """How often each pair of operations was drawn."""
     draws = draw(BatchedCIFARAutoAugment(SIZE))
     named = [
-        [None if v == NO_OPERATION else VARIANTS[v] for v in pair] for pair in draws
+        [None if v == NO_OPERATION else STEP_VARIANTS[v] for v in pair]
+        for pair in draws
     ]
     return Counter(map(tuple, named))
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmgala.datasets.on_device.auto_augment import NO_OPERATION, BatchedOperations
-from mmgala.datasets.transforms.auto_augment import POLICY
+from mmgala.datasets.transforms.auto_augment import CIFAR_POLICY
 from tests.datasets.on_device.pictures import from_batch, pictures, to_batch
 from tests.datasets.on_device.pil_operations import OPERATIONS, all_variants, by_pil
 
@@ -19,7 +19,7 @@ def on_device(variants, size, images, which):
 
 
 def test_the_policy_has_no_other_operations():
-    assert {name for steps in POLICY for name, *_ in steps} <= set(OPERATIONS)
+    assert {name for steps in CIFAR_POLICY for name, *_ in steps} <= set(OPERATIONS)
 
 
 @pytest.mark.parametrize('size', SIZES, ids=str)

@@ -9,7 +9,7 @@ from tests.datasets.samplers.chi_square import Labelled
 
 COUNTS = np.array([40, 15, 6, 2, 1])
 DATA = Labelled(COUNTS)
-MODES = ['instance', 'class', 'sqrt', 'progressive']
+SAMPLING_MODES = ['instance', 'class', 'sqrt', 'progressive']
 
 
 def build(mode, **kwargs):
@@ -24,7 +24,7 @@ def test_instance_balance_is_a_shuffle_of_the_whole_set():
     assert len({tuple(epoch) for epoch in epochs}) == 20
 
 
-@pytest.mark.parametrize('mode', MODES)
+@pytest.mark.parametrize('mode', SAMPLING_MODES)
 @pytest.mark.parametrize('num_samples', [None, 'oversample', 7, 331])
 def test_draws_are_the_expected_ones_rounded_up_or_down(mode, num_samples):
     sampler = build(mode, num_samples=num_samples)
@@ -36,7 +36,7 @@ def test_draws_are_the_expected_ones_rounded_up_or_down(mode, num_samples):
         assert (drawn <= np.ceil(expected + 1e-9)).all()
 
 
-@pytest.mark.parametrize('mode', MODES)
+@pytest.mark.parametrize('mode', SAMPLING_MODES)
 def test_samples_of_a_class_are_drawn_equally_often(mode):
     indices = build(mode, num_samples=331).epoch_indices(2)
     times = np.bincount(indices, minlength=64)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mmgala.datasets.transforms import CIFARAutoAugment
-from mmgala.datasets.transforms.auto_augment import POLICY, magnitude
+from mmgala.datasets.transforms.auto_augment import CIFAR_POLICY, magnitude
 
 DRAWS = 20_000
 SIDE = 32
@@ -79,7 +79,7 @@ def test_grey_share(noise):
 
     # 7.0 %. On photographs AutoContrast moves some of the grey, 5.8 % remain; the
     # authors' code has 6.3 %. torchvision's has none, and 6.6 % of black.
-    expected = np.mean([grey_share_of(policy) for policy in POLICY])
+    expected = np.mean([grey_share_of(policy) for policy in CIFAR_POLICY])
     grey = np.mean([(image == 128).all(axis=-1).mean() for image in found])
     black = np.mean([(image == 0).all(axis=-1).mean() for image in found])
     assert grey == pytest.approx(expected, abs=0.003)
@@ -97,9 +97,9 @@ def test_sub_policies_are_drawn_uniformly():
     for _ in range(DRAWS):
         transform({'img': image})
 
-    assert len(POLICY) == 25
-    for operation in {name for policy in POLICY for name, _, _ in policy}:
-        expected = sum(p for policy in POLICY for name, p, _ in policy
+    assert len(CIFAR_POLICY) == 25
+    for operation in {name for policy in CIFAR_POLICY for name, _, _ in policy}:
+        expected = sum(p for policy in CIFAR_POLICY for name, p, _ in policy
                        if name == operation) / 25  # fmt: skip
         found = drawn.count(operation) / DRAWS
         assert found == pytest.approx(expected, abs=5 * math.sqrt(expected / DRAWS))
