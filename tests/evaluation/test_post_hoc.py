@@ -10,7 +10,11 @@ from scipy.optimize import minimize
 
 from mmgala.evaluation import TAU_GRID
 from mmgala.evaluation.selection import choose_post_hoc
-from mmgala.evaluation.strength_search import LIMITS, WeightedScores, search_temperature
+from mmgala.evaluation.strength_search import (
+    TEMPERATURE_LIMITS,
+    WeightedScores,
+    search_temperature,
+)
 from mmgala.functional.post_hoc import STEPS
 from tests.evaluation.predictions import biased_scores
 from tests.reference.post_hoc_numpy import chain
@@ -196,7 +200,7 @@ class TestTemperature:
         scores = torch.tensor([[0.6, 0.4], [0.4, 0.6]])
         target = torch.tensor([0, 1] if right else [1, 0])
         search = search_temperature(WeightedScores(scores, target))
-        assert search.temperature == pytest.approx(LIMITS[limit], rel=0.01)
+        assert search.temperature == pytest.approx(TEMPERATURE_LIMITS[limit], rel=0.01)
         assert '(at the limit of 0.05 to 20)' in str(search)
 
     def test_a_label_whose_score_is_0_does_not_make_the_loss_infinite(self):
@@ -205,7 +209,7 @@ class TestTemperature:
         scores[0] = np.eye(5)[(target[0] + 1) % 5]
         choice = choose_post_hoc(scores, target, temperature='auto')
         assert math.isfinite(choice.searches['temperature'].loss_before)
-        assert clean.temperature < choice.steps.temperature < LIMITS[1] / 2
+        assert clean.temperature < choice.steps.temperature < TEMPERATURE_LIMITS[1] / 2
 
 
 def test_printed():
