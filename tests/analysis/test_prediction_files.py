@@ -167,7 +167,7 @@ def test_inconsistent_arrays_are_refused(tmp_path, arrays, key, change, message)
 
 
 def test_scores_are_checked_to_the_last_row(tmp_path, arrays, monkeypatch):
-    monkeypatch.setattr('mmgala.utils.chunks.VALUES', 20)  # five rows
+    monkeypatch.setattr('mmgala.utils.chunks.VALUES_PER_SLICE', 20)  # five rows
     arrays['pred_score'][-1] = 0
     assert 'softmax probabilities' in error_of(written(tmp_path / 'x.npz', arrays))
 

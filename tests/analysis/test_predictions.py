@@ -149,7 +149,7 @@ def test_target_prior_is_used_everywhere(dump):
 
 
 def test_small_chunks_give_the_same_result(dump, result, monkeypatch):
-    monkeypatch.setattr('mmgala.utils.chunks.VALUES', 44)  # seven rows
+    monkeypatch.setattr('mmgala.utils.chunks.VALUES_PER_SLICE', 44)  # seven rows
     parts = analyse_predictions(dump, TAU, THRESHOLDS)
     for kind in ('raw', 'rebalanced'):
         assert parts[kind].pop('class_mass') == pytest.approx(

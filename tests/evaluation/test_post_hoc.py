@@ -176,7 +176,7 @@ def test_tensors_work_like_arrays():
 def test_a_large_set_is_processed_in_chunks(monkeypatch):
     scores, target = imbalanced()
     whole = choose_post_hoc(scores, target, class_counts=COUNTS, **AUTO).steps
-    monkeypatch.setattr('mmgala.utils.chunks.VALUES', 5 * 7)
+    monkeypatch.setattr('mmgala.utils.chunks.VALUES_PER_SLICE', 5 * 7)
     parts = choose_post_hoc(scores, target, class_counts=COUNTS, **AUTO).steps
     for name in ALL:
         assert getattr(parts, name) == pytest.approx(getattr(whole, name), rel=1e-3)

@@ -25,7 +25,7 @@ def samples(request, tmp_path, monkeypatch):
     if request.param == 'tensor':
         return torch.from_numpy(array), array, labels
     if request.param == 'small chunks':
-        monkeypatch.setattr('mmgala.utils.chunks.VALUES', 100)
+        monkeypatch.setattr('mmgala.utils.chunks.VALUES_PER_SLICE', 100)
     write_rows(tmp_path / 'f.npy', array.shape, np.split(array, [3, 50]))
     return FeatureFile(tmp_path / 'f.npy'), array, labels
 
