@@ -1,7 +1,6 @@
 """Analysis of saved gradient statistics, predictions and class weight vectors."""
 
 from mmgala.analysis.class_vectors import FeatureSums, describe_class_vectors
-from mmgala.analysis.classes import describe_classes
 from mmgala.analysis.gradient_files import (
     FOLDER,
     SUMS,
@@ -26,8 +25,8 @@ from mmgala.analysis.prediction_files import (
     read_predictions,
 )
 from mmgala.analysis.predictions import analyse_predictions
-from mmgala.analysis.run_report import RunReport, merge_runs, read_run
-from mmgala.analysis.tables import (
+from mmgala.analysis.results import (
+    describe_classes,
     gradients_table,
     metrics_table,
     vectors_table,
@@ -37,6 +36,7 @@ from mmgala.analysis.tables import (
     write_gradients,
     write_predictions,
 )
+from mmgala.analysis.run_report import RunReport, merge_runs, read_run
 
 __all__ = [
     'FOLDER',

@@ -12,16 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmgala.analysis.classes import classes_by_group, json_numbers, nan_mean
+from mmgala.analysis.results import classes_by_group, json_numbers, nan_mean
 from mmgala.functional import ShotThresholds
 
 
 class FeatureSums:
     """Running sum of the normalised features of each class.
 
-    The mean cosine of a vector to many features is the dot product of the normalised
-    vector with the mean of the normalised features, so that only ``(C, d)`` sums are
-    kept, in float64.
+    The mean cosine similarity of a vector to many features is the dot product of the
+    normalised vector and the mean of the normalised features. So it is enough to keep
+    ``(C, d)`` sums, in float64.
 
     Args:
         num_classes: C.
@@ -40,8 +40,8 @@ class FeatureSums:
         """Add a batch.
 
         Args:
-            features: ``(N, d)`` on any device; an all-zero feature has a cosine of 0
-                to every vector.
+            features: ``(N, d)`` on any device; an all-zero feature has a cosine
+                similarity of 0 to every vector.
             labels: class of each feature, ``(N,)`` integers.
 
         Raises:
@@ -51,8 +51,8 @@ class FeatureSums:
         features, labels = features.detach().cpu().double(), labels.cpu().long()
         if features.ndim != 2 or labels.shape != features.shape[:1]:
             raise ValueError(
-                f'Expected a feature vector for each of {len(labels)} images, (N, d), '
-                f'but got shape {tuple(features.shape)}.'
+                f'Expected one feature vector for each of {len(labels)} images, '
+                f'({len(labels)}, d), but got shape {tuple(features.shape)}.'
             )
         if not bool(features.isfinite().all()):
             raise ValueError(
@@ -72,7 +72,7 @@ class FeatureSums:
         self.counts += labels.bincount(minlength=num_classes)
 
     def mean_cosines(self, weight: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Mean cosine of each weight vector to features of its own and other classes.
+        """Mean cosine similarity of each weight vector to own-class and other features.
 
         Args:
             weight: class weight vectors, ``(C, d)``.
@@ -86,8 +86,9 @@ class FeatureSums:
         """
         if weight.shape != self.sums.shape:
             raise ValueError(
-                'Expected class vectors of the shape of the classes and features, '
-                f'{tuple(self.sums.shape)}, but got {tuple(weight.shape)}.'
+                'Expected class weight vectors of shape '
+                f'{tuple(self.sums.shape)}, the numbers of classes and features, '
+                f'but got {tuple(weight.shape)}.'
             )
         weight = weight.detach().cpu().double()
         unit = weight / weight.norm(dim=1, keepdim=True)
@@ -106,7 +107,7 @@ def describe_class_vectors(
     class_counts: Sequence[int],
     thresholds: ShotThresholds | None = None,
 ) -> dict:
-    """Compute similarity to features, and norm, of each class weight vector.
+    """Compute the norm of each class weight vector and its similarity to features.
 
     Args:
         features: sums over a whole data set.
@@ -116,8 +117,9 @@ def describe_class_vectors(
         thresholds: shot thresholds. Defaults to those of :class:`ShotThresholds`.
 
     Returns:
-        ``num_samples``; ``own_similarity`` and ``other_similarity``, the mean cosine of
-        each class weight vector to the features of its own class and of all others;
+        ``num_samples``; ``own_similarity`` and ``other_similarity``, the mean cosine
+        similarity of each class weight vector to the features of its own class and of
+        all other classes;
         ``norm`` of each class weight vector; ``bias`` or ``None``; ``groups``: means of
         similarities and norm over the classes of each non-empty shot group. The result
         can be written as JSON; undefined values are ``None``.
@@ -127,8 +129,8 @@ def describe_class_vectors(
     """
     if len(class_counts) != len(weight):
         raise ValueError(
-            f'Expected training counts of {len(weight)} classes, as many as the model '
-            f'has class vectors, but got {len(class_counts)}.'
+            f'Expected a training count for each of the {len(weight)} class weight '
+            f'vectors of the model, but got {len(class_counts)} counts.'
         )
     own, other = features.mean_cosines(weight)
     values = {

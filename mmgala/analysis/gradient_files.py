@@ -1,8 +1,8 @@
-"""Read and write the files of ``GradientStatisticsHook``: one per period, no pickle.
+"""Read and write the files of ``GradientStatisticsHook``, one per period.
 
 A file is ``<work dir>/gradient_statistics/epoch_<n>.npz``, or ``iter_<n>.npz`` in
 iteration-based training. If several losses are observed, each has its own folder:
-``gradient_statistics/<loss>/epoch_<n>.npz``. A file holds
+``gradient_statistics/<loss>/epoch_<n>.npz``. No file contains a pickle. A file has
 
 * ``unit``, ``number``: ``'epoch'`` and n; ``class_names``; ``class_counts`` ``(C,)``,
   the number of training samples per class; ``limits``: the shot thresholds, many and
@@ -27,7 +27,7 @@ from mmgala.functional import ShotThresholds
 from mmgala.utils.files import replacing
 
 FOLDER = 'gradient_statistics'
-UNITS = ('epoch', 'iter')
+UNITS = {'epoch': 'epoch', 'iter': 'iteration'}  # as written in files: in words
 
 
 def is_loss_folder(path: str | Path) -> bool:
@@ -38,7 +38,7 @@ def is_loss_folder(path: str | Path) -> bool:
 
 
 def loss_folders(work_dir: str | Path) -> list[Path]:
-    """Folders of the losses in a work dir in which several losses were observed."""
+    """Folders of the losses in a work dir, if several losses were observed."""
     if is_loss_folder(work_dir):
         return []
     found = sorted(Path(work_dir, FOLDER).glob('*'))
@@ -46,7 +46,7 @@ def loss_folders(work_dir: str | Path) -> list[Path]:
 
 
 def record_paths(run: str | Path) -> list[Path]:
-    """Files of a work dir, or of one of several losses, in training order.
+    """Find the files of a work dir, or of one of several losses, in training order.
 
     Args:
         run: the work dir, or ``<work dir>/gradient_statistics/<loss>``.
@@ -56,7 +56,7 @@ def record_paths(run: str | Path) -> list[Path]:
     for path in folder.glob('*.npz'):
         match = re.fullmatch(r'(epoch|iter)_(\d+)', path.stem)
         if match:
-            numbered.append((UNITS.index(match[1]), int(match[2]), path))
+            numbered.append(([*UNITS].index(match[1]), int(match[2]), path))
     return [path for _, _, path in sorted(numbered)]
 
 
@@ -142,16 +142,16 @@ def read_record(path: str | Path) -> GradientRecord:
     try:
         stored = np.load(path, allow_pickle=False)
         if not isinstance(stored, np.lib.npyio.NpzFile):
-            raise ValueError('a single array')
+            raise ValueError('it is a single array')
         with stored:
             arrays = dict(stored)
     except FileNotFoundError:
         raise
     except _UNREADABLE as error:
         raise ValueError(
-            f'Gradient statistics {path} cannot be read; the file is truncated, or '
-            f'none of GradientStatisticsHook ({type(error).__name__}). Delete it: the '
-            'other files of its folder are of use without it.'
+            f'Gradient statistics {path} cannot be read ({type(error).__name__}): the '
+            'file is truncated or was not written by GradientStatisticsHook. Delete '
+            'it; the other files in its folder can be used without it.'
         ) from error
     missing = {*_KEYS} - {*arrays}
     if missing:
@@ -163,10 +163,10 @@ def read_record(path: str | Path) -> GradientRecord:
         ClassGradients(**{n: arrays[prefix + n].astype(np.float64) for n in SUMS})
         for prefix in ('', 'total_')
     )
-    if not _fit_each_other(arrays):
+    if not _are_consistent(arrays):
         raise ValueError(
-            f'Gradient statistics {path} are damaged: arrays of different classes, or '
-            'sums that are not finite. Delete the file.'
+            f'Gradient statistics {path} are damaged: the arrays have different '
+            'numbers of classes, or sums are not finite. Delete the file.'
         )
     return GradientRecord(
         unit=str(arrays['unit']),
@@ -191,7 +191,7 @@ _UNREADABLE = (
 )
 
 
-def _fit_each_other(arrays: Mapping[str, np.ndarray]) -> bool:
+def _are_consistent(arrays: Mapping[str, np.ndarray]) -> bool:
     num_classes = arrays['class_counts'].size
     num_bins = len(np.atleast_1d(arrays['matrix']))
     vectors = ('class_names', 'class_counts', 'matrix_bins')
@@ -231,24 +231,24 @@ def read_gradient_run(work_dir: str | Path) -> list[GradientRecord]:
             :func:`record_paths`.
 
     Returns:
-        At least one record; all have the same unit and the same classes.
+        One or more records, which all have the same unit and the same classes.
 
     Raises:
         FileNotFoundError: if the work dir or its statistics are missing.
-        ValueError: if a file cannot be read, or files come from different training
-            runs or losses.
+        ValueError: if a file cannot be read, or the files come from different
+            trainings or losses.
     """
     if not Path(work_dir).is_dir():
         raise FileNotFoundError(f'Work dir {work_dir} does not exist.')
     paths = record_paths(work_dir)
     if not paths and loss_folders(work_dir):
         raise ValueError(
-            f'{work_dir} holds gradient statistics of several losses: name one, such '
-            f'as {loss_folders(work_dir)[0]}.'
+            f'{work_dir} has gradient statistics of several losses: choose one of '
+            f'them, such as {loss_folders(work_dir)[0]}.'
         )
     if not paths:
         raise FileNotFoundError(
-            f'{work_dir} holds no gradient statistics ({FOLDER}/epoch_*.npz): train '
+            f'{work_dir} has no gradient statistics ({FOLDER}/epoch_*.npz): train '
             "with custom_hooks=[dict(type='mmgala.GradientStatisticsHook')] in the "
             'config.'
         )
@@ -257,8 +257,9 @@ def read_gradient_run(work_dir: str | Path) -> list[GradientRecord]:
         check_same_classes(records[0], record, str(paths[0]), str(path))
         if record.unit != records[0].unit:
             raise ValueError(
-                f'{paths[0]} counts in {records[0].unit}s, {path} in {record.unit}s: '
-                f'two trainings wrote into {work_dir}. Move the files of one away.'
+                f'{paths[0]} counts {UNITS[records[0].unit]}s, but {path} counts '
+                f'{UNITS[record.unit]}s: two trainings have written to {work_dir}. '
+                'Move the files of one of them to another folder.'
             )
     return records
 
@@ -273,9 +274,9 @@ def check_same_classes(
     """
     if first.class_names != other.class_names:
         raise ValueError(
-            f'{first_name} and {other_name} are of different class sets '
-            f'({len(first.class_names)} classes, {len(other.class_names)} classes): '
-            'compare trainings on the same data set.'
+            f'{first_name} and {other_name} have different classes '
+            f'({len(first.class_names)} and {len(other.class_names)} classes): compare '
+            'trainings on the same data set.'
         )
     if first.thresholds != other.thresholds:
         raise ValueError(
@@ -287,8 +288,8 @@ def check_same_classes(
     if len(differing):
         index = int(differing[0])
         raise ValueError(
-            f'{first_name} and {other_name} have the same classes but other training '
-            f'sets: {first.class_counts[index]} and {other.class_counts[index]} '
-            f'samples of class {first.class_names[index]!r}. Compare trainings on the '
-            'same data.'
+            f'{first_name} and {other_name} have the same classes, but different '
+            f'training sets: {first.class_counts[index]} and '
+            f'{other.class_counts[index]} samples of class '
+            f'{first.class_names[index]!r}. Compare trainings on the same data set.'
         )

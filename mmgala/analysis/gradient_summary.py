@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from mmgala.analysis.classes import classes_by_group, divide, json_numbers
 from mmgala.analysis.gradient_files import ClassGradients, GradientRecord
+from mmgala.analysis.results import classes_by_group, divide, json_numbers
 from mmgala.functional import SHOT_GROUPS
 
 
 def gradient_ratio(sums: ClassGradients) -> np.ndarray:
     """Ratio of positive to negative gradient of each class weight vector, ``(C,)``.
 
-    1 is balanced; below 1 the class weight vector is pushed away more than it is pulled
-    towards its own samples. NaN where either gradient is 0, as without samples.
+    1 is balanced; below 1, the class weight vector is pushed away more than it is
+    pulled towards its own samples. NaN where either gradient is 0, as for a class
+    without samples.
     """
     positive, negative = sums.pos_grad, sums.neg_grad
     seen = (positive > 0) & (negative > 0)
@@ -23,18 +24,18 @@ def gradient_ratio(sums: ClassGradients) -> np.ndarray:
 
 
 def gini(values: np.ndarray) -> float:
-    """Gini coefficient of amounts ``(C,)``: 0 if all are equal, 1 - 1 / C if one class
-    has everything.
+    """Gini coefficient of non-negative amounts, ``(C,)``.
 
-    Half the mean absolute difference between two amounts, divided by their mean
-    (Gini, 1912).
+    0 if all are equal, 1 - 1 / C if one class has everything, NaN if all are 0. It is
+    half the mean absolute difference between two amounts, divided by their mean (Gini,
+    1912).
 
     Examples:
         >>> gini(np.array([1.0, 1.0, 1.0, 1.0]))
         0.0
         >>> gini(np.array([0.0, 0.0, 0.0, 4.0]))
         0.75
-    """  # noqa: D205
+    """
     total = values.sum()
     if total == 0:
         return float('nan')
@@ -48,7 +49,7 @@ def gini(values: np.ndarray) -> float:
 def mean_ratios(
     ratio: np.ndarray, groups: Mapping[str, np.ndarray]
 ) -> dict[str, float | None]:
-    """Geometric mean of the ratios in each shot group; None if all are NaN."""
+    """Geometric mean of the ratios in each shot group without NaN; None if all are."""
     logs = np.log(ratio)
     means = {}
     for name, classes in groups.items():
@@ -60,7 +61,7 @@ def mean_ratios(
 def summarise_gradients(
     record: GradientRecord, whole_training: bool = False
 ) -> dict[str, float | None]:
-    """Summarise how balanced a classifier's gradients are.
+    """Summarise how balanced the gradients of a classifier are.
 
     * ``ratio_many``, ``ratio_medium``, ``ratio_few``: geometric mean of the gradient
       ratios in a shot group. Groups without classes are left out.
@@ -70,7 +71,7 @@ def summarise_gradients(
     * ``log_ratio_spread``: standard deviation over classes of the natural logarithm
       of the ratio; 0 is balanced.
     * ``ratio_rank_correlation``: Spearman's rank correlation of ratio and training
-      count; above 0, frequent classes are better off.
+      count; above 0, frequent classes have higher ratios.
     * ``source_gini``: Gini coefficient of the negative gradient that the samples of
       each class cause; 0 if all classes cause the same amount.
     * ``source_head_share``: share of all negative gradient that is caused by samples of
@@ -92,8 +93,8 @@ def summarise_gradients(
     known = ~np.isnan(ratio)
     sources = sums.sources.sum(axis=1)
     first = SHOT_GROUPS.index(next(iter(groups)))
-    numbers = {f'ratio_{name}': value for name, value in means.items()}
-    numbers |= dict(
+    summary = {f'ratio_{name}': value for name, value in means.items()}
+    summary |= dict(
         tail_head_ratio=tail / head if tail and head else None,
         log_ratio_spread=_defined(np.log(ratio[known]).std() if known.any() else None),
         ratio_rank_correlation=_rank_correlation(ratio[known], record, known),
@@ -102,7 +103,7 @@ def summarise_gradients(
             float(sources[first] / sources.sum()) if sources.sum() > 0 else None
         ),
     )
-    return numbers
+    return summary
 
 
 def _rank_correlation(
@@ -119,13 +120,14 @@ def _defined(value: float | None) -> float | None:
 
 
 def describe_gradients(records: Sequence[GradientRecord]) -> dict[str, Any]:
-    """Describe the gradients of one training run by numbers and lists for JSON.
+    """Describe the gradients of one training run, as JSON-compatible values.
 
     Args:
         records: result of :func:`mmgala.analysis.read_gradient_run`.
 
     Returns:
-        ``unit`` and ``steps``: epochs or iterations of the lists over time;
+        ``unit``, ``'epoch'`` or ``'iter'``, and ``steps``, the numbers of the epochs or
+        iterations, which are the time axis of the lists over time;
         ``summary``: a list over time of each number of
         :func:`mmgala.analysis.summarise_gradients`, and ``summary_total``: the number
         over the whole training;

@@ -16,8 +16,8 @@ from mmgala.functional.checks import check_logits_and_target
 from mmgala.functional.rebalance import check_scores
 from mmgala.utils.chunks import row_slices
 
-HOW = 'python tools/test.py CONFIG CHECKPOINT --out x.npz'
-NEEDED = ('gt_label', 'pred_score')
+WRITE_COMMAND = 'python tools/test.py CONFIG CHECKPOINT --out x.npz'
+REQUIRED_ARRAYS = ('gt_label', 'pred_score')
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class PredictionDump:
         """The same predictions with these training counts.
 
         Raises:
-            ValueError: if they are not one non-negative integer per class.
+            ValueError: if they are not non-negative integers, one per class.
         """
         values = np.asarray(class_counts)
         self._check_length('class_counts', values)
@@ -89,7 +89,7 @@ class PredictionDump:
     def _check_length(self, name: str, vector: Sequence | np.ndarray) -> None:
         if np.shape(vector) != (self.num_classes,):
             raise ValueError(
-                f'Expected `{name}` to hold {self.num_classes} values, one per class '
+                f'Expected `{name}` to have {self.num_classes} values, one per class '
                 f'of the scores, but got shape {np.shape(vector)}.'
             )
 
@@ -99,8 +99,8 @@ def read_predictions(path: str | Path) -> PredictionDump:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is another kind of file or damaged, or if its arrays are not
-            consistent probabilities, labels and training counts.
+        ValueError: if it is damaged or another kind of file, or if its arrays are not
+            probabilities, labels and training counts that match each other.
     """
     arrays = _read_arrays(Path(path))
     scores, targets = arrays['pred_score'], arrays['gt_label']
@@ -129,14 +129,14 @@ def read_predictions(path: str | Path) -> PredictionDump:
 def _thresholds(stored: np.ndarray) -> ShotThresholds:
     if stored.shape != (2,) or stored.dtype.kind not in 'iu':
         raise ValueError(
-            f'Expected `{THRESHOLDS_KEY}` to be two integers, many and few, but got '
-            f'{stored!r}.'
+            f'Expected `{THRESHOLDS_KEY}` to be two integers, `many` and `few`, '
+            f'but got {stored!r}.'
         )
     return ShotThresholds(*stored.tolist())
 
 
 def predictions_thresholds(path: str | Path) -> ShotThresholds | None:
-    """Shot thresholds of a file of predictions, without reading its scores.
+    """Read the shot thresholds of a file of predictions, but not its scores.
 
     Raises:
         ValueError: as :func:`read_predictions`.
@@ -147,24 +147,32 @@ def predictions_thresholds(path: str | Path) -> ShotThresholds | None:
 
 def _read_arrays(
     path: Path,
-    keys: Sequence[str] = (*NEEDED, 'class_counts', 'class_names', THRESHOLDS_KEY),
+    keys: Sequence[str] = (
+        *REQUIRED_ARRAYS,
+        'class_counts',
+        'class_names',
+        THRESHOLDS_KEY,
+    ),
 ) -> dict[str, np.ndarray]:
     if path.suffix in ('.pkl', '.pickle'):
         raise ValueError(
-            f'{path} is a pickle, which may run any program when it is loaded: write '
-            f'the predictions without one, {HOW}.'
+            f'{path} is a pickle file, which can run arbitrary code when it is loaded: '
+            f'write the predictions as .npz instead, with {WRITE_COMMAND}.'
         )
     if not path.is_file():
-        raise FileNotFoundError(f'{path} is no file: write predictions with {HOW}.')
+        raise FileNotFoundError(
+            f'{path} does not exist or is not a file: write predictions with '
+            f'{WRITE_COMMAND}.'
+        )
     try:
         stored = np.load(path, allow_pickle=False)
         if not isinstance(stored, np.lib.npyio.NpzFile):
-            raise ValueError('it is a single array')
+            raise ValueError('it is a single array, not an .npz file')
         with stored:
-            missing = [key for key in NEEDED if key not in stored.files]
+            missing = [key for key in REQUIRED_ARRAYS if key not in stored.files]
             if missing:
                 raise ValueError(
-                    f'it has no {" and no ".join(missing)}, only {stored.files}'
+                    f'it lacks {" and ".join(missing)} and has only {stored.files}'
                 )
             return {key: stored[key] for key in keys if key in stored.files}
     except (
@@ -177,9 +185,10 @@ def _read_arrays(
     ) as error:
         reason = str(error)
         if 'allow_pickle' in reason:
-            reason = 'it holds pickled objects, or is no .npz at all'
+            reason = 'it contains pickled objects or is not an .npz file'
         raise ValueError(
-            f'{path} cannot be read as predictions ({reason}): write it with {HOW}.'
+            f'{path} cannot be read as predictions ({reason}): write it again with '
+            f'{WRITE_COMMAND}.'
         ) from error
 
 
@@ -197,7 +206,7 @@ def check_same_data(
 
     Raises:
         ValueError: if they differ in classes, samples, labels, training counts, class
-            names or shot thresholds; the message says in which.
+            names or shot thresholds; the message names the first difference.
     """
     pairs: tuple[tuple[str, Any, Any], ...] = (
         ('numbers of classes', first.num_classes, other.num_classes),
@@ -215,6 +224,6 @@ def check_same_data(
             i = int(np.flatnonzero(np.asarray(a) != np.asarray(b))[0])
             a, b, where = a[i], b[i], f' at {i}'
         raise ValueError(
-            f'{names[0]} and {names[1]} are predictions of different data: their '
+            f'{names[0]} and {names[1]} are predictions on different data: their '
             f'{what}{where} are {a} and {b}.'
         )

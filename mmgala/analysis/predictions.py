@@ -1,4 +1,4 @@
-"""Metrics of raw and re-balanced predictions, as numbers and lists for JSON.
+"""Metrics of raw and re-balanced predictions, as JSON-compatible values.
 
 Accuracies are in percent, except in :func:`reliability`; undefined values are ``None``.
 """
@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmgala.analysis.classes import classes_by_group, divide, json_numbers, nan_mean
 from mmgala.analysis.prediction_files import PredictionDump
+from mmgala.analysis.results import classes_by_group, divide, json_numbers, nan_mean
 from mmgala.evaluation import TAU_GRID
 from mmgala.functional import (
     ShotThresholds,
@@ -34,7 +34,7 @@ def analyse_predictions(
 ) -> dict:
     r"""Compute metrics of raw and re-balanced predictions.
 
-    Rows are processed in chunks, so that little memory is needed besides the scores.
+    Rows are processed in chunks, to need little memory besides that of the scores.
 
     Args:
         dump: predictions on a whole test set, with ``class_counts``. The class prior of
@@ -48,7 +48,7 @@ def analyse_predictions(
         ``num_samples``; ``tau``; ``raw`` and ``rebalanced``, see
         :func:`mmgala.analysis.predictions.measure_scores`; ``tau_curve``: lists
         ``tau``, ``top1``, ``class_mean`` and, for non-empty groups, ``many``,
-        ``medium``, ``few``. Do not choose tau by this curve, as it uses test labels.
+        ``medium``, ``few``. Do not choose tau from this curve: it uses test labels.
 
     Raises:
         ValueError: if the training counts are unknown, if there are fewer samples
@@ -56,9 +56,9 @@ def analyse_predictions(
     """
     if dump.class_counts is None:
         raise ValueError(
-            'Expected the training samples of each class, but the predictions come '
-            "without: train with custom_hooks=[dict(type='mmgala.ClassCountsHook')] "
-            'and test again, or give the counts (--class-counts FILE).'
+            'The predictions do not contain the number of training samples per class: '
+            "train with custom_hooks=[dict(type='mmgala.ClassCountsHook')] and test "
+            'again, or pass the counts with --class-counts FILE.'
         )
     check_enough_samples(len(dump.targets), dump.num_classes)
     thresholds = thresholds or dump.thresholds or ShotThresholds()
@@ -86,7 +86,7 @@ def measure_scores(
     class_counts: np.ndarray,
     thresholds: ShotThresholds,
 ) -> dict:
-    """Compute metrics of scores that are given in chunks, to save memory.
+    """Compute metrics of scores that are passed in chunks to save memory.
 
     Args:
         parts: chunks of scores ``(n, C)`` and labels ``(n,)``.
@@ -138,8 +138,8 @@ def group_confusion(
         groups: G groups that partition the classes.
 
     Returns:
-        ``groups``, their names, and ``values`` ``(G, G)``: percentage of samples of the
-        row's group whose predicted class is in the column's group.
+        ``groups``, their names, and ``values`` ``(G, G)``: percentage of the samples of
+        the row's group whose predicted class is in the column's group.
     """
     size = len(groups)
     group_of = np.empty(sum(map(len, groups.values())), dtype=np.int64)
@@ -180,8 +180,8 @@ def _accuracy_curves(
         log_scores = torch.from_numpy(dump.scores[rows]).log().clamp(min=-1e5).numpy()
         adjusted = np.empty_like(log_scores)
         for hits, vector in zip(correct, vectors, strict=True):
-            # The argmax needs no softmax, which would be computed 31 times; and NumPy's
-            # argmax takes a third of the time of torch's.
+            # The argmax does not need the softmax, which would be computed 31 times.
+            # NumPy's argmax takes a third of the time of PyTorch's.
             np.add(log_scores, vector, out=adjusted)
             hits[rows] = adjusted.argmax(axis=1) == dump.targets[rows]
     targets = torch.from_numpy(dump.targets)

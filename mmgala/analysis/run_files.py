@@ -1,4 +1,4 @@
-"""Read the files of a work dir that a report is made from."""
+"""Read the files of a work dir that a report needs."""
 
 import json
 import shlex
@@ -18,17 +18,17 @@ from mmgala.analysis.gradient_files import (
 from mmgala.analysis.gradient_summary import describe_gradients
 from mmgala.analysis.prediction_files import predictions_thresholds, read_predictions
 from mmgala.analysis.predictions import analyse_predictions
-from mmgala.analysis.tables import VECTOR_COLUMNS, VECTORS_PER_CLASS
+from mmgala.analysis.results import VECTOR_COLUMNS, VECTORS_PER_CLASS
 from mmgala.functional import ShotThresholds
 
-PREDICTIONS = 'predictions.npz'
-VECTORS = 'class_vectors.json'
-HOOK = "custom_hooks=[dict(type='mmgala.GradientStatisticsHook', matrix=True)]"
+PREDICTIONS_FILE = 'predictions.npz'
+VECTORS_FILE = 'class_vectors.json'
+GRADIENT_HOOK = "custom_hooks=[dict(type='mmgala.GradientStatisticsHook', matrix=True)]"
 
 
 @dataclass(frozen=True)
 class RunPart:
-    """One part of a run's report, with the classes that its file states.
+    """One part of the report on a run, with the classes that its file states.
 
     Attributes:
         content: the part, for JSON.
@@ -56,8 +56,8 @@ def agreed_thresholds(folders: Sequence[str | Path]) -> ShotThresholds | None:
         if thresholds != stated[0][1]:
             raise ValueError(
                 f'{stated[0][0]} and {path} have different shot thresholds: '
-                f'{stated[0][1]} and {thresholds}. Give --many and --few, or write one '
-                'of them again.'
+                f'{stated[0][1]} and {thresholds}. Pass --many and --few, or write one '
+                'of the files again.'
             )
     return stated[0][1] if stated else None
 
@@ -65,12 +65,12 @@ def agreed_thresholds(folders: Sequence[str | Path]) -> ShotThresholds | None:
 def _stated(folder: Path) -> Iterator[tuple[Path, ShotThresholds]]:
     for path in record_paths(folder)[-1:]:
         yield path, read_record(path).thresholds
-    if (folder / VECTORS).is_file():
-        yield folder / VECTORS, _load_vectors(folder / VECTORS)[1]
-    if (folder / PREDICTIONS).is_file():
-        thresholds = predictions_thresholds(folder / PREDICTIONS)
+    if (folder / VECTORS_FILE).is_file():
+        yield folder / VECTORS_FILE, _load_vectors(folder / VECTORS_FILE)[1]
+    if (folder / PREDICTIONS_FILE).is_file():
+        thresholds = predictions_thresholds(folder / PREDICTIONS_FILE)
         if thresholds is not None:
-            yield folder / PREDICTIONS, thresholds
+            yield folder / PREDICTIONS_FILE, thresholds
 
 
 def read_gradients(folder: Path, thresholds: ShotThresholds) -> RunPart:
@@ -104,36 +104,36 @@ def _load_vectors(path: Path) -> tuple[RunPart, ShotThresholds]:
     try:
         text = path.read_text(encoding='utf-8')
         content = json.loads(text, parse_constant=_refuse)
-        classes, found = content.pop('classes'), content.pop('limits')
+        classes, limits = content.pop('classes'), content.pop('limits')
         counts = [int(entry['count']) for entry in classes]
         names = _known([str(entry['name']) for entry in classes])
-        stated = ShotThresholds(int(found['many']), int(found['few']))
+        stated = ShotThresholds(int(limits['many']), int(limits['few']))
         _check_vectors(content, len(classes))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         again = commands_for(path.parent)['vectors']
         raise ValueError(
-            f'{path} cannot be read as class vectors ({type(error).__name__}: '
+            f'{path} cannot be read as class weight vectors ({type(error).__name__}: '
             f'{error}): write it again with {again}.'
         ) from error
     return RunPart(content, path, counts, names), stated
 
 
 def _check_vectors(report: Mapping[str, Any], num_classes: int) -> None:
-    """Check that a file has a number or None for each class and each group."""
+    """Check that a file has a number or ``null`` for each class and each group."""
     if num_classes == 0 or report['split'] not in ('train', 'val', 'test'):
-        raise ValueError('no classes, or an unknown split')
+        raise ValueError('it has no classes, or an unknown split')
     for key in VECTORS_PER_CLASS:
         values = report[key]
         if key == 'bias' and values is None:
             continue
         if not isinstance(values, list) or len(values) != num_classes:
-            raise ValueError(f'{key} is not one number per class')
+            raise ValueError(f'`{key}` does not have one number per class')
         if not all(v is None or isinstance(v, (int, float)) for v in values):
-            raise ValueError(f'{key} holds something else than numbers')
+            raise ValueError(f'`{key}` has values that are not numbers')
     for name, group in report['groups'].items():
         for key in VECTOR_COLUMNS:
             if not (group[key] is None or isinstance(group[key], (int, float))):
-                raise ValueError(f'{key} of {name} is not a number')
+                raise ValueError(f'`{key}` of {name} is not a number')
 
 
 def analyse_file(
@@ -154,9 +154,9 @@ def analyse_file(
     if dump.class_counts is None and counts is not None:
         if len(counts) != dump.num_classes:
             raise ValueError(
-                f'Gradient statistics or class vectors in {path.parent} and {path} are '
-                f'of different class sets: {len(counts)} and {dump.num_classes} '
-                'classes.'
+                'Gradient statistics or class weight vectors in '
+                f'{path.parent} and {path} have different classes: {len(counts)} and '
+                f'{dump.num_classes} of them.'
             )
         dump = dump.with_counts(counts)
     try:
@@ -169,21 +169,21 @@ def analyse_file(
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f'it holds {constant}')
+    raise ValueError(f'it contains {constant}, which is not valid JSON')
 
 
 def _known(names: Sequence[str]) -> Sequence[str] | None:
-    """Class names; ``None`` if they are only indices."""
+    """Return the class names, or ``None`` if they are only indices."""
     return None if list(names) == [str(c) for c in range(len(names))] else list(names)
 
 
 def _check_thresholds(
-    wanted: ShotThresholds, found: ShotThresholds, path: Path
+    expected: ShotThresholds, stated: ShotThresholds, path: Path
 ) -> None:
-    if wanted != found:
+    if expected != stated:
         raise ValueError(
-            f'The report is to have the shot thresholds {wanted}, but {path} was '
-            f'written with {found}: give --many {found.many} --few {found.few}, or '
+            f'Expected the shot thresholds {expected} in all files, but {path} was '
+            f'written with {stated}: pass --many {stated.many} --few {stated.few}, or '
             'write it again.'
         )
 
@@ -191,7 +191,7 @@ def _check_thresholds(
 def commands_for(
     folder: Path, thresholds: ShotThresholds | None = None
 ) -> dict[str, str]:
-    """Command that creates each part, with the folder's config and checkpoint."""
+    """Commands that create the parts, with the folder's config and checkpoint."""
     configs, last = sorted(folder.glob('*.py')), folder / 'last_checkpoint'
     config = shlex.quote(str(configs[0])) if len(configs) == 1 else 'CONFIG'
     checkpoint = 'CHECKPOINT'
@@ -202,26 +202,31 @@ def commands_for(
     where = shlex.quote(str(folder))
     flags = f' --many {thresholds.many} --few {thresholds.few}' if thresholds else ''
     return {
-        'gradients': f'python tools/train.py {config} --work-dir {where} with {HOOK}',
+        'gradients': (
+            f'python tools/train.py {config} --work-dir {where} with {GRADIENT_HOOK}'
+        ),
         'vectors': (
             f'python tools/analysis/class_vectors.py {config} {checkpoint} --out '
-            f'{where}/{VECTORS}{flags}'
+            f'{where}/{VECTORS_FILE}{flags}'
         ),
         'predictions': (
-            f'python tools/test.py {config} {checkpoint} --out {where}/{PREDICTIONS}'
+            f'python tools/test.py {config} {checkpoint} --out '
+            f'{where}/{PREDICTIONS_FILE}'
         ),
     }
 
 
 def runs_by_name(
-    work_dirs: Sequence[Path], names: Sequence[str] | None, others: Sequence[str] = ()
+    work_dirs: Sequence[Path],
+    names: Sequence[str] | None,
+    other_files: Sequence[str] = (),
 ) -> dict[str, Path]:
-    """Find the runs in work dirs; if several losses were observed, each is a run.
+    """Find the runs in work dirs; each of several observed losses is a run.
 
     Args:
         work_dirs: work dirs, or folders of single losses.
         names: one name per work dir. Defaults to those of :func:`run_names`.
-        others: names of files that also make a work dir a run.
+        other_files: names of files that also make a work dir a run.
 
     Returns:
         Folder of each run by name. The name of a loss's run is the name of the work dir
@@ -231,12 +236,12 @@ def runs_by_name(
         ValueError: if the number of names is wrong, or names repeat.
     """
     runs: dict[str, Path] = {}
-    for name, work_dir in zip(run_names(work_dirs, names), work_dirs, strict=True):
+    for run_name, work_dir in zip(run_names(work_dirs, names), work_dirs, strict=True):
         losses = loss_folders(work_dir)
-        has_others = any(Path(work_dir, other).is_file() for other in others)
+        has_others = any(Path(work_dir, name).is_file() for name in other_files)
         if not losses or record_paths(work_dir) or has_others:
-            runs[name] = work_dir
-        runs |= {f'{name} {folder.name}': folder for folder in losses}
+            runs[run_name] = work_dir
+        runs |= {f'{run_name} {folder.name}': folder for folder in losses}
     return runs
 
 
@@ -257,8 +262,8 @@ def run_names(work_dirs: Sequence[Path], names: Sequence[str] | None) -> list[st
             names = [str(path) for path in work_dirs]
     if len(names) != len(work_dirs):
         raise ValueError(
-            f'Expected one of --names for each of the {len(work_dirs)} WORK_DIRs, but '
-            f'got {len(names)}.'
+            f'Expected a name in --names for each of the {len(work_dirs)} WORK_DIRs, '
+            f'but got {len(names)}.'
         )
     if len(set(names)) < len(names):
         raise ValueError(f'Expected different --names, but got {names}.')

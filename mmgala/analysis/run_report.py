@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from mmgala.analysis.classes import describe_classes
 from mmgala.analysis.gradient_files import is_loss_folder, record_paths
+from mmgala.analysis.results import describe_classes
 from mmgala.analysis.run_files import (
-    HOOK,
-    PREDICTIONS,
-    VECTORS,
+    GRADIENT_HOOK,
+    PREDICTIONS_FILE,
+    VECTORS_FILE,
     RunPart,
     agreed_thresholds,
     analyse_file,
@@ -22,9 +22,9 @@ from mmgala.analysis.run_files import (
 )
 from mmgala.functional import ShotThresholds
 
-TITLES = {
+PART_TITLES = {
     'gradients': 'gradient statistics',
-    'vectors': 'class vectors',
+    'vectors': 'class weight vectors',
     'predictions': 'predictions',
 }
 
@@ -44,7 +44,7 @@ class RunReport:
             ``split``.
         predictions: result of :func:`mmgala.analysis.analyse_predictions`.
         targets: label of each test sample, if there are predictions.
-        missing: for each part without data, a line that says how to create it.
+        missing: for each part without data, a line with the command that creates it.
     """
 
     name: str
@@ -76,7 +76,7 @@ def read_run(
         tau: strength of re-balancing, chosen on validation data.
 
     Raises:
-        FileNotFoundError: if there is no such folder, or it has none of the three.
+        FileNotFoundError: if there is no such folder, or none of the three is in it.
         ValueError: if a file cannot be read, files have different classes, or one was
             written with other shot thresholds.
     """
@@ -88,9 +88,9 @@ def read_run(
     commands = commands_for(folder, thresholds)
     if not parts:
         raise FileNotFoundError(
-            f'{folder} holds no gradient statistics, no {PREDICTIONS} and no '
-            f'{VECTORS}: run {commands["predictions"]}, or {commands["vectors"]}, or '
-            f'train with {HOOK}.'
+            f'{folder} has no gradient statistics, no {PREDICTIONS_FILE} and no '
+            f'{VECTORS_FILE}: run {commands["predictions"]}, or {commands["vectors"]}, '
+            f'or train with {GRADIENT_HOOK}.'
         )
     first, *others = parts.values()
     for other in others:
@@ -110,10 +110,10 @@ def read_run(
         class_names=next((p.names for p in parts.values() if p.names), None),
         missing=[
             f'{name} has no {title}: {commands[part]}'
-            for part, title in TITLES.items()
+            for part, title in PART_TITLES.items()
             if part not in parts and not is_loss_folder(folder)
         ],
-        **{part: found.content for part, found in parts.items()},
+        **{key: part.content for key, part in parts.items()},
     )
 
 
@@ -123,12 +123,12 @@ def _read_parts(
     parts = {}
     if record_paths(folder):
         parts['gradients'] = read_gradients(folder, thresholds)
-    if (folder / VECTORS).is_file():
-        parts['vectors'] = read_vectors(folder / VECTORS, thresholds)
-    if (folder / PREDICTIONS).is_file():
+    if (folder / VECTORS_FILE).is_file():
+        parts['vectors'] = read_vectors(folder / VECTORS_FILE, thresholds)
+    if (folder / PREDICTIONS_FILE).is_file():
         counts = next((part.counts for part in parts.values()), None)
         parts['predictions'] = analyse_file(
-            folder / PREDICTIONS, thresholds, tau, counts
+            folder / PREDICTIONS_FILE, thresholds, tau, counts
         )
     return parts
 
@@ -165,36 +165,36 @@ def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
                 f'{first.source} and {run.source} have different shot thresholds: '
                 f'{first.thresholds} and {run.thresholds}.'
             )
-    _check_measured_alike(runs)
+    _check_same_images(runs)
     class_names = next((run.class_names for run in runs if run.class_names), None)
     return {
         'title': title,
         'limits': asdict(first.thresholds),
         'classes': describe_classes(first.class_counts, class_names, first.thresholds),
         'runs': [
-            {'name': run.name, **{part: getattr(run, part) for part in TITLES}}
+            {'name': run.name, **{part: getattr(run, part) for part in PART_TITLES}}
             for run in runs
         ],
         'missing': [line for run in runs for line in run.missing],
     }
 
 
-def _check_measured_alike(runs: Sequence[RunReport]) -> None:
-    """Check that runs were tested on the same images."""
+def _check_same_images(runs: Sequence[RunReport]) -> None:
+    """Check that predictions and class weight vectors are of the same images."""
     tested = [(r.source, r.targets) for r in runs if r.targets is not None]
     for source, targets in tested[1:]:
         if not np.array_equal(tested[0][1], targets):
             raise ValueError(
-                f'The predictions in {tested[0][0]} and {source} are of different test '
-                'sets: their labels differ. Test both on the same one.'
+                f'The predictions in {tested[0][0]} and {source} have different '
+                'labels: test both models on the same test set.'
             )
     measured = [(r.source, r.vectors['split']) for r in runs if r.vectors is not None]
     for source, split in measured[1:]:
         if split != measured[0][1]:
             raise ValueError(
-                f'The class vectors in {measured[0][0]} were measured on '
-                f'{measured[0][1]} images, those in {source} on {split} images: write '
-                'one again with --split.'
+                f'The class weight vectors in {measured[0][0]} were measured on '
+                f'{measured[0][1]} images, but those in {source} on {split} images: '
+                'write one of them again, with the --split of the other.'
             )
 
 
@@ -207,15 +207,15 @@ def _check_classes(
     sizes = tuple(map(len, counts))
     if sizes[0] != sizes[1]:
         raise ValueError(
-            f'{what} are of different class sets: {sizes[0]} and {sizes[1]} classes.'
+            f'{what} have different classes: {sizes[0]} and {sizes[1]} of them.'
         )
-    for key, (a, b) in (('names', names), ('training samples', counts)):
+    for key, (a, b) in (('names', names), ('training counts', counts)):
         if a is None or b is None:
             continue
         differing = np.flatnonzero(np.asarray(a) != np.asarray(b))
         if len(differing):
             c = int(differing[0])
             raise ValueError(
-                f'{what} are of different class sets: {key} of class {c} are {a[c]!r} '
-                f'and {b[c]!r}.'
+                f'{what} have different classes: the {key} of class {c} '
+                f'are {a[c]!r} and {b[c]!r}.'
             )

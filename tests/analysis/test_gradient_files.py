@@ -101,7 +101,7 @@ def test_a_truncated_file_is_named(tmp_path, part):
     path = write_record(make_record(), tmp_path)
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(ValueError, match=r'epoch_1\.npz cannot be read; .*truncated'):
+    with pytest.raises(ValueError, match=r'epoch_1\.npz cannot be read .*truncated'):
         read_record(path)
 
 
@@ -154,9 +154,7 @@ def test_inconsistent_arrays_are_refused(tmp_path, name, value):
     with np.load(path) as stored:
         arrays = dict(stored)
     np.savez(path, **{**arrays, name: value})
-    with pytest.raises(
-        ValueError, match=r'epoch_1\.npz are damaged: arrays of different'
-    ):
+    with pytest.raises(ValueError, match=r'epoch_1\.npz are damaged: .*Delete'):
         read_record(path)
 
 
@@ -190,7 +188,7 @@ def test_files_of_two_trainings_in_one_folder_are_refused(tmp_path):
     write_run(tmp_path, 2)
     folder = tmp_path / 'gradient_statistics'
     write_record(make_record(30, unit='iter'), folder)
-    with pytest.raises(ValueError, match='counts in epochs, .* in iters: two'):
+    with pytest.raises(ValueError, match='counts epochs, .* iterations: .*Move'):
         read_gradient_run(tmp_path)
 
 
@@ -199,9 +197,9 @@ def test_files_of_two_trainings_in_one_folder_are_refused(tmp_path):
     [
         (
             dict(names=NAMES[:5], counts=COUNTS[:5]),
-            r'sets \(6 classes, 5 classes',
+            r'classes \(6 and 5',
         ),
-        (dict(names=(*NAMES[:5], 'gnu')), 'A and B are of different class sets'),
+        (dict(names=(*NAMES[:5], 'gnu')), 'A and B have different classes'),
         (dict(counts=COUNTS + (0, 0, 9, 0, 0, 0)), r"60 and 69 samples of class 'cat'"),
         (
             dict(thresholds=ShotThresholds(300, 10)),
@@ -219,9 +217,11 @@ def test_one_of_several_losses_must_be_named(tmp_path):
     folder = tmp_path / FOLDER / 'b'
     write_record(make_record(), folder)
     write_record(make_record(), tmp_path / FOLDER / 'a')
-    with pytest.raises(ValueError, match=r'of several losses: name one.*statistics/a'):
+    with pytest.raises(
+        ValueError, match=r'of several losses: choose one.*statistics/a'
+    ):
         read_gradient_run(tmp_path)
     assert [record.number for record in read_gradient_run(folder)] == [1]
     (tmp_path / FOLDER / 'c').mkdir()
-    with pytest.raises(FileNotFoundError, match='holds no gradient statistics'):
+    with pytest.raises(FileNotFoundError, match='has no gradient statistics'):
         read_gradient_run(tmp_path / FOLDER / 'c')

@@ -81,7 +81,9 @@ def test_other_dtypes_are_converted(tmp_path, arrays, kind):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'no\.npz is no file.*tools/test\.py'):
+    with pytest.raises(
+        FileNotFoundError, match=r'no\.npz does not exist.*tools/test\.py'
+    ):
         read_predictions(tmp_path / 'no.npz')
 
 
@@ -92,10 +94,10 @@ def test_pickle_is_not_loaded(tmp_path):
 
     path = tmp_path / 'results.pkl'
     path.write_bytes(pickle.dumps(Bomb()))
-    assert 'is a pickle' in (message := error_of(path))
+    assert 'is a pickle file' in (message := error_of(path))
     assert '--out x.npz' in message
     disguised = path.rename(tmp_path / 'x.npz')
-    assert 'pickled objects, or is no .npz' in error_of(disguised)
+    assert 'not an .npz file' in error_of(disguised)
 
 
 def test_arrays_of_objects_are_not_loaded(tmp_path, arrays):
@@ -127,13 +129,13 @@ def test_file_of_another_kind(tmp_path, arrays):
         np.save(file, arrays['pred_score'])
     assert 'it is a single array' in error_of(path)
     path.write_text('0.1,0.9\n')
-    assert 'is no .npz' in error_of(path)
+    assert 'not an .npz file' in error_of(path)
 
 
 def test_missing_arrays_are_named(tmp_path, arrays):
     del arrays['gt_label']
     message = error_of(written(tmp_path / 'x.npz', arrays))
-    assert 'has no gt_label, only' in message
+    assert 'lacks gt_label' in message
     assert 'class_counts' in message
 
 
@@ -150,12 +152,12 @@ def test_missing_arrays_are_named(tmp_path, arrays):
         ('pred_score', lambda x: x * 2, 'softmax probabilities'),
         ('pred_score', lambda x: np.where(x < 0.01, np.nan, x), 'must be finite'),
         ('pred_score', lambda x: (x * 9).astype(int), 'floating `pred_score`.*int64'),
-        ('class_counts', lambda x: x[1:], r'`class_counts` to hold 4.*\(3,\)'),
-        ('class_counts', lambda x: x[:, None], r'`class_counts` to hold 4.*\(4, 1\)'),
+        ('class_counts', lambda x: x[1:], r'`class_counts` to have 4.*\(3,\)'),
+        ('class_counts', lambda x: x[:, None], r'`class_counts` to have 4.*\(4, 1\)'),
         ('class_counts', lambda x: x - 3, 'whole numbers of 0 or more, but got -1'),
         ('class_counts', lambda x: x / 4, 'whole numbers of 0 or more, but got 22.5'),
         ('class_counts', lambda x: x * np.nan, 'whole numbers.*got nan'),
-        ('class_names', lambda x: x[1:], r'`class_names` to hold 4.*\(3,\)'),
+        ('class_names', lambda x: x[1:], r'`class_names` to have 4.*\(3,\)'),
     ],
 )
 def test_inconsistent_arrays_are_refused(tmp_path, arrays, key, change, message):

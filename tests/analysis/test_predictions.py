@@ -8,9 +8,9 @@ import pytest
 import torch
 from sklearn.metrics import confusion_matrix, recall_score
 
-from mmgala.analysis.classes import describe_classes
 from mmgala.analysis.prediction_files import PredictionDump
 from mmgala.analysis.predictions import analyse_predictions, reliability
+from mmgala.analysis.results import describe_classes
 from mmgala.functional import ShotThresholds
 from tests.evaluation.predictions import biased_scores
 from tests.evaluation.references import expected_metrics

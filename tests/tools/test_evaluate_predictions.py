@@ -148,7 +148,7 @@ def test_table_of_classes(tmp_path, pred, other):
     for name, kind, label in (('A', 'raw', 'A'), ('B', 'rebalanced', 'B re-balanced')):
         for key, title in (
             ('class_accuracy', 'accuracy'),
-            ('class_mass', 'class mass'),
+            ('class_mass', 'predicted class marginal'),
         ):
             column = [float(row[f'{label} {title}']) for row in rows]
             assert column == runs[name][kind][key]
@@ -263,7 +263,7 @@ def test_runs_with_the_same_file_name_are_named_by_their_folders(tmp_path, pred)
         (['--names', 'A', 'B'], '--names takes one value per PRED, 1, but got 2'),
         (['--val', 'VAL', 'VAL'], '--val takes one value per PRED, 1, but got 2'),
         (['--val', 'PRED'], 'is PRED itself: tau must not be chosen on test data'),
-        (['--val', 'no.npz'], 'no.npz is no file'),
+        (['--val', 'no.npz'], 'no.npz does not exist'),
         (['--out', 'VAL'], 'is not a folder'),
         (['--class-counts', 'no.txt'], 'no.txt does not exist'),
         (['--target-prior', 'COUNTS'], '`target_prior` to sum to 1'),
@@ -306,7 +306,7 @@ def test_unknown_counts(tmp_path):
     counts = tmp_path / 'counts.txt'
     np.savetxt(counts, COUNTS[1:])
     end = call(path, '--class-counts', counts)
-    assert_one_line(end, '`class_counts` to hold 6 values')
+    assert_one_line(end, '`class_counts` to have 6 values')
 
 
 def test_pickle_is_refused(tmp_path):

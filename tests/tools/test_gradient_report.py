@@ -26,7 +26,7 @@ def report(cwd, *arguments):
     return call(TOOL, *arguments, cwd=cwd, cfg_options=False)
 
 
-def test_numbers_tables_and_figures(work_dirs, capsys):
+def test_numbers_tables_and_plots(work_dirs, capsys):
     folder, records = work_dirs
     end = report(folder, 'ce', 'gala', '--names', 'CE', 'GALA', '--out', 'out')
     assert end is None
@@ -75,19 +75,19 @@ def test_report_on_one_run_is_written_to_its_folder(work_dirs):
 def test_bad_input_gives_a_one_line_error(work_dirs):
     folder, _ = work_dirs
     (folder / 'empty').mkdir()
-    assert_one_line(report(folder, 'ce', 'empty'), 'empty holds no gradient statistics')
+    assert_one_line(report(folder, 'ce', 'empty'), 'empty has no gradient statistics')
     assert_one_line(report(folder, 'nowhere'), 'Work dir nowhere does not exist')
     names = ['--names', 'A']
-    assert_one_line(report(folder, 'ce', 'gala', *names), 'one of --names for each of')
+    assert_one_line(report(folder, 'ce', 'gala', *names), 'name in --names for each of')
     names = ['--names', 'A', 'A']
     assert_one_line(report(folder, 'ce', 'gala', *names), 'different --names')
     write_run(folder / 'other', names=(*NAMES[:5], 'gnu'))
     assert_one_line(
-        report(folder, 'ce', 'other'), 'ce and other are of different class sets'
+        report(folder, 'ce', 'other'), 'ce and other have different classes'
     )
     path = write_record(make_record(4), folder / 'ce' / 'gradient_statistics')
     path.write_bytes(path.read_bytes()[:300])
-    assert_one_line(report(folder, 'ce'), r'epoch_4\.npz cannot be read; .*truncated')
+    assert_one_line(report(folder, 'ce'), r'epoch_4\.npz cannot be read .*truncated')
     assert not list(folder.rglob('gradients.json'))
 
 

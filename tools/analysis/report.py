@@ -15,8 +15,8 @@ from rich.console import Console
 
 from mmgala.analysis import merge_runs, read_run
 from mmgala.analysis.run_files import (
-    PREDICTIONS,
-    VECTORS,
+    PREDICTIONS_FILE,
+    VECTORS_FILE,
     agreed_thresholds,
     runs_by_name,
 )
@@ -40,7 +40,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--out', type=Path, default=Path('report.html'), help='page to write'
     )
-    parser.add_argument('--title', default='Gradients, class vectors and predictions')
+    parser.add_argument(
+        '--title', default='Gradients, class weight vectors and predictions'
+    )
     parser.add_argument(
         '--tau',
         type=float,
@@ -54,7 +56,9 @@ def parse_args() -> argparse.Namespace:
 def check_args(args: argparse.Namespace) -> None:
     """Check the arguments before large files are read."""
     check_tau(args.tau)
-    args.runs = runs_by_name(args.work_dir, args.names, (PREDICTIONS, VECTORS))
+    args.runs = runs_by_name(
+        args.work_dir, args.names, (PREDICTIONS_FILE, VECTORS_FILE)
+    )
     check_threshold_arguments(args)
     if args.out.suffix != '.html':
         raise ValueError(f'--out must end in .html, but is {args.out}.')

@@ -1,20 +1,27 @@
-"""Markdown tables, JSON and CSV files with the analyses of several runs."""
+"""What all analyses share to state results: values by class, tables and files."""
 
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from rich.box import MARKDOWN
 from rich.table import Table
+from torch import Tensor
 
+from mmgala.analysis.gradient_files import UNITS
 from mmgala.functional import METRIC_NAMES, SHOT_GROUPS, ShotThresholds
 from mmgala.utils.files import write_text
 
-# Heading of each number, by key.
+Counts = Sequence[int] | np.ndarray
+
+# Table headings by key of the result.
 GRADIENT_COLUMNS = {
     'ratio_many': 'ratio, many',
     'ratio_medium': 'medium',
@@ -23,36 +30,102 @@ GRADIENT_COLUMNS = {
     'log_ratio_spread': 'spread of log ratio',
     'ratio_rank_correlation': 'rank correlation',
     'source_gini': 'Gini of sources',
-    'source_head_share': 'given by head',
+    'source_head_share': 'share from head',
 }
 VECTOR_COLUMNS = {
-    'own_similarity': 'own features',
-    'other_similarity': 'other features',
+    'own_similarity': 'own-class similarity',
+    'other_similarity': 'other-class similarity',
     'norm': 'norm',
 }
+# Keys of results with one value per class, in the order of the CSV columns.
 GRADIENTS_PER_CLASS = ('ratio_total', 'ratio', 'pos_grad', 'neg_grad', 'given_grad')
 VECTORS_PER_CLASS = (*VECTOR_COLUMNS, 'bias')
-# Label of raw and re-balanced scores in rows and columns, after the run's name.
-KINDS = {'raw': '', 'rebalanced': ' re-balanced'}
+# Raw and re-balanced predictions: what follows the name of the run in tables.
+NAME_ENDINGS = {'raw': '', 'rebalanced': ' re-balanced'}
+
+
+def describe_classes(
+    class_counts: Counts,
+    class_names: Sequence[str] | None = None,
+    thresholds: ShotThresholds | None = None,
+) -> list[dict]:
+    """Name, training count and shot group of each class.
+
+    Args:
+        class_counts: number of training samples per class, ``(C,)``.
+        class_names: C names. Defaults to the indices.
+        thresholds: shot thresholds. Defaults to those of :class:`ShotThresholds`.
+
+    Returns:
+        A dict with ``name``, ``count`` and ``group`` for each class.
+
+    Examples:
+        >>> describe_classes([300, 2], ['cat', 'yak'])[1]
+        {'name': 'yak', 'count': 2, 'group': 'few'}
+    """
+    counts = np.asarray(class_counts)
+    names = range(len(counts)) if class_names is None else class_names
+    groups = (thresholds or ShotThresholds()).group_of(torch.as_tensor(counts))
+    return [
+        {'name': str(name), 'count': count, 'group': SHOT_GROUPS[group]}
+        for name, count, group in zip(
+            names, counts.tolist(), groups.tolist(), strict=True
+        )
+    ]
+
+
+def classes_by_group(
+    class_counts: Counts, thresholds: ShotThresholds
+) -> dict[str, np.ndarray]:
+    """Class indices of each non-empty shot group, most frequent group first."""
+    groups = thresholds.groups(torch.as_tensor(class_counts))
+    return {name: classes.numpy() for name, classes in groups.items()}
+
+
+def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Element-wise quotient of non-negative arrays; NaN where the divisor is 0."""
+    result = np.full(np.broadcast(numerator, denominator).shape, np.nan)
+    return np.divide(numerator, denominator, out=result, where=denominator > 0)
+
+
+def nan_mean(rows: np.ndarray) -> np.ndarray:
+    """Mean of each row, ignoring NaN; NaN if a row has no other values.
+
+    Args:
+        rows: ``(N, M)``.
+
+    Returns:
+        ``(N,)``.
+    """
+    known = ~np.isnan(rows)
+    return divide(np.where(known, rows, 0).sum(axis=1), known.sum(axis=1))
+
+
+def json_numbers(values: np.ndarray | Tensor) -> list[float | None]:
+    """Floats for JSON; non-finite values, which JSON does not have, become ``None``."""
+    numbers = np.asarray(values, dtype=np.float64).tolist()
+    return [number if math.isfinite(number) else None for number in numbers]
 
 
 def metrics_table(runs: Mapping[str, dict]) -> Table:
-    """Metrics in percent, with rows for raw and re-balanced scores of each run.
+    """Table of the metrics in percent, with a raw and a re-balanced row for each run.
 
     Args:
         runs: result of :func:`mmgala.analysis.analyse_predictions` by name of the run.
     """
     table = _table(METRIC_NAMES.values())
     for name, run in runs.items():
-        for kind, label in KINDS.items():
+        for kind, ending in NAME_ENDINGS.items():
             strength = f', tau={run["tau"]:g}' if kind == 'rebalanced' else ''
             cells = _cells(run[kind]['metrics'], METRIC_NAMES, '.1f')
-            table.add_row(f'{name}{label}{strength}', *cells)
+            table.add_row(f'{name}{ending}{strength}', *cells)
     return table
 
 
 def gradients_table(runs: Mapping[str, dict]) -> Table:
-    """Summaries of the whole training and of its last period; ``-`` if undefined.
+    """Table of summaries, with rows for the whole training and its last period.
+
+    Undefined numbers are shown as ``-``.
 
     Args:
         runs: result of :func:`mmgala.analysis.describe_gradients` by name of the run.
@@ -62,14 +135,16 @@ def gradients_table(runs: Mapping[str, dict]) -> Table:
         last = {key: values[-1] for key, values in run['summary'].items()}
         for summary, when in (
             (run['summary_total'], 'whole training'),
-            (last, f'{run["unit"]} {run["steps"][-1]}'),
+            (last, f'{UNITS[run["unit"]]} {run["steps"][-1]}'),
         ):
             table.add_row(f'{name}, {when}', *_cells(summary, GRADIENT_COLUMNS, '.3f'))
     return table
 
 
 def vectors_table(report: Mapping[str, Any]) -> Table:
-    """Similarities and norm of each shot group; ``-`` if undefined.
+    """Table of the mean similarities and norm of each shot group.
+
+    Undefined numbers are shown as ``-``.
 
     Args:
         report: result of :func:`mmgala.analysis.describe_class_vectors`, with
@@ -94,8 +169,8 @@ def _table(columns: Iterable[str]) -> Table:
 def _cells(
     numbers: Mapping[str, float | None], columns: Mapping[str, str], form: str
 ) -> list[str]:
-    found = [numbers.get(key) for key in columns]
-    return ['-' if value is None else format(value, form) for value in found]
+    values = [numbers.get(key) for key in columns]
+    return ['-' if value is None else format(value, form) for value in values]
 
 
 def write_predictions(
@@ -104,7 +179,7 @@ def write_predictions(
     classes: Sequence[dict],
     thresholds: ShotThresholds,
 ) -> None:
-    """Write the analysed predictions of all runs as JSON.
+    """Write the analyses of the predictions of all runs as JSON.
 
     Args:
         path: file to write.
@@ -146,22 +221,25 @@ def _write_runs(
 def write_class_table(
     path: str | Path, runs: Mapping[str, dict], classes: Sequence[dict]
 ) -> None:
-    """Write accuracy and predicted marginal of each class as CSV; undefined is empty.
+    """Write the accuracy and predicted class marginal of each class as CSV.
 
-    For the arguments see :func:`write_predictions`.
+    The marginal is relative to uniform. Undefined values are empty. For the arguments
+    see :func:`write_predictions`.
     """
     columns: dict[str, Sequence] = {}
     for name, run in runs.items():
-        for kind, label in KINDS.items():
-            columns[f'{name}{label} accuracy'] = run[kind]['class_accuracy']
-            columns[f'{name}{label} class mass'] = run[kind]['class_mass']
+        for kind, ending in NAME_ENDINGS.items():
+            columns[f'{name}{ending} accuracy'] = run[kind]['class_accuracy']
+            columns[f'{name}{ending} predicted class marginal'] = run[kind][
+                'class_mass'
+            ]
     _write_csv(path, classes, columns)
 
 
 def write_gradient_classes(
     path: str | Path, runs: Mapping[str, dict], classes: Sequence[dict]
 ) -> None:
-    """Write the gradients of each class as CSV; undefined values are empty.
+    """Write the gradients of each class as CSV. Undefined values are empty.
 
     For the arguments see :func:`write_predictions`.
     """
@@ -176,7 +254,7 @@ def write_gradient_classes(
 
 
 def write_class_vectors(path: str | Path, report: Mapping[str, Any]) -> None:
-    """Write a report as JSON, and its per-class numbers as CSV beside it.
+    """Write a report as JSON, and its values per class as CSV next to it.
 
     Args:
         path: JSON file to write.

@@ -7,8 +7,7 @@ import pytest
 from rich.console import Console
 
 from mmgala.analysis.class_vectors import describe_class_vectors
-from mmgala.analysis.classes import describe_classes
-from mmgala.analysis.tables import vectors_table, write_class_vectors
+from mmgala.analysis.results import describe_classes, vectors_table, write_class_vectors
 from tests.analysis.test_class_vectors import COUNTS, data, summed
 
 
