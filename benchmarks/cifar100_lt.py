@@ -31,9 +31,9 @@ from cifar100_table import HEADER, cifar100_rows  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 
 from mmgala.comparison.processes import Task, run_tasks  # noqa: E402
-from mmgala.comparison.run_progress import CONSOLE, RunProgress  # noqa: E402
 from mmgala.comparison.runs import Run, check_folder  # noqa: E402
 from mmgala.comparison.worker import execute  # noqa: E402
+from mmgala.utils.progress import CONSOLE, RunProgress  # noqa: E402
 from mmgala.utils.tables import markdown_table  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent

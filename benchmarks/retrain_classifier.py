@@ -22,7 +22,7 @@ from runs import CONSOLE
 from torch import nn
 
 from mmgala.functional import long_tailed_counts
-from mmgala.models.heads.class_mean_head import ClassMeanLinear
+from mmgala.models.heads.normalised_heads import ClassMeanLinear
 from mmgala.registry import MODELS
 from mmgala.retraining import (
     METHODS,

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mmgala.comparison.processes import Task, available_cores, run_tasks
-from mmgala.comparison.run_progress import CONSOLE, RunProgress
 from mmgala.comparison.worker import ProgressHook, printing_to
 from mmgala.functional import ShotThresholds
 from mmgala.utils.files import replacing
+from mmgala.utils.progress import CONSOLE, RunProgress
 
 __all__ = ['CONSOLE']  # for the other benchmarks
 

@@ -72,7 +72,7 @@ CHECKS = {'classifier': (CLASSIFIER, '[False, True, False, False]')}
 for registry in ('mmengine.registry', 'mmpretrain.registry'):
     CHECKS[f'{registry} head'] = (
         HEAD.format(registry=registry),
-        'mmgala.models.heads.gala_head GALALoss '
+        'mmgala.models.heads.linear_heads GALALoss '
         'PredictionRebalancer(tau=1.7, fitted=False)',
     )
     CHECKS[f'{registry} loss'] = LOSS.format(registry=registry), '4'

@@ -38,12 +38,12 @@ from mmgala.comparison.plan import check_runs, plan_runs  # noqa: E402
 from mmgala.comparison.processes import Task, default_workers, run_tasks  # noqa: E402
 from mmgala.comparison.report import PLOT_FILE, write_report  # noqa: E402
 from mmgala.comparison.results import POST_HOC  # noqa: E402
-from mmgala.comparison.run_progress import CONSOLE, RunProgress  # noqa: E402
 from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
 from mmgala.comparison.worker import execute, remove_features  # noqa: E402
 from mmgala.evaluation.shot_thresholds import config_thresholds  # noqa: E402
 from mmgala.functional import METRIC_NAMES  # noqa: E402
 from mmgala.utils.files import locked  # noqa: E402
+from mmgala.utils.progress import CONSOLE, RunProgress  # noqa: E402
 
 
 class ListMethods(argparse.Action):

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from mmgala.comparison.pareto import pareto_front, plot_outliers
 from mmgala.comparison.results import (
     Row,
     Scores,
@@ -23,6 +22,7 @@ from mmgala.comparison.runs import CONFIG, LOG, Run, read_run_state
 from mmgala.comparison.verdict import (
     Interval,
     differences,
+    pareto_front,
     present_groups,
     seeds_warning,
     verdict,
@@ -185,6 +185,7 @@ def _thresholds_of(runs: Sequence[Run]) -> ShotThresholds:
 
 
 PLOT_FILE = 'head_vs_tail.png'
+OUTLIER_RANGE = 3  # interquartile ranges below the lower quartile
 
 
 def write_report(
@@ -281,6 +282,29 @@ def write_plot(rows: Sequence[Row], path: Path) -> None:
     names = (f'{head}-shot', f'{tail}-shot')
     title = 'Frequent against rare classes, on the test set'
     plot_head_vs_tail(points, path, title, names)
+
+
+def plot_outliers(values: np.ndarray) -> np.ndarray:
+    """Find outliers to leave out of a plot, as they would compress all other points.
+
+    Outliers are far below the other points in one of the values. Pareto-optimal points
+    are never outliers, nor are points within the range of the remaining ones.
+
+    Args:
+        values: ``(N, 2)`` values; higher is better.
+
+    Returns:
+        ``(N,)`` bool.
+
+    Examples:
+        >>> values = np.array([[80, 50], [81, 51], [82, 52], [83, 53], [40, 50]])
+        >>> plot_outliers(values).tolist()
+        [False, False, False, False, True]
+    """
+    low, high = np.quantile(values, (0.25, 0.75), axis=0)
+    far = (values < low - OUTLIER_RANGE * (high - low)).any(axis=1)
+    far &= ~pareto_front(values)
+    return far & (values < values[~far].min(axis=0)).any(axis=1)
 
 
 def _table(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmgala.comparison.pareto import pareto_front
 from mmgala.comparison.results import Row, leading_metric
 from mmgala.functional import METRIC_NAMES, SHOT_GROUPS
 from mmgala.utils.tables import mean_and_spread
@@ -188,6 +187,24 @@ def _names(names: Sequence[str], others: Sequence[str]) -> str:
 def present_groups(rows: Sequence[Row]) -> list[str]:
     """Shot groups that have classes, head first."""
     return [group for group in SHOT_GROUPS if rows and group in rows[0].runs[0]]
+
+
+def pareto_front(values: np.ndarray) -> np.ndarray:
+    """Find the Pareto-optimal points.
+
+    Args:
+        values: ``(N, 2)`` values; higher is better.
+
+    Returns:
+        ``(N,)`` bool.
+
+    Examples:
+        >>> pareto_front(np.array([[90, 10], [80, 40], [80, 30]])).tolist()
+        [True, True, False]
+    """
+    no_worse = (values[:, None] >= values).all(axis=2)
+    better = (values[:, None] > values).any(axis=2)
+    return np.logical_not((no_worse & better).any(axis=0))
 
 
 def _front(rows: Sequence[Row]) -> list[str]:

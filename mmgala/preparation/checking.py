@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from mmgala.preparation.checksums import CHECKSUM_FILE
-from mmgala.preparation.data_set import DataSet, Part, Split
+from mmgala.preparation.data_set import CHECKSUM_FILE, DataSet, Part, Split
 
 MAX_EXAMPLES = 5  # in a message
 HEADER = ('split', 'expected', 'found', 'classes', 'min', 'max')

@@ -14,8 +14,14 @@ from typing import Any
 import numpy as np
 
 from mmgala.preparation.archives import read_files
-from mmgala.preparation.checksums import Checksum, published_checksums
-from mmgala.preparation.data_set import DataSet, Part, Split, uniform_counts
+from mmgala.preparation.data_set import (
+    Checksum,
+    DataSet,
+    Part,
+    Split,
+    published_checksums,
+    uniform_counts,
+)
 from mmgala.preparation.images import (
     CLASS_NAME_FILE,
     ImageTable,

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmgala.preparation.checksums import Checksum
-from mmgala.preparation.data_set import DataSet, Part, Split, uniform_counts
+from mmgala.preparation.data_set import Checksum, DataSet, Part, Split, uniform_counts
 
 FASHION_MNIST_URL = 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com'
 

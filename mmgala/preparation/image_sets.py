@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mmgala.preparation.checking import require_class_counts
-from mmgala.preparation.checksums import Checksum
-from mmgala.preparation.data_set import DataSet, Part, Split
+from mmgala.preparation.data_set import Checksum, DataSet, Part, Split
 
 
 def by_name(root: Path, lists: Sequence[str], folder: str = '') -> dict[str, str]:

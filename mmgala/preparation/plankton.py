@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mmgala.preparation.archives import read_files
-from mmgala.preparation.checksums import published_checksums
-from mmgala.preparation.data_set import DataSet, Part, Split
+from mmgala.preparation.data_set import DataSet, Part, Split, published_checksums
 from mmgala.preparation.images import (
     CLASS_NAME_FILE,
     ImageTable,

@@ -10,8 +10,7 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from mmgala.preparation.archives import gunzip, untar
-from mmgala.preparation.checksums import CHECKSUM_FILE, write_checksums
-from mmgala.preparation.data_set import DataSet, Part
+from mmgala.preparation.data_set import CHECKSUM_FILE, DataSet, Part, write_checksums
 from mmgala.preparation.download import UnfinishedDownload, download
 from mmgala.utils.files import locked
 

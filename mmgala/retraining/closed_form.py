@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmgala.evaluation.strength_search import TauSearch, choose_tau
 from mmgala.functional.rebalance import check_tau
-from mmgala.models.heads.cosine_head import unit_vectors
+from mmgala.models.heads.normalised_heads import unit_vectors
 from mmgala.retraining.features import Features
 from mmgala.utils.chunks import row_slices
 

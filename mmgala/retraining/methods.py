@@ -15,9 +15,8 @@ from torch.nn.functional import normalize
 from torch.utils.data import DataLoader
 
 from mmgala.apis.data_splits import build_whole_split
-from mmgala.models.heads.base import LongTailedClsHead, is_linear_head
-from mmgala.models.heads.class_mean_head import ClassMeanLinear
-from mmgala.models.heads.cosine_head import CosineLinear
+from mmgala.models.heads.linear_heads import LongTailedClsHead, is_linear_head
+from mmgala.models.heads.normalised_heads import ClassMeanLinear, CosineLinear
 from mmgala.retraining.closed_form import (
     nearest_class_mean,
     search_norm_tau,

@@ -32,7 +32,7 @@ from mmgala.functional import (
     sample_outcomes,
 )
 from mmgala.functional.metrics import SampleOutcomes
-from mmgala.models.heads.class_mean_head import ClassMeanLinear
+from mmgala.models.heads.normalised_heads import ClassMeanLinear
 from mmgala.retraining.closed_form import feature_chunks
 from mmgala.retraining.features import FeatureSource, SplitFeatures
 from mmgala.retraining.methods import (

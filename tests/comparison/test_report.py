@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmgala.comparison import find_methods, plan_runs, write_report
+from mmgala.comparison.report import plot_outliers
 from mmgala.comparison.runs import CONFIG, LOG, write_run_state
 from mmgala.comparison.verdict import COVERAGE, seeds_warning
 from mmgala.functional import ShotThresholds
@@ -125,3 +126,18 @@ def test_intervals_of_few_seeds_are_as_short_as_it_says(num_seeds):
     assert measured == pytest.approx(COVERAGE[num_seeds], abs=3)
     assert f'about {COVERAGE[num_seeds]} %' in seeds_warning(num_seeds)
     assert seeds_warning(6) is None
+
+
+def test_only_points_far_below_and_behind_are_left_out():
+    rng = np.random.default_rng(0)
+    crowd = np.stack([80 + rng.random(12), 50 + 20 * rng.random(12)], axis=1)
+    behind, for_the_tail = (11.0, 50.0), (20.0, 99.0)
+    values = np.array([*crowd, behind, for_the_tail])
+    assert np.flatnonzero(plot_outliers(values)).tolist() == [12]
+    assert not plot_outliers(values[:1]).any()
+
+
+def test_points_within_the_range_of_the_others_stay():
+    values = np.array([[80, 50], [81, 51], [82, 52], [83, 53], [40, 50], [20, 99]])
+    assert not plot_outliers(values).any()
+    assert np.flatnonzero(plot_outliers(values[:-1])).tolist() == [4]

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binom
 
 from mmgala.comparison import paired_difference
+from mmgala.comparison.verdict import pareto_front
 
 
 def by_index(first, second, targets, draws, rng, accuracy=np.mean):
@@ -83,3 +84,15 @@ def test_equal_methods_have_a_difference_of_0_and_order_gives_the_sign():
 def test_unpaired_runs_are_refused():
     with pytest.raises(ValueError, match='paired runs of'):
         paired_difference(np.zeros((2, 5)), np.zeros((3, 5)), np.zeros(5))
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_front_is_that_of_comparing_every_pair(seed):
+    values = np.random.default_rng(seed).integers(0, 6, (30, 2)).astype(float)
+    expected = [
+        not any(
+            (other >= own).all() and (other > own).any() for other in values
+        )
+        for own in values
+    ]  # fmt: skip
+    assert pareto_front(values).tolist() == expected

@@ -4,7 +4,7 @@ import hashlib
 import io
 import tarfile
 
-from mmgala.preparation.checksums import Checksum
+from mmgala.preparation.data_set import Checksum
 
 
 def tar(files, packed=False):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmgala.preparation import DATA_SET_NAMES, cifar, find_data_set
-from mmgala.preparation.checksums import Checksum
+from mmgala.preparation.data_set import Checksum
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 

@@ -17,7 +17,7 @@ PROGRAM = """
 import json, sys, tarfile, time
 from pathlib import Path
 from mmgala.preparation import run_plan, make_plan
-from mmgala.preparation.checksums import Checksum
+from mmgala.preparation.data_set import Checksum
 from mmgala.preparation.data_set import DataSet, Part
 
 root, parts, stop_after = json.loads(sys.argv[1])

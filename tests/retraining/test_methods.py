@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import NearestCentroid
 
-from mmgala.models.heads.class_mean_head import ClassMeanLinear
+from mmgala.models.heads.normalised_heads import ClassMeanLinear
 from mmgala.retraining import nearest_class_mean, search_norm_tau, tau_normalize
 from mmgala.retraining.closed_form import NORM_TAUS
 from mmgala.retraining.features import FeatureFile, write_rows

@@ -14,8 +14,8 @@ from mmengine.config import Config
 
 from mmgala.comparison import find_methods, plan_runs
 from mmgala.comparison.processes import Task, run_tasks
-from mmgala.comparison.run_progress import CONSOLE, RunProgress
 from mmgala.comparison.runs import read_run_state
+from mmgala.utils.progress import CONSOLE, RunProgress
 from tests.comparison import tasks
 from tests.comparison.small import small_config
 from tests.tools.command_line import (

@@ -1,9 +1,7 @@
 """Classification heads."""
 
-from mmgala.models.heads.base import LongTailedClsHead, is_linear_head
-from mmgala.models.heads.class_mean_head import ClassMeanClsHead
-from mmgala.models.heads.cosine_head import CosineClsHead
-from mmgala.models.heads.gala_head import GALAHead
+from mmgala.models.heads.linear_heads import GALAHead, LongTailedClsHead, is_linear_head
+from mmgala.models.heads.normalised_heads import ClassMeanClsHead, CosineClsHead
 
 __all__ = [
     'ClassMeanClsHead',

@@ -1,4 +1,4 @@
-"""Base classes of the classification heads."""
+"""Linear classification heads, with post-hoc steps and losses for long tails."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -132,6 +132,21 @@ class LongTailedClsHead(PostHocHead):
         bias = getattr(self.loss_module, 'initial_bias', None)
         if first and bias is not None and self.fc.bias is not None:
             nn.init.constant_(self.fc.bias, bias)
+
+
+@MODELS.register_module()
+class GALAHead(LongTailedClsHead):
+    """Linear classification head whose default loss is :class:`GALALoss`.
+
+    Two lines turn an MMPretrain config with a linear head into GALA::
+
+        model = dict(head=dict(
+            type='mmgala.GALAHead', loss=dict(_delete_=True, type='mmgala.GALALoss')))
+
+    Arguments and errors are those of :class:`LongTailedClsHead`.
+    """
+
+    default_loss = dict(type='mmgala.GALALoss')
 
 
 def is_linear_head(kind: Any) -> bool:

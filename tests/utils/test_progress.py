@@ -2,8 +2,8 @@
 
 import pytest
 
-from mmgala.comparison import run_progress as progress
-from mmgala.comparison.run_progress import RunProgress, duration
+from mmgala.utils import progress
+from mmgala.utils.progress import RunProgress, duration
 
 
 @pytest.fixture
