@@ -163,7 +163,7 @@ def _training_counts(
     if len(counts) != num_classes:
         raise ValueError(
             f'The training set has {len(counts)} classes, but the layer has '
-            f'{num_classes} class vectors: name another with --layer.'
+            f'{num_classes} class vectors: choose another layer with --layer.'
         )
     return list(counts)
 
@@ -181,7 +181,7 @@ def _sum_features(
             if len(features) != 1:
                 raise ValueError(
                     f'Expected the layer to be used once per batch, but it was '
-                    f'used {len(features)} times: name another with --layer.'
+                    f'used {len(features)} times: choose another layer with --layer.'
                 )
             sums.add(features.pop(), labels)
     return sums

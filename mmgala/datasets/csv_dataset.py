@@ -132,8 +132,8 @@ def quoted(names: Sequence[str], most: int = 10) -> str:
 class CSVDataset(ImageDataset):
     """Single-label images listed in a CSV file, one image per row.
 
-    The first row contains the column names. Other columns than the three below are
-    ignored, and so are empty lines::
+    The first row contains the column names. Columns other than the three below are
+    ignored, as are empty lines::
 
         path,label,split
         images/1.jpg,house sparrow,train

@@ -255,7 +255,8 @@ def _compute(
                     if len(inputs) != 1:
                         raise ValueError(
                             'Expected the layer to be used once per batch, but it '
-                            f'was used {len(inputs)} times: choose one with --layer.'
+                            f'was used {len(inputs)} times: choose another layer '
+                            'with --layer.'
                         )
                     features = inputs.pop()
                     if len(labels) == 1:

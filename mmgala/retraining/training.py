@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
-from mmgala.datasets.samplers.class_balanced import proportional_counts
+from mmgala.datasets.samplers.class_samplers import proportional_counts
 from mmgala.datasets.samplers.epoch_sampler import SamplesByClass
 from mmgala.retraining.features import Features
 

@@ -1,6 +1,8 @@
 """Samplers that control how often each class is drawn."""
 
-from mmgala.datasets.samplers.class_aware import ClassAwareSampler
-from mmgala.datasets.samplers.class_balanced import ClassBalancedSampler
+from mmgala.datasets.samplers.class_samplers import (
+    ClassAwareSampler,
+    ClassBalancedSampler,
+)
 
 __all__ = ['ClassAwareSampler', 'ClassBalancedSampler']

@@ -2,9 +2,9 @@
 
 from mmgala.datasets.transforms.auto_augment import (
     CIFARAutoAugment,
+    Cutout,
     TorchvisionAutoAugment,
 )
-from mmgala.datasets.transforms.cutout import Cutout
 from mmgala.datasets.transforms.rand_augment import (
     FlooredPosterize,
     FlooredSolarize,

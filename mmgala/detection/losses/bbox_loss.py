@@ -17,36 +17,37 @@ SOFTMAX_BACKGROUNDS = ('objectness', 'exclude')
 class GALABBoxLoss(GALALoss):
     r"""GALA loss of any MMDetection ``BBoxHead``; only ``loss_cls`` changes.
 
-    GALA (arXiv 2403.09036) is about classes; how it treats background is this
-    project's choice. Background is not a frequent class to compensate for: it makes up
-    most regions because the sampler draws them so. So it gets no margin, adds none to
-    the classes, and is not part of the statistics, in either of two forms:
+    The paper (arXiv 2403.09036) covers classes only; the treatment of background is
+    this project's choice. Background is not a frequent class to compensate for: most
+    regions are background because the sampler draws them so. It therefore gets no
+    margin, adds none to the classes, and is not part of the statistics. There are two
+    forms:
 
     * ``background='objectness'``: C class logits, and two logits of foreground and
       background, as in Seesaw loss (Wang et al., CVPR 2021, arXiv 2008.10032). The
-      class logits have :class:`mmgala.models.GALALoss` on foreground regions only;
-      foreground against background has cross-entropy on all regions. A score is the
-      product of both probabilities.
-    * ``background='exclude'``: one softmax over C + 1 logits, where foreground regions
-      have GALA's margins between the C classes. The statistics sum up the gradients
-      that the classes exchange with each other. See
-      :mod:`mmgala.functional.gala_detection` for the formulas.
+      class logits are trained by :class:`mmgala.models.GALALoss` on foreground regions
+      only, and foreground versus background by cross-entropy on all regions. A score
+      is the product of both probabilities.
+    * ``background='exclude'``: one softmax over C + 1 logits, with GALA's margins
+      between the C classes on foreground regions. The statistics are sums of the
+      gradients between the C classes. See :mod:`mmgala.functional.gala_detection` for
+      the formulas.
 
-    The first is the default because it was the better one on validation data; see
+    The first is the default because it was better on validation data; see
     docs/detection.md for the results.
 
-    In both :math:`\theta = \phi`, as in classification, and where the statistics of all
-    classes are equal, and the two :math:`\lambda` too, the loss is cross-entropy.
+    In both forms, :math:`\theta = \phi`, as in classification. If the statistics of all
+    classes are equal, and both :math:`\lambda` are, the loss is cross-entropy.
 
     For bbox heads only: MMDetection's dense softmax heads would predict background as
-    a class. Parts that read ``losses['loss_cls']``, such as ``ScoreHLRSampler``, OHEM
-    and SoftTeacher, need ``'exclude'``. A call with ``reduction_override='none'``, by
-    which PISA ranks regions, does not update the statistics.
+    a class. Components that read ``losses['loss_cls']``, such as ``ScoreHLRSampler``,
+    OHEM and SoftTeacher, need ``'exclude'``. A call with ``reduction_override='none'``,
+    with which PISA ranks regions, does not update the statistics.
 
-    Statistics are sums over all ranks. With several, use
-    :class:`mmgala.engine.ReduceStatisticsHook`, which ``tools/train.py`` adds by
-    itself. Without it they are reduced in the forward pass, which MMDetection skips on
-    a rank without any regions.
+    Statistics are sums over all ranks. With several ranks, use
+    :class:`mmgala.engine.ReduceStatisticsHook`, which ``tools/train.py`` adds
+    automatically. Without it, they are reduced in the forward pass, which MMDetection
+    skips on a rank without any regions.
 
     Args:
         num_classes: C, without background.
@@ -74,8 +75,9 @@ class GALABBoxLoss(GALALoss):
         neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
 
     Raises:
-        ValueError: on arguments out of range, a head with another number of classes,
-            logits of another width or (on the CPU) labels out of range.
+        ValueError: if an argument is out of range, the head has a different number of
+            classes, the logits have a different number of columns or (on the CPU) a
+            label is out of range.
 
     Examples:
         >>> loss = GALABBoxLoss(num_classes=2, background='exclude')
@@ -86,7 +88,7 @@ class GALABBoxLoss(GALALoss):
         tensor([0.6667, 0.0000])
     """
 
-    # What BBoxHead asks for before it calls the three methods below.
+    # BBoxHead checks these attributes before it calls the three methods below.
     custom_cls_channels = True
     custom_activation = True
     custom_accuracy = True
@@ -124,16 +126,16 @@ class GALABBoxLoss(GALALoss):
         """Number of logits that the head needs.
 
         Args:
-            num_classes: of the head, without background.
+            num_classes: number of classes of the head, without background.
 
         Raises:
             ValueError: if the loss was built for another number of classes.
         """
         if num_classes != self.num_classes:
             raise ValueError(
-                f'The bbox head has num_classes={num_classes}, its loss_cls '
-                f'{type(self).__name__} num_classes={self.num_classes}: set both to '
-                'the number of classes of the data set, without background.'
+                f'The bbox head has num_classes={num_classes}, but its loss_cls '
+                f'{type(self).__name__} has num_classes={self.num_classes}: set both '
+                'to the number of classes of the data set, without background.'
             )
         self._asked_for_channels = True
         return self._width
@@ -189,7 +191,8 @@ class GALABBoxLoss(GALALoss):
             reduction_override: used instead of ``reduction``.
 
         Returns:
-            A dict of two losses, or one; 0 for no regions and ``'mean'`` or ``'sum'``.
+            A dict of two losses, or one loss; 0 if there are no regions and the
+            reduction is ``'mean'`` or ``'sum'``.
         """
         call = (avg_factor, reduction_override)
         with self.frozen(reduction_override == 'none'):  # PISA only ranks regions then

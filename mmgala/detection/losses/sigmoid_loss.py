@@ -22,28 +22,28 @@ class GALASigmoidLoss(GradientStatistics):
     r"""GALA loss with one sigmoid per class, in place of MMDetection's ``FocalLoss``.
 
     **This project's extension, not the paper's** (arXiv 2403.09036 is about softmax),
-    **and for experiments**: it performed worse than focal loss, most of all on rare
+    **and for experiments**: it performed worse than focal loss, especially on rare
     classes; see docs/detection.md for the results.
-    Where :math:`\theta` and :math:`\phi` come from, why they differ here, and what the
-    margins do is derived in :mod:`mmgala.functional.gala_detection`.
+    :mod:`mmgala.functional.gala_detection` derives :math:`\theta` and :math:`\phi`,
+    explains why they differ here, and shows the effect of the margins.
 
     The loss itself is MMDetection's focal loss (Lin et al., ICCV 2017, arXiv
     1708.02002) on the logits with margins, so heads with focal loss accept it
     (``RetinaHead``, ``ATSSHead``, ``DINOHead``). The statistics are those of binary
     cross-entropy, without the focal factor, which would make a well-learnt class look
-    like one without samples. A call with ``reduction_override='none'``, by which PAA's
-    head ranks anchors, does not update them.
+    like one without samples. A call with ``reduction_override='none'``, with which
+    PAA's head ranks anchors, does not update them.
 
-    The loss may be called several times per step, for levels or decoder layers, whose
-    samples all count. The statistics are sums over all ranks. With
-    :class:`mmgala.engine.ReduceStatisticsHook`, which ``tools/train.py`` adds by
-    itself, margins depend on earlier steps only, and the statistics are reduced once
-    per step; without it, each call already depends on the calls before it.
+    The loss may be called several times per step, for levels or decoder layers; the
+    samples of all calls count. The statistics are sums over all ranks. With
+    :class:`mmgala.engine.ReduceStatisticsHook`, which ``tools/train.py`` adds
+    automatically, margins depend on earlier steps only, and the statistics are reduced
+    once per step. Without it, each call also depends on the earlier calls of its step.
 
     Args:
         num_classes: C.
-        background: margins of background samples: ``'exclude'``, none, or ``'theta'``,
-            the part of :math:`\theta` about its mean over the classes.
+        background: margins of background samples: ``'exclude'`` for none, or
+            ``'theta'`` for the term with :math:`\theta`, centred over the classes.
         lambda_pos: :math:`\lambda_+`, weight of :math:`\log\theta`.
         lambda_neg: :math:`\lambda_-`, weight of :math:`\log\phi`.
         eps: :math:`\epsilon`.
@@ -67,8 +67,8 @@ class GALASigmoidLoss(GradientStatistics):
         neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
 
     Raises:
-        ValueError: on arguments out of range, logits of another width or (on the CPU)
-            labels out of range.
+        ValueError: if an argument is out of range, the logits have a different number
+            of columns or (on the CPU) a label is out of range.
 
     Examples:
         >>> loss = GALASigmoidLoss(num_classes=2, gamma=0.0, alpha=None)
@@ -131,7 +131,7 @@ class GALASigmoidLoss(GradientStatistics):
         Args:
             pred: logits, ``(N, C)``.
             target: class indices ``(N,)``, C for background, or one-hot ``(N, C)``.
-            weight: of each sample, or of each of its logits.
+            weight: weight of each sample, or of each logit.
             avg_factor: divisor of the mean instead of N C.
             reduction_override: used instead of ``reduction``.
         """
@@ -149,7 +149,7 @@ class GALASigmoidLoss(GradientStatistics):
             self.eps,
             self.background,
         )
-        # Unreduced losses only rank samples, as in PAA's head, which trains later.
+        # Unreduced losses only rank samples: PAA's head computes its loss afterwards.
         if self.accumulates and reduction_override != 'none':
             sums = sigmoid_gradient_sums(adjusted, target, weight)
             self.accumulate(*sums, len(pred))
@@ -178,16 +178,16 @@ class GALASigmoidLoss(GradientStatistics):
         if not isinstance(target, Tensor):
             raise ValueError(
                 'Expected class indices as the target of GALASigmoidLoss, but got '
-                f'{type(target).__name__}: heads whose targets are qualities, as of '
+                f'{type(target).__name__}: heads whose targets are qualities, as for '
                 'QualityFocalLoss, are not supported.'
             )
         if pred.ndim != 2 or pred.shape[1] != self.num_classes:
             raise ValueError(
                 f'GALASigmoidLoss was built with num_classes={self.num_classes}, but '
                 f'the logits are {tuple(pred.shape)}. Set num_classes of head and loss '
-                "to the data set's. With one column too many: in a bbox head use "
-                'mmgala.GALABBoxLoss; in a one-stage head give the loss '
-                'use_sigmoid=True in the config, where the head looks for it.'
+                "to the data set's. If there is one column too many: in a bbox head, "
+                'use mmgala.GALABBoxLoss; in a one-stage head, set use_sigmoid=True of '
+                'the loss in the config, where the head looks for it.'
             )
         if target.shape == pred.shape:
             rows = target.sum(dim=1)

@@ -152,7 +152,7 @@ class LVISDataset(CocoDataset):
     * ``frequency``: ``'r'``, ``'c'`` or ``'f'``, as in the file;
     * ``class_counts``: number of instances used in training, without crowds and empty
       boxes, after ``filter_cfg`` but before ``indices``. It is absent with
-      ``test_mode=True``, as the file is not the training set then. To concatenate data
+      ``test_mode=True``, as the file then is not the training set. To concatenate data
       sets with different counts, pass ``ignore_keys=['class_counts']`` to
       ``ConcatDataset``.
 

@@ -37,9 +37,9 @@ class LVISMetric(CocoMetric):
     ``fixed_ap=True`` computes the AP of Dave et al. (Evaluating Large-Vocabulary Object
     Detectors: The Devil is in the Details, arXiv 2102.01066), with the
     ``dets_per_class`` best detections of each class over the whole data set rather than
-    a limit per image. It is reported under the prefix ``lvis_fixed_ap``, without AR.
-    Let the model return many detections per image for it (``max_per_img`` and
-    ``score_thr=0`` in its ``test_cfg``).
+    a limit per image. It is reported under the prefix ``lvis_fixed_ap``, without AR. It
+    requires a model that returns many detections per image (a large ``max_per_img``,
+    and ``score_thr=0``, in its ``test_cfg``).
 
     The area of a mask is its number of pixels, as in ``CocoMetric``, whereas
     MMDetection's ``LVISMetric`` uses the area of the box for ``segm_APs``,
@@ -48,7 +48,7 @@ class LVISMetric(CocoMetric):
     Args:
         ann_file: annotation file of the test set, in LVIS format.
         metric: ``'bbox'``, ``'segm'`` or both.
-        classwise: whether to report ``bbox_<class>_precision`` also, the AP of each
+        classwise: whether to also report ``bbox_<class>_precision``, the AP of each
             class with instances.
         iou_thrs: thresholds of intersection over union. Defaults to 0.5, 0.55, ...,
             0.95.

@@ -75,7 +75,7 @@ def check_head_classes(
             raise ValueError(
                 f'{head} has num_classes={head_classes}, but the training set has '
                 f'{num_classes} classes: correct num_classes, or choose the losses of '
-                'heads with these classes by '
+                'heads with these classes with '
                 'GradientStatisticsHook(loss_module=[...]).'
             )
 

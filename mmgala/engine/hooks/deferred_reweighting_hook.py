@@ -42,7 +42,7 @@ class DeferredReweightingHook(Hook):
             )
 
     def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Set ``reweighting``, in each step to be right after resuming."""
+        """Set ``reweighting``; in each step, so that it is right after resuming."""
         # Not begin * max_iters: 0.55 * 100 > 55.
         reweighting = runner.iter / runner.max_iters >= self.begin
         for loss in self._losses:

@@ -76,8 +76,8 @@ class GradientStatisticsHook(Hook):
             to every ``loss_cls`` outside of an ``rpn_head``.
         interval: length of a period in epochs, or in iterations for an iteration-based
             training. Defaults to 1 epoch, or to ``val_interval`` iterations.
-        matrix: whether to sum negative gradients by receiving and by causing class
-            also, as a ``(B, B)`` matrix.
+        matrix: whether to also sum the negative gradients for each pair of receiving
+            and causing class, as a ``(B, B)`` matrix.
         max_bins: maximum size B of the matrix; with more classes, classes of similar
             frequency share a bin.
         draw_interval: number of periods between figures; 0 for no figures.
@@ -91,7 +91,7 @@ class GradientStatisticsHook(Hook):
         ValueError: before training, if the loss is not found or ambiguous, the config
             states two different shot thresholds, or a detection head has a different
             number of classes than the training set; in the first step, if the logits
-            have.
+            do.
     """
 
     shot_thresholds: ShotThresholds | None = None

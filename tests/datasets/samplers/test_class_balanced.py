@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmgala.datasets import ClassBalancedSampler
-from mmgala.datasets.samplers.class_balanced import proportional_counts
+from mmgala.datasets.samplers.class_samplers import proportional_counts
 from tests.datasets.samplers.chi_square import Labelled
 
 COUNTS = np.array([40, 15, 6, 2, 1])

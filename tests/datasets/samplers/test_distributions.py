@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmgala.datasets import ClassAwareSampler, ClassBalancedSampler
-from mmgala.datasets.samplers import class_balanced
+from mmgala.datasets.samplers import class_samplers
 from mmgala.datasets.samplers.epoch_sampler import SamplesByClass
 from tests.datasets.samplers.chi_square import (
     BAD,
@@ -85,7 +85,7 @@ def test_class_aware_orders_are_uniform(on_ranks, world_size):
 
 
 def test_wrong_exponent_is_detected(monkeypatch):
-    monkeypatch.setitem(class_balanced.EXPONENTS, 'sqrt', 0.8)
+    monkeypatch.setitem(class_samplers.EXPONENTS, 'sqrt', 0.8)
     sampler = ClassBalancedSampler(DATA, 'sqrt', num_samples=8)
     assert sample_p_value(sampler, SQRT) < BAD
 
