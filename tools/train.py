@@ -34,6 +34,8 @@ from mmgala.cli.arguments import (
     parse_launched_args,
 )
 from mmgala.cli.command import command
+from mmgala.engine.hooks.metric_rules_hook import add_metric_rules
+from mmgala.engine.metric_rules import set_metric_rules
 from mmgala.utils.checkpoint import (
     check_fits,
     read_checkpoint,
@@ -138,6 +140,7 @@ def train(stage: Stage) -> None:
     if start is not None:
         path, checkpoint = start
         check_fits(checkpoint, runner.model, path)
+    add_metric_rules(runner)
     runner.train()
 
 
@@ -154,6 +157,7 @@ def main() -> None:
     for stage in stages:  # find missing files before training starts
         set_speed_options(stage.cfg, args)
         complete_dataloaders(stage.cfg, args)
+        set_metric_rules(stage.cfg, stage.prefix)
         check_pretrained_weights(stage.cfg, stage.prefix)
     previous = None
     for stage in stages:

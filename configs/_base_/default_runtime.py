@@ -3,7 +3,11 @@ _base_ = 'mmpretrain::_base_/default_runtime.py'
 # Counts the training images of each class and checks every label.
 custom_hooks = [dict(type='mmgala.ClassCountsHook')]
 
-# Checkpoints of every epoch would fill the disk in long trainings.
-default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))
+default_hooks = dict(
+    # Checkpoints of every epoch would fill the disk in long trainings.
+    checkpoint=dict(max_keep_ckpts=2),
+    # The best checkpoint is the one with the smallest ECE, but the largest accuracy.
+    metric_rules=dict(type='mmgala.MetricRulesHook'),
+)
 
 randomness = dict(seed=0)

@@ -17,6 +17,7 @@ from mmgala.apis.data_splits import validates_on_test
 from mmgala.apis.stages import trains_by_epoch
 from mmgala.comparison.method import Method
 from mmgala.engine import ClassCountsHook
+from mmgala.engine.metric_rules import set_metric_rules
 from mmgala.evaluation.shot_thresholds import config_thresholds
 from mmgala.models import GALAHead, is_linear_head
 from mmgala.registry import find_class, is_subclass
@@ -205,6 +206,7 @@ def run_config(
             cfg[f'{split}_evaluator'] = dict(evaluator)
             cfg[f'{split}_cfg'] = cfg.get(f'{split}_cfg') or dict()
     _set_checkpoints(cfg, selection)
+    set_metric_rules(cfg)
     return cfg
 
 

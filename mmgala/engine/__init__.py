@@ -7,6 +7,7 @@ from mmgala.engine.hooks import (
     DeferredReweightingHook,
     GradientStatisticsHook,
     LoadBackboneHook,
+    MetricRulesHook,
     ReduceStatisticsHook,
     ResumeWithinEpochHook,
 )
@@ -19,6 +20,7 @@ __all__ = [
     'DeferredReweightingHook',
     'GradientStatisticsHook',
     'LoadBackboneHook',
+    'MetricRulesHook',
     'OnDeviceTrainLoop',
     'ReduceStatisticsHook',
     'ResumeWithinEpochHook',

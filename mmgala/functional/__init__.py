@@ -40,10 +40,12 @@ from mmgala.functional.losses import (
 )
 from mmgala.functional.metrics import (
     METRIC_NAMES,
+    METRIC_RULES,
     calibration_bins,
     class_accuracies,
     expected_calibration_error,
     long_tailed_metrics,
+    metric_rule,
     metrics_of_outcomes,
     sample_outcomes,
 )
@@ -57,6 +59,7 @@ from mmgala.functional.rebalance import (
 
 __all__ = [
     'METRIC_NAMES',
+    'METRIC_RULES',
     'SHOT_GROUPS',
     'GradientSums',
     'PostHocSteps',
@@ -87,6 +90,7 @@ __all__ = [
     'long_tailed_counts',
     'long_tailed_metrics',
     'margin_cross_entropy',
+    'metric_rule',
     'metrics_of_outcomes',
     'rebalance',
     'sample_outcomes',

@@ -5,9 +5,10 @@ do not fit into memory, call :func:`sample_outcomes` on each batch, which keeps 
 numbers per sample, and :func:`metrics_of_outcomes` at the end: the results are equal.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from torch import Tensor
 from mmgala.functional.checks import check_logits_and_target
 from mmgala.functional.longtail import ShotThresholds
 
+Rule = Literal['greater', 'less']
 # Heading of each metric in tables, by its key in files and logs.
 METRIC_NAMES = {
     'top1': 'top-1',
@@ -24,6 +26,16 @@ METRIC_NAMES = {
     'class_mean': 'class mean',
     'worst_class': 'worst class',
     'ece': 'ECE',
+}
+# Whether larger or smaller values are better, for the choice of the best checkpoint.
+METRIC_RULES: dict[str, Rule] = {
+    'top1': 'greater',
+    'many': 'greater',
+    'medium': 'greater',
+    'few': 'greater',
+    'class_mean': 'greater',
+    'worst_class': 'greater',
+    'ece': 'less',
 }
 DEFAULT_BINS = 15
 # Number of scores that are compared at once, to limit the memory for large sets.
@@ -110,6 +122,23 @@ def long_tailed_metrics(
         thresholds=thresholds,
         num_bins=num_bins,
     )
+
+
+def metric_rule(name: str) -> Rule | None:
+    """Whether larger or smaller values of a metric of this module are better.
+
+    Args:
+        name: of a metric, with any prefix that ends in a slash.
+
+    Returns:
+        ``'greater'`` or ``'less'``; ``None`` if the name is unknown.
+
+    Examples:
+        >>> metric_rule('accuracy/top5'), metric_rule('accuracy/ece')
+        ('greater', 'less')
+    """
+    name = name.rpartition('/')[2]
+    return METRIC_RULES.get('top1' if re.fullmatch(r'top\d+', name) else name)
 
 
 def sample_outcomes(scores: Tensor, target: Tensor) -> SampleOutcomes:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmgala.utils.checkpoint import read_checkpoint
-from tests.tools.command_line import call, options
+from tests.tools.command_line import assert_one_line, call, options
 
 
 def test_checkpoint_is_safe_to_load_and_contains_the_statistics(trained):
@@ -94,3 +94,37 @@ def test_resuming_from_a_checkpoint_in_another_work_dir(tmp_path, trained):
     expected = read_checkpoint(trained.checkpoint)
     for name, value in expected['state_dict'].items():
         assert torch.equal(state['state_dict'][name], value), name
+
+
+def test_best_checkpoint_is_that_of_the_smallest_ece(tmp_path, trained):
+    end = call('train', trained.config, '--work-dir', tmp_path / 'work',
+               *options(train_cfg__max_epochs=4, train_cfg__val_interval=1,
+                        default_hooks__checkpoint__save_best='accuracy/ece'),
+               cwd=tmp_path)  # fmt: skip
+
+    assert end is None
+    errors = scalars(tmp_path / 'work')['accuracy/ece']
+    assert len(set(errors)) == 4
+    best = 1 + errors.index(min(errors))
+    names = [path.name for path in (tmp_path / 'work').glob('best_*')]
+    assert names == [f'best_accuracy_ece_epoch_{best}.pth']
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        (
+            'accuracy/my_error',
+            r"checkpoint\.save_best='accuracy/my_error'.*rule='less'",
+        ),
+        ('acc/top1', "save_best='acc/top1' is not.*accuracy/top1, accuracy/many"),
+    ],
+    ids=['unknown', 'not reported'],
+)
+def test_metric_that_cannot_be_the_best_is_refused(tmp_path, trained, name, message):
+    end = call('train', trained.config, '--work-dir', tmp_path / 'work',
+               *options(default_hooks__checkpoint__save_best=name),
+               cwd=tmp_path)  # fmt: skip
+
+    assert_one_line(end, message)
+    assert not list((tmp_path / 'work').glob('*.pth'))

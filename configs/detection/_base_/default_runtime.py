@@ -9,5 +9,9 @@ custom_hooks = [
     dict(type='mmgala.ReduceStatisticsHook'),
 ]
 
-# Checkpoints of every epoch would fill the disk in long trainings.
-default_hooks = dict(checkpoint=dict(max_keep_ckpts=2))
+default_hooks = dict(
+    # Checkpoints of every epoch would fill the disk in long trainings.
+    checkpoint=dict(max_keep_ckpts=2),
+    # Compares the metric of save_best in the right direction.
+    metric_rules=dict(type='mmgala.MetricRulesHook'),
+)

@@ -5,6 +5,7 @@ from mmgala.engine.hooks.class_counts_hook import ClassCountsHook
 from mmgala.engine.hooks.deferred_reweighting_hook import DeferredReweightingHook
 from mmgala.engine.hooks.gradient_statistics_hook import GradientStatisticsHook
 from mmgala.engine.hooks.load_backbone_hook import LoadBackboneHook
+from mmgala.engine.hooks.metric_rules_hook import MetricRulesHook
 from mmgala.engine.hooks.reduce_statistics_hook import ReduceStatisticsHook
 from mmgala.engine.hooks.resume_within_epoch_hook import ResumeWithinEpochHook
 
@@ -14,6 +15,7 @@ __all__ = [
     'DeferredReweightingHook',
     'GradientStatisticsHook',
     'LoadBackboneHook',
+    'MetricRulesHook',
     'ReduceStatisticsHook',
     'ResumeWithinEpochHook',
 ]
