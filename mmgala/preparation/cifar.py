@@ -52,7 +52,7 @@ ALLOWED = {
     ('numpy', 'ndarray'): np.ndarray,
     ('numpy', 'dtype'): np.dtype,
 }
-SIDE = 32  # pixels
+CIFAR_SIDE = 32  # pixels
 PUBLISHED_SPLITS = ('train', 'test')
 MAX_PNG = 1 << 16  # bytes; its pixels take 3,072
 MAX_BATCH = 160_000_000  # bytes; the training images of CIFAR-100 take 155 MB
@@ -93,7 +93,7 @@ def read_batch(
         batch = ArrayUnpickler(io.BytesIO(content), encoding='latin1').load()
         data, labels, names = batch['data'], batch[label_key], batch['filenames']
         # Each row is an image: the red plane, then green, then blue.
-        images = data.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
+        images = data.reshape(-1, 3, CIFAR_SIDE, CIFAR_SIDE).transpose(0, 2, 3, 1)
         if data.dtype != np.uint8 or not len(images) == len(labels) == len(names):
             raise ValueError('its images, labels and names do not match')
     except Exception as error:  # a damaged pickle raises almost anything
@@ -172,10 +172,10 @@ class CifarImages:
     def _of_png(self, path: str, content: bytes, source: Path) -> CifarImage:
         split, class_name, name = _ending(path, 3).split('/')
         where = f'{path} in {source}'
-        image = decode(where, content, 'PNG', ['RGB'], SIDE)
-        if image.size != (SIDE, SIDE):
+        image = decode(where, content, 'PNG', ['RGB'], CIFAR_SIDE)
+        if image.size != (CIFAR_SIDE, CIFAR_SIDE):
             raise ValueError(
-                f'Expected {SIDE} x {SIDE} pixels, but {where} has '
+                f'Expected {CIFAR_SIDE} x {CIFAR_SIDE} pixels, but {where} has '
                 f'{image.width} x {image.height}.'
             )
         label = self.classes.index(class_name)
@@ -278,7 +278,9 @@ def cifar(known: Cifar) -> DataSet:
         size=known.size,
         checksum=Checksum('md5', known.md5),
         packing='images',
-        unpacked_size=num_classes * sum(known.per_class.values()) * (3 * SIDE**2 + 8),
+        unpacked_size=num_classes
+        * sum(known.per_class.values())
+        * (3 * CIFAR_SIDE**2 + 8),
         files=published_checksums(known.sha256, names),
         convert=functools.partial(convert_cifar, known),
     )
@@ -324,7 +326,9 @@ def convert_cifar(known: Cifar, source: Path, folder: Path) -> None:
     num_classes = len(known.images.classes)
     tables = {
         split: ImageTable(
-            f'{split} images in {source}', [count] * num_classes, (SIDE, SIDE, 3)
+            f'{split} images in {source}',
+            [count] * num_classes,
+            (CIFAR_SIDE, CIFAR_SIDE, 3),
         )
         for split, count in known.per_class.items()
     }

@@ -15,7 +15,7 @@ from mmgala.preparation.images import (
     write_class_names,
 )
 
-SIDE = 64  # side of the created images in pixels
+IMAGE_SIDE = 64  # side of the created images in pixels
 MAX_SIDE = 1024  # pixels; the longest side is 428
 MAX_JPEG = 1 << 20  # bytes; the largest file takes 25 kB
 NUM_IMAGES = 30_336
@@ -43,7 +43,7 @@ def plankton() -> DataSet:
         url=None,
         size=46_000_000,
         packing='images',
-        unpacked_size=NUM_IMAGES * (SIDE**2 + 8 + 40),
+        unpacked_size=NUM_IMAGES * (IMAGE_SIDE**2 + 8 + 40),
         files=published_checksums(SHA256, names),
         convert=convert_plankton,
     )
@@ -97,7 +97,9 @@ def convert_plankton(source: Path, folder: Path) -> None:
     """
     counts = official_counts()
     classes = list(counts)
-    table = ImageTable(f'images in {source}', list(counts.values()), (SIDE, SIDE))
+    table = ImageTable(
+        f'images in {source}', list(counts.values()), (IMAGE_SIDE, IMAGE_SIDE)
+    )
 
     def limit(path: str) -> int | None:
         *folders, name = path.split('/')
@@ -107,7 +109,7 @@ def convert_plankton(source: Path, folder: Path) -> None:
     for path, content in read_files(source, limit):
         class_name, name = path.split('/')[-2:]
         image = decode(f'{path} in {source}', content, 'JPEG', ['RGB', 'L'], MAX_SIDE)
-        table.add(classes.index(class_name), name, as_square(image, SIDE))
+        table.add(classes.index(class_name), name, as_square(image, IMAGE_SIDE))
     keys = table.save(folder / IMAGES_FILE, folder / LABELS_FILE)
     names = ''.join(f'{classes[label]}/{name}\n' for label, name in keys)
     (folder / IMAGE_NAME_FILE).write_text(names, encoding='utf-8')
