@@ -23,6 +23,7 @@ from mmgala.apis.launch import (  # noqa: E402
     load_config,
     set_work_dir,
 )
+from mmgala.apis.pretrained_weights import check_pretrained_weights  # noqa: E402
 from mmgala.cli.arguments import add_config_arguments, merge_options  # noqa: E402
 from mmgala.cli.command import command  # noqa: E402
 from mmgala.comparison.config import (  # noqa: E402
@@ -210,6 +211,7 @@ def run(args: argparse.Namespace) -> dict[str, str]:
         )
         with locked(work_dir / '.lock', busy):
             check_runs(runs, work_dir)
+            check_pretrained_weights(cfg)
             failed = train(runs, args.workers or default_workers())
     text = write_report(
         runs,

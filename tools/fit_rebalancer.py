@@ -86,7 +86,7 @@ def merge_args(cfg: Config, args: argparse.Namespace, steps: dict[str, Any]) -> 
     set_work_dir(cfg, args.config, args.work_dir)
     cfg.load_from = args.checkpoint
     cfg.resume = False
-    merge_options(cfg, args.cfg_options)
+    merge_options(cfg, args.cfg_options, args.checkpoint)
     check_head(cfg)
     if needs_scores(steps):
         cfg.val_dataloader = split_dataloader(cfg, args.split)
@@ -154,7 +154,7 @@ def main() -> None:
     steps = fitted_steps(args)
     cfg = load_config(args.config)
     original = cfg.copy()
-    merge_options(original, args.cfg_options)
+    merge_options(original, args.cfg_options, args.checkpoint)
     checkpoint = read_checkpoint(args.checkpoint)
     merge_args(cfg, args, steps)
     add_class_counts(steps, checkpoint)

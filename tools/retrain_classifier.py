@@ -117,7 +117,7 @@ def main() -> None:
     add_paths_to_image_errors()
     options = read_options(args)
     cfg = load_config(args.config)
-    merge_options(cfg, args.cfg_options)
+    merge_options(cfg, args.cfg_options, args.checkpoint)
     console = Console(soft_wrap=True, markup=False, highlight=False)
     out = retrain_classifier(
         cfg,

@@ -151,7 +151,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
                 out_dir=args.show_dir,
                 interval=args.interval,
             )
-    merge_options(cfg, args.cfg_options)
+    merge_options(cfg, args.cfg_options, args.checkpoint)
     if args.tta:
         use_detection_tta(cfg) if is_detection(cfg) else use_tta(cfg)
     set_dataloader_defaults(cfg, pin_memory=not args.no_pin_memory)

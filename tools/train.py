@@ -119,9 +119,6 @@ def complete_dataloaders(cfg: Config, args: argparse.Namespace) -> None:
 def read_start(cfg: Config) -> tuple[str, dict] | None:
     """Path and content of the checkpoint to resume from; None for a new training."""
     if not cfg.get('resume'):
-        # Checked here, as MMEngine would execute code in it.
-        if cfg.get('load_from') and '://' not in cfg.load_from:
-            read_checkpoint(cfg.load_from)
         return None
     if cfg.get('load_from'):
         return cfg.load_from, read_checkpoint(cfg.load_from)

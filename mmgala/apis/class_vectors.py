@@ -20,6 +20,7 @@ from mmgala.evaluation.score_dump import stack_targets
 from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.functional import ShotThresholds
 from mmgala.utils.checkpoint import read_checkpoint, stored_class_counts, unwrap_model
+from mmgala.utils.safe_loading import only_plain_data
 
 REMEDY = 'name the layer with --layer'
 
@@ -100,6 +101,7 @@ def inputs_of(layer: nn.Module) -> Iterator[list[Tensor]]:
         handle.remove()
 
 
+@only_plain_data()
 def measure_class_vectors(
     cfg: Config,
     checkpoint_path: Path,

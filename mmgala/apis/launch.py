@@ -11,16 +11,28 @@ import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
 
+from mmgala.utils.safe_loading import RefusedContentError, only_plain_data
+
 
 def load_config(path: str) -> Config:
-    """Read a config file.
+    """Read a config file and the files in its ``_base_``.
+
+    Python configs are programs, which are executed. YAML and JSON are read as data.
 
     Raises:
         FileNotFoundError: if the file does not exist.
+        ValueError: if a YAML file has tags that would run code.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'Config {path} does not exist.')
-    return Config.fromfile(path)
+    try:
+        with only_plain_data():
+            return Config.fromfile(path)
+    except RefusedContentError as error:  # names a temporary copy of MMEngine
+        reason = str(error).partition(' was not loaded: ')[2]
+        raise RefusedContentError(
+            f'Config {path}, or a file in its _base_, was not loaded: {reason}'
+        ) from error
 
 
 def set_work_dir(cfg: Config, config_path: str, work_dir: str | None) -> None:

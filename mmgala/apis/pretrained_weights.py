@@ -12,13 +12,16 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.mmengine_loading import is_local
 
 
 def check_pretrained_weights(cfg: Config, prefix: str = '') -> None:
-    """Check every ``init_cfg=dict(type='Pretrained')`` of a model.
+    """Check all files of weights that a training starts from, before it starts.
 
-    Local files must be readable without executing code. URLs are downloaded to
-    MMEngine's cache, and verified by the checksum in OpenMMLab's file names.
+    These are ``load_from``, and in the model each ``init_cfg=dict(type='Pretrained')``
+    and ``pretrained=FILE``. Local files must be readable without executing code. URLs
+    are downloaded to MMEngine's cache, and verified by the checksum in OpenMMLab's file
+    names.
 
     Args:
         cfg: config with ``model``.
@@ -30,20 +33,24 @@ def check_pretrained_weights(cfg: Config, prefix: str = '') -> None:
         OSError: if a download fails; the message says how to get the file otherwise.
         ValueError: if a file is damaged, or contains more than weights and plain data.
     """
-    for key, init_cfg in _pretrained(cfg.model, 'model'):
-        source = str(init_cfg['checkpoint'])
+    sources = list(_pretrained(cfg.model, 'model'))
+    if cfg.get('load_from'):
+        sources.append(('load_from', str(cfg.load_from)))
+    for key, source in sources:
         if source.startswith(('http://', 'https://')):
             if is_main_process():  # MMEngine makes other ranks wait
-                _fetch(source, f'{prefix}{key}.checkpoint')
-        elif '://' not in source:
+                _fetch(source, f'{prefix}{key}')
+        elif is_local(source):
             read_checkpoint(source)
 
 
-def _pretrained(config: Any, key: str) -> Iterator[tuple[str, dict]]:
-    """Yield each ``Pretrained`` initialisation in a config, with its dotted name."""
+def _pretrained(config: Any, key: str) -> Iterator[tuple[str, str]]:
+    """Yield each path or address of weights in a model, with its dotted name."""
     if isinstance(config, dict):
         if config.get('type') == 'Pretrained' and config.get('checkpoint'):
-            yield key, config
+            yield f'{key}.checkpoint', str(config['checkpoint'])
+        if isinstance(config.get('pretrained'), str):
+            yield f'{key}.pretrained', config['pretrained']
         for name, value in config.items():
             yield from _pretrained(value, f'{key}.{name}')
     elif isinstance(config, (list, tuple)):

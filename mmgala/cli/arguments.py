@@ -32,7 +32,9 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def merge_options(cfg: Config, options: Mapping[str, Any] | None) -> None:
+def merge_options(
+    cfg: Config, options: Mapping[str, Any] | None, checkpoint: Any = None
+) -> None:
     """Override settings of a config by ``--cfg-options``.
 
     A misspelt section would become a new one that nothing reads, so it is refused.
@@ -41,13 +43,21 @@ def merge_options(cfg: Config, options: Mapping[str, Any] | None) -> None:
     Args:
         cfg: config, modified in place.
         options: values by dotted key; ``None`` without any.
+        checkpoint: argument of the tool that names the weights, if it has one.
 
     Raises:
-        ValueError: if a section looks like a misspelling of another one.
+        ValueError: if a section looks like a misspelling of another one, or names other
+            weights than ``checkpoint``.
     """
     known = {*cfg, *inspect.signature(Runner.__init__).parameters, *OPTIONAL_SECTIONS}
     for key in options or {}:
         section = key.partition('.')[0]
+        if checkpoint is not None and section in ('load_from', 'resume'):
+            raise ValueError(
+                f'--cfg-options {key}={(options or {})[key]}: this tool reads the '
+                f'weights of its argument CHECKPOINT, {checkpoint}. Leave out the '
+                'option, or pass the other file as CHECKPOINT.'
+            )
         similar = get_close_matches(section, known, n=1, cutoff=0.8)
         if section not in known and similar:
             raise ValueError(

@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import pickle
 import sys
 from collections.abc import Iterator
+
+from mmgala.utils.safe_loading import refusal
 
 USER_ERRORS = (ValueError, TypeError, OSError, AssertionError, ImportError)
 
@@ -16,6 +19,10 @@ def one_line_errors() -> Iterator[None]:
     """
     try:
         yield
+    except pickle.UnpicklingError as error:  # of PyTorch and NumPy
+        if os.environ.get('MMGALA_TRACEBACK'):
+            raise
+        sys.exit(f'error: {refusal(error)}')
     except (*USER_ERRORS, KeyError) as error:
         if isinstance(error, KeyError) and ' ' not in str(error):
             raise  # only MMEngine's registries raise KeyError with a sentence

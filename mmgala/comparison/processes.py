@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
+from mmgala.utils.safe_loading import enter_plain_data
+
 # What a run needs, and the program itself. Imported once, so that all runs of a
 # comparison use the same code even if files are edited meanwhile.
 PRELOADED = (
@@ -228,6 +230,7 @@ def _run(task: Task, sender: Connection, threads: int | None) -> None:
     """Main function of a process: run a task and report its result."""
     import torch
 
+    enter_plain_data()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if threads is not None:
         torch.set_num_threads(threads)

@@ -44,6 +44,7 @@ from mmgala.retraining.methods import (
 from mmgala.retraining.options import RetrainOptions
 from mmgala.utils.checkpoint import read_checkpoint, stored_class_counts
 from mmgala.utils.files import file_digest
+from mmgala.utils.safe_loading import only_plain_data
 
 
 def validation_metrics(
@@ -130,6 +131,7 @@ def replace_loss(
     return {**kept, **{prefix + k: v.cpu() for k, v in loss_state.items()}}
 
 
+@only_plain_data()
 def retrain_classifier(
     cfg: Config,
     checkpoint_path: str | Path,

@@ -15,6 +15,8 @@ from mmengine.logging import HistoryBuffer, print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
+from mmgala.utils.safe_loading import ADVICE, contains
+
 
 def read_checkpoint(path: str | Path) -> dict:
     """Load a checkpoint of MMEngine onto the CPU without executing code in it.
@@ -31,11 +33,7 @@ def read_checkpoint(path: str | Path) -> dict:
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'Checkpoint {path} does not exist.')
-    try:
-        with _mmengine_globals():
-            checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # damaged files cause many kinds of errors
-        raise ValueError(f'Checkpoint {path} {_why_unreadable(error)}') from error
+    checkpoint = load_plain(path, map_location='cpu')
     if isinstance(checkpoint, dict) and 'state_dict' not in checkpoint:
         checkpoint = {'state_dict': checkpoint}
     if not isinstance(checkpoint, dict) or not isinstance(
@@ -43,6 +41,23 @@ def read_checkpoint(path: str | Path) -> dict:
     ):
         raise ValueError(f'Checkpoint {path} contains no state dict.')
     return checkpoint
+
+
+def load_plain(source: Any, map_location: Any = None) -> Any:
+    """Load anything that ``torch.save`` wrote, without executing code in it.
+
+    Args:
+        source: path, or binary file.
+        map_location: see ``torch.load``.
+
+    Raises:
+        ValueError: if it is damaged, or contains more than weights and plain data.
+    """
+    try:
+        with mmengine_globals():
+            return torch.load(source, map_location=map_location, weights_only=True)
+    except Exception as error:  # damaged files cause many kinds of errors
+        raise ValueError(f'Checkpoint {source} {why_unreadable(error)}') from error
 
 
 def read_latest_checkpoint(work_dir: str | Path) -> tuple[str, dict] | None:
@@ -77,21 +92,21 @@ def read_latest_checkpoint(work_dir: str | Path) -> tuple[str, dict] | None:
     return None
 
 
-def _why_unreadable(error: Exception) -> str:
+def why_unreadable(error: Exception) -> str:
+    """Describe an error of ``torch.load``, to follow the name of the file."""
     # PyTorch's message recommends loading the file unsafely.
     blocked = re.search(r'GLOBAL (\w[\w.]*)', str(error))
     if blocked:
-        return (
-            f'was not loaded: besides weights and plain data, it contains '
-            f'{blocked[1]}, which could run code.'
-        )
+        return contains(blocked[1])
+    if 'TorchScript' in str(error):
+        return f'was not loaded: it is a TorchScript program. {ADVICE}'
     text = str(error).rpartition('WeightsUnpickler error: ')[2].strip()
     reason = text.splitlines()[0].split('. ')[0] if text else type(error).__name__
     return f'cannot be read: it is truncated, or not a checkpoint ({reason}).'
 
 
 @contextlib.contextmanager
-def _mmengine_globals() -> Iterator[None]:
+def mmengine_globals() -> Iterator[None]:
     """Allow the data types that MMEngine saves in addition to weights."""
     core: Any = getattr(np, '_core' if hasattr(np, '_core') else 'core')
     allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype]
@@ -101,8 +116,15 @@ def _mmengine_globals() -> Iterator[None]:
             name = f'{module}.multiarray.{function.__name__}'
             allowed.append((function, name))
     allowed.append((_getattr_of_buffer, 'builtins.getattr'))
-    with torch.serialization.safe_globals(allowed):
+    listed = torch.serialization
+    before = listed.get_safe_globals()
+    listed.add_safe_globals(allowed)
+    try:
         yield
+    finally:  # PyTorch's context manager would remove what the block has added, too
+        after = listed.get_safe_globals()
+        listed.clear_safe_globals()
+        listed.add_safe_globals([x for x in after if x in before or x not in allowed])
 
 
 def _getattr_of_buffer(owner: Any, name: str) -> Any:

@@ -1,6 +1,10 @@
 """Preparation of a run."""
 
+from pathlib import PurePosixPath
+
 import pytest
+import torch
+import yaml
 from mmengine.config import Config
 
 from mmgala.apis.launch import (
@@ -11,6 +15,8 @@ from mmgala.apis.launch import (
     set_launcher,
     set_work_dir,
 )
+from mmgala.utils.checkpoint import read_checkpoint
+from tests.utils.bombs import write_bomb
 
 
 @pytest.mark.parametrize('content', [None, 'directory'])
@@ -123,3 +129,40 @@ def test_mpi_needs_gpus(monkeypatch):
 
 def test_ending_without_a_process_group_does_nothing():
     end_distributed()
+
+
+@pytest.mark.parametrize('base', [False, True], ids=['config', '_base_'])
+def test_yaml_config_with_python_tags_is_refused_and_runs_nothing(tmp_path, base):
+    path, victim = write_bomb(tmp_path, 'yaml')
+    if base:
+        path = tmp_path / 'config.py'
+        path.write_text("_base_ = './bomb.yaml'\n")
+
+    with pytest.raises(ValueError, match=rf'{path}.*line 1 .*io\.open.*plain YAML'):
+        load_config(str(path))
+
+    assert not victim.exists()
+    yaml.unsafe_load((tmp_path / 'bomb.yaml').read_text())
+    assert victim.exists()  # it does run where nobody looks
+
+
+def test_plain_yaml_config_is_read(tmp_path):
+    (tmp_path / 'x.yaml').write_text('model: {type: A, sizes: [1, 2]}\n')
+    assert load_config(str(tmp_path / 'x.yaml')).model.sizes == [1, 2]
+
+
+def test_types_that_a_config_allows_stay_allowed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'allowing_module.py').write_text(
+        'import pathlib, torch\n'
+        'torch.serialization.add_safe_globals([pathlib.PurePosixPath])\n'
+    )
+    (tmp_path / 'x.py').write_text("custom_imports = dict(imports='allowing_module')\n")
+    torch.save({'state_dict': {}, 'x': PurePosixPath('a')}, tmp_path / 'x.pth')
+    before = torch.serialization.get_safe_globals()
+    try:
+        load_config(str(tmp_path / 'x.py'))
+        assert read_checkpoint(tmp_path / 'x.pth')['x'] == PurePosixPath('a')
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)

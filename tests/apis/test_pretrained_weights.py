@@ -222,3 +222,30 @@ def test_what_names_no_file_is_left_alone(tmp_path, folder):
     teacher = dict(init_cfg=dict(type='Pretrained', checkpoint=missing))
     check_pretrained_weights(Config(dict(model=model, teacher=teacher)))
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    'place',
+    [
+        lambda x: dict(load_from=x, model=dict()),
+        lambda x: dict(model=dict(pretrained=x)),
+        lambda x: dict(model=dict(backbone=dict(pretrained=x))),
+    ],
+    ids=['load_from', 'model', 'part of the model'],
+)
+@pytest.mark.parametrize('name', ['mine.pth', 'a://mine.pth'])
+def test_all_weights_of_a_config_are_checked(tmp_path, place, name):
+    path, victim = tmp_path / name, tmp_path / 'victim'
+    path.parent.mkdir(exist_ok=True)
+    torch.save({'state_dict': {}, 'x': Calls(os.system, f'touch {victim}')}, path)
+    # pathlib would make a single slash of the two.
+    cfg = Config(place(f'{tmp_path}/{name}'))
+
+    assert 'posix.system' in refusal(cfg, ValueError)
+
+    assert not victim.exists()
+
+
+def test_downloaded_load_from_is_checked_by_name(folder):
+    cfg = Config(dict(load_from='http://127.0.0.1:9/x.pth', model=dict()))
+    assert ' --cfg-options load_from=FILE.' in refusal(cfg, OSError)

@@ -48,3 +48,12 @@ def test_sections_that_the_config_lacks_can_be_added(key):
     cfg = Config(SECTIONS)
     merge_options(cfg, {key: 'x'})
     assert cfg[key] == 'x'
+
+
+@pytest.mark.parametrize('option', [{'load_from': 'other.pth'}, {'resume': True}])
+def test_a_tool_with_a_checkpoint_argument_takes_no_other_weights(option):
+    cfg = Config(SECTIONS)
+    value = next(iter(option.values()))
+    with pytest.raises(ValueError, match=rf'={value}: .*CHECKPOINT, mine\.pth'):
+        merge_options(cfg, option, 'mine.pth')
+    assert cfg.to_dict() == SECTIONS

@@ -65,7 +65,7 @@ def main() -> None:
     add_paths_to_image_errors()
     check_args(args)
     cfg = load_config(args.config)
-    merge_options(cfg, args.cfg_options)
+    merge_options(cfg, args.cfg_options, args.checkpoint)
     console = Console(soft_wrap=True, markup=False, highlight=False)
     stated = resolve_thresholds(cfg, read_checkpoint(args.checkpoint))
     thresholds = choose_thresholds(args, stated, console.print)

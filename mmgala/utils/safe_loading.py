@@ -1,0 +1,229 @@
+"""One gate for all files that are read: they are data, and no code in them runs.
+
+PyTorch checkpoints, pickles and YAML files may name any function to be called while
+they are read, and many libraries read them. Here they are closed where all readers
+meet, so that a reader nobody thought of is closed, too:
+
+* ``torch.load`` obeys the environment variable ``TORCH_FORCE_WEIGHTS_ONLY_LOAD``, also
+  where a caller passes ``weights_only=False``. Child processes inherit it.
+* Python reports each class and function that a pickle names to audit hooks, before it
+  is imported. Only plain data and arrays pass, unless the program itself has pickled
+  them, as for another of its processes.
+* PyYAML looks up the functions and classes of Python tags in two methods.
+
+SECURITY.md describes the rules for users.
+"""
+
+import contextlib
+import os
+import pickle
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+FORCE = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
+FORCE_NOT = 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
+ADVICE = (
+    'Use a file that contains only weights and plain data; SECURITY.md describes how '
+    'to convert one.'
+)
+
+_NUMPY = ('numpy.core', 'numpy._core')  # of NumPy 1 and 2
+PLAIN = {
+    'numpy.ndarray',
+    'numpy.dtype',
+    'collections.OrderedDict',
+    '_codecs.encode',  # bytes, in old protocols
+    *(f'{module}.multiarray._reconstruct' for module in _NUMPY),
+    *(f'{module}.multiarray.scalar' for module in _NUMPY),
+    *(f'{module}.numeric._frombuffer' for module in _NUMPY),
+    *(
+        f'{module}.{name}'
+        for module in ('builtins', '__builtin__')
+        for name in ('set', 'frozenset', 'slice', 'complex', 'bytearray', 'range')
+    ),
+}
+"""What pickles in files may name: it only builds plain data and arrays."""
+
+PROCESSES = (
+    'multiprocessing',
+    'concurrent.futures',
+    'torch.multiprocessing',
+    'torch.utils.data._utils',
+    'torch.utils.data.dataloader',
+    'torch.distributed.distributed_c10d',
+    'torch.distributed.rpc',
+    'mmengine.dist',
+    'mmdet.utils.dist_utils',
+    # Samples that a data set has pickled in memory.
+    'mmengine.dataset.base_dataset',
+    'mmgala.datasets.image_dataset',
+    # Caches of torch.compile, in the user's own folder.
+    'torch._dynamo',
+    'torch._functorch',
+    'torch._inductor',
+)
+"""Modules that unpickle what this program itself has pickled."""
+
+
+class RefusedContentError(ValueError):
+    """A file was not read, as it could run code."""
+
+
+class _Opened(threading.local):
+    """The file that a thread opened last, for error messages."""
+
+    path: Any = None
+
+
+_opened = _Opened()
+_lock = threading.RLock()
+_undo: list[contextlib.ExitStack] = []
+_hooked = False
+
+
+@contextlib.contextmanager
+def only_plain_data() -> Iterator[None]:
+    """Refuse files that could run code while the block runs, or a decorated function.
+
+    This holds for all threads of the process and for the processes that it starts.
+    Blocks may be nested.
+
+    Examples:
+        >>> import io, pickle, pathlib
+        >>> evil = pickle.dumps(pathlib.Path('x'))
+        >>> with only_plain_data():
+        ...     pickle.load(io.BytesIO(evil))
+        Traceback (most recent call last):
+        ...
+        mmgala.utils.safe_loading.RefusedContentError: ...
+    """
+    enter_plain_data()
+    try:
+        yield
+    finally:
+        with _lock:
+            _undo.pop().close()
+
+
+def enter_plain_data() -> None:
+    """Like :func:`only_plain_data`, for the rest of the process."""
+    global _hooked
+    with _lock:
+        undo = contextlib.ExitStack()
+        if not _undo:
+            if not _hooked:  # hooks cannot be removed
+                sys.addaudithook(_audit)
+                _hooked = True
+            _close_torch(undo)
+            _close_yaml(undo)
+        _undo.append(undo)
+
+
+def last_opened() -> str:
+    """Path of the file that this thread opened last while the gate was closed."""
+    return 'The file' if _opened.path is None else os.fsdecode(_opened.path)
+
+
+def contains(name: str) -> str:
+    """Say that a file was refused, as it contains this class or function."""
+    return (
+        f'was not loaded: besides weights and plain data, it contains {name}, which '
+        f'could run code. {ADVICE}'
+    )
+
+
+def refusal(error: pickle.UnpicklingError) -> str:
+    """Describe in one line why the file opened last was not unpickled."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, RefusedContentError):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    blocked = re.search(r'GLOBAL (\w[\w.]*)', str(error))
+    if blocked:
+        return f'{last_opened()} {contains(blocked[1])}'
+    reason = (str(error).strip().splitlines() or ['damaged'])[0]
+    return f'{last_opened()} cannot be read: {reason}'
+
+
+def _audit(event: str, arguments: tuple) -> None:
+    """Audit hook: check what pickles name, and note which file is being read."""
+    if not _undo:
+        return
+    if event == 'pickle.find_class':
+        _check_pickle(*arguments)
+    elif (
+        event == 'open'
+        and isinstance(arguments[0], (str, bytes))
+        and not os.fsdecode(arguments[0]).endswith(('.py', '.pyc'))  # of an import
+    ):
+        _opened.path = arguments[0]
+
+
+def _check_pickle(module: str, name: str) -> None:
+    full = f'{module}.{name}'
+    if full in PLAIN or _comes_from_this_program() or full in _allowed_by_user():
+        return
+    raise RefusedContentError(f'{last_opened()} {contains(full)}')
+
+
+def _comes_from_this_program() -> bool:
+    """Whether the innermost function outside ``pickle`` unpickles our own data."""
+    frame = sys._getframe(3)  # of what has called the unpickler
+    while frame.f_globals.get('__name__') == 'pickle' and frame.f_back is not None:
+        frame = frame.f_back
+    reader = f'{frame.f_globals.get("__name__")}.'
+    return any(reader.startswith(f'{name}.') for name in PROCESSES)
+
+
+def _allowed_by_user() -> set[str]:
+    """Types that the user's own modules have passed to PyTorch's list of safe ones."""
+    serialization = sys.modules.get('torch.serialization')
+    listed: list[Any] = getattr(serialization, 'get_safe_globals', list)()
+    return {
+        f'{entry.__module__}.{entry.__qualname__}'
+        for entry in listed
+        if isinstance(entry, type)
+    }
+
+
+def _close_torch(undo: contextlib.ExitStack) -> None:
+    if os.environ.get(FORCE_NOT):
+        print(f'{FORCE_NOT} is ignored: {ADVICE}', file=sys.stderr)
+    undo.callback(_restore, {name: os.environ.get(name) for name in (FORCE, FORCE_NOT)})
+    os.environ[FORCE] = '1'
+    os.environ.pop(FORCE_NOT, None)
+    if 'mmengine.runner.checkpoint' in sys.modules:
+        # Imported late, as programs without MMEngine start in half a second.
+        from mmgala.utils.mmengine_loading import mmengine_reads_plain_data
+
+        undo.enter_context(mmengine_reads_plain_data())
+
+
+def _restore(variables: dict[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _close_yaml(undo: contextlib.ExitStack) -> None:
+    try:
+        from yaml.constructor import FullConstructor
+    except ImportError:
+        return
+    for method in ('find_python_name', 'find_python_module'):
+        before = getattr(FullConstructor, method)
+        undo.callback(setattr, FullConstructor, method, before)
+        setattr(FullConstructor, method, _refuse_tag)
+
+
+def _refuse_tag(constructor: Any, name: str, mark: Any, unsafe: bool = False) -> None:
+    raise RefusedContentError(
+        f'{last_opened()} was not loaded: its line {mark.line + 1} has a YAML tag for '
+        f'Python, {name}, which could run code. Write plain YAML without !!python.'
+    )
