@@ -19,7 +19,7 @@ from mmengine.registry import HOOKS, PARAM_SCHEDULERS
 from mmgala.functional.metrics import Rule, metric_rule
 from mmgala.registry import is_subclass
 
-AUTO = 'auto'  # of save_best: the first metric of the first validation
+FIRST_METRIC = 'auto'  # save_best: the first metric of the first validation
 # Names that MMEngine, MMPretrain, MMDetection and our LVIS metric report, without
 # their prefix.
 _GREATER = (
@@ -88,7 +88,11 @@ class Monitor:
     def names(self) -> list[str]:
         """Names of the metrics; ``'auto'`` is not one."""
         given = self.settings.get(self.key) or []
-        return [n for n in ([given] if isinstance(given, str) else given) if n != AUTO]
+        return [
+            n
+            for n in ([given] if isinstance(given, str) else given)
+            if n != FIRST_METRIC
+        ]
 
     @property
     def rules(self) -> dict[str, Rule]:

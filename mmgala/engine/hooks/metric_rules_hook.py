@@ -8,7 +8,7 @@ from mmengine.optim import ReduceOnPlateauParamScheduler
 from mmengine.runner import Runner
 
 from mmgala.engine.metric_rules import (
-    AUTO,
+    FIRST_METRIC,
     known_rule,
     monitors,
     require_rule,
@@ -73,7 +73,7 @@ class MetricRulesHook(Hook):
         self._names, self._auto = [], []
 
     def _set_best(self, hook: CheckpointHook) -> None:
-        if AUTO in hook.key_indicators:
+        if FIRST_METRIC in hook.key_indicators:
             if hook.rules == [None]:
                 self._auto.append(hook)
             return
