@@ -186,14 +186,15 @@ def use_post_hoc_steps(cfg: Config, steps: dict[str, Any]) -> None:
     metrics = cfg.test_evaluator
     if isinstance(metrics, dict) and 'metrics' in metrics:
         metrics = metrics['metrics']  # the config names the evaluator itself
-    values = {name: value for name, value in steps.items() if name != 'class_counts'}
+    counts = ('class_counts', 'class_draws')  # the hook passes on the checkpoint's
+    values = {name: value for name, value in steps.items() if name not in counts}
     cfg.test_evaluator = dict(
         type='mmgala.PostHocEvaluator',
         metrics=metrics if isinstance(metrics, list) else [metrics],
         **values,
     )
     if 'class_counts' in steps:
-        add_hook(cfg, 'ClassCountsHook')  # passes on those of the checkpoint
+        add_hook(cfg, 'ClassCountsHook')
 
 
 def build_runner(cfg: Config, checkpoint: dict, steps: dict[str, Any]) -> Runner:

@@ -6,7 +6,7 @@ from typing import Any
 from mmgala.cli.arguments import read_class_vector
 from mmgala.evaluation.selection import AUTO, check_steps, steps_to_choose
 from mmgala.functional.post_hoc import STEPS
-from mmgala.utils.checkpoint import stored_class_counts
+from mmgala.utils.checkpoint import stored_class_counts, stored_class_draws
 
 TRAIN = 'train'  # for --target-prior: the class shares of the training set
 
@@ -99,7 +99,7 @@ def flags_of(steps: dict[str, Any]) -> list[str]:
 
 
 def add_class_counts(steps: dict[str, Any], checkpoint: dict) -> None:
-    """Add the class counts of a checkpoint to the steps that need them.
+    """Add class counts and draws of a checkpoint to the steps that need them.
 
     Args:
         steps: from :func:`requested_steps`; changed in place.
@@ -111,6 +111,9 @@ def add_class_counts(steps: dict[str, Any], checkpoint: dict) -> None:
     if not check_steps(steps).needs_class_counts:
         return
     steps['class_counts'] = stored_class_counts(checkpoint)
+    draws = stored_class_draws(checkpoint)
+    if draws != steps['class_counts']:
+        steps['class_draws'] = draws
     if steps['class_counts'] is None:
         adjusts = 'logit_adjustment' in steps
         what = flag('logit_adjustment') if adjusts else f'--target-prior {TRAIN}'

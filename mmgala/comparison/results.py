@@ -27,10 +27,11 @@ class Scores:
     Attributes:
         test: softmax scores of the test set, ``(N, C)`` float32.
         test_targets: labels of the test set, ``(N,)``.
-        class_counts: training samples of each class, ``(C,)``.
+        class_counts: training images of each class, ``(C,)``.
         val: scores of the validation set, if there is one.
         val_targets: its labels.
         thresholds: shot thresholds, if the file has any.
+        class_draws: training samples of each class in one epoch, if the file has any.
     """
 
     test: np.ndarray
@@ -39,6 +40,7 @@ class Scores:
     val: np.ndarray | None = None
     val_targets: np.ndarray | None = None
     thresholds: ShotThresholds | None = None
+    class_draws: np.ndarray | None = None
 
 
 def read_scores(folder: Path) -> Scores:
@@ -56,6 +58,7 @@ def read_scores(folder: Path) -> Scores:
         thresholds=ShotThresholds(*test[THRESHOLDS_KEY].tolist())
         if THRESHOLDS_KEY in test
         else None,
+        class_draws=test.get('class_draws'),
     )
     path = folder / SCORES['val']
     if not path.is_file():
@@ -145,7 +148,9 @@ def apply_post_hoc(
         raise ValueError(f'{post_hoc} needs validation scores to choose its strength.')
     asked: dict[str, Any] = dict.fromkeys(step_names(post_hoc), 'auto')
     vectors: dict[str, Any] = dict(
-        class_counts=scores.class_counts, target_prior=target_prior
+        class_counts=scores.class_counts,
+        class_draws=scores.class_draws,
+        target_prior=target_prior,
     )
     steps = choose_post_hoc(scores.val, scores.val_targets, **asked, **vectors).steps
     if target_prior is not None or is_balanced(scores.test_targets):

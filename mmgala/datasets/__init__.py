@@ -6,7 +6,7 @@ from mmgala.datasets.class_counts import official_class_counts
 from mmgala.datasets.csv_dataset import CSVDataset
 from mmgala.datasets.digits import DigitsDataset
 from mmgala.datasets.fashion_pairs import FashionPairs
-from mmgala.datasets.labels import count_classes, dataset_labels
+from mmgala.datasets.labels import count_classes, count_draws, dataset_labels
 from mmgala.datasets.long_tailed import LongTailedDataset
 from mmgala.datasets.plankton import PlanktonSet
 from mmgala.datasets.samplers import ClassAwareSampler, ClassBalancedSampler
@@ -38,6 +38,7 @@ __all__ = [
     'RandomInterpolation',
     'TorchvisionAutoAugment',
     'count_classes',
+    'count_draws',
     'dataset_labels',
     'official_class_counts',
 ]

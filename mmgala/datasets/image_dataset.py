@@ -30,7 +30,7 @@ class LabelledDataset(BaseDataset):
 
     The array is stored next to MMEngine's serialised samples, so that reading half a
     million labels does not unpickle as many samples. It respects ``indices`` and
-    ``get_subset``.
+    ``get_subset``. Each entry of ``load_data_list`` is an image of its own.
     """
 
     def full_init(self) -> None:
@@ -40,6 +40,11 @@ class LabelledDataset(BaseDataset):
         super().full_init()
         if not self.serialize_data:
             self._labels = self._labels_of_data_list()
+        self._origins = (
+            np.array(self._indices, dtype=np.int64)
+            if isinstance(self._indices, Sequence)
+            else np.arange(len(self._labels))
+        )
 
     def _serialize_data(self) -> tuple[np.ndarray, np.ndarray]:
         # The samples are filtered and subset by now, but not serialised yet.
@@ -60,6 +65,11 @@ class LabelledDataset(BaseDataset):
         return self._labels.copy()
 
     @force_full_init
+    def sample_origins(self) -> np.ndarray:
+        """Number of each sample's image, ``(N,)`` int64; copies have the same."""
+        return self._origins
+
+    @force_full_init
     def get_cat_ids(self, idx: int) -> list[int]:
         """Label of one image, as a list of one."""
         return [int(self._labels[idx])]
@@ -74,19 +84,21 @@ class LabelledDataset(BaseDataset):
         """
         super().get_subset_(indices)
         self._labels = _select(self._labels, indices)
+        self._origins = _select(self._origins, indices)
 
     @force_full_init
     def get_subset(self, indices: int | Sequence[int]) -> 'LabelledDataset':
         """Return a copy with only some images; see :meth:`get_subset_`."""
         subset = super().get_subset(indices)
         subset._labels = _select(self._labels, indices)
+        subset._origins = _select(self._origins, indices)
         return subset
 
 
-def _select(labels: np.ndarray, indices: int | Sequence[int]) -> np.ndarray:
+def _select(values: np.ndarray, indices: int | Sequence[int]) -> np.ndarray:
     if isinstance(indices, int):
-        return labels[:indices] if indices >= 0 else labels[indices:]
-    return labels[np.asarray(indices, dtype=np.int64)]
+        return values[:indices] if indices >= 0 else values[indices:]
+    return values[np.asarray(indices, dtype=np.int64)]
 
 
 class ImageDataset(LabelledDataset):

@@ -1,9 +1,42 @@
 """Labels and class counts of MMEngine data sets, including wrapped ones."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
+
+from mmgala.datasets.epoch_samples import EpochSamples, epoch_samples
+from mmgala.datasets.sample_identity import (
+    image_ids,
+    instance_ids,
+    trained_instances,
+)
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """Training samples of each class, counted in two ways that differ under wrappers.
+
+    Shot groups, metrics and reports are about how much data there is, so they use
+    ``images``. Losses and logit adjustment correct for the class prior of the samples
+    that the model is fitted to, so they use ``draws``: under ``ClassBalancedDataset``,
+    the scores follow the prior of the repeated samples, and a correction by the images
+    would favour the rare classes twice. Margins and weights that depend on ratios
+    of the counts (LDAM, GCL, label-aware smoothing) do not change if all samples are
+    repeated equally often; the effective number of samples does.
+
+    A sampler chooses among the draws. What it chooses is in neither count: a loss that
+    corrects for the class prior should not be combined with class-balanced sampling.
+
+    Attributes:
+        images: distinct images of each class; in detection data sets, instances.
+        draws: samples of each class in one epoch, as the wrappers present them; in
+            detection data sets, instances.
+    """
+
+    images: list[int]
+    draws: list[int]
 
 
 def dataset_labels(dataset: Any) -> np.ndarray:
@@ -11,20 +44,25 @@ def dataset_labels(dataset: Any) -> np.ndarray:
 
     Args:
         dataset: an MMPretrain data set; any data set with its ``get_gt_labels`` or
-            ``get_cat_ids``; or MMEngine's ``ConcatDataset`` or ``RepeatDataset`` of
-            those.
+            ``get_cat_ids``; or wrappers of those, see
+            :func:`mmgala.datasets.epoch_samples.epoch_samples`.
 
     Returns:
-        ``(N,)`` int64 labels.
+        ``(N,)`` int64 labels. Samples that a wrapper repeats are there each time.
 
     Raises:
         TypeError: if the data set does not expose its labels.
         ValueError: if a sample has no label, or several.
     """
-    if isinstance(dataset, ConcatDataset):
-        return np.concatenate([dataset_labels(part) for part in dataset.datasets])
-    if isinstance(dataset, RepeatDataset):
-        return np.tile(dataset_labels(dataset.dataset), dataset.times)
+    return _epoch_labels(epoch_samples(dataset))
+
+
+def _epoch_labels(epoch: EpochSamples) -> np.ndarray:
+    return epoch.of_each([_source_labels(source) for source in epoch.sources])
+
+
+def _source_labels(dataset: Any) -> np.ndarray:
+    """Labels of a data set without wrappers."""
     if hasattr(dataset, 'get_gt_labels'):
         labels = _labels_from_gt_labels(dataset)
     elif hasattr(dataset, 'get_cat_ids'):
@@ -77,18 +115,12 @@ def is_detection_dataset(dataset: Any) -> bool:
     Args:
         dataset: any data set, possibly inside MMEngine's or MMDetection's wrappers.
     """
-    while True:
-        if isinstance(dataset, ConcatDataset):
-            dataset = dataset.datasets[0]
-        elif _is_wrapper(dataset):
-            dataset = dataset.dataset
-        else:
-            break
-    if hasattr(dataset, 'get_gt_labels'):  # an MMPretrain data set
+    source = epoch_samples(dataset).sources[0]
+    if hasattr(source, 'get_gt_labels'):  # an MMPretrain data set
         return False
-    if not hasattr(dataset, 'get_data_info') or not len(dataset):
+    if not hasattr(source, 'get_data_info') or not len(source):
         return False
-    info = dataset.get_data_info(0)
+    info = source.get_data_info(0)
     return isinstance(info, dict) and isinstance(info.get('instances'), list)
 
 
@@ -99,42 +131,28 @@ def instance_labels(dataset: Any) -> list[np.ndarray]:
     left out. A sample appears as often as it does in an epoch.
 
     Args:
-        dataset: a detection data set (see :func:`is_detection_dataset`), or MMEngine's
-            ``ConcatDataset``, ``RepeatDataset`` or ``ClassBalancedDataset`` or
-            MMDetection's ``MultiImageMixDataset`` of detection data sets.
+        dataset: a detection data set, possibly in wrappers; see
+            :func:`is_detection_dataset`.
 
     Returns:
         One int64 array per sample, which may be empty.
     """
-    if isinstance(dataset, ConcatDataset):
-        return [labels for part in dataset.datasets for labels in instance_labels(part)]
-    if isinstance(dataset, RepeatDataset):
-        return instance_labels(dataset.dataset) * dataset.times
-    if isinstance(dataset, ClassBalancedDataset):
-        inner = instance_labels(dataset.dataset)
-        return [inner[i] for i in dataset.repeat_indices]
-    if _is_wrapper(dataset):
-        return instance_labels(dataset.dataset)
-    return [
-        np.array(
-            [
-                instance['bbox_label']
-                for instance in dataset.get_data_info(index)['instances']
-                if not instance.get('ignore_flag')
-            ],
-            dtype=np.int64,
-        )
-        for index in range(len(dataset))
-    ]
+    epoch = epoch_samples(dataset)
+    return _per_draw(epoch, [_source_instances(source) for source in epoch.sources])
 
 
-def _is_wrapper(dataset: Any) -> bool:
-    if isinstance(dataset, (RepeatDataset, ClassBalancedDataset)):
-        return True
-    # MMDetection's MultiImageMixDataset has the same samples as the wrapped data set.
-    if not hasattr(dataset, 'dataset') or hasattr(dataset, 'get_data_info'):
-        return False
-    return len(dataset.dataset) == len(dataset)
+def _source_instances(source: Any) -> list[np.ndarray]:
+    infos = (source.get_data_info(index) for index in range(len(source)))
+    labels = ([i['bbox_label'] for i in trained_instances(info)] for info in infos)
+    return [np.array(each, dtype=np.int64) for each in labels]
+
+
+def _per_draw(
+    epoch: EpochSamples, values: Sequence[Sequence[np.ndarray]]
+) -> list[np.ndarray]:
+    """Arrays of each draw, from those of the samples of each source."""
+    pairs = zip(epoch.source.tolist(), epoch.index.tolist(), strict=True)
+    return [values[source][index] for source, index in pairs]
 
 
 def class_names(dataset: Any) -> tuple[str, ...]:
@@ -146,14 +164,16 @@ def class_names(dataset: Any) -> tuple[str, ...]:
 
 
 def count_classes(dataset: Any, num_classes: int | None = None) -> list[int]:
-    """Count the samples of each class; in detection data sets, the instances.
+    """Count the distinct images of each class; in detection data sets, the instances.
 
-    Samples that ``RepeatDataset`` or ``ClassBalancedDataset`` repeats are counted as
-    often as they appear in an epoch. Every label is validated.
+    Images that wrappers repeat, as ``RepeatDataset`` and ``ClassBalancedDataset`` do,
+    or that several data sets contain, count once; :func:`count_draws` counts the
+    samples of an epoch. Every label is validated.
 
     Args:
         dataset: a data set accepted by :func:`dataset_labels` or
-            :func:`instance_labels`.
+            :func:`instance_labels`. For what is the same image, see
+            :func:`mmgala.datasets.sample_identity.image_ids`.
         num_classes: number of classes, C. Defaults to the number of
             ``metainfo['classes']``, or else to the largest label plus one.
 
@@ -163,34 +183,82 @@ def count_classes(dataset: Any, num_classes: int | None = None) -> list[int]:
     Raises:
         ValueError: if a label is negative, or ``num_classes`` or more.
     """
-    labels, samples, unit = _labels_and_samples(dataset)
+    return count_images_and_draws(dataset, num_classes).images
+
+
+def count_draws(dataset: Any, num_classes: int | None = None) -> list[int]:
+    """Count the samples of each class in one epoch; in detection, the instances.
+
+    A sample counts as often as wrappers such as ``RepeatDataset`` and
+    ``ClassBalancedDataset`` present it; see :class:`ClassCounts` for who needs that.
+
+    Args:
+        dataset: see :func:`count_classes`.
+        num_classes: see there.
+
+    Returns:
+        C counts.
+
+    Raises:
+        ValueError: see :func:`count_classes`.
+    """
+    return count_images_and_draws(dataset, num_classes).draws
+
+
+def count_images_and_draws(dataset: Any, num_classes: int | None = None) -> ClassCounts:
+    """Both counts; arguments and errors are those of :func:`count_classes`."""
+    epoch = epoch_samples(dataset)
     if num_classes is None:
         num_classes = len(class_names(dataset)) or None
+    if is_detection_dataset(dataset):
+        per_sample = instance_labels(dataset)
+        labels = np.concatenate(per_sample)
+        samples = np.repeat(np.arange(len(per_sample)), list(map(len, per_sample)))
+        _check_labels(dataset, labels, samples, num_classes, 'instances')
+        ids = np.concatenate(_per_draw(epoch, instance_ids(epoch.sources)))
+    else:
+        labels = _epoch_labels(epoch)
+        samples = np.arange(len(labels))
+        _check_labels(dataset, labels, samples, num_classes, 'samples')
+        ids = epoch.of_each(image_ids(epoch.sources))
+    draws = np.bincount(labels, minlength=num_classes or 0)
+    base = int(ids.max(initial=0)) + 1
+    distinct = np.unique(labels * base + ids) // base
+    images = np.bincount(distinct, minlength=len(draws))
+    return ClassCounts(images.tolist(), draws.tolist())
+
+
+def _check_labels(
+    dataset: Any,
+    labels: np.ndarray,
+    samples: np.ndarray,
+    num_classes: int | None,
+    unit: str,
+) -> None:
+    """Check that labels are in range.
+
+    Args:
+        dataset: data set, for the error message.
+        labels: labels, ``(M,)``.
+        samples: index of the sample of each label, ``(M,)``.
+        num_classes: number of classes, or None if it is unknown.
+        unit: what is labelled, in the plural.
+    """
     invalid = labels < 0
     if num_classes is not None:
         invalid |= labels >= num_classes
-    if invalid.any():
-        first = int(invalid.argmax())
-        index = int(samples[first])
-        limit = f'{num_classes - 1}' if num_classes else 'the number of classes'
-        raise ValueError(
-            f'Expected labels between 0 and {limit}, but sample {index} of '
-            f'{type(dataset).__name__} has label {labels[first]}'
-            f'{_image_path(dataset, index)} ({int(invalid.sum())} {unit} are out of '
-            'range). Check the annotations, or `num_classes` and `classes` in the '
-            'config.'
-        )
-    return np.bincount(labels, minlength=num_classes or 0).tolist()
-
-
-def _labels_and_samples(dataset: Any) -> tuple[np.ndarray, np.ndarray, str]:
-    """Labels, the index of the sample of each, and what is labelled (plural)."""
-    if not is_detection_dataset(dataset):
-        labels = dataset_labels(dataset)
-        return labels, np.arange(len(labels)), 'samples'
-    per_sample = instance_labels(dataset)
-    samples = np.repeat(np.arange(len(per_sample)), list(map(len, per_sample)))
-    return np.concatenate(per_sample), samples, 'instances'
+    if not invalid.any():
+        return
+    first = int(invalid.argmax())
+    index = int(samples[first])
+    limit = f'{num_classes - 1}' if num_classes else 'the number of classes'
+    raise ValueError(
+        f'Expected labels between 0 and {limit}, but sample {index} of '
+        f'{type(dataset).__name__} has label {labels[first]}'
+        f'{_image_path(dataset, index)} ({int(invalid.sum())} {unit} are out of '
+        'range). Check the annotations, or `num_classes` and `classes` in the '
+        'config.'
+    )
 
 
 def _image_path(dataset: Any, index: int) -> str:

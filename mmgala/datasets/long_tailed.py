@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 
 from mmgala.datasets.labels import (
     count_classes,
+    count_images_and_draws,
     dataset_labels,
     random_rank_in_class,
 )
@@ -22,7 +23,8 @@ class LongTailedDataset:
 
     Classes keep their order, and class 0 is the most frequent. The selected samples
     depend only on ``seed``, so every rank and every run trains on the same subset.
-    ``metainfo['class_counts']`` holds the number of samples per class.
+    ``metainfo['class_counts']`` holds the number of distinct images per class, which is
+    that of the samples unless the wrapped data set repeats images.
 
     Args:
         dataset: single-label data set, or its config.
@@ -65,6 +67,12 @@ class LongTailedDataset:
         return copy.deepcopy(self._metainfo)
 
     @property
+    @force_full_init
+    def indices(self) -> np.ndarray:
+        """Index of each sample in the wrapped data set, ``(N,)`` int64."""
+        return self._indices
+
+    @property
     def CLASSES(self) -> tuple[str, ...] | None:
         """Names of the classes."""
         return self._metainfo.get('classes')
@@ -75,14 +83,15 @@ class LongTailedDataset:
             return
         self.dataset.full_init()
         self._metainfo = self.dataset.metainfo
-        available = count_classes(self.dataset)
-        counts = self._target_counts(available)
+        available = count_images_and_draws(self.dataset)
+        counts = self._target_counts(available.draws)
         labels = dataset_labels(self.dataset)
         keep = random_rank_in_class(labels, self.seed) < np.asarray(counts)[labels]
         self._indices = np.flatnonzero(keep)
         self._labels = labels[self._indices]
-        self._metainfo['class_counts'] = counts
         self._fully_initialized = True
+        copies = available.images != available.draws
+        self._metainfo['class_counts'] = count_classes(self) if copies else counts
         print_log(
             f'Long-tailed subset: {len(self._indices)} of {len(labels)} samples, '
             f'{max(counts)} to {min(counts)} per class.',

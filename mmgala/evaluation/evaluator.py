@@ -82,11 +82,15 @@ class PostHocEvaluator(Evaluator):
         self._samples.append(samples)
 
     def _take_class_counts(self) -> None:
-        counts = (self.dataset_meta or {}).get('class_counts')
-        if self.steps.needs_class_counts and self.steps.class_counts is None:
-            if counts is not None:
-                counts = torch.as_tensor(counts, dtype=torch.float64)
-            self.steps = replace(self.steps, class_counts=counts)
+        if not self.steps.needs_class_counts or self.steps.class_counts is not None:
+            return
+        meta = self.dataset_meta or {}
+        found: dict[str, Any] = {
+            name: torch.as_tensor(meta[name], dtype=torch.float64)
+            for name in ('class_counts', 'class_draws')
+            if meta.get(name) is not None
+        }
+        self.steps = replace(self.steps, **found)
 
     def evaluate(self, size: int) -> dict:
         """Transform all predictions and compute the metrics.

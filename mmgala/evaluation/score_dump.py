@@ -71,7 +71,8 @@ class ScoreDump(BaseMetric):
     Args:
         out_file_path: where to write ``pred_score`` ``(N, C)`` float32, ``gt_label``
             ``(N,)`` int64 and, where known, ``class_counts`` ``(C,)`` int64 of the
-            training set, ``shot_thresholds`` (many and few) ``(2,)`` int64 and
+            training set (and ``class_draws``, samples of an epoch, where its wrappers
+            repeat images), ``shot_thresholds`` (many and few) ``(2,)`` int64 and
             ``class_names`` ``(C,)`` text. By default, no file is written.
     """
 
@@ -101,8 +102,9 @@ class ScoreDump(BaseMetric):
         if self.out_file_path is not None:
             arrays: dict[str, Any] = dict(pred_score=self.scores, gt_label=self.targets)
             meta = self.dataset_meta or {}
-            if (counts := meta.get('class_counts')) is not None:
-                arrays['class_counts'] = np.asarray(counts)
+            for key in ('class_counts', 'class_draws'):
+                if meta.get(key) is not None:
+                    arrays[key] = np.asarray(meta[key])
             if (thresholds := read_thresholds(meta)) is not None:
                 arrays[THRESHOLDS_KEY] = np.array(astuple(thresholds))
             names = meta.get('classes') or ()

@@ -117,11 +117,14 @@ class PostHocSteps:
         logit_adjustment: ``tau`` of logit adjustment; needs ``class_counts``.
         rebalancing: ``tau`` of re-balancing.
         temperature: ``T`` of temperature scaling.
-        class_counts: training samples of each class, ``(C,)``.
+        class_counts: training images of each class, ``(C,)``.
         class_mass: class mass after logit adjustment, ``(C,)``. ``None`` makes
             re-balancing transductive: it uses the mass of its input scores.
         target_prior: class shares of the test set, ``(C,)`` with sum 1; ``'train'``:
             those of the training set, by ``class_counts``; ``None``: balanced.
+        class_draws: training samples of each class in one epoch, ``(C,)``, if wrappers
+            of the training set repeat images. Logit adjustment uses them instead of
+            ``class_counts``, because the scores follow the prior of what was drawn.
 
     Raises:
         ValueError: if a strength or vector is invalid, or the vectors differ in length.
@@ -160,6 +163,7 @@ class PostHocSteps:
     class_counts: Tensor | None = None
     class_mass: Tensor | None = None
     target_prior: Tensor | Literal['train'] | None = None
+    class_draws: Tensor | None = None
 
     def __post_init__(self) -> None:
         for name, strength in self.strengths.items():
@@ -175,7 +179,7 @@ class PostHocSteps:
     @classmethod
     def from_config(cls, **values: Any) -> 'PostHocSteps':
         """Build from a config, in which vectors may be sequences."""
-        for name in ('class_counts', 'class_mass', 'target_prior'):
+        for name in ('class_counts', 'class_draws', 'class_mass', 'target_prior'):
             if values.get(name) is not None and not isinstance(values[name], str):
                 values[name] = torch.as_tensor(values[name], dtype=torch.float64)
         return cls(**values)
@@ -190,6 +194,12 @@ class PostHocSteps:
     def needs_class_counts(self) -> bool:
         """Whether the steps depend on ``class_counts``."""
         return self.logit_adjustment is not None or self.target_prior == 'train'
+
+    @property
+    def draws(self) -> Tensor:
+        """``class_draws`` or, where nothing is repeated, ``class_counts``, ``(C,)``."""
+        counts = self._known_counts()
+        return counts if self.class_draws is None else self.class_draws
 
     @property
     def prior(self) -> Tensor | None:
@@ -241,8 +251,8 @@ class PostHocSteps:
         self.check_num_classes(scores.shape[1])
         if self.logit_adjustment is None:
             return scores
-        counts = self._known_counts()
-        return logit_adjustment(scores, counts, self.logit_adjustment, self.prior)
+        draws = self.draws
+        return logit_adjustment(scores, draws, self.logit_adjustment, self.prior)
 
     def rebalance_and_scale(
         self, adjusted: Tensor, class_mass: Tensor | None
@@ -277,7 +287,7 @@ class PostHocSteps:
         self.check_num_classes(logits.shape[-1])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         if (tau := self.logit_adjustment) is not None:
-            added = log_count_adjustment(self._known_counts(), tau, self.prior)
+            added = log_count_adjustment(self.draws, tau, self.prior)
             logits = logits + added.float()
         if (tau := self.rebalancing) is not None:
             if self.class_mass is None:

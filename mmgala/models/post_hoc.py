@@ -155,7 +155,8 @@ class LogitAdjuster(PostHocStep):
 
     Args:
         tau: strength, 0 or more.
-        class_counts: training samples of each class, ``(C,)``. A class without samples
+        class_counts: training samples of each class, ``(C,)``; of an epoch, where a
+            wrapper such as ``RepeatDataset`` repeats them. A class without samples
             is treated like the rarest class that has samples. By default, counts come
             from a checkpoint that ``tools/fit_rebalancer.py`` wrote.
         target_prior: class shares of the data to predict, ``(C,)`` with sum 1.
@@ -329,7 +330,7 @@ def build_post_hoc(steps: PostHocSteps) -> PostHocStep | PostHocChain:
         ValueError: if there is no step.
     """
     vectors = dict(
-        class_counts=steps.class_counts,
+        class_counts=None if steps.class_counts is None else steps.draws,
         class_mass=steps.class_mass,
         target_prior=steps.prior,
     )

@@ -46,7 +46,9 @@ class RetrainingContext:
         options: chosen by the user.
         folder: feature cache.
         console: prints progress.
-        counts: training samples of each class, if known.
+        counts: training images of each class, if known.
+        draws: training samples of each class in one epoch, if known; the losses get
+            them.
     """
 
     source: FeatureSource
@@ -54,6 +56,7 @@ class RetrainingContext:
     folder: Path
     console: Console
     counts: list[int] | None = None
+    draws: list[int] | None = None
     _loaders: dict[str, DataLoader] = field(default_factory=dict)
     _splits: dict[str, SplitFeatures] = field(default_factory=dict)
 
@@ -228,7 +231,7 @@ def _prepare_training(
             '`loss_module`: use tau-norm or ncm.'
         )
     loss, loss_cfg = build_loss(
-        context.options.loss, context.num_classes, context.counts or []
+        context.options.loss, context.num_classes, context.draws or []
     )
     corrects = corrects_for_counts(loss)
     if corrects and context.options.sampling == 'class':

@@ -24,8 +24,8 @@ def build_loss(
     Args:
         config: with ``type``. Defaults to cross-entropy.
         num_classes: C; passed to a loss that accepts it.
-        class_counts: training samples of each class, whatever the sampling;
-            passed to a loss that accepts them.
+        class_counts: training samples of each class in one epoch, whatever the
+            sampling; passed to a loss that accepts them.
 
     Returns:
         The loss, and its config for a model's head.

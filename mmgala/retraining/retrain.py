@@ -17,7 +17,7 @@ from mmgala.apis.data_splits import (
     validates_on_test,
 )
 from mmgala.apis.models import check_output_path, load_model, save_model
-from mmgala.datasets import count_classes
+from mmgala.datasets.labels import count_images_and_draws
 from mmgala.evaluation import LongTailedAccuracy
 from mmgala.evaluation.shot_thresholds import (
     config_thresholds,
@@ -42,7 +42,12 @@ from mmgala.retraining.methods import (
     logits_of,
 )
 from mmgala.retraining.options import RetrainOptions
-from mmgala.utils.checkpoint import read_checkpoint, stored_class_counts
+from mmgala.utils.checkpoint import (
+    counts_meta,
+    read_checkpoint,
+    stored_class_counts,
+    stored_class_draws,
+)
 from mmgala.utils.files import file_digest
 from mmgala.utils.safe_loading import only_plain_data
 
@@ -154,8 +159,8 @@ def retrain_classifier(
     * ``'tau-norm'``: class vectors of similar norms, see :func:`tau_normalize`;
     * ``'ncm'``: nearest class mean, see :func:`nearest_class_mean`.
 
-    A loss that depends on class counts gets those of the training set, whatever the
-    sampling.
+    A loss that depends on class counts gets the samples of an epoch of the training
+    set, whatever the sampling; the metrics get its distinct images.
 
     Args:
         cfg: config that the checkpoint was trained with.
@@ -195,7 +200,7 @@ def retrain_classifier(
     folder = Path(features) if features is not None else out.parent / 'features'
     context = RetrainingContext(source, options, folder, console)
     _check_layer(context, method)
-    context.counts = _class_counts(context, stored_class_counts(checkpoint), method)
+    _count_classes(context, checkpoint, method)
     new = METHOD_FUNCTIONS[method](context)
     record = dict(method=method, **new.chosen)
     thresholds = resolve_thresholds(cfg, checkpoint) or ShotThresholds()
@@ -221,19 +226,21 @@ def _check_layer(context: RetrainingContext, method: str) -> None:
         )
 
 
-def _class_counts(
-    context: RetrainingContext, stored: Sequence[int] | None, method: str
-) -> list[int] | None:
-    """Class counts of the training set, or of the checkpoint if no set is needed."""
+def _count_classes(context: RetrainingContext, checkpoint: dict, method: str) -> None:
+    """Count the training set, or read what was counted if no set is needed."""
+    stored = stored_class_counts(checkpoint)
     if method == 'tau-norm':
-        return None if stored is None else list(stored)
-    counts = count_classes(context.loader('train').dataset, context.num_classes)
-    if stored is not None and list(stored) != counts:
+        context.counts = None if stored is None else list(stored)
+        context.draws = stored_class_draws(checkpoint)
+        return
+    dataset = context.loader('train').dataset
+    counted = count_images_and_draws(dataset, context.num_classes)
+    context.counts, context.draws = counted.images, counted.draws
+    if stored is not None and list(stored) != counted.images:
         context.console.print(
             'The class counts of the training set differ from those in the checkpoint: '
             'the former are used.'
         )
-    return counts
 
 
 def _compare(
@@ -283,6 +290,7 @@ def _write(
         state = replace_loss(state, 'head.loss_module', new.loss.state_dict())
     meta = {**(checkpoint.get('meta') or {}), 'retrained': record}
     if context.counts is not None:
-        meta['class_counts'] = context.counts
+        meta.pop('class_draws', None)
+        meta.update(counts_meta(context.counts, context.draws))
         meta.update(thresholds_meta(thresholds))
     save_model(cfg, state, meta, out)

@@ -145,6 +145,33 @@ def stored_class_counts(checkpoint: dict) -> list[int] | None:
     return meta.get('class_counts', dataset_meta.get('class_counts'))
 
 
+def stored_class_draws(checkpoint: dict) -> list[int] | None:
+    """Samples of each class in an epoch of the training; None if they are unknown.
+
+    They are stored only where wrappers of the training set repeat images; otherwise
+    they are the class counts.
+    """
+    draws = (checkpoint.get('meta') or {}).get('class_draws')
+    return stored_class_counts(checkpoint) if draws is None else draws
+
+
+def counts_meta(
+    counts: list[int] | None, draws: list[int] | None
+) -> dict[str, list[int]]:
+    """Metadata of a checkpoint or data set that states class counts and draws.
+
+    Args:
+        counts: training images of each class, if known.
+        draws: training samples of each class in an epoch, if known.
+    """
+    if counts is None:
+        return {}
+    meta = dict(class_counts=counts)
+    if draws is not None and draws != counts:
+        meta['class_draws'] = draws
+    return meta
+
+
 def unwrap_model(model: nn.Module) -> nn.Module:
     """Remove wrappers for distributed training and test-time augmentation."""
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):

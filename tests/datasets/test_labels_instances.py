@@ -3,7 +3,7 @@
 import pytest
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 
-from mmgala.datasets import count_classes
+from mmgala.datasets import count_classes, count_draws
 from mmgala.datasets.labels import is_detection_dataset
 
 
@@ -66,7 +66,7 @@ def balanced(dataset, indices):
 
 def repeated(dataset, times):
     result = RepeatDataset.__new__(RepeatDataset)
-    result.dataset, result.times = dataset, times
+    result.dataset, result.times, result._ori_len = dataset, times, len(dataset)
     result._metainfo, result._fully_initialized = dataset.metainfo, True
     return result
 
@@ -75,24 +75,31 @@ SCENES = Scenes([0, 1, 0], [], [1, ~1], [0])
 
 
 @pytest.mark.parametrize(
-    ('dataset', 'counts'),
+    ('dataset', 'images', 'draws'),
     [
-        (SCENES, [3, 2, 0]),
-        (concatenated(SCENES, Scenes([2])), [3, 2, 1]),
-        (repeated(SCENES, 3), [9, 6, 0]),
-        (balanced(SCENES, [0, 1, 2, 2, 3]), [3, 3, 0]),
+        (SCENES, [3, 2, 0], [3, 2, 0]),
+        (concatenated(SCENES, Scenes([2])), [3, 2, 1], [3, 2, 1]),
+        (concatenated(SCENES, SCENES), [3, 2, 0], [6, 4, 0]),
+        (concatenated(SCENES, Scenes([0, 1, 0], [2])), [3, 2, 1], [5, 3, 1]),
+        (repeated(SCENES, 3), [3, 2, 0], [9, 6, 0]),
+        (balanced(SCENES, [0, 1, 2, 2, 3]), [3, 2, 0], [3, 3, 0]),
         (
             repeated(balanced(concatenated(SCENES, Scenes([2])), [3, 4, 4]), 2),
+            [1, 0, 1],
             [2, 0, 4],
         ),
-        (Mixed(SCENES), [3, 2, 0]),
-        (Scenes([], []), [0, 0, 0]),
+        (Mixed(repeated(SCENES, 2)), [3, 2, 0], [6, 4, 0]),
+        (Scenes([], []), [0, 0, 0], [0, 0, 0]),
     ],
-    ids=['plain', 'concatenated', 'repeated', 'balanced', 'nested', 'mixed', 'none'],
-)
-def test_counts(dataset, counts):
+    ids=[
+        'plain', 'concatenated', 'twice', 'overlapping', 'repeated', 'balanced',
+        'nested', 'mixed', 'none',
+    ],
+)  # fmt: skip
+def test_counts(dataset, images, draws):
     assert is_detection_dataset(dataset)
-    assert count_classes(dataset) == counts
+    assert count_classes(dataset) == images
+    assert count_draws(dataset) == draws
 
 
 def test_a_part_of_a_data_set_is_not_counted_as_a_whole():

@@ -4,7 +4,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from mmgala.datasets import count_classes
+from mmgala.datasets.labels import count_images_and_draws
 from mmgala.evaluation.shot_thresholds import (
     checkpoint_thresholds,
     metrics_with_thresholds,
@@ -15,7 +15,12 @@ from mmgala.evaluation.shot_thresholds import (
 )
 from mmgala.functional import ShotThresholds
 from mmgala.registry import HOOKS
-from mmgala.utils.checkpoint import stored_class_counts, unwrap_model
+from mmgala.utils.checkpoint import (
+    counts_meta,
+    stored_class_counts,
+    stored_class_draws,
+    unwrap_model,
+)
 
 
 @HOOKS.register_module()
@@ -26,11 +31,15 @@ class ClassCountsHook(Hook):
       index of its sample, rather than with a device-side assertion hours later.
     * A training set smaller than a batch is rejected, as with ``drop_last`` the
       training would end without a single step and without an error.
-    * Modules with a method ``set_class_counts``, such as ``EqualizationLoss``, get the
-      counts before the first step.
-    * Checkpoints store the counts as ``meta['class_counts']``.
+    * Checkpoints store the counts as ``meta['class_counts']``. These are distinct
+      images: those that wrappers of the training set repeat, or that several of its
+      parts contain, count once.
     * Metrics get them as ``dataset_meta['class_counts']``, both in validation and in a
       test from a checkpoint. They take precedence over those of the test set.
+    * Modules with a method ``set_class_counts``, such as ``EqualizationLoss``, get the
+      samples of an epoch (draws) before the first step; see
+      :class:`mmgala.datasets.labels.ClassCounts` for the reason. Where they differ from
+      the counts, they are stored and passed on beside them, as ``'class_draws'``.
 
     The shot thresholds are passed on in the same places, as ``'shot_thresholds'``. They
     are those stated in the config, by this hook or a metric. In a test, a config that
@@ -54,6 +63,7 @@ class ClassCountsHook(Hook):
 
     def __init__(self, many: int | None = None, few: int | None = None) -> None:
         self.class_counts: list[int] | None = None
+        self.class_draws: list[int] | None = None
         self.shot_thresholds = ShotThresholds.from_arguments(many, few)
         self._of_training: ShotThresholds | None = None
         self._of_checkpoint: ShotThresholds | None = None
@@ -64,20 +74,20 @@ class ClassCountsHook(Hook):
         self._of_training = training_thresholds(runner)
         model = unwrap_model(runner.model)
         head = getattr(model, 'head', None)
-        self.class_counts = count_classes(
+        counted = count_images_and_draws(
             runner.train_dataloader.dataset, getattr(head, 'num_classes', None)
         )
+        self.class_counts, self.class_draws = counted.images, counted.draws
         for module in model.modules():
             set_class_counts = getattr(module, 'set_class_counts', None)
             if set_class_counts is not None:
-                set_class_counts(self.class_counts)
+                set_class_counts(self.class_draws)
         if runner.val_loop is not None:
             self._pass_on(runner, runner.val_evaluator)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Save counts and thresholds."""
-        if self.class_counts is not None:
-            checkpoint['meta']['class_counts'] = self.class_counts
+        checkpoint['meta'].update(counts_meta(self.class_counts, self.class_draws))
         thresholds = self._of_training or self._of_checkpoint
         if thresholds is not None:
             checkpoint['meta'].update(thresholds_meta(thresholds))
@@ -85,6 +95,7 @@ class ClassCountsHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Restore counts and thresholds, even if the training had no such hook."""
         self.class_counts = stored_class_counts(checkpoint)
+        self.class_draws = stored_class_draws(checkpoint)
         self._of_checkpoint = checkpoint_thresholds(checkpoint)
 
     def before_val(self, runner: Runner) -> None:
@@ -97,8 +108,8 @@ class ClassCountsHook(Hook):
 
     def _pass_on(self, runner: Runner, evaluator: Evaluator) -> None:
         meta = dict(evaluator.dataset_meta or {})
-        if self.class_counts is not None:
-            meta['class_counts'] = self.class_counts
+        meta.pop('class_draws', None)
+        meta.update(counts_meta(self.class_counts, self.class_draws))
         thresholds = self._of_training or self._tested_with(runner, evaluator)
         if thresholds is not None:
             meta.update(thresholds_meta(thresholds))

@@ -49,8 +49,7 @@ class GradientStatisticsHook(Hook):
     With MMDetection, it records the ``loss_cls`` of each bbox head (each stage of a
     cascade separately) or of a one-stage or query head. Sums include only foreground
     samples and the C classes; gradients to and from background are left out. The
-    training samples of a class are its instances, counted as often as they appear in
-    an epoch.
+    training samples of a class are its instances.
 
     After each period, it writes
 

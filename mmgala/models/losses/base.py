@@ -143,8 +143,11 @@ class ClassCountsLoss(ClassificationLoss):
 
     :class:`mmgala.engine.ClassCountsHook` counts the training set and passes the counts
     on before the first step, so they need not be in a config or file. They are part of
-    the checkpoint. A class without samples is treated like the rarest class that has
-    samples.
+    the checkpoint. These are the samples of one epoch: where a wrapper such as
+    ``ClassBalancedDataset`` repeats images, the loss corrects for the prior of what it
+    is computed on, not for that of the distinct images (see
+    :class:`mmgala.datasets.labels.ClassCounts`). A class without samples is treated
+    like the rarest class that has samples.
 
     Subclasses implement :meth:`compute_vectors` and :meth:`compute_loss`. Their
     ``__init__`` stores its arguments and then calls :meth:`start_counts`.
@@ -192,7 +195,7 @@ class ClassCountsLoss(ClassificationLoss):
             self.set_class_counts(class_counts)
 
     def set_class_counts(self, class_counts: Sequence[int] | Tensor) -> None:
-        """Set the number of training samples of each class.
+        """Set the number of training samples of each class in one epoch.
 
         Args:
             class_counts: C counts.

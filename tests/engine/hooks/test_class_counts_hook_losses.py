@@ -49,13 +49,15 @@ def config(work_dir, dataset=DIGITS, loss=LOSS, **options):
 
 
 @pytest.mark.parametrize(('dataset', 'counts'), DATASETS.values(), ids=DATASETS)
-def test_a_loss_trains_with_the_counts_of_its_data_set(tmp_path, dataset, counts):
+def test_a_loss_trains_with_the_draws_of_its_data_set(tmp_path, dataset, counts):
     runner, path = train(config(tmp_path, dataset))
 
     loss = runner.model.head.loss_module
     assert loss.class_counts.tolist() == counts
     assert_close(loss.log_prior, BalancedSoftmaxLoss(10, counts).log_prior)
-    assert read_checkpoint(path)['meta']['class_counts'] == counts
+    meta = read_checkpoint(path)['meta']
+    assert meta['class_draws'] == counts
+    assert meta['class_counts'] == COUNTS  # the images of FEW are in DIGITS, too
 
 
 def test_a_loss_gets_the_counts_wherever_it_is_in_the_model(tmp_path):
