@@ -23,6 +23,10 @@ setup(
     extras_require=extras,
     package_data={
         'mmgala.datasets.class_counts': ['*.json'],
-        'mmgala.visualization.html_report': ['*.html', '*.css', 'js/*.js'],
+        'mmgala.visualization': [
+            'report_page/*.html',
+            'report_page/*.css',
+            'report_page/js/*.js',
+        ],
     },
 )

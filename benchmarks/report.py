@@ -99,7 +99,7 @@ def draw(
         {method: np.stack(runs) for method, runs in theta.items()},
         {method: np.stack(runs) for method, runs in ratio.items()},
         paths[1],
-        f'{name}: gradients of each class vector over the whole training',
+        f'{name}: gradients of each class weight vector over the whole training',
     )
     return paths
 

@@ -1,8 +1,10 @@
-"""Figures and HTML reports of class statistics, created from plain arrays."""
+"""Plots and HTML reports of statistics by class, from plain arrays."""
 
 from mmgala.visualization.axes import save_figure
 from mmgala.visualization.class_plots import (
+    plot_accuracy_by_count,
     plot_class_accuracy,
+    plot_class_mass,
     plot_class_vectors,
     plot_gradient_statistics,
 )
@@ -17,10 +19,6 @@ from mmgala.visualization.gradient_plots import (
     figure_to_image,
 )
 from mmgala.visualization.html_report import write_html_report
-from mmgala.visualization.prediction_class_plots import (
-    plot_accuracy_by_count,
-    plot_class_mass,
-)
 from mmgala.visualization.prediction_plots import (
     plot_reliability,
     plot_shot_confusion,

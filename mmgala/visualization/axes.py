@@ -1,4 +1,4 @@
-"""Elements shared by the figures: colours, class order, scales, legends, files."""
+"""Elements shared by the plots: colours, class order, scales, legends, files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from matplotlib.ticker import (
 from mmgala.functional import ShotThresholds
 from mmgala.utils.files import replacing
 
-# Okabe and Ito's palette, which is safe for colour-blind readers.
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ('#0072B2', '#56B4E9', '#D55E00', '#E69F00', '#009E73', '#CC79A7')
 
 
@@ -33,14 +33,14 @@ def set_log_scale(axes: Axes) -> None:
     axes.set_yscale('log')
     axes.yaxis.set_major_formatter(ScalarFormatter())
     low, high = axes.get_ylim()
-    # A range below a decade has at most one major tick, so label the minor ones.
+    # A range of less than a decade has at most one major tick: label the minor ones.
     axes.yaxis.set_minor_formatter(
         ScalarFormatter() if high / low < 10 else NullFormatter()
     )
 
 
 def set_plain_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis at 1, 2, 5, 10, ..., and a symlog axis also at 0."""
+    """Label a logarithmic axis at 1, 2, 5, 10, ..., and a symlog axis at 0 too."""
     low, high = axis.get_view_interval()
     wide = high > 1e4 * max(low, 1)  # only powers of ten fit
     steps = (1,) if wide else (1, 2, 5)
@@ -54,7 +54,7 @@ def set_plain_ticks(axis: Axis) -> None:
 def group_borders(
     class_counts: np.ndarray, thresholds: ShotThresholds | None
 ) -> tuple[float, float]:
-    """Compute where shot groups meet on an axis of classes, most frequent first.
+    """Borders between the shot groups on an axis of classes, most frequent first.
 
     Args:
         class_counts: ``(C,)`` number of training samples per class.
@@ -65,7 +65,7 @@ def group_borders(
 
 
 def mark_groups(axes: Axes, borders: tuple[float, float], names: Sequence[str]) -> None:
-    """Draw dotted lines between shot groups, and the groups' names at the top.
+    """Draw dotted lines between the shot groups, and their names at the top.
 
     Args:
         axes: axes whose x limits and scale are final.
@@ -104,7 +104,7 @@ def label_classes(axes: Axes, order: np.ndarray) -> None:
 
 
 def save_figure(figure: Figure, path: str | Path, title: str = '') -> None:
-    """Write a figure atomically; the file extension sets the format."""
+    """Write a figure atomically, in the format of the file extension."""
     figure.suptitle(title)
     with replacing(path) as unfinished:
         figure.savefig(unfinished, dpi=150, format=unfinished.suffix[1:] or 'png')

@@ -1,4 +1,4 @@
-"""Figures of gradient statistics (figures 1 and 2 of arXiv 2403.09036).
+"""Plots of gradient statistics (figures 1 and 2 of arXiv 2403.09036).
 
 ``runs`` is always the result of :func:`mmgala.analysis.describe_gradients` by name of
 the run. The most frequent classes are on the left.
@@ -25,7 +25,7 @@ from mmgala.visualization.axes import (
 )
 
 Runs = Mapping[str, Mapping[str, Any]]
-# Clearly distinct colours for few runs.
+# The first three are clearly distinct.
 RUN_COLOURS = (*COLOURS[::2], *COLOURS[1::2])
 GROUP_COLOURS = dict(zip(SHOT_GROUPS, ('#0072B2', '#E69F00', '#D55E00'), strict=True))
 GROUP_LABELS = {group: f'{group}-shot' for group in SHOT_GROUPS}
@@ -65,7 +65,7 @@ def draw_gradient_ratio(
 def draw_gradient_sources(
     class_counts: Sequence[int] | np.ndarray, runs: Runs, title: str = ''
 ) -> Figure:
-    """Plot the sources of negative gradient: shares by shot group, and the matrix.
+    """Plot the sources of the negative gradient: shares of shot groups, and the matrix.
 
     Args:
         class_counts: ``(C,)`` number of training samples per class.
@@ -88,7 +88,7 @@ def draw_gradient_sources(
         if len(order) > 20:
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.set_xlabel('receiving class, from head to tail')
-    panels[0].set_ylabel("share of the class vector's\nnegative gradient")
+    panels[0].set_ylabel("share of the class weight vector's\nnegative gradient")
     handles, labels = panels[0].get_legend_handles_labels()
     parts[0].legend(handles, labels, loc='outside right upper', fontsize=8)
     if rows == 2:
@@ -130,9 +130,9 @@ def draw_gradient_course(runs: Runs, title: str = '') -> Figure:
                 )
     labels = [
         *(f'positive / negative gradient,\n{name}' for name in GROUP_LABELS.values()),
-        'standard deviation of the log ratio\nover classes',
-        'share of the negative gradient\nfrom the most frequent group',
-        'Gini coefficient of the sources',
+        'spread of log ratio\n(standard deviation over classes)',
+        'share of negative gradient\nfrom the head',
+        'Gini coefficient of sources',
     ]
     for axes, label in zip(panels.flat, labels, strict=True):
         axes.set_ylabel(label)
@@ -149,7 +149,9 @@ def draw_gradient_course(runs: Runs, title: str = '') -> Figure:
             )
     for axes in panels[1]:
         axes.set_ylim(bottom=0)
-        axes.set_xlabel(next(iter(runs.values()))['unit'])
+        unit = next(iter(runs.values()))['unit']
+        axes.set_xlabel('iteration' if unit == 'iter' else unit)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[1, 0].legend(fontsize=8)
     figure.suptitle(title)
     return figure
@@ -203,7 +205,7 @@ def _stack_shares(axes: Axes, shares: np.ndarray) -> None:
 def _draw_matrices(
     part: SubFigure, matrices: Sequence[Mapping[str, Any] | None]
 ) -> None:
-    """Draw heat maps on a common scale, each relative to its largest value."""
+    """Draw heat maps, each relative to its largest value, on a common scale."""
     panels = part.subplots(1, len(matrices), squeeze=False, sharey=True)[0]
     relative = []
     for matrix in matrices:
@@ -215,14 +217,16 @@ def _draw_matrices(
     norm = LogNorm(max(lowest, 1e-4), 1, clip=True)
     for axes, values, matrix in zip(panels, relative, matrices, strict=True):
         if matrix is None:
-            axes.text(0.5, 0.5, 'no matrix', ha='center', transform=axes.transAxes)
+            axes.text(
+                0.5, 0.5, 'no matrix recorded', ha='center', transform=axes.transAxes
+            )
             axes.axis('off')
             continue
         image = axes.imshow(values, norm=norm, cmap='viridis', aspect='auto')
         bins = f' ({len(values)} bins)' if len(matrix['bins']) > len(values) else ''
         axes.set_xlabel(f'source class, from head to tail{bins}')
     panels[0].set_ylabel('receiving class,\nfrom head to tail')
-    part.colorbar(image, ax=panels.tolist(), label='relative to the largest')
+    part.colorbar(image, ax=panels.tolist(), label='relative to the largest value')
 
 
 def _numbers(values: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Figures that compare predictions of several runs, raw and re-balanced.
+"""Plots that compare predictions of several runs, raw and re-balanced.
 
 ``runs`` is always the result of :func:`mmgala.analysis.analyse_predictions` by name of
 the run; ``path`` is the file to write, whose extension sets the format.
@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 
 from mmgala.functional import METRIC_NAMES
 from mmgala.visualization.axes import COLOURS, panels, save_figure, share_legend
-from mmgala.visualization.prediction_class_plots import KINDS
+from mmgala.visualization.class_plots import PREDICTION_STYLES
 
-CURVES = {  # name, colour and line width
+CURVE_STYLES = {  # name, colour and line width
     'top1': (METRIC_NAMES['top1'], '#BBBBBB', 4.0),
     'class_mean': (METRIC_NAMES['class_mean'], 'black', 1.5),
     'many': ('many-shot', COLOURS[0], 1.5),
@@ -27,16 +27,18 @@ CURVES = {  # name, colour and line width
 def plot_shot_confusion(
     runs: Mapping[str, dict], path: str | Path, title: str = ''
 ) -> None:
-    """Plot the confusion of shot groups: raw above, re-balanced below."""
+    """Plot the confusion matrix of the shot groups: raw above, re-balanced below."""
     figure = Figure(figsize=(1 + 2.8 * len(runs), 5.8), layout='constrained')
     grid = figure.subplots(2, len(runs), squeeze=False, sharex=True, sharey=True)
     for column, (run_name, run) in zip(grid.T, runs.items(), strict=True):
-        for axes, (kind, (name, _)) in zip(column, KINDS.items(), strict=True):
+        for axes, (kind, (name, _)) in zip(
+            column, PREDICTION_STYLES.items(), strict=True
+        ):
             axes.set_title(f'{run_name}, {name}', fontsize=10)
             _draw_matrix(axes, run[kind]['confusion'])
             axes.label_outer()
-    figure.supxlabel('group of the predicted class', fontsize=10)
-    figure.supylabel('group of the true class (% of its samples)', fontsize=10)
+    figure.supxlabel('shot group of the predicted class', fontsize=10)
+    figure.supylabel('shot group of the true class (% of its samples)', fontsize=10)
     save_figure(figure, path, title)
 
 
@@ -53,11 +55,11 @@ def _draw_matrix(axes: Axes, confusion: dict) -> None:
 
 
 def plot_tau_curve(runs: Mapping[str, dict], path: str | Path, title: str = '') -> None:
-    """Plot accuracy against the re-balancing strength; mark the one in use."""
+    """Plot accuracy against the strength of re-balancing, and mark the one in use."""
     figure, grid = panels(list(runs), (5, 4))
     for axes, run in zip(grid, runs.values(), strict=True):
         curve = run['tau_curve']
-        for key, (name, colour, width) in CURVES.items():
+        for key, (name, colour, width) in CURVE_STYLES.items():
             if key in curve:
                 values = np.array(curve[key], dtype=float)
                 axes.plot(curve['tau'], values, color=colour, lw=width, label=name)
@@ -94,7 +96,7 @@ def plot_reliability(
     )
     for (top, bottom), (run_name, run) in zip(grid.T, runs.items(), strict=True):
         top.plot([0, 1], [0, 1], color='grey', lw=1, ls='--', label='calibrated')
-        for kind, (name, colour) in KINDS.items():
+        for kind, (name, colour) in PREDICTION_STYLES.items():
             bins = run[kind]['reliability']
             confidence, accuracy, count = (
                 np.array(bins[key], dtype=float)
@@ -120,5 +122,5 @@ def plot_reliability(
             axes.grid(alpha=0.3)
     grid[0, 0].set_ylabel('accuracy')
     grid[1, 0].set_ylabel('samples (%)')
-    figure.supxlabel('confidence: largest score', fontsize=10)
+    figure.supxlabel('confidence (largest score)', fontsize=10)
     save_figure(figure, path, title)

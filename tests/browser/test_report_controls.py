@@ -118,10 +118,10 @@ def test_table_is_sorted_by_any_column_and_back(small_page):
 def test_classes_without_a_value_come_last_in_the_table(small_page, clicks):
     for _ in range(clicks):
         small_page.sort_by('accuracy', run=0)
-    shown = small_page.cells(4)
-    assert shown[-1] == '–'
-    numbers = [float(text.strip('%')) for text in shown[:-1]]
-    assert numbers == sorted(numbers, reverse=clicks == 1)
+    accuracies = small_page.cells(4)
+    assert accuracies[-1] == '–'
+    known = [float(text.strip('%')) for text in accuracies[:-1]]
+    assert known == sorted(known, reverse=clicks == 1)
 
 
 def test_table_can_be_searched_by_name_and_index(small_page):

@@ -15,8 +15,8 @@ PHONE = dict(
     is_mobile=True,
     has_touch=True,
 )
-FIGURES = 12
-FIT = """() => [...document.querySelectorAll('.plot')].map(div => {
+NUM_FIGURES = 12
+SIZES = """() => [...document.querySelectorAll('.plot')].map(div => {
   const drawn = div.querySelector('.main-svg').getBoundingClientRect();
   return [div.id, drawn.width, drawn.height,
           drawn.right - document.querySelector('main').getBoundingClientRect().right];
@@ -71,9 +71,9 @@ def overflow(page):
 def test_phone_page_does_not_scroll_sideways(phone, artefacts):
     phone.page.screenshot(path=artefacts / 'phone.png', full_page=True)
     assert overflow(phone) <= 0
-    shown = phone.run(FIT)
-    assert len(shown) == FIGURES
-    for figure, width, height, beyond in shown:
+    sizes = phone.run(SIZES)
+    assert len(sizes) == NUM_FIGURES
+    for figure, width, height, beyond in sizes:
         assert width > 300, figure
         assert height > 200, figure
         assert beyond <= 0, figure
@@ -99,7 +99,7 @@ def test_figures_follow_the_width_of_the_window(desktop):
     )
     page.settle()
     assert overflow(page) <= 0
-    assert all(beyond <= 0 for *_, beyond in page.run(FIT))
+    assert all(beyond <= 0 for *_, beyond in page.run(SIZES))
 
 
 @pytest.mark.parametrize('classes', [10, 1203])
@@ -117,9 +117,9 @@ def test_print_has_all_charts_and_no_controls(request, artefacts, classes):
     page.page.screenshot(path=artefacts / f'print_{classes}.png', full_page=True)
     for hidden in ('#controls', '.pager', '#search', '.modebar-container >> nth=0'):
         assert not page.page.locator(hidden).is_visible()
-    shown = page.run(FIT)
-    assert len(shown) == FIGURES
-    assert all(width == 680 and height > 150 for _, width, height, _ in shown)
+    sizes = page.run(SIZES)
+    assert len(sizes) == NUM_FIGURES
+    assert all(width == 680 and height > 150 for _, width, height, _ in sizes)
     assert overflow(page) <= 0
     background = page.run(
         '() => getComputedStyle(document.documentElement).backgroundColor'

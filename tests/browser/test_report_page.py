@@ -12,10 +12,10 @@ def head_first(report):
     return sorted(range(len(counts)), key=lambda c: (-counts[c], c))
 
 
-def same(shown, expected):
-    """Whether numbers are equal to 5 digits, with the same gaps."""
-    shown, expected = (np.array(v, dtype=float) for v in (shown, expected))
-    np.testing.assert_allclose(shown, expected, rtol=6e-5)
+def assert_same(actual, expected):
+    """Assert that numbers are equal to 5 digits, with the same gaps."""
+    actual, expected = (np.array(v, dtype=float) for v in (actual, expected))
+    np.testing.assert_allclose(actual, expected, rtol=6e-5)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_class_figures_show_each_run_head_first(
     for i, run in enumerate(small['runs']):
         (trace,) = small_page.traces(figure, run=i, key=key)
         assert trace['x'] == list(range(10))
-        same(trace['y'], [run[part][field][c] for c in order])
+        assert_same(trace['y'], [run[part][field][c] for c in order])
 
 
 @pytest.mark.parametrize('kind', ['raw', 'rebalanced'])
@@ -49,18 +49,18 @@ def test_prediction_figures_follow_the_switch(small_page, small, kind):
         outcome = run['predictions'][kind]
         (accuracy,) = small_page.traces('fig-accuracy', run=i)
         assert accuracy['x'] == [small['classes'][c]['count'] for c in tail_first]
-        same(accuracy['y'], [outcome['class_accuracy'][c] for c in tail_first])
+        assert_same(accuracy['y'], [outcome['class_accuracy'][c] for c in tail_first])
         (mass,) = small_page.traces('fig-mass', run=i)
-        same(mass['y'], [outcome['class_mass'][c] for c in head_first(small)])
+        assert_same(mass['y'], [outcome['class_mass'][c] for c in head_first(small)])
         (confusion,) = small_page.traces('fig-confusion', run=i)
-        same(confusion['z'], outcome['confusion']['values'])
+        assert_same(confusion['z'], outcome['confusion']['values'])
         bins = outcome['reliability']
         filled = [k for k, n in enumerate(bins['count']) if n]
         assert 0 < len(filled) < len(bins['count'])
         for key in ('accuracy', 'count'):
             (line,) = small_page.traces('fig-reliability', run=i, key=key)
-            same(line['x'], [bins['confidence'][k] for k in filled])
-            same(line['y'], [bins[key][k] for k in filled])
+            assert_same(line['x'], [bins['confidence'][k] for k in filled])
+            assert_same(line['y'], [bins[key][k] for k in filled])
 
 
 def test_figures_over_time_and_tau_show_every_series(small_page, small):
@@ -75,41 +75,41 @@ def test_figures_over_time_and_tau_show_every_series(small_page, small):
             assert {t['meta']['key'] for t in traces} == {*series}
             for trace in traces:
                 assert trace['x'] == gradients['steps']
-                same(trace['y'], series[trace['meta']['key']])
+                assert_same(trace['y'], series[trace['meta']['key']])
         traces = small_page.traces('fig-tau', run=i)
         assert {t['meta']['key'] for t in traces} == {*curve} - {'tau'}
         for trace in traces:
-            same(trace['x'], curve['tau'])
-            same(trace['y'], curve[trace['meta']['key']])
+            assert_same(trace['x'], curve['tau'])
+            assert_same(trace['y'], curve[trace['meta']['key']])
 
 
 def test_matrix_and_shares_have_the_negative_gradients(small_page, small):
     for i, run in enumerate(small['runs']):
         values = np.array(run['gradients']['matrix']['values'])
         (trace,) = small_page.traces('fig-matrix', run=i)
-        shown = np.array(trace['z'], dtype=float)
-        assert np.isnan(shown[values == 0]).all()
-        same(10 ** shown[values > 0], values[values > 0])
+        logs = np.array(trace['z'], dtype=float)
+        assert np.isnan(logs[values == 0]).all()
+        assert_same(10 ** logs[values > 0], values[values > 0])
         for column, group in enumerate(GROUPS):
             (bars,) = small_page.traces('fig-shares', run=i, group=group)
             shares = np.array(run['gradients']['source_shares'])[head_first(small)]
-            same(bars['y'], shares[:, column])
+            assert_same(bars['y'], shares[:, column])
 
 
 def expected_texts(report, run, c):
     """Expected hover text of a class, formatted independently."""
-    entry, numbers = report['classes'][c], report['runs'][run]
-    accuracy = numbers['predictions']['raw']['class_accuracy'][c]
+    entry, results = report['classes'][c], report['runs'][run]
+    accuracy = results['predictions']['raw']['class_accuracy'][c]
     many = 's' if entry['count'] != 1 else ''
     return [
         f'{entry["count"]} training sample{many}, {entry["group"]}-shot',
         'accuracy (raw): ' + ('–' if accuracy is None else f'{accuracy:.1f}%'),
-        f'θ (positive gradient): {shown_number(numbers["gradients"]["pos_grad"][c])}',
-        f'gradient ratio: {shown_number(numbers["gradients"]["ratio"][c])}',
+        f'θ (positive gradient): {format_number(results["gradients"]["pos_grad"][c])}',
+        f'gradient ratio: {format_number(results["gradients"]["ratio"][c])}',
     ]
 
 
-def shown_number(value):
+def format_number(value):
     digits = float(f'{value:.5g}')
     text = f'{digits:,.10f}'
     return text.rstrip('0').rstrip('.')
@@ -142,7 +142,7 @@ def test_hover_text_of_the_matrix_names_both_classes(small_page, small):
     order = head_first(small)
     text = small_page.hover_cell('fig-matrix', 1, 7, 2)
     value = small['runs'][1]['gradients']['matrix']['values'][7][2]
-    assert f'negative gradient: {shown_number(value)}' in text
+    assert f'negative gradient: {format_number(value)}' in text
     for expected in expected_texts(small_page.report, 1, order[7]):
         assert expected in text
     source = small['classes'][order[2]]
@@ -191,8 +191,8 @@ def test_headline_has_metrics_summaries_and_sentences(small_page, small):
     few, many = (
         small['runs'][0]['gradients']['ratio_by_group'][g][-1] for g in ('few', 'many')
     )
-    assert f'few-shot classes received {few:.2f} times' in sentences[0]
-    assert f'those of many-shot classes {many:.2f} times' in sentences[0]
+    expected = f'{few:.2f} for few-shot classes and {many:.2f} for many-shot classes'
+    assert expected in sentences[0]
 
 
 def test_parts_that_every_run_lacks_are_left_out(open_report, small):
@@ -209,7 +209,8 @@ def test_parts_that_every_run_lacks_are_left_out(open_report, small):
     ]  # fmt: skip
     headings = page.page.locator('h2').all_inner_texts()
     assert headings == [
-        'At a glance', 'Gradients of class vectors', 'Over the training', 'All classes',
+        'At a glance', 'Gradients of class weight vectors', 'During training',
+        'All classes',
     ]  # fmt: skip
     assert page.page.locator('#missing-list li').all_inner_texts() == [line]
     assert not page.page.locator('#choose-kind').is_visible()

@@ -1,4 +1,4 @@
-"""Figures of gradients draw the given numbers, most frequent class first."""
+"""Plots of gradients draw the given numbers, most frequent class first."""
 
 import numpy as np
 import pytest
@@ -69,9 +69,9 @@ def test_shares_are_stacked_and_the_matrix_is_relative(runs):
         np.testing.assert_allclose(tops, np.cumsum(shares, axis=1).T)
     for axes, run in zip(heat.axes, runs.values(), strict=False):
         values = np.array(run['matrix']['values'])
-        shown = axes.images[0].get_array()
-        np.testing.assert_allclose(shown.filled(0), values / values.max())
-        assert shown.mask.sum() == 6  # no class pushes itself away
+        relative = axes.images[0].get_array()
+        np.testing.assert_allclose(relative.filled(0), values / values.max())
+        assert relative.mask.sum() == 6  # no class pushes itself away
 
 
 def test_a_run_without_a_matrix_beside_one_that_has_it(runs):
@@ -80,7 +80,7 @@ def test_a_run_without_a_matrix_beside_one_that_has_it(runs):
     with_matrix, without = figure.subfigs[1].axes[:2]
     assert with_matrix.images
     assert not without.images
-    assert without.texts[0].get_text() == 'no matrix'
+    assert without.texts[0].get_text() == 'no matrix recorded'
     runs['CE']['matrix'] = None
     assert len(draw_gradient_sources(COUNTS, runs).subfigs) == 1
 

@@ -7,8 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from mmgala.visualization.html_report import write_html_report
-from mmgala.visualization.html_report.sentences import describe_run
+from mmgala.visualization.html_report import describe_run, write_html_report
 from tests.browser.made_reports import make_report
 
 DATA = re.compile(
@@ -106,11 +105,11 @@ def shorten(report):
         (lengthen, 'GALA: gradients: `ratio` has 11 values, but the report has 10 '
          'classes'),
         (shorten, 'GALA: raw predictions: `class_mass` has 9 values'),
-        (lambda r: r.pop('missing'), 'the report .*has no `missing`'),
+        (lambda r: r.pop('missing'), 'the report .*lacks `missing`'),
         (lambda r: r['runs'].clear(), '`runs` is empty'),
-        (lambda r: r['runs'][0].pop('vectors'), 'a run .*has no `vectors`'),
-        (lambda r: r['runs'][0]['vectors'].pop('norm'), 'CE: vectors .*has no `norm`'),
-        (lambda r: r['classes'][2].pop('count'), 'class 2 .*has no `count`'),
+        (lambda r: r['runs'][0].pop('vectors'), 'a run .*lacks `vectors`'),
+        (lambda r: r['runs'][0]['vectors'].pop('norm'), 'CE: vectors .*lacks `norm`'),
+        (lambda r: r['classes'][2].pop('count'), 'class 2 .*lacks `count`'),
         (lambda r: r['classes'][2].update(group='rare'), "class 2 .*'rare'"),
     ],
 )  # fmt: skip
@@ -148,14 +147,14 @@ CLASSES = [{'group': 'many'}, {'group': 'few'}]
 
 def test_sentences_state_the_numbers_of_tail_and_head():
     assert describe_run(RUN, CLASSES) == [
-        'In the last epoch, class vectors of few-shot classes received 0.81 times as '
-        'much positive as negative gradient, those of many-shot classes 1.02 times. '
+        'In the last epoch, the ratio of positive to negative gradient of class weight '
+        'vectors was 0.81 for few-shot classes and 1.02 for many-shot classes. '
         'Samples of many-shot classes caused 68% of all negative gradient.',
-        'The cosine similarity of class vectors to features of their own class is, for '
-        'few-shot classes 0.34 and for many-shot classes 0.70.',
-        'Accuracy on few-shot classes 22.5% and on many-shot classes 80.0%; '
-        're-balanced with τ = 1.5, on few-shot classes 40.0% and on many-shot classes '
-        '79.0%.',
+        'The mean cosine similarity of class weight vectors to the features of their '
+        'own class is 0.34 for few-shot classes and 0.70 for many-shot classes.',
+        'Accuracy is 22.5% on few-shot classes and 80.0% on many-shot classes; after '
+        're-balancing with τ = 1.5, it is 40.0% on few-shot classes and 79.0% on '
+        'many-shot classes.',
     ]
 
 
@@ -164,8 +163,8 @@ def test_sentences_omit_missing_parts():
     assert describe_run(empty, CLASSES) == []
     gradients = {'unit': 'iter', 'ratio_by_group': {'many': [1.0], 'few': [None]}}
     assert describe_run({**empty, 'gradients': gradients}, CLASSES) == [
-        'In the last period, class vectors of many-shot classes received 1.00 times as '
-        'much positive as negative gradient.'
+        'In the last period, the ratio of positive to negative gradient of class '
+        'weight vectors was 1.00 for many-shot classes.'
     ]
     one_group = describe_run({**RUN, 'vectors': None}, CLASSES[1:])
-    assert one_group[1].startswith('Accuracy on few-shot classes 22.5%; re-balanced')
+    assert one_group[1].startswith('Accuracy is 22.5% on few-shot classes; after')

@@ -1,4 +1,4 @@
-// Confusion of shot groups, re-balancing strength and reliability.
+// Confusion of shot groups, strength of re-balancing, and reliability.
 
 const predictionsOf = (i) => runs[i].predictions?.[chosen.kind] ?? null;
 const anyPredictions = () => runs.some((run) => run.predictions);
@@ -8,38 +8,38 @@ figures.push({
   id: 'fig-confusion',
   available: () => anyPredictions(),
   build(width) {
-    const shown = runsWithPredictions();
-    const layout = panels(shown.map(runTitle), width, { columns: 3, height: 230 });
+    const indices = runsWithPredictions();
+    const layout = panels(indices.map(runTitle), width, { columns: 3, height: 230 });
     axesOf(layout, 'xaxis').forEach((axis) => {
       Object.assign(axis, {
-        title: axisTitle('predicted group'),
+        title: axisTitle('shot group of the predicted class'),
         showgrid: false,
         type: 'category',
       });
     });
     axesOf(layout, 'yaxis').forEach((axis, panel) => {
       Object.assign(axis, { showgrid: false, type: 'category', autorange: 'reversed' });
-      if (panel % layout.meta.across === 0) axis.title = axisTitle('true group');
+      if (panel % layout.meta.across === 0) axis.title = axisTitle('shot group of the true class');
     });
     layout.coloraxis = { cmin: 0, cmax: 100, colorscale: COLOUR_SCALE, showscale: false };
-    return { data: shown.map(confusionTrace), layout };
+    return { data: indices.map(confusionTrace), layout };
   },
 });
 
 function confusionTrace(i, panel) {
   const { groups, values } = predictionsOf(i).confusion;
-  const shown = [...groups.keys()].filter((k) => chosen.groups.has(groups[k]));
+  const visible = [...groups.keys()].filter((k) => chosen.groups.has(groups[k]));
   return {
     ...runTrace(i),
     ...onPanel(panel),
     showlegend: false,
     type: 'heatmap',
-    x: shown.map((k) => groups[k]),
-    y: shown.map((k) => groups[k]),
-    z: shown.map((row) => shown.map((column) => values[row][column])),
+    x: visible.map((k) => groups[k]),
+    y: visible.map((k) => groups[k]),
+    z: visible.map((row) => visible.map((column) => values[row][column])),
     texttemplate: '%{z:.1f}%',
-    hovertext: shown.map((row) =>
-      shown.map(
+    hovertext: visible.map((row) =>
+      visible.map(
         (column) =>
           `${runTitle(i)}<br>${groups[row]}-shot, predicted as ${groups[column]}-shot: ` +
           percent(values[row][column]),
@@ -52,20 +52,20 @@ function confusionTrace(i, panel) {
   };
 }
 
-const TAU_SERIES = { top1: 'Top-1', class_mean: 'Mean over classes' };
+const tauTitle = (key) =>
+  GROUPS.includes(key) ? groupTitle(key) : sentenceCase(metricNames[key]);
 
 figures.push({
   id: 'fig-tau',
   available: () => anyPredictions(),
   build(width) {
-    const keys = [...Object.keys(TAU_SERIES), ...chosenGroups()].filter((key) =>
+    const keys = ['top1', 'class_mean', ...chosenGroups()].filter((key) =>
       chosenRuns().some((i) => runs[i].predictions?.tau_curve[key]),
     );
-    const titles = keys.map((key) => TAU_SERIES[key] ?? groupTitle(key));
-    const layout = panels(titles, width, { columns: 3, height: 220 });
+    const layout = panels(keys.map(tauTitle), width, { columns: 3, height: 220 });
     const data = [];
     keys.forEach((key, panel) => {
-      layout[name('xaxis', panel)].title = axisTitle('tau');
+      layout[name('xaxis', panel)].title = axisTitle('strength of re-balancing τ');
       layout[name('yaxis', panel)].ticksuffix = '%';
       for (const i of chosenRuns()) {
         const { tau, tau_curve: curve } = runs[i].predictions ?? {};
@@ -87,7 +87,7 @@ const tauTrace = (i, key, panel, curve) => ({
   x: curve.tau,
   y: curve[key],
   hovertext: curve.tau.map(
-    (tau, k) => `${runTitle(i)}<br>tau ${number(tau)}: ${percent(curve[key][k])}`,
+    (tau, k) => `${runTitle(i)}<br>τ = ${number(tau)}: ${percent(curve[key][k])}`,
   ),
   hoverinfo: 'text',
   line: runLine(i, 2),
@@ -110,7 +110,7 @@ figures.push({
   id: 'fig-reliability',
   available: () => anyPredictions(),
   build(width) {
-    const kind = KINDS[chosen.kind];
+    const kind = KIND_NAMES[chosen.kind];
     const layout = panels([`Reliability, ${kind}`, 'Test samples by confidence'], width, {
       columns: 2,
       height: 320,
@@ -118,7 +118,7 @@ figures.push({
     });
     axesOf(layout, 'xaxis').forEach((axis) => {
       Object.assign(axis, {
-        title: axisTitle('confidence'),
+        title: axisTitle('confidence (largest score)'),
         range: [0, 1.02],
         tickformat: '.0%',
       });

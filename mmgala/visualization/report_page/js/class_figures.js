@@ -1,4 +1,4 @@
-// Accuracy, gradient ratio and class mass of each class.
+// Accuracy, gradients, predicted class marginal and class weight vectors by class.
 
 // A logarithmic axis cannot show 0 samples.
 const onLogAxis = (count) => (count > 0 ? count : 0.5);
@@ -9,13 +9,13 @@ figures.push({
   build(width) {
     const layout = panels([''], width, { height: 380 });
     Object.assign(layout.xaxis, logAxis(), {
-      title: axisTitle('training samples of the class'),
+      title: axisTitle('training samples'),
     });
     Object.assign(layout.yaxis, {
-      title: axisTitle(`accuracy, ${KINDS[chosen.kind]} (%)`),
+      title: axisTitle(`test accuracy, ${KIND_NAMES[chosen.kind]} (%)`),
       range: [-4, 108],
     });
-    markLimits(layout);
+    markThresholds(layout);
     const order = [...classOrder].sort((a, b) => classes[a].count - classes[b].count);
     const data = runsWith('accuracy').flatMap((i) => {
       const values = valuesOf('accuracy', i);
@@ -36,7 +36,7 @@ figures.push({
 });
 
 // Shade the medium-shot range and label the groups along the axis of counts.
-function markLimits(layout) {
+function markThresholds(layout) {
   const { many, few } = report.limits;
   const counts = classes.map(({ count }) => onLogAxis(count));
   const [low, high] = [Math.min(...counts) / 1.3, Math.max(...counts) * 1.3];
@@ -73,7 +73,7 @@ figures.push({
     const parts = [
       { key: 'ratio', title: 'Gradient ratio, last period', level: 1 },
       { key: 'ratioTotal', title: 'Gradient ratio, whole training', level: 1 },
-      { key: 'theta', title: 'θ, positive gradient of the whole training' },
+      { key: 'theta', title: 'Summed positive gradient θ, whole training' },
     ];
     return classPanels(parts, width, { height: 230 });
   },
@@ -81,16 +81,62 @@ figures.push({
 
 figures.push({
   id: 'fig-mass',
-  available: () => anyRunHas('mass'),
+  available: () => anyRunHas('marginal'),
   build(width) {
-    const title = `Class mass, ${KINDS[chosen.kind]} predictions`;
-    return classPanels([{ key: 'mass', title, label: 'class mass', level: 1 }], width, {
-      height: 300,
-    });
+    const title = `Predicted class marginal, ${KIND_NAMES[chosen.kind]} (1: uniform)`;
+    const part = { key: 'marginal', title, label: 'predicted class marginal', level: 1 };
+    return classPanels([part], width, { height: 300 });
   },
 });
 
-// Stacked panels with the classes along a common axis.
+figures.push({
+  id: 'fig-vectors',
+  available: () => anyRunHas('own'),
+  build(width) {
+    const parts = [
+      {
+        key: 'own',
+        title: 'Own-class (●) and other-class (○) cosine similarity',
+        label: 'own-class similarity',
+        log: false,
+        more: [
+          {
+            key: 'other',
+            label: 'other-class similarity',
+            symbol: 'circle-open',
+          },
+        ],
+      },
+      { key: 'norm', title: 'Norm of the class weight vector', label: 'norm', log: false },
+    ];
+    if (anyRunHas('bias')) {
+      parts.push({ key: 'bias', title: 'Bias of the class', label: 'bias', log: false });
+    }
+    return classPanels(parts, width, { height: 240 });
+  },
+});
+
+// Mean values of each shot group, as a table below the figure.
+function drawVectorTable() {
+  const columns = ['own_similarity', 'other_similarity', 'norm'];
+  const rows = runsWith('own').flatMap((i) => {
+    const { groups } = runs[i].vectors;
+    return chosenGroups()
+      .filter((group) => groups[group])
+      .map((group, k) => ({
+        i,
+        first: k === 0,
+        cells: [`${group}-shot`, ...columns.map((key) => fixed(groups[group][key]))],
+      }));
+  });
+  fillTable(
+    'vector-table',
+    ['Classes', 'Own-class similarity', 'Other-class similarity', 'Norm'],
+    rows,
+  );
+}
+
+// Panels below each other, with the classes along a common axis.
 function classPanels(wanted, width, { height }) {
   const parts = wanted.filter(({ key }) => runsWith(key).length > 0);
   const layout = panels(

@@ -1,4 +1,7 @@
-"""Write the HTML report as one file that contains data, Plotly and scripts."""
+"""Self-contained HTML report on gradients, class weight vectors and predictions.
+
+The page is made of the files in ``report_page/``.
+"""
 
 import html
 import json
@@ -9,11 +12,10 @@ from typing import Any
 
 from mmgala.functional import METRIC_NAMES, SHOT_GROUPS
 from mmgala.utils.files import write_text
-from mmgala.visualization.class_plots import COLOURS
-from mmgala.visualization.html_report.sentences import describe_run
+from mmgala.visualization.axes import COLOURS
 
-KEYS = ('title', 'limits', 'classes', 'runs', 'missing')
-# Parts of a run with one value per class.
+REPORT_KEYS = ('title', 'limits', 'classes', 'runs', 'missing')
+# Keys with one value per class, in each part of a run.
 PER_CLASS = {
     'gradients': (
         'ratio',
@@ -25,26 +27,23 @@ PER_CLASS = {
     ),
     'vectors': ('own_similarity', 'other_similarity', 'norm', 'bias'),
 }
-PREDICTIONS = ('raw', 'rebalanced')
+PREDICTION_KINDS = ('raw', 'rebalanced')
 PER_CLASS_PREDICTIONS = ('class_accuracy', 'class_mass')
-FOLDER = Path(__file__).parent
+PAGE_FOLDER = Path(__file__).parent / 'report_page'
 # In the order of their dependencies.
 SCRIPTS = (
     'data',
-    'panels',
     'drawing',
     'class_axis',
     'class_figures',
-    'vector_figures',
     'gradient_figures',
-    'share_figures',
     'training_figures',
     'prediction_figures',
     'headline',
     'class_table',
     'main',
 )
-DIGITS = 5
+SIGNIFICANT_DIGITS = 5
 
 
 def write_html_report(report: dict[str, Any], path: str | Path) -> None:
@@ -64,7 +63,7 @@ def write_html_report(report: dict[str, Any], path: str | Path) -> None:
         TypeError: if the report is not a dict.
         ValueError: if parts are missing, or runs have different classes.
     """
-    # Imported late, as the other figures do not need Plotly.
+    # Imported here, as the other plots do not need Plotly.
     from plotly.offline import get_plotlyjs
 
     check_report(report)
@@ -84,7 +83,7 @@ def write_html_report(report: dict[str, Any], path: str | Path) -> None:
 
 
 def _read(name: str) -> str:
-    return (FOLDER / name).read_text(encoding='utf-8')
+    return (PAGE_FOLDER / name).read_text(encoding='utf-8')
 
 
 def _embedded(report: dict[str, Any]) -> str:
@@ -102,7 +101,9 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_rounded(v) for v in value]
     if isinstance(value, float):
-        return float(f'{value:.{DIGITS}g}') if math.isfinite(value) else None
+        return (
+            float(f'{value:.{SIGNIFICANT_DIGITS}g}') if math.isfinite(value) else None
+        )
     return value
 
 
@@ -116,7 +117,7 @@ def check_report(report: dict[str, Any]) -> None:
     """
     if not isinstance(report, dict):
         raise TypeError(f'Expected `report` to be a dict, but got {type(report)}.')
-    _check_keys(report, KEYS, 'the report')
+    _check_keys(report, REPORT_KEYS, 'the report')
     if not report['runs']:
         raise ValueError('Expected at least one run, but `runs` is empty.')
     for index, entry in enumerate(report['classes']):
@@ -137,8 +138,8 @@ def _check_run(run: dict[str, Any], num_classes: int) -> None:
         _check_lengths(run[part], keys, num_classes, f'{name}: {part}')
     predictions = run['predictions']
     if predictions is not None:
-        _check_keys(predictions, PREDICTIONS, f'{name}: predictions')
-        for kind in PREDICTIONS:
+        _check_keys(predictions, PREDICTION_KINDS, f'{name}: predictions')
+        for kind in PREDICTION_KINDS:
             _check_lengths(
                 predictions[kind],
                 PER_CLASS_PREDICTIONS,
@@ -158,7 +159,7 @@ def _check_lengths(
         if values is not None and len(values) != num_classes:
             raise ValueError(
                 f'{what}: `{key}` has {len(values)} values, but the report has '
-                f'{num_classes} classes: all runs of a report need the same classes.'
+                f'{num_classes} classes. All runs of a report need the same classes.'
             )
 
 
@@ -167,5 +168,92 @@ def _check_keys(part: dict[str, Any], keys: tuple[str, ...], what: str) -> None:
     if missing:
         raise ValueError(
             f'Expected {what} to have {", ".join(f"`{k}`" for k in keys)}, but '
-            f'it has no {", ".join(f"`{k}`" for k in missing)}.'
+            f'it lacks {", ".join(f"`{k}`" for k in missing)}.'
         )
+
+
+def describe_run(run: dict[str, Any], classes: list[dict[str, Any]]) -> list[str]:
+    """Describe the gradients, weight vectors and accuracy of head and tail classes.
+
+    Args:
+        run: run with ``name``, ``gradients``, ``vectors`` and ``predictions``; each of
+            the last three may be ``None``.
+        classes: classes of the report; ``group`` is their shot group.
+
+    Returns:
+        One text for each part that the run has.
+    """
+    present = {entry['group'] for entry in classes}
+    groups = [group for group in SHOT_GROUPS[::-1] if group in present]
+    ends = list(dict.fromkeys((groups[0], groups[-1])))  # tail and head
+    parts = (
+        (_describe_gradients, run['gradients']),
+        (_describe_vectors, run['vectors']),
+        (_describe_predictions, run['predictions']),
+    )
+    texts = [describe(part, ends) for describe, part in parts if part]
+    return [text for text in texts if text]
+
+
+def _describe_gradients(gradients: dict[str, Any], ends: list[str]) -> str:
+    period = 'epoch' if gradients['unit'] == 'epoch' else 'period'
+    ratios = _by_group(
+        {g: _last(gradients['ratio_by_group'].get(g)) for g in ends},
+        '{value:.2f} for {group}-shot classes',
+    )
+    if not ratios:
+        return ''
+    sentence = (
+        f'In the last {period}, the ratio of positive to negative gradient of class '
+        f'weight vectors was {" and ".join(ratios)}.'
+    )
+    share = _last((gradients.get('source_share_by_step') or {}).get(ends[-1]))
+    if share is None:
+        return sentence
+    return (
+        f'{sentence} Samples of {ends[-1]}-shot classes caused {share:.0%} of all '
+        'negative gradient.'
+    )
+
+
+def _describe_vectors(vectors: dict[str, Any], ends: list[str]) -> str:
+    groups = vectors['groups']
+    similarities = _by_group(
+        {g: groups.get(g, {}).get('own_similarity') for g in ends},
+        '{value:.2f} for {group}-shot classes',
+    )
+    if not similarities:
+        return ''
+    return (
+        'The mean cosine similarity of class weight vectors to the features of their '
+        f'own class is {" and ".join(similarities)}.'
+    )
+
+
+def _describe_predictions(predictions: dict[str, Any], ends: list[str]) -> str:
+    raw, rebalanced = (
+        _by_group(
+            {g: predictions[kind]['metrics'].get(g) for g in ends},
+            '{value:.1f}% on {group}-shot classes',
+        )
+        for kind in PREDICTION_KINDS
+    )
+    if not raw or not rebalanced:
+        return ''
+    return (
+        f'Accuracy is {" and ".join(raw)}; after re-balancing with τ = '
+        f'{predictions["tau"]:g}, it is {" and ".join(rebalanced)}.'
+    )
+
+
+def _by_group(values: dict[str, float | None], template: str) -> list[str]:
+    """Text on each group with a finite value, such as '0.81 for few-shot classes'."""
+    return [
+        template.format(group=group, value=value)
+        for group, value in values.items()
+        if value is not None and math.isfinite(value)
+    ]
+
+
+def _last(values: list[float | None] | None) -> float | None:
+    return values[-1] if values else None

@@ -1,15 +1,15 @@
 // Figures with one value per class, in the selected order.
 
-const FEW_CLASSES = 30; // up to which all names fit on the axis
-const TREND_FROM = 100; // classes; no trend is drawn for fewer
+const MOST_NAMES = 30; // that fit on an axis
+const MOST_WITHOUT_TREND = 100; // classes; a trend is drawn if there are more
 const TREND_POINTS = 40;
 
 function setClassAxis(layout, panel, { last = true } = {}) {
-  const named = classOrder.length <= FEW_CLASSES;
+  const named = classOrder.length <= MOST_NAMES;
   const margin = 0.5 + 0.008 * classOrder.length;
   Object.assign(layout[name('xaxis', panel)], {
     range: [-margin, classOrder.length - 1 + margin],
-    title: last ? axisTitle(`classes by ${ORDERS[chosen.order].label}`) : undefined,
+    title: last ? axisTitle(`classes, ${ORDERS[chosen.order].label}`) : undefined,
     showticklabels: last,
     showgrid: false,
     ...(panel > 0 && { matches: 'x' }),
@@ -21,7 +21,7 @@ function setClassAxis(layout, panel, { last = true } = {}) {
   if (chosen.order === 'count') markGroups(layout, panel);
 }
 
-// Shade the medium-shot classes and label the groups, if their classes are adjacent.
+// Shade the medium-shot classes and label the groups; their classes must be adjacent.
 function markGroups(layout, panel) {
   let start = 0;
   for (const group of chosenGroups()) {
@@ -58,8 +58,8 @@ const groupLabel = (group) => ({
   font: { size: 11, color: GREY },
 });
 
-// Points of one run over the class axis, with a trend for many classes.
-//   key: key of VALUES; label: name of the value in the hover text.
+// Points of one run along the class axis, with a trend if there are many classes.
+//   key: key of CLASS_VALUES; label: name of the value in the hover text.
 function classTraces(key, i, panel, { label, log = false, symbol = 'circle' } = {}) {
   const values = valuesOf(key, i);
   const x = [...classOrder.keys()];
@@ -80,7 +80,7 @@ function classTraces(key, i, panel, { label, log = false, symbol = 'circle' } = 
 }
 
 function pointTraces({ i, x, y, texts, log, symbol, panel, key }) {
-  const dense = x.length > TREND_FROM;
+  const dense = x.length > MOST_WITHOUT_TREND;
   const open = symbol.endsWith('-open');
   const points = {
     ...runTrace(i),
@@ -124,7 +124,7 @@ function trendTrace({ i, x, y, log, panel, key, open }) {
   };
 }
 
-// Means over bins of about equally many classes along x; geometric on a log axis.
+// Means of bins with about equally many classes along x; geometric on a log axis.
 function blockMeans(x, y, log) {
   const points = x
     .map((v, k) => [v, y[k]])

@@ -9,8 +9,8 @@ function checkbox(checked, children, change) {
   return element('label', {}, [input, ...children]);
 }
 
-function setMember(set, value, member) {
-  if (member) set.add(value);
+function toggle(set, value, on) {
+  if (on) set.add(value);
   else set.delete(value);
 }
 
@@ -19,7 +19,7 @@ function buildControls() {
     .getElementById('choose-runs')
     .append(
       ...runs.map((run, i) =>
-        checkbox(true, [runLabel(i)], (on) => setMember(chosen.runs, i, on)),
+        checkbox(true, [runLabel(i)], (on) => toggle(chosen.runs, i, on)),
       ),
     );
   document
@@ -28,8 +28,8 @@ function buildControls() {
       ...GROUPS.map((group) =>
         checkbox(
           true,
-          [group, element('span', { className: 'size', text: membersOf(group) })],
-          (on) => setMember(chosen.groups, group, on),
+          [group, element('span', { className: 'size', text: sizeOf(group) })],
+          (on) => toggle(chosen.groups, group, on),
         ),
       ),
     );
@@ -42,7 +42,7 @@ function buildControls() {
       element('option', {
         value: key,
         text: ORDERS[key].title,
-        title: `${ORDERS[key].label}${ORDERS[key].values ? ', of the first selected run' : ''}`,
+        title: `${ORDERS[key].label}${ORDERS[key].values ? ' (of the first selected run)' : ''}`,
       }),
     ),
   );
@@ -90,7 +90,7 @@ function leaveOutWhatIsMissing() {
     if (!section.id && !section.querySelector('figure')) section.remove();
   });
   for (const [note, least] of [
-    ['many-classes', TREND_FROM],
+    ['many-classes', MOST_WITHOUT_TREND],
     ['many-bars', MOST_BARS],
   ]) {
     document.querySelectorAll(`.${note}`).forEach((span) => {
@@ -112,7 +112,7 @@ function followSize() {
   let width = innerWidth;
   let waiting;
   addEventListener('resize', () => {
-    const changed = innerWidth !== width; // only the height changes as a phone's toolbar appears
+    const changed = innerWidth !== width; // a phone's toolbar changes the height only
     width = innerWidth;
     if (!changed || printing) return;
     clearTimeout(waiting);

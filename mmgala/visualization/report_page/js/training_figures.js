@@ -1,31 +1,32 @@
-// Gradients over the course of the training.
+// Gradients during training.
 
-const UNITS = { epoch: 'epoch', iter: 'iteration' };
+const UNIT_NAMES = { epoch: 'epoch', iter: 'iteration' };
 const SUMMARIES = {
-  ratio_many: { title: 'Ratio, many-shot' },
-  ratio_medium: { title: 'Ratio, medium-shot' },
-  ratio_few: { title: 'Ratio, few-shot' },
+  ratio_many: { title: 'Ratio, many' },
+  ratio_medium: { title: 'Ratio, medium' },
+  ratio_few: { title: 'Ratio, few' },
   tail_head_ratio: {
-    title: 'Tail / head ratio',
-    meaning: 'gradient ratio of the rarest group over that of the most frequent one (1: equal)',
+    title: 'Tail / head',
+    meaning:
+      'gradient ratio of the rarest group divided by that of the most frequent one (1: equal)',
   },
   log_ratio_spread: {
     title: 'Spread of log ratio',
     meaning:
-      'standard deviation of the logarithm of the gradient ratio (0: all classes equal)',
+      'standard deviation over classes of the logarithm of the gradient ratio (0: all equal)',
   },
   ratio_rank_correlation: {
     title: 'Rank correlation',
     meaning:
-      'of gradient ratio and training samples (positive: higher for frequent classes)',
+      'of gradient ratio and training samples (positive: frequent classes have higher ratios)',
   },
   source_gini: {
     title: 'Gini of sources',
     meaning:
-      'inequality of negative gradient between source classes (0: equal, 1: one class)',
+      'Gini coefficient of the negative gradient caused by each class (0: all classes equal)',
   },
   source_head_share: {
-    title: 'Share of the head',
+    title: 'Share from head',
     meaning: 'share of all negative gradient caused by samples of the most frequent group',
   },
 };
@@ -47,17 +48,17 @@ function stepPanels(
   { log = false, level = null, format } = {},
 ) {
   // Plotly fails if some panels are empty and others are not.
-  const shown = keys.filter((key) => chosenRuns().some((i) => seriesOf(runs[i], key)));
-  const layout = panels(shown.map(titleOf), width, { columns: 3, height: 230 });
+  const present = keys.filter((key) => chosenRuns().some((i) => seriesOf(runs[i], key)));
+  const layout = panels(present.map(titleOf), width, { columns: 3, height: 230 });
   const units = new Set(
     chosenRuns()
       .map((i) => runs[i].gradients?.unit)
       .filter(Boolean),
   );
   const data = [];
-  shown.forEach((key, panel) => {
+  present.forEach((key, panel) => {
     Object.assign(layout[name('xaxis', panel)], {
-      title: axisTitle([...units].map((unit) => UNITS[unit]).join(' / ')),
+      title: axisTitle([...units].map((unit) => UNIT_NAMES[unit]).join(' / ')),
       rangemode: 'tozero',
     });
     Object.assign(
@@ -91,7 +92,7 @@ function stepTrace(i, key, panel, values) {
     x: steps,
     y: values,
     hovertext: values.map(
-      (v, k) => `${runTitle(i)}<br>${UNITS[unit]} ${steps[k]}: ${number(v)}`,
+      (v, k) => `${runTitle(i)}<br>${UNIT_NAMES[unit]} ${steps[k]}: ${number(v)}`,
     ),
     hoverinfo: 'text',
     line: runLine(i, 2),

@@ -1,43 +1,44 @@
-// The table of all classes, with pagination.
+// The table of all classes, with search, sorting and pages.
 
-const ROWS = 25;
+const PAGE_SIZE = 25;
 const table = { sort: 'count', run: null, descending: true, page: 0, search: '' };
 
 const BASE_COLUMNS = [
-  { key: 'name', label: 'Class', text: true, of: (c) => classes[c].name, show: (v) => v },
-  { key: 'index', label: 'Index', of: (c) => c, show: (v) => v },
+  { key: 'name', label: 'Class', text: true, of: (c) => classes[c].name, format: (v) => v },
+  { key: 'index', label: 'Index', of: (c) => c, format: (v) => v },
   {
     key: 'group',
-    label: 'Group',
+    label: 'Shot group',
     text: true,
     of: (c) => GROUPS.indexOf(classes[c].group),
-    show: (v) => GROUPS[v],
+    format: (v) => GROUPS[v],
   },
   {
     key: 'count',
-    label: 'Samples',
+    label: 'Training samples',
     of: (c) => classes[c].count,
-    show: (v) => v.toLocaleString('en'),
+    format: (v) => v.toLocaleString('en'),
   },
 ];
 const RUN_COLUMNS = [
-  { key: 'accuracy', label: 'Accuracy', show: percent },
-  { key: 'theta', label: 'θ', show: number },
-  { key: 'ratio', label: 'Ratio', show: fixed },
+  { key: 'accuracy', label: 'Accuracy', format: percent },
+  { key: 'theta', label: 'θ', format: number },
+  { key: 'ratio', label: 'Gradient ratio', format: fixed },
 ];
 const ONE_RUN_COLUMNS = [
-  // only for a single run, as they need space
-  { key: 'mass', label: 'Mass', show: fixed },
-  { key: 'own', label: 'Own similarity', show: fixed },
-  { key: 'other', label: 'Other similarity', show: fixed },
-  { key: 'norm', label: 'Length', show: fixed },
+  // only if one run is selected, as they need space
+  { key: 'marginal', label: 'Predicted marginal', format: fixed },
+  { key: 'own', label: 'Own-class similarity', format: fixed },
+  { key: 'other', label: 'Other-class similarity', format: fixed },
+  { key: 'norm', label: 'Norm', format: fixed },
 ];
 
 function runColumns() {
-  const shown = chosenRuns();
-  const wanted = shown.length === 1 ? [...RUN_COLUMNS, ...ONE_RUN_COLUMNS] : RUN_COLUMNS;
-  return shown.flatMap((i) =>
-    wanted
+  const indices = chosenRuns();
+  const columns =
+    indices.length === 1 ? [...RUN_COLUMNS, ...ONE_RUN_COLUMNS] : RUN_COLUMNS;
+  return indices.flatMap((i) =>
+    columns
       .filter(({ key }) => valuesOf(key, i))
       .map((column) => {
         const values = valuesOf(column.key, i);
@@ -51,12 +52,12 @@ const isSorted = (column) =>
 
 function tableRows(columns) {
   const wanted = table.search.trim().toLowerCase();
-  const found = classOrder.filter(
+  const matching = classOrder.filter(
     (c) => classes[c].name.toLowerCase().includes(wanted) || String(c) === wanted,
   );
   const column = columns.find(isSorted) ?? BASE_COLUMNS[3];
   const sign = table.descending ? -1 : 1;
-  return found.sort((a, b) => {
+  return matching.sort((a, b) => {
     const [x, y] = [column.of(a) ?? null, column.of(b) ?? null];
     // Classes without a value come last in both directions.
     return (x === null || y === null ? compare(x, y) : sign * compare(x, y)) || a - b;
@@ -66,22 +67,22 @@ function tableRows(columns) {
 function drawClassTable() {
   const columns = [...BASE_COLUMNS, ...runColumns()];
   const rows = tableRows(columns);
-  const pages = Math.max(1, Math.ceil(rows.length / ROWS));
+  const pages = Math.max(1, Math.ceil(rows.length / PAGE_SIZE));
   table.page = Math.min(table.page, pages - 1);
-  const start = table.page * ROWS;
-  const shown = rows.slice(start, start + ROWS);
+  const start = table.page * PAGE_SIZE;
+  const pageRows = rows.slice(start, start + PAGE_SIZE);
   document.getElementById('class-table').replaceChildren(
     element('thead', {}, headRows(columns)),
     element(
       'tbody',
       {},
-      shown.map((c) =>
+      pageRows.map((c) =>
         element(
           'tr',
           {},
           columns.map((column) =>
             element('td', {
-              text: column.show(column.of(c)),
+              text: column.format(column.of(c)),
               className: column.key === 'name' ? 'text name' : column.text ? 'text' : '',
             }),
           ),
@@ -90,7 +91,7 @@ function drawClassTable() {
     ),
   );
   const range = rows.length
-    ? `${(start + 1).toLocaleString('en')}–${(start + shown.length).toLocaleString('en')} of `
+    ? `${(start + 1).toLocaleString('en')}–${(start + pageRows.length).toLocaleString('en')} of `
     : '';
   document.getElementById('row-range').textContent =
     `${range}${rows.length.toLocaleString('en')}`;

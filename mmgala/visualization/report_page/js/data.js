@@ -6,7 +6,7 @@ const { classes, runs, metric_names: metricNames } = report;
 const palette = JSON.parse(document.body.dataset.colours);
 const GROUPS = ['many', 'medium', 'few'].filter((g) => classes.some((c) => c.group === g));
 const GROUP_COLOURS = { many: palette[1], medium: palette[3], few: palette[5] };
-const KINDS = { raw: 'raw', rebalanced: 're-balanced' };
+const KIND_NAMES = { raw: 'raw', rebalanced: 're-balanced' };
 
 const chosen = {
   runs: new Set(runs.keys()),
@@ -17,7 +17,7 @@ const chosen = {
 const chosenRuns = () => [...runs.keys()].filter((i) => chosen.runs.has(i));
 const chosenGroups = () => GROUPS.filter((g) => chosen.groups.has(g));
 
-// As in class_plots.py: few runs get clearly distinct colours, many get all colours.
+// Up to three runs get clearly distinct colours, as in class_plots.py.
 const runColour = (i) => (runs.length <= 3 ? palette[2 * i] : palette[i % palette.length]);
 
 const runLine = (i, width) => ({
@@ -26,10 +26,10 @@ const runLine = (i, width) => ({
   dash: i < palette.length ? 'solid' : 'dash',
 });
 
-// Values of one kind per class and run; null if the run does not have them.
-const VALUES = {
+// One value per class of a run; undefined if the run does not have them.
+const CLASS_VALUES = {
   accuracy: (run) => run.predictions?.[chosen.kind].class_accuracy,
-  mass: (run) => run.predictions?.[chosen.kind].class_mass,
+  marginal: (run) => run.predictions?.[chosen.kind].class_mass,
   theta: (run) => run.gradients?.pos_grad,
   ratio: (run) => run.gradients?.ratio,
   ratioTotal: (run) => run.gradients?.ratio_total,
@@ -39,11 +39,11 @@ const VALUES = {
   norm: (run) => run.vectors?.norm,
   bias: (run) => run.vectors?.bias,
 };
-const valuesOf = (key, i) => VALUES[key](runs[i]) ?? null;
-const anyRunHas = (key) => runs.some((run) => VALUES[key](run));
+const valuesOf = (key, i) => CLASS_VALUES[key](runs[i]) ?? null;
+const anyRunHas = (key) => runs.some((run) => CLASS_VALUES[key](run));
 const runsWith = (key) => chosenRuns().filter((i) => valuesOf(key, i));
 
-const membersOf = (group) =>
+const sizeOf = (group) =>
   classes.filter((c) => c.group === group).length.toLocaleString('en');
 
 const isNumber = (value) => typeof value === 'number';
@@ -56,7 +56,7 @@ const percent = (value) => (isNumber(value) ? `${value.toFixed(1)}%` : '–');
 const counted = (n, one, several = `${one}s`) =>
   `${n.toLocaleString('en')} ${n === 1 ? one : several}`;
 
-// Escape names, as Plotly interprets texts as markup.
+// Escape text, because Plotly interprets it as markup.
 const plain = (text) =>
   String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 const shortened = (text, length) =>
@@ -64,7 +64,7 @@ const shortened = (text, length) =>
 
 const hoverTexts = new Map();
 
-// Hover text of each class, the same in every figure.
+// Hover texts of the classes, the same in all figures.
 function describeClasses(i) {
   const key = `${i} ${chosen.kind}`;
   if (!hoverTexts.has(key))
@@ -86,28 +86,28 @@ function describeClass(i, c) {
     const values = valuesOf(key, i);
     if (values) lines.push(`${label}: ${form(values[c])}`);
   };
-  add(`accuracy (${KINDS[chosen.kind]})`, 'accuracy', percent);
+  add(`accuracy (${KIND_NAMES[chosen.kind]})`, 'accuracy', percent);
   add('θ (positive gradient)', 'theta', number);
   add('gradient ratio', 'ratio', number);
   return lines.join('<br>');
 }
 
-// Orders of the classes, largest value first: by a property of the class (`key`), or by
-// a value of the first selected run (`values`). Nulls come last.
+// Orders of the classes: by a property of the class (`key`), or by a value of the first
+// selected run (`values`), largest first. Classes without a value come last.
 const ORDERS = {
   count: {
     title: 'training samples',
-    label: 'training samples, most first',
+    label: 'most training samples first',
     key: () => (c) => -classes[c].count,
   },
-  accuracy: { title: 'accuracy', label: 'accuracy, best first', values: 'accuracy' },
+  accuracy: { title: 'accuracy', label: 'highest accuracy first', values: 'accuracy' },
   ratio: {
     title: 'gradient ratio',
-    label: 'gradient ratio, highest first',
+    label: 'highest gradient ratio first',
     values: 'ratio',
   },
-  name: { title: 'name', label: 'name', key: () => (c) => classes[c].name },
-  index: { title: 'class index', label: 'class index', key: () => (c) => c },
+  name: { title: 'name', label: 'by name', key: () => (c) => classes[c].name },
+  index: { title: 'class index', label: 'by index', key: () => (c) => c },
 };
 
 function orderKey() {
@@ -126,7 +126,7 @@ function compare(a, b) {
 
 let classOrder = [];
 
-// Indices of the visible classes in the selected order; ties by index.
+// Indices of the classes of the selected groups, in the selected order; ties by index.
 function sortClasses() {
   const key = orderKey();
   const keys = classes.map((_, c) => key(c));

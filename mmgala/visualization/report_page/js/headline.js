@@ -1,14 +1,14 @@
 // Tables and sentences. All text is set by textContent, so names are not parsed as markup.
 
 function element(tag, { text, ...properties } = {}, children = []) {
-  const made = document.createElement(tag);
-  if (text !== undefined) made.textContent = text;
+  const node = document.createElement(tag);
+  if (text !== undefined) node.textContent = text;
   for (const [key, value] of Object.entries(properties)) {
-    if (key in made) made[key] = value;
-    else made.setAttribute(key, value);
+    if (key in node) node[key] = value;
+    else node.setAttribute(key, value);
   }
-  made.append(...children);
-  return made;
+  node.append(...children);
+  return node;
 }
 
 function runLabel(i) {
@@ -20,7 +20,7 @@ function runLabel(i) {
   ]);
 }
 
-// The name of a run in the first of its rows.
+// The name of a run, in the first of its rows only.
 const runHeading = (i, first) =>
   element('th', { scope: 'row' }, first ? [runLabel(i)] : []);
 
@@ -57,7 +57,7 @@ function drawMetrics() {
   const rows = chosenRuns()
     .filter((i) => runs[i].predictions)
     .flatMap((i) =>
-      Object.keys(KINDS).map((kind, k) => {
+      Object.keys(KIND_NAMES).map((kind, k) => {
         const {
           tau,
           [kind]: { metrics },
@@ -94,7 +94,7 @@ function drawSummaries() {
       };
       return total ? [last, whole] : [last];
     });
-  fillTable('summary-table', ['Gradients', ...keys.map(summaryTitle)], rows);
+  fillTable('summary-table', ['Period', ...keys.map(summaryTitle)], rows);
 }
 
 function drawHeadline() {
@@ -110,12 +110,13 @@ function drawHeadline() {
 function drawLead() {
   const samples = classes.reduce((sum, { count }) => sum + count, 0);
   const { many, few } = report.limits;
-  const sizes = GROUPS.map((g) => `${membersOf(g)} ${g}-shot`);
+  const sizes = GROUPS.map((g) => `${sizeOf(g)} ${g}-shot`);
   document.getElementById('lead').textContent =
     `${counted(runs.length, 'run')}, ` +
     `${counted(classes.length, 'class', 'classes')} (${sizes.join(', ')}), ` +
-    `${counted(samples, 'training sample')}. Many-shot: more than ${many} training samples; ` +
-    `few-shot: fewer than ${few}. Accuracies and ECE in percent.`;
+    `${counted(samples, 'training sample')}. Shot thresholds: many-shot classes have more ` +
+    `than ${many} training samples, few-shot classes fewer than ${few}. Accuracies and ECE ` +
+    'are in percent.';
 }
 
 // "run X has no predictions: python tools/test.py ..." with the command as code.
