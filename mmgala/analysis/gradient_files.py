@@ -14,8 +14,6 @@ iteration-based training. If several losses are observed, each has its own folde
 """
 
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from mmgala.functional import ShotThresholds
+from mmgala.utils.arrays import UNREADABLE, read_npz
 from mmgala.utils.files import replacing
 
 FOLDER = 'gradient_statistics'
@@ -140,14 +139,10 @@ def read_record(path: str | Path) -> GradientRecord:
         ValueError: if it is damaged, or not a file of gradient statistics.
     """
     try:
-        stored = np.load(path, allow_pickle=False)
-        if not isinstance(stored, np.lib.npyio.NpzFile):
-            raise ValueError('it is a single array')
-        with stored:
-            arrays = dict(stored)
+        arrays = read_npz(path)
     except FileNotFoundError:
         raise
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ValueError(
             f'Gradient statistics {path} cannot be read ({type(error).__name__}): the '
             'file is truncated or was not written by GradientStatisticsHook. Delete '
@@ -178,17 +173,6 @@ def read_record(path: str | Path) -> GradientRecord:
         period=period,
         total=total,
     )
-
-
-# Corrupted bytes raise many kinds of exceptions.
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def _are_consistent(arrays: Mapping[str, np.ndarray]) -> bool:

@@ -1,7 +1,5 @@
 """Read and check predictions written by ``tools/test.py --out x.npz``."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from mmgala.evaluation.shot_thresholds import THRESHOLDS_KEY
 from mmgala.functional import ShotThresholds
 from mmgala.functional.checks import check_logits_and_target
 from mmgala.functional.rebalance import check_scores
+from mmgala.utils.arrays import UNREADABLE, read_npz
 from mmgala.utils.chunks import row_slices
 
 WRITE_COMMAND = 'python tools/test.py CONFIG CHECKPOINT --out x.npz'
@@ -165,24 +164,8 @@ def _read_arrays(
             f'{WRITE_COMMAND}.'
         )
     try:
-        stored = np.load(path, allow_pickle=False)
-        if not isinstance(stored, np.lib.npyio.NpzFile):
-            raise ValueError('it is a single array, not an .npz file')
-        with stored:
-            missing = [key for key in REQUIRED_ARRAYS if key not in stored.files]
-            if missing:
-                raise ValueError(
-                    f'it lacks {" and ".join(missing)} and has only {stored.files}'
-                )
-            return {key: stored[key] for key in keys if key in stored.files}
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+        return read_npz(path, keys, REQUIRED_ARRAYS)
+    except UNREADABLE as error:
         reason = str(error)
         if 'allow_pickle' in reason:
             reason = 'it contains pickled objects or is not an .npz file'

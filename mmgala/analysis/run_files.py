@@ -20,6 +20,7 @@ from mmgala.analysis.prediction_files import predictions_thresholds, read_predic
 from mmgala.analysis.predictions import analyse_predictions
 from mmgala.analysis.results import VECTOR_COLUMNS, VECTORS_PER_CLASS
 from mmgala.functional import ShotThresholds
+from mmgala.utils.files import read_bytes
 
 PREDICTIONS_FILE = 'predictions.npz'
 VECTORS_FILE = 'class_vectors.json'
@@ -102,7 +103,7 @@ def read_vectors(path: Path, thresholds: ShotThresholds) -> RunPart:
 
 def _load_vectors(path: Path) -> tuple[RunPart, ShotThresholds]:
     try:
-        text = path.read_text(encoding='utf-8')
+        text = read_bytes(path).decode()
         content = json.loads(text, parse_constant=_refuse)
         classes, limits = content.pop('classes'), content.pop('limits')
         counts = [int(entry['count']) for entry in classes]

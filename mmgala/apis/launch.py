@@ -11,6 +11,7 @@ import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
 
+from mmgala.apis.image_sizes import limit_image_sizes
 from mmgala.utils.safe_loading import RefusedContentError, only_plain_data
 
 
@@ -116,6 +117,8 @@ def end_distributed() -> None:
 def add_paths_to_image_errors() -> None:
     """Include the path of the image in every error of mmcv's image loading.
 
+    Images with too many pixels are such an error, too; see :func:`limit_image_sizes`.
+
     Without this, errors of OpenCV for empty files and of Pillow for most broken files
     do not mention the path, which makes them hard to find among a million images. Data
     loader workers inherit the change from the process that forks them.
@@ -123,6 +126,7 @@ def add_paths_to_image_errors() -> None:
     # Imported late, as not all programs load images.
     from mmcv.transforms import LoadImageFromFile
 
+    limit_image_sizes()
     load = LoadImageFromFile.transform
     if hasattr(load, '__wrapped__'):
         return

@@ -14,6 +14,8 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
 from mmgala.functional import ShotThresholds
+from mmgala.utils.arrays import UNREADABLE, read_npy
+from mmgala.utils.files import check_readable
 
 # Sections that a config may lack, besides the arguments of Runner.
 OPTIONAL_SECTIONS = ('custom_imports', 'runner_type', 'tta_model', 'tta_pipeline')
@@ -139,16 +141,17 @@ def read_class_vector(path: str) -> list[float]:
         FileNotFoundError: if the file does not exist.
         ValueError: if its content is not one number per class.
     """
-    if not os.path.isfile(path):
+    if not os.path.exists(path) or os.path.isdir(path):
         raise FileNotFoundError(f'{path} does not exist.')
+    check_readable(path)
     try:
         if path.endswith('.json'):
             values = np.asarray(json.loads(Path(path).read_text()), dtype=np.float64)
         elif path.endswith('.npy'):
-            values = np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+            values = np.asarray(read_npy(path), dtype=np.float64)
         else:
             values = np.loadtxt(path, dtype=np.float64, ndmin=1)
-    except (ValueError, TypeError, EOFError) as error:
+    except (TypeError, *UNREADABLE) as error:
         raise ValueError(
             f'{path} does not contain one number per class ({error}).'
         ) from error

@@ -14,6 +14,7 @@ from mmgala.evaluation.selection import choose_post_hoc
 from mmgala.evaluation.shot_thresholds import THRESHOLDS_KEY
 from mmgala.functional import ShotThresholds, long_tailed_metrics
 from mmgala.functional.post_hoc import STEPS
+from mmgala.utils.arrays import read_npz
 
 # A test set whose classes differ by more than this factor is not balanced: its top-1 is
 # mostly that of its frequent classes.
@@ -49,8 +50,7 @@ def read_scores(folder: Path) -> Scores:
     Raises:
         FileNotFoundError: if there are no scores of the test set.
     """
-    with np.load(folder / SCORES['test'], allow_pickle=False) as file:
-        test = dict(file)
+    test = read_npz(folder / SCORES['test'])
     scores = Scores(
         test['pred_score'],
         test['gt_label'],
@@ -63,8 +63,8 @@ def read_scores(folder: Path) -> Scores:
     path = folder / SCORES['val']
     if not path.is_file():
         return scores
-    with np.load(path, allow_pickle=False) as file:
-        return replace(scores, val=file['pred_score'], val_targets=file['gt_label'])
+    val = read_npz(path)
+    return replace(scores, val=val['pred_score'], val_targets=val['gt_label'])
 
 
 def is_balanced(targets: np.ndarray) -> bool:

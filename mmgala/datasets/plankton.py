@@ -7,6 +7,7 @@ import numpy as np
 
 from mmgala.datasets.array_dataset import ArrayFolder
 from mmgala.registry import DATASETS
+from mmgala.utils.files import read_bytes
 
 NAMES_FILE = 'names.txt'
 HELD_OUT_PERCENT = {'val': 15, 'test': 25}
@@ -55,7 +56,7 @@ class PlanktonSet(ArrayFolder):
     def split_indices(self, labels: np.ndarray) -> np.ndarray:
         """Select the images of this split, and set ``class_counts``."""
         path = self.require_file(NAMES_FILE)
-        names = path.read_text(encoding='utf-8').splitlines()
+        names = read_bytes(path).decode().splitlines()
         if len(names) != len(labels):
             raise ValueError(
                 f'Expected one name for each of the {len(labels)} images in {path}, '

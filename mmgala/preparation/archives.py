@@ -4,7 +4,6 @@ import gzip
 import lzma
 import os
 import posixpath
-import shutil
 import stat
 import sys
 import tarfile
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from mmgala.utils.files import read_chunks
 from mmgala.utils.progress import Bar, progress_bar
 
 MAX_LISTED = 5  # missing files in a message
@@ -95,18 +95,47 @@ def tar_files(
                 yield tar, member
 
 
-def gunzip(archive: Path, path: Path) -> None:
+class _Budget:
+    """Number of bytes that may still be unpacked."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self._used = 0
+
+    def take(self, size: int) -> None:
+        """Count bytes before they are written.
+
+        Raises:
+            UnsafeError: if they are too many.
+        """
+        self._used += size
+        if self._most is not None and self._used > self._most:
+            raise UnsafeError(
+                f'it unpacks to more than {self._most:,} bytes, which is far more than '
+                'the published files take'
+            )
+
+
+def gunzip(archive: Path, path: Path, most: int | None = None) -> None:
     """Unpack one file that is compressed with gzip.
 
+    Args:
+        archive: path of the archive.
+        path: file to write.
+        most: largest allowed size of the file in bytes.
+
     Raises:
-        ValueError: if the archive is damaged.
+        ValueError: if the archive is damaged, or the file is larger than ``most``.
     """
+    budget = _Budget(most)
     with (
         open_archive(archive, 'unpacking') as (stream, _),
         gzip.open(stream) as unpacked,
         open(path, 'wb') as file,
     ):
-        shutil.copyfileobj(unpacked, file)
+        for chunk in read_chunks(unpacked):
+            budget.take(len(chunk))
+            file.write(chunk)
 
 
 def untar(
@@ -114,6 +143,7 @@ def untar(
     folder: Path,
     selected: Mapping[str, str] | None = None,
     nested: bool = False,
+    most: int | None = None,
 ) -> None:
     """Unpack files of a tar archive, compressed by gzip or not.
 
@@ -127,10 +157,11 @@ def untar(
             Defaults to all files, under their own names.
         nested: whether the archive is uncompressed and consists of plain tar archives,
             whose contents are to be unpacked.
+        most: largest allowed size of all unpacked files together, in bytes.
 
     Raises:
-        ValueError: if the archive is damaged, unsafe or lacks some of ``selected``, or
-            if this version of Python cannot unpack safely.
+        ValueError: if the archive is damaged, unsafe, larger than ``most`` or lacks
+            some of ``selected``, or if this version of Python cannot unpack safely.
     """
     if not hasattr(tarfile, 'data_filter'):
         raise ValueError(
@@ -138,7 +169,7 @@ def untar(
             '3.10.12, 3.11.4 or later.'
         )
     place: Place = (lambda name: name) if selected is None else selected.get
-    missing = dict(selected or {})
+    missing, budget = dict(selected or {}), _Budget(most)
     # Compressed archives are streamed: seeking back would unpack from the start.
     mode = 'r|gz' if archive.name.endswith('gz') else 'r:'
     with open_archive(archive, 'unpacking') as (stream, bar):
@@ -148,9 +179,9 @@ def untar(
 
         if nested:
             for inner in _inner_archives(stream, mode):
-                _extract(inner, 'r:', folder, place, missing, at_file)
+                _extract(inner, 'r:', folder, place, missing, budget, at_file)
         else:
-            _extract(stream, mode, folder, place, missing, at_file)
+            _extract(stream, mode, folder, place, missing, budget, at_file)
     if missing:
         some = ', '.join(list(missing)[:MAX_LISTED])
         raise ValueError(
@@ -164,6 +195,7 @@ def _extract(
     folder: Path,
     place: Place,
     missing: dict[str, str],
+    budget: _Budget,
     at_file: Callable[[], None],
 ) -> None:
     """Extract the files that have a place, and remove them from ``missing``."""
@@ -173,6 +205,7 @@ def _extract(
         path = place(name)
         if path is None:
             continue
+        budget.take(member.size)
         tar.extract(member.replace(name=path, deep=False), folder, filter='data')
         missing.pop(name, None)
 

@@ -278,16 +278,19 @@ def _download(part: Part, path: Path) -> None:
 
 
 def _unpack(part: Part, archive: Path, folder: Path, root: Path) -> None:
+    # The sizes are approximate; a bomb is a thousand times as large as it should be.
+    most = 4 * part.unpacked_size + (1 << 20)
     if part.convert is not None:
         part.convert(archive, folder)
         write_checksums(folder, part.files)
     elif part.packing == 'none':
         shutil.copyfile(archive, folder / part.target)
     elif part.packing == 'gzip':
-        gunzip(archive, folder / part.target)
+        gunzip(archive, folder / part.target, most)
     else:
         selected = None if part.select is None else part.select(root)
-        untar(archive, folder, selected, nested=part.packing == 'tar of tars')
+        nested = part.packing == 'tar of tars'
+        untar(archive, folder, selected, nested, most)
 
 
 def _move(part: Part, folder: Path, root: Path) -> None:

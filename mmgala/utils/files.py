@@ -9,11 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
 CHUNK_BYTES = 1 << 20
+MAX_TEXT_BYTES = 4 << 30
+MAX_TEXT_VARIABLE = 'MMGALA_MAX_TEXT_BYTES'
 UNFINISHED = '.partial'  # suffix of the private folders of `replacing`
 
 
@@ -51,6 +53,36 @@ def replacing(path: str | Path) -> Iterator[Path]:
         unfinished = Path(folder) / path.name
         yield unfinished
         os.replace(unfinished, path)
+
+
+def check_readable(path: str | Path) -> None:
+    """Check that a file can be read as a whole: it ends, and fits into memory.
+
+    The largest size is 4 GiB, or ``MMGALA_MAX_TEXT_BYTES`` of the environment.
+
+    Raises:
+        FileNotFoundError: if it does not exist.
+        ValueError: if it is a pipe or a device, or too large.
+    """
+    path = Path(path)
+    if not path.is_file():
+        if path.exists() and not path.is_dir():
+            raise ValueError(
+                f'{path} is a pipe or a device, or a link to one: pass a regular file.'
+            )
+        raise FileNotFoundError(f'{path}: no such file.')
+    most = int(os.environ.get(MAX_TEXT_VARIABLE, MAX_TEXT_BYTES))
+    if path.stat().st_size > most:
+        raise ValueError(
+            f'{path} has {path.stat().st_size:,} bytes, but at most {most:,} are read: '
+            f'check that it is the right file, or set {MAX_TEXT_VARIABLE}.'
+        )
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Read a whole file after :func:`check_readable`."""
+    check_readable(path)
+    return Path(path).read_bytes()
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -98,7 +130,7 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def read_chunks(file: BinaryIO) -> Iterator[bytes]:
+def read_chunks(file: IO[bytes]) -> Iterator[bytes]:
     """Yield the rest of a binary file, one megabyte at a time."""
     while chunk := file.read(CHUNK_BYTES):
         yield chunk

@@ -11,6 +11,8 @@ meet, so that a reader nobody thought of is closed, too:
   them, as for another of its processes.
 * PyYAML looks up the functions and classes of Python tags in two methods.
 
+Pipes and devices, which may never end, are refused when Python opens them to be read.
+
 SECURITY.md describes the rules for users.
 """
 
@@ -18,6 +20,7 @@ import contextlib
 import os
 import pickle
 import re
+import stat
 import sys
 import threading
 from collections.abc import Iterator
@@ -66,6 +69,9 @@ PROCESSES = (
     'torch._inductor',
 )
 """Modules that unpickle what this program itself has pickled."""
+
+
+HARMLESS_DEVICES = (os.devnull, '/dev/tty')
 
 
 class RefusedContentError(ValueError):
@@ -160,7 +166,24 @@ def _audit(event: str, arguments: tuple) -> None:
         and isinstance(arguments[0], (str, bytes))
         and not os.fsdecode(arguments[0]).endswith(('.py', '.pyc'))  # of an import
     ):
+        if str(arguments[1] or '').startswith('r'):
+            _check_regular(arguments[0])
         _opened.path = arguments[0]
+
+
+def _check_regular(path: str | bytes) -> None:
+    """Refuse what may never end, such as a pipe, or a link to /dev/zero."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return  # as for other missing files
+    if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+        return
+    if os.fsdecode(path) not in HARMLESS_DEVICES:
+        raise RefusedContentError(
+            f'{os.fsdecode(path)} is a pipe or a device, or a link to one: pass a '
+            'regular file.'
+        )
 
 
 def _check_pickle(module: str, name: str) -> None:

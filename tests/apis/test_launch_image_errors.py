@@ -1,6 +1,10 @@
 """Whatever is wrong with an image file, the error names it."""
 
+import struct
+import zlib
+
 import cv2
+import mmcv
 import numpy as np
 import pytest
 from mmcv.transforms import LoadImageFromFile
@@ -11,6 +15,8 @@ from mmgala.apis.launch import add_paths_to_image_errors
 @pytest.fixture(autouse=True)
 def _named(monkeypatch):
     monkeypatch.setattr(LoadImageFromFile, 'transform', LoadImageFromFile.transform)
+    monkeypatch.setattr('PIL.Image.MAX_IMAGE_PIXELS', 1000)
+    _without_limit(monkeypatch)
     add_paths_to_image_errors()
     add_paths_to_image_errors()  # as a program that calls two tools would
 
@@ -58,3 +64,67 @@ def test_ignored_images_stay_ignored(tmp_path):
     path.touch()
 
     assert LoadImageFromFile(ignore_empty=True)({'img_path': str(path)}) is None
+
+
+def bomb(width, height):
+    """A PNG file of zeros that is 8,000 times as large when it is decoded."""
+
+    def chunk(kind, content):
+        crc = zlib.crc32(kind + content)
+        return struct.pack('>I', len(content)) + kind + content + struct.pack('>I', crc)
+
+    header = struct.pack('>IIBBBBB', width, height, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((1 + width // 8) * height), 9)
+    return b'\x89PNG\r\n\x1a\n' + b''.join(
+        chunk(*part) for part in ((b'IHDR', header), (b'IDAT', rows), (b'IEND', b''))
+    )
+
+
+@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
+@pytest.mark.parametrize('side', [16_384, 32_768])
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(
+    tmp_path, backend, side, monkeypatch
+):
+    path = tmp_path / 'bomb.png'
+    path.write_bytes(bomb(side, side))
+    assert path.stat().st_size < 150_000
+    for name in ('imdecode', 'Image.Image.load'):
+        monkeypatch.setattr(
+            f'cv2.{name}' if name == 'imdecode' else f'PIL.{name}',
+            lambda *args: pytest.fail('it was decoded'),
+        )
+
+    with pytest.raises(OSError, match=r'bomb\.png.*MMGALA_MAX_IMAGE_PIXELS'):
+        LoadImageFromFile(imdecode_backend=backend)({'img_path': str(path)})
+
+
+@pytest.mark.parametrize('backend', ['cv2', 'pillow'])
+def test_the_limit_can_be_set(tmp_path, png, backend, monkeypatch):
+    _without_limit(monkeypatch)
+    monkeypatch.setenv('MMGALA_MAX_IMAGE_PIXELS', '255')
+    add_paths_to_image_errors()
+    path = tmp_path / 'good.png'
+    path.write_bytes(png[1])
+    load = LoadImageFromFile(imdecode_backend=backend)
+
+    with pytest.raises(OSError, match=r'good\.png.* 16 x 16 .*at most 255 pixels'):
+        load({'img_path': str(path)})
+
+    _without_limit(monkeypatch)
+    monkeypatch.setenv('MMGALA_MAX_IMAGE_PIXELS', '256')
+    add_paths_to_image_errors()
+    assert load({'img_path': str(path)})['img'].shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize('value', ['0', 'many', '1e6'])
+def test_a_limit_that_is_no_number_is_refused(monkeypatch, value):
+    monkeypatch.setenv('MMGALA_MAX_IMAGE_PIXELS', value)
+    with pytest.raises(ValueError, match=f'MMGALA_MAX_IMAGE_PIXELS .*{value}'):
+        add_paths_to_image_errors()
+
+
+def _without_limit(monkeypatch):
+    decode = mmcv.image.io.imfrombytes
+    decode = getattr(decode, '__wrapped__', decode)
+    for module in ('mmcv', 'mmcv.image', 'mmcv.image.io'):
+        monkeypatch.setattr(f'{module}.imfrombytes', decode)

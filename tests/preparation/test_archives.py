@@ -154,3 +154,23 @@ def test_damaged_gzip_files_are_named(tmp_path, damage):
     (tmp_path / 'x.gz').write_bytes(damage(gzip.compress(bytes(range(256)) * 8)))
     with pytest.raises(ValueError, match=r'x\.gz is damaged'):
         gunzip(tmp_path / 'x.gz', tmp_path / 'x')
+
+
+def test_a_gzip_bomb_is_refused_before_it_fills_the_disk(tmp_path):
+    bomb = tmp_path / 'bomb.gz'
+    bomb.write_bytes(gzip.compress(bytes(5_000_000)))
+
+    with pytest.raises(ValueError, match=r'bomb\.gz is not safe.*more than 1,200,000'):
+        gunzip(bomb, tmp_path / 'bomb', most=1_200_000)
+
+    assert (tmp_path / 'bomb').stat().st_size < 1_200_000
+
+
+def test_a_tar_bomb_is_refused_before_the_file_that_is_too_much(write, folder):
+    files = {'a': b'1' * 60, 'b': b'2' * 60}
+    archive = write(files)
+    untar(archive, folder / 'enough', most=120)
+    with pytest.raises(ValueError, match=r'not safe.*more than 119 bytes'):
+        untar(archive, folder, most=119)
+    assert tree(folder / 'enough') == files
+    assert not (folder / 'b').exists()

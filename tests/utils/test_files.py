@@ -12,6 +12,7 @@ import pytest
 from mmgala.utils.files import (
     file_digest,
     locked,
+    read_bytes,
     remove_unfinished,
     replacing,
     write_json,
@@ -117,3 +118,23 @@ def test_digest_of_a_file_that_needs_several_reads(tmp_path):
     content = os.urandom(2_500_000)
     (tmp_path / 'file').write_bytes(content)
     assert file_digest(tmp_path / 'file') == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize('target', ['pipe', '/dev/zero'])
+def test_whole_files_are_read_only_if_they_end(tmp_path, target):
+    path = tmp_path / 'link'
+    if target == 'pipe':
+        os.mkfifo(path)
+    else:
+        path.symlink_to(target)
+    with pytest.raises(ValueError, match=f'{path} is a pipe or a device'):
+        read_bytes(path)
+
+
+def test_whole_files_are_read_up_to_a_size(tmp_path, monkeypatch):
+    (tmp_path / 'x').write_bytes(b'1234')
+    monkeypatch.setenv('MMGALA_MAX_TEXT_BYTES', '4')
+    assert read_bytes(tmp_path / 'x') == b'1234'
+    monkeypatch.setenv('MMGALA_MAX_TEXT_BYTES', '3')
+    with pytest.raises(ValueError, match=r'x has 4 bytes.*3 .*MMGALA_MAX_TEXT_BYTES'):
+        read_bytes(tmp_path / 'x')

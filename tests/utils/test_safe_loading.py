@@ -253,3 +253,22 @@ def test_the_gate_stays_closed_once_entered():
     )
     ended = run_python('-c', code)
     assert 'RefusedContentError' in ended.stderr
+
+
+@pytest.mark.parametrize('target', ['pipe', '/dev/zero'])
+@pytest.mark.parametrize('read', [Path.read_text, np.loadtxt, torch.load, mmengine.get])
+def test_what_never_ends_is_refused(tmp_path, target, read):
+    path = tmp_path / 'link'
+    if target == 'pipe':
+        os.mkfifo(path)
+    else:
+        path.symlink_to(target)
+    with only_plain_data(), pytest.raises(ValueError, match=f'{path} is a pipe or a'):
+        read(path)
+
+
+def test_the_null_device_and_pipes_between_processes_are_read():
+    with only_plain_data():
+        assert Path('/dev/null').read_bytes() == b''
+        echoed = subprocess.run(['echo', 'x'], capture_output=True, text=True)
+        assert echoed.stdout == 'x\n'

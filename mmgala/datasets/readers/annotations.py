@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmgala.utils.files import read_bytes
+
 # Both kinds of slashes, so that a list is valid on every system or on none.
 _LEAVES_ROOT = re.compile(r'[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|\Z)', re.DOTALL)
 
@@ -47,12 +49,10 @@ def read_text(path: str | PathLike[str]) -> str:
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: if the file is empty, is not UTF-8 or contains a NUL character; the
-            message names the line.
+        ValueError: if the file is a pipe or a device, too large or empty, is not UTF-8
+            or contains a NUL character; the message names the line.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such file.')
-    data = Path(path).read_bytes()
+    data = read_bytes(Path(path))
     if not data:
         raise ValueError(f'{path}: the file is empty.')
     nul = data.find(b'\0')

@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 
 from mmgala.datasets.readers.annotations import find_invalid_path
 from mmgala.registry import DATASETS
+from mmgala.utils.files import read_bytes
 
 FREQUENCIES = ('r', 'c', 'f')
 FEDERATED = ('neg_category_ids', 'not_exhaustive_category_ids')
@@ -70,11 +71,8 @@ def _read_json(path: str, backend_args: dict | None) -> Any:
             f'{path}: no such annotation file. Check `ann_file` and `data_root`.'
         )
     try:
-        with (
-            get_local_path(path, backend_args=backend_args) as local,
-            open(local, encoding='utf-8') as file,
-        ):
-            return json.load(file)
+        with get_local_path(path, backend_args=backend_args) as local:
+            return json.loads(read_bytes(local))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(
             f'{path}: invalid JSON ({error}). Download or write the file again.'
