@@ -106,6 +106,32 @@ def check_statistics(pos_grad: Tensor, neg_grad: Tensor, num_classes: int) -> No
             )
 
 
+def check_restored(name: str, value: Tensor, signed: bool = False) -> None:
+    """Check a statistic of a checkpoint.
+
+    Args:
+        name: its key in the state dict.
+        value: of any shape and type.
+        signed: whether it may be negative.
+
+    Raises:
+        ValueError: if a value is not finite, or negative.
+    """
+    broken = ~torch.isfinite(value)
+    if not signed:
+        broken |= value < 0
+    if bool(broken.any()):
+        raise ValueError(
+            f'Expected {name} in the checkpoint to be finite{_or_signed(signed)}, but '
+            f'got {float(value[broken][0]):g}: the training has diverged, or the file '
+            'is damaged. Use an earlier checkpoint.'
+        )
+
+
+def _or_signed(signed: bool) -> str:
+    return '' if signed else ' and 0 or more'
+
+
 def check_class_vector(name: str, value: Tensor, num_classes: int) -> None:
     """Check a vector of class masses or priors: its length and its values.
 

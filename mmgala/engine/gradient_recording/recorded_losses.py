@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from mmgala.engine.gradient_recording.loss_observer import LossObserver
 from mmgala.functional import GradientSums, ShotThresholds, frequency_bins
+from mmgala.functional.checks import check_restored
+from mmgala.functional.compensated_sum import compensated_add_
 
 
 def find_losses(
@@ -124,10 +126,11 @@ class GradientAccumulator:
         self._group, self._bins = group.to(device), bins.to(device)
         size = num_classes, min(max_bins, num_classes)
         # `pending`: this rank, since the last step. `_current`: all ranks, since the
-        # last fold. `_period` and `_finished` are float64, since float32 would lose
-        # small increments in a long training.
+        # last fold, and its low-order part. `_period` and `_finished` are float64. A
+        # plain float32 sum would lose small increments in a long training.
         self.pending = GradientSums.zeros(*size, device=device)
         self._current = GradientSums.zeros(*size, device=device)
+        self._current_low = torch.zeros_like(self._current.flat)
         self._size = size
         self._period = self._zeros()
         self._finished = self._zeros()
@@ -155,17 +158,22 @@ class GradientAccumulator:
 
     def finish_step(self) -> None:
         """Include the pending batches; call :func:`sum_over_ranks` first."""
-        self._current.flat.add_(self.pending.flat)
+        compensated_add_(self._current.flat, self._current_low, self.pending.flat)
         self.pending.flat.zero_()
 
     def fold(self) -> None:
         """Include the current sums in the period permanently."""
-        self._period.flat.add_(self._current.flat.cpu().double())
+        self._period.flat.add_(self._exact_current())
         self.drop_current()
 
     def drop_current(self) -> None:
         """Discard everything since the last :meth:`fold`."""
         self._current.flat.zero_()
+        self._current_low.zero_()
+
+    def _exact_current(self) -> Tensor:
+        """The current sums, ``(S,)`` float64 on the CPU."""
+        return self._current.flat.cpu().double() + self._current_low.cpu()
 
     def finish_period(self) -> tuple[GradientSums, GradientSums]:
         """End the period; return its sums and those of the training so far."""
@@ -176,26 +184,35 @@ class GradientAccumulator:
 
     def state_dict(self) -> dict[str, Any]:
         """State for a checkpoint, the same on all ranks after a step."""
-        sums = {name: sums.flat.cpu().clone() for name, sums in self._saved().items()}
-        return dict(limits=astuple(self._thresholds), **sums)
+        return dict(
+            limits=astuple(self._thresholds),
+            current=self._exact_current(),
+            period=self._period.flat.clone(),
+            finished=self._finished.flat.clone(),
+        )
 
     def load_state_dict(self, state: dict[str, Any]) -> bool:
         """Restore a state.
 
         Returns:
             Whether the state has the same shot groups and sizes; if not, it is ignored.
+
+        Raises:
+            ValueError: if a sum is negative or not finite.
         """
-        saved = self._saved()
+        sums = {name: state[name] for name in ('current', 'period', 'finished')}
         if tuple(state['limits']) != astuple(self._thresholds) or any(
-            state[name].shape != sums.flat.shape for name, sums in saved.items()
+            stored.shape != self._period.flat.shape for stored in sums.values()
         ):
             return False
-        for name, sums in saved.items():
-            sums.flat.copy_(state[name])
+        for name, stored in sums.items():
+            check_restored(f'the gradient sums ({name})', stored)
+        exact = sums['current'].double()
+        self._current.flat.copy_(exact)
+        self._current_low.copy_(exact - self._current.flat.cpu().double())
+        self._period.flat.copy_(sums['period'])
+        self._finished.flat.copy_(sums['finished'])
         return True
-
-    def _saved(self) -> dict[str, GradientSums]:
-        return dict(current=self._current, period=self._period, finished=self._finished)
 
 
 def sum_over_ranks(accumulators: Iterable[GradientAccumulator]) -> None:

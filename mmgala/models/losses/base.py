@@ -9,7 +9,7 @@ from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
 from mmgala.functional.checks import check_choice, check_num_classes
-from mmgala.models.float32_buffers import Float32BuffersMixin
+from mmgala.models.losses.training_statistics import TrainingStatistics
 
 REDUCTIONS = ('none', 'mean', 'sum')
 
@@ -29,7 +29,7 @@ def at_target(vector: Tensor, target: Tensor) -> Tensor:
     return vector[target.long()]
 
 
-class ClassificationLoss(Float32BuffersMixin):
+class ClassificationLoss(TrainingStatistics):
     """A loss over C classes that is called like MMPretrain's losses.
 
     Subclasses implement :meth:`compute_loss`; this class checks the input, applies the
@@ -176,6 +176,7 @@ class ClassCountsLoss(ClassificationLoss):
         super().__init__(num_classes, reduction, loss_weight)
         self.register_buffer('class_counts', torch.zeros(num_classes).long())
         self._counted = False  # reading the buffer would synchronise the device
+        self._given_counts: Sequence[int] | None = None
 
     def start_counts(self, class_counts: Sequence[int] | None) -> None:
         """Register the class vectors, and set the counts if they are known already.
@@ -191,8 +192,21 @@ class ClassCountsLoss(ClassificationLoss):
             dtype = torch.float32 if value.is_floating_point() else value.dtype
             zeros = torch.zeros(self.num_classes, dtype=dtype)
             self.register_buffer(name, zeros, persistent=False)
+        self._given_counts = class_counts
         if class_counts is not None:
             self.set_class_counts(class_counts)
+
+    @property
+    def statistics(self) -> dict[str, Tensor]:
+        """The class counts are those of a training set."""
+        return dict(class_counts=self.class_counts)
+
+    def reset_statistics(self) -> None:
+        """Return to the counts of the config or, without those, to unknown ones."""
+        super().reset_statistics()
+        if self._given_counts is not None:
+            self.set_class_counts(self._given_counts)
+        self._update_vectors()
 
     def set_class_counts(self, class_counts: Sequence[int] | Tensor) -> None:
         """Set the number of training samples of each class in one epoch.
@@ -221,6 +235,7 @@ class ClassCountsLoss(ClassificationLoss):
                 f'{float(broken[0]):g}. Pass counts, not shares.'
             )
         self.class_counts.copy_(counts)
+        self._restored = False
         self._update_vectors()
 
     def compute_vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:

@@ -15,6 +15,7 @@ from mmgala.functional.checks import (
     check_positive,
     check_share,
 )
+from mmgala.functional.compensated_sum import compensated_add_
 from mmgala.functional.gala import soft_label_margin
 from mmgala.models.losses.gradient_statistics import GradientStatistics
 from mmgala.registry import MODELS
@@ -52,8 +53,9 @@ class OfficialVariant(PaperVariant):
     note = 'lambda_neg has no effect'
 
     def register_state(self, loss: 'GALALoss') -> None:
-        """Register the running sums of the batch means."""
-        loss.register_buffer('running_sums', torch.zeros(2, loss.num_classes))
+        """Register the running sums of the batch means, and their low-order parts."""
+        for name in ('running_sums', 'running_sums_low'):
+            loss.register_buffer(name, torch.zeros(2, loss.num_classes))
 
     def margins(self, loss: 'GALALoss') -> tuple[Tensor, Tensor]:
         """The same margin for samples of the other classes and for its own."""
@@ -69,7 +71,8 @@ class OfficialVariant(PaperVariant):
     ) -> tuple[Tensor, Tensor]:
         """Running sums of batch means, where a batch spans all ranks."""
         batch_size = pos.new_zeros(1) + samples
-        loss.running_sums += torch.stack((pos, neg)) / batch_size.clamp(min=1)
+        means = torch.stack((pos, neg)) / batch_size.clamp(min=1)
+        compensated_add_(loss.running_sums, loss.running_sums_low, means)
         pos, neg = loss.running_sums * (batch_size > 0)  # no step for an empty batch
         return pos, neg
 
@@ -140,6 +143,7 @@ class GALALoss(GradientStatistics):
     """
 
     running_sums: Tensor
+    running_sums_low: Tensor
 
     def __init__(
         self,
@@ -168,6 +172,12 @@ class GALALoss(GradientStatistics):
         self.count_share = count_share
         self._variant = GALA_VARIANTS[variant]
         self._variant.register_state(self)
+
+    @property
+    def statistics(self) -> dict[str, Tensor]:
+        """The sums of the training so far, and the running sums of a variant."""
+        own = {n: b for n, b in self.named_buffers() if n.startswith('running_sums')}
+        return super().statistics | own
 
     def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None

@@ -1,12 +1,13 @@
 """Base class of losses that accumulate gradient statistics over all ranks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
+from mmgala.functional.compensated_sum import compensated_add_
 from mmgala.models.losses.base import ClassificationLoss
 
 
@@ -20,6 +21,9 @@ class GradientStatistics(ClassificationLoss):
     of the step. All margins of a step then depend on earlier steps alone, however often
     the loss is called in it.
 
+    The sums are compensated, so that they are right to 1e-6 after 1e9 single samples;
+    see :func:`mmgala.functional.compensated_sum.compensated_add_`.
+
     Args:
         num_classes: C.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
@@ -31,6 +35,8 @@ class GradientStatistics(ClassificationLoss):
         neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
         seen (Tensor): samples of each class, ``(C,)`` float32 buffer; only with
             ``count_classes``.
+        pos_grad_low, neg_grad_low, seen_low (Tensor): what the rounding of the buffers
+            above has cut off, ``(C,)`` float32 buffers.
         pending (Tensor | None): once deferred, :math:`\theta`, :math:`\phi` and samples
             of this rank that are not in the statistics yet, ``(2 C + 1,)``, or
             ``(3 C,)`` with ``count_classes``.
@@ -49,13 +55,36 @@ class GradientStatistics(ClassificationLoss):
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
         self.count_classes = count_classes
-        self.register_buffer('pos_grad', torch.zeros(num_classes))
-        self.register_buffer('neg_grad', torch.zeros(num_classes))
-        if count_classes:
-            self.register_buffer('seen', torch.zeros(num_classes))
+        names = ['pos_grad', 'neg_grad', *(['seen'] if count_classes else [])]
+        self._sum_names = [*names, *(f'{name}_low' for name in names)]
+        for name in self._sum_names:
+            self.register_buffer(name, torch.zeros(num_classes))
+        self._tie_sums()
         # Not a buffer: a moving average pairs the buffers of two models by their order.
         self.pending: Tensor | None = None
         self._frozen = False
+
+    @property
+    def statistics(self) -> dict[str, Tensor]:
+        """The sums of the training so far."""
+        return {name: getattr(self, name) for name in self._sum_names}
+
+    def _tie_sums(self) -> None:
+        """Make the sums views of one tensor, which is updated in few operations."""
+        sums = torch.stack([getattr(self, name) for name in self._sum_names])
+        self._tied = list(sums)
+        self._buffers.update(zip(self._sum_names, self._tied, strict=True))
+        self._high, self._low = sums.chunk(2)
+
+    def _sums_are_tied(self) -> bool:
+        """Whether no buffer was replaced, as by loading with ``assign=True``."""
+        pairs = zip(self._sum_names, self._tied, strict=True)
+        return all(self._buffers[name] is view for name, view in pairs)
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'GradientStatistics':
+        super()._apply(fn, recurse)
+        self._tie_sums()
+        return self
 
     def defer_reduction(self, deferred: bool = True) -> None:
         """Start or stop deferring the reduction to :meth:`take_pending`.
@@ -122,7 +151,11 @@ class GradientStatistics(ClassificationLoss):
 
     def _add(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
         """Add sums that are reduced over all ranks."""
+        if not self._sums_are_tied():
+            self._tie_sums()
         if self.count_classes:
-            self.seen += samples
-        self.pos_grad += pos
-        self.neg_grad += neg
+            assert isinstance(samples, Tensor)
+            added = torch.stack((pos, neg, samples))
+        else:  # with class indices both are the same tensor
+            added = pos if pos is neg else torch.stack((pos, neg))
+        compensated_add_(self._high, self._low, added)

@@ -77,6 +77,11 @@ class SeesawLoss(ClassificationLoss):
         self.eps = eps
         self.register_buffer('seen', torch.zeros(num_classes).long())
 
+    @property
+    def statistics(self) -> dict[str, Tensor]:
+        """The counts of the training so far."""
+        return dict(seen=self.seen)
+
     def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
