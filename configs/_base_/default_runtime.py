@@ -4,6 +4,8 @@ _base_ = 'mmpretrain::_base_/default_runtime.py'
 custom_hooks = [dict(type='mmgala.ClassCountsHook')]
 
 default_hooks = dict(
+    # A training whose loss is no longer a number ends before it is saved.
+    divergence=dict(type='mmgala.DivergenceHook'),
     # Checkpoints of every epoch would fill the disk in long trainings.
     checkpoint=dict(max_keep_ckpts=2),
     # The best checkpoint is the one with the smallest ECE, but the largest accuracy.

@@ -26,6 +26,7 @@ from mmgala.comparison.runs import (
     read_run_state,
     write_run_state,
 )
+from mmgala.engine.hooks.divergence_hook import add_divergence_hook
 from mmgala.engine.hooks.metric_rules_hook import add_metric_rules
 from mmgala.evaluation import ScoreDump
 from mmgala.evaluation.score_dump import add_dump
@@ -146,6 +147,7 @@ def _train(run: Run, state: dict[str, Any], report: ReportShare) -> list[str]:
         ProgressHook(lambda share: report(share * (1 - EVALUATION_SHARE)))
     )
     add_metric_rules(runner)
+    add_divergence_hook(runner)
     runner.train()
     checkpoint = _selected_checkpoint(run.folder)
     if checkpoint.name.startswith('best_'):

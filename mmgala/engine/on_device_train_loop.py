@@ -18,6 +18,7 @@ from mmgala.datasets.on_device import (
     find_pipeline,
 )
 from mmgala.datasets.on_device.augmentation import supported_transforms
+from mmgala.functional.checks import check_whole
 from mmgala.registry import LOOPS
 
 
@@ -75,10 +76,7 @@ class OnDeviceTrainLoop(EpochBasedTrainLoop):
         super().__init__(
             runner, dataloader, max_epochs, val_begin, val_interval, dynamic_intervals
         )
-        if not isinstance(chunk_size, int) or chunk_size < 1:
-            raise ValueError(
-                f'Expected `chunk_size` to be 1 or more, but got {chunk_size!r}.'
-            )
+        check_whole('chunk_size', chunk_size)
         self.chunk_size = chunk_size
         _check_collate(self.dataloader)
         dataset = self.dataloader.dataset

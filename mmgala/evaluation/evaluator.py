@@ -11,6 +11,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmgala.evaluation.score_dump import stack_scores
+from mmgala.functional.checks import check_finite_scores
 from mmgala.functional.post_hoc import PostHocSteps
 from mmgala.functional.rebalance import check_enough_samples
 from mmgala.registry import EVALUATOR
@@ -97,7 +98,14 @@ class PostHocEvaluator(Evaluator):
 
         Args:
             size: length of the test set, without padding samples.
+
+        Raises:
+            ValueError: if scores are not finite, or there are fewer samples than
+                classes to estimate the class mass from.
         """
+        if self._scores:
+            sums = torch.cat([scores.sum(dim=1) for scores in self._scores])
+            check_finite_scores(sums)
         for index, scores in enumerate(self._scores):
             self._scores[index] = self.steps.adjust_for_counts(scores)
         class_mass = self.steps.class_mass

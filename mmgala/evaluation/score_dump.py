@@ -16,6 +16,7 @@ from mmgala.evaluation.shot_thresholds import (
     stated_thresholds,
     thresholds_meta,
 )
+from mmgala.functional.checks import check_finite_scores
 from mmgala.registry import METRICS
 
 
@@ -96,8 +97,13 @@ class ScoreDump(BaseMetric):
             self.results += zip(scores, targets, strict=True)
 
     def compute_metrics(self, results: list) -> dict:
-        """Stack what all ranks collected; there is no metric to report."""
+        """Stack what all ranks collected; there is no metric to report.
+
+        Raises:
+            ValueError: if scores are not finite.
+        """
         self.scores = np.stack([score for score, _ in results])
+        check_finite_scores(torch.from_numpy(self.scores).sum(dim=1))
         self.targets = np.array([target for _, target in results])
         if self.out_file_path is not None:
             arrays: dict[str, Any] = dict(pred_score=self.scores, gt_label=self.targets)

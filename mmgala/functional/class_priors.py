@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from mmgala.functional.checks import check_not_negative
+from mmgala.functional.checks import check_class_vector, check_not_negative
 
 SHAPES = ('concave', 'linear', 'convex')
 
@@ -26,7 +26,7 @@ def fill_absent_classes(class_counts: Tensor) -> Tensor:
         ``(C,)`` float64, all positive.
 
     Raises:
-        ValueError: if the counts are not a vector, negative, or all 0.
+        ValueError: if the counts are not a vector, not finite, negative, or all 0.
     """
     if class_counts.ndim != 1 or class_counts.numel() == 0:
         raise ValueError(
@@ -34,12 +34,7 @@ def fill_absent_classes(class_counts: Tensor) -> Tensor:
             f'{tuple(class_counts.shape)}.'
         )
     counts = class_counts.double()
-    # Not `counts < 0`, which is False for NaN.
-    if not bool((counts >= 0).all()) or not bool(counts.any()):
-        raise ValueError(
-            'Expected `class_counts` to be 0 or more, and not all 0, but got values '
-            f'from {float(counts.min()):g} to {float(counts.max()):g}.'
-        )
+    check_class_vector('class_counts', counts, counts.numel())
     return torch.where(counts > 0, counts, counts[counts > 0].min())
 
 

@@ -11,7 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmgala.functional.checks import check_logits_and_target, check_statistics
+from mmgala.functional.checks import (
+    check_logits_and_target,
+    check_margin_arguments,
+    check_statistics,
+)
 
 
 def upcast_half(logits: Tensor) -> Tensor:
@@ -103,7 +107,7 @@ def gala_margin(
         Margins ``(N, C)``, to be added to the logits.
 
     Raises:
-        ValueError: if the shapes do not match.
+        ValueError: if the shapes do not match, or an argument is out of range.
 
     Examples:
         >>> theta = phi = torch.tensor([9.999, 0.999])
@@ -112,6 +116,7 @@ def gala_margin(
                 [ 2.3026,  0.0000]])
     """
     num_classes = pos_grad.numel()
+    check_margin_arguments(lambda_pos, lambda_neg, eps)
     check_statistics(pos_grad, neg_grad, num_classes)
     log_pos = lambda_pos * torch.log(pos_grad + eps)
     log_neg = lambda_neg * torch.log(neg_grad + eps)
@@ -153,7 +158,8 @@ def gala_loss(
         Loss of each sample, ``(N,)``.
 
     Raises:
-        ValueError: if shapes do not match or, on the CPU, a label is out of range.
+        ValueError: if shapes do not match, an argument is out of range or, on the CPU,
+            a label or a statistic is.
 
     Examples:
         >>> logits = torch.zeros(1, 2)
@@ -163,6 +169,7 @@ def gala_loss(
         tensor([4.6151])
     """
     check_logits_and_target(logits, target)
+    check_margin_arguments(lambda_pos, lambda_neg, eps)
     check_statistics(pos_grad, neg_grad, logits.shape[1])
     if target.is_floating_point():
         logits = upcast_half(logits)

@@ -8,6 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmgala.functional.checks import (
+    check_choice,
+    check_margin_arguments,
+    check_statistics,
+)
 from mmgala.functional.gala import gala_margin
 
 
@@ -142,6 +147,9 @@ def add_sigmoid_margin(
         tensor([[2.3026, 0.0000],
                 [0.0000, 0.0000]])
     """
+    check_choice('background', background, SIGMOID_BACKGROUNDS)
+    check_margin_arguments(lambda_pos, lambda_neg, eps)
+    check_statistics(pos_grad, neg_grad, logits.shape[1])
     log_pos = lambda_pos * torch.log(pos_grad + eps)
     log_neg = lambda_neg * torch.log(neg_grad + eps)
     rows, label = _foreground(target, logits.shape[1])

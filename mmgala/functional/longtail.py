@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mmgala.functional.checks import check_values
+
 PROFILES = ('exp', 'step', 'pareto')
 SHOT_GROUPS = ('many', 'medium', 'few')
 
@@ -46,7 +48,7 @@ def long_tailed_counts(
     """
     if num_classes < 2:
         raise ValueError(f'Expected at least 2 classes, but got {num_classes}.')
-    if max_count < 1:
+    if not 1 <= max_count < math.inf:
         raise ValueError(f'Expected `max_count` to be 1 or more, but got {max_count}.')
     if not math.isfinite(imbalance_factor) or imbalance_factor < 1:
         raise ValueError(
@@ -130,7 +132,7 @@ class ShotThresholds:
 
     def __post_init__(self) -> None:
         for name, value in (('many', self.many), ('few', self.few)):
-            if isinstance(value, bool) or int(value) != value:
+            if isinstance(value, bool) or not float(value).is_integer():
                 raise TypeError(f'Expected `{name}` to be an integer, but got {value}.')
             object.__setattr__(self, name, int(value))  # also NumPy's integers
         if self.few > self.many:
@@ -169,11 +171,15 @@ class ShotThresholds:
             0 (many), 1 (medium) or 2 (few), ``(C,)`` int64.
 
         Raises:
-            ValueError: if ``class_counts`` is not one number >= 0 per class.
+            ValueError: if ``class_counts`` is not one finite number >= 0 per class.
         """
         counts = torch.as_tensor(class_counts)
-        if counts.ndim != 1 or bool((counts < 0).any()):
-            raise ValueError('Expected `class_counts` to be one number >= 0 per class.')
+        if counts.ndim != 1:
+            raise ValueError(
+                'Expected `class_counts` to be one number per class, but got shape '
+                f'{tuple(counts.shape)}.'
+            )
+        check_values('class_counts', counts)
         return 1 - (counts > self.many).long() + (counts < self.few).long()
 
     def groups(self, class_counts: Sequence[int] | Tensor) -> dict[str, Tensor]:

@@ -11,7 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmgala.functional.checks import check_logits_and_target
+from mmgala.functional.checks import (
+    check_logits_and_target,
+    check_not_negative,
+    check_positive,
+)
 from mmgala.functional.gala import margin_cross_entropy, upcast_half
 
 
@@ -53,6 +57,7 @@ def logit_adjusted_loss(
         tensor([1.3863])
     """
     check_logits_and_target(logits, target)
+    check_not_negative('tau', tau)
     logits = upcast_half(logits)
     return cross_entropy(logits + (tau * log_prior).to(logits.dtype), target)
 
@@ -191,6 +196,7 @@ def clouded_loss(
         ValueError: if shapes do not match or, on the CPU, a label is out of range.
     """
     check_logits_and_target(logits, target)
+    check_not_negative('margin', margin)
     logits = upcast_half(logits)
     clouded = logits - cloud.to(logits.dtype)
     if margin == 0:
@@ -233,6 +239,9 @@ def seesaw_loss(
             out of range.
     """
     check_logits_and_target(logits, target)
+    check_not_negative('p', p)
+    check_not_negative('q', q)
+    check_positive('eps', eps)
     if target.is_floating_point():
         raise ValueError(
             'Seesaw loss compares the label with every other class: it needs class '

@@ -5,6 +5,7 @@ do not fit into memory, call :func:`sample_outcomes` on each batch, which keeps 
 numbers per sample, and :func:`metrics_of_outcomes` at the end: the results are equal.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from mmgala.functional.checks import check_logits_and_target
+from mmgala.functional.checks import check_finite_scores, check_logits_and_target
 from mmgala.functional.longtail import ShotThresholds
 
 Rule = Literal['greater', 'less']
@@ -49,7 +50,7 @@ class SampleOutcomes(NamedTuple):
         target: labels, ``(N,)`` int64.
         rank: number of classes ranked ahead of the true one, ``(N,)`` int64; 0 is a
             correct prediction.
-        confidence: largest score, ``(N,)`` float64.
+        confidence: largest score, ``(N,)`` float64; NaN if a score is not finite.
     """
 
     target: Tensor
@@ -65,7 +66,7 @@ class CalibrationBins:
         confidence: mean confidence of each bin, ``(B,)``; NaN if it is empty.
         accuracy: fraction of correct predictions in each bin, likewise.
         count: number of samples in each bin, ``(B,)``.
-        num_samples: N, including samples whose confidence is NaN, which are in no bin.
+        num_samples: N.
     """
 
     confidence: Tensor
@@ -97,7 +98,7 @@ def long_tailed_metrics(
         scores: softmax scores, ``(N, C)``, N and C 1 or more.
         target: labels, ``(N,)`` integers.
         class_counts: *training* samples of each class, ``(C,)``.
-        topk: the values of k of the top-k accuracies.
+        topk: the values of k of the top-k accuracies, at most C.
         thresholds: shot thresholds. Defaults to those of :class:`ShotThresholds`.
         num_bins: bins of the calibration error.
 
@@ -105,7 +106,8 @@ def long_tailed_metrics(
         The metrics by their names; ``METRIC_NAMES`` has headings for tables.
 
     Raises:
-        ValueError: if shapes do not match, or an argument is out of range.
+        ValueError: if shapes do not match, a score is not finite, or an argument is out
+            of range.
 
     Examples:
         >>> scores = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
@@ -159,7 +161,8 @@ def sample_outcomes(scores: Tensor, target: Tensor) -> SampleOutcomes:
         _rank_of_target(*part)
         for part in zip(scores.split(rows), target.long().split(rows), strict=True)
     ]
-    confidence = scores.amax(dim=1).double()
+    finite = torch.cat([part.isfinite().all(dim=1) for part in scores.split(rows)])
+    confidence = scores.amax(dim=1).double().masked_fill_(~finite, math.nan)
     return SampleOutcomes(target.long(), torch.cat(ranks), confidence)
 
 
@@ -168,8 +171,7 @@ def _rank_of_target(scores: Tensor, target: Tensor) -> Tensor:
     index = target[:, None]
     own = scores.gather(1, index)
     earlier = torch.arange(scores.shape[1], device=scores.device) < index
-    # Not `scores > own`: NaN scores, of a diverged model, must count as errors.
-    return (~(scores <= own) | ((scores == own) & earlier)).sum(dim=1)
+    return ((scores > own) | ((scores == own) & earlier)).sum(dim=1)
 
 
 def metrics_of_outcomes(
@@ -192,12 +194,13 @@ def metrics_of_outcomes(
         num_bins: see there.
 
     Raises:
-        ValueError: if there are no samples, ``class_counts`` do not have C values, or
-            an argument is out of range.
+        ValueError: if there are no samples, scores of a sample are not finite,
+            ``class_counts`` do not have C values, or an argument is out of range.
     """
-    check_topk(topk)
+    check_topk(topk, num_classes)
     if not len(outcomes.target):
         raise ValueError('Expected at least one sample to measure, but got none.')
+    check_finite_scores(outcomes.confidence)
     correct = outcomes.rank == 0
     per_class = class_accuracies(correct, outcomes.target, num_classes)
     metrics = {
@@ -212,15 +215,23 @@ def metrics_of_outcomes(
     return metrics
 
 
-def check_topk(topk: Sequence[int]) -> None:
+def check_topk(topk: Sequence[int], num_classes: int | None = None) -> None:
     """Check the values of k of top-k accuracies.
 
     Raises:
-        ValueError: if there are none, or one is below 1.
+        ValueError: if there are none, one is below 1 or no whole number, or exceeds the
+            number of classes: that accuracy is always 100.
     """
-    if not topk or min(topk) < 1:
+    if not topk or not all(float(k).is_integer() and k >= 1 for k in topk):
         raise ValueError(
-            f'Expected every k of `topk` to be 1 or more, got {tuple(topk)}.'
+            'Expected every k of `topk` to be an integer of 1 or more, but got '
+            f'{tuple(topk)}.'
+        )
+    if num_classes is not None and max(topk) > num_classes:
+        possible = tuple(k for k in topk if k <= num_classes) or (1,)
+        raise ValueError(
+            f'Top-{max(topk)} accuracy is not defined for {num_classes} classes: set '
+            f'topk={possible} of the metric.'
         )
 
 
@@ -259,8 +270,7 @@ def calibration_bins(
 ) -> CalibrationBins:
     """Bin samples by confidence (Guo et al., ICML 2017, figure 1).
 
-    A bin includes its lower edge; the last also includes a confidence of 1. A
-    confidence of NaN, of a diverged model, is in no bin.
+    A bin includes its lower edge; the last also includes a confidence of 1.
 
     Args:
         confidence: largest score of each sample, ``(N,)`` in [0, 1].
@@ -268,17 +278,18 @@ def calibration_bins(
         num_bins: B, bins of equal width.
 
     Raises:
-        ValueError: if ``num_bins`` is below 1.
+        ValueError: if ``num_bins`` is below 1, or a confidence is not finite.
     """
-    if num_bins < 1:
+    if not 1 <= num_bins < math.inf:
         raise ValueError(f'Expected `num_bins` to be 1 or more, but got {num_bins}.')
+    check_finite_scores(confidence)
     edges = torch.linspace(
         0, 1, num_bins + 1, dtype=torch.float64, device=confidence.device
     )
     values = confidence.double().clamp(0, 1 - 1e-12)
-    index = torch.bucketize(values, edges, right=True) - 1  # NaN: num_bins
+    index = torch.bucketize(values, edges, right=True) - 1
     count, confidences, hits = (
-        index.bincount(weights=weights, minlength=num_bins + 1)[:num_bins]
+        index.bincount(weights=weights, minlength=num_bins)
         for weights in (None, values, correct.double())
     )
     return CalibrationBins(

@@ -17,7 +17,6 @@ evaluators and of :func:`mmgala.evaluation.choose_post_hoc`, and the keys in sav
 configs and results.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
@@ -38,18 +37,23 @@ from mmgala.functional.rebalance import (
     rebalance,
 )
 
+# Beyond these, quotients may overflow in float32.
+TEMPERATURES = (1e-6, 1e6)
+
 
 def check_temperature(temperature: float) -> None:
     """Check a temperature.
 
     Raises:
-        ValueError: if it is not positive and finite.
+        ValueError: if it is not positive and finite, or so small or large that scores
+            would overflow.
     """
-    if not math.isfinite(temperature) or temperature <= 0:
+    low, high = TEMPERATURES
+    if not low <= temperature <= high:
         raise ValueError(
-            'Expected `temperature` to be a finite number above 0, but got '
-            f'{temperature}. 1 leaves scores unchanged; larger values make them less '
-            'confident.'
+            f'Expected `temperature` to be a finite number above 0, from {low:g} to '
+            f'{high:g}, but got {temperature}. 1 leaves scores unchanged; larger '
+            'values make them less confident.'
         )
 
 

@@ -11,20 +11,23 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mmgala.functional.checks import check_class_vector
+from mmgala.functional.checks import check_class_vector, check_finite_scores
 from mmgala.functional.class_priors import fill_absent_classes
+
+# Beyond it, float32 would round the scores away, and then the classes' differences.
+LARGEST_TAU = 1000.0
 
 
 def check_tau(tau: float) -> None:
     """Check the strength of re-balancing or logit adjustment.
 
     Raises:
-        ValueError: if it is negative or not finite.
+        ValueError: if it is negative, above ``LARGEST_TAU`` or NaN.
     """
-    if not math.isfinite(tau) or tau < 0:
+    if not 0 <= tau <= LARGEST_TAU:
         raise ValueError(
-            f'Expected `tau` to be a finite number of 0 or more, but got {tau}. '
-            '0 leaves scores unchanged, 1 divides by the class mass or counts.'
+            f'Expected `tau` to be a finite number from 0 to {LARGEST_TAU:g}, but got '
+            f'{tau}. 0 leaves scores unchanged, 1 divides by the class mass or counts.'
         )
 
 
@@ -147,11 +150,12 @@ def rebalance(
         check_class_vector('class_mass', class_mass, scores.shape[1])
     adjustment = log_prior_adjustment(class_mass, tau, target_prior)
     wide = torch.promote_types(scores.dtype, torch.float32)
-    # A score of 0 stays the smallest, however much its class is boosted. It must not be
-    # -inf, or a row whose other classes have a prior of 0 would be NaN.
-    log_scores = scores.to(wide).log().clamp(min=-1e5)
-    adjusted = log_scores + adjustment.to(device=scores.device, dtype=wide)
-    return adjusted.softmax(dim=1).to(scores.dtype)
+    adjustment = adjustment.to(device=scores.device, dtype=wide)
+    adjusted = scores.to(wide).log() + adjustment
+    # A score of 0 stays 0, however much its class is boosted; except in a row whose
+    # other classes have a prior of 0, where all adjusted scores would be 0.
+    empty = (adjusted == -math.inf).all(dim=1, keepdim=True)
+    return torch.where(empty, adjustment, adjusted).softmax(dim=1).to(scores.dtype)
 
 
 def log_count_adjustment(
@@ -222,7 +226,8 @@ def check_scores(scores: Tensor) -> None:
     """Check that ``scores`` are rows of probabilities.
 
     Raises:
-        ValueError: if they are not ``(N, C)``, non-negative, with rows summing to 1.
+        ValueError: if they are not ``(N, C)``, finite, non-negative, with rows summing
+            to 1.
     """
     if scores.ndim != 2 or not scores.is_floating_point():
         raise ValueError(
@@ -230,12 +235,13 @@ def check_scores(scores: Tensor) -> None:
             f'{tuple(scores.shape)} of {scores.dtype}.'
         )
     sums = scores.float().sum(dim=1)
+    check_finite_scores(sums)
     if bool((scores < 0).any()) or not torch.allclose(
         sums, torch.ones_like(sums), atol=1e-2
     ):
         raise ValueError(
             'Expected `scores` to be softmax probabilities (non-negative, each row '
-            'summing to 1). Apply softmax to logits first; scores must be finite.'
+            'summing to 1). Apply softmax to logits first.'
         )
 
 

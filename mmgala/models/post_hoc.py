@@ -8,6 +8,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmgala.functional.checks import check_restored
 from mmgala.functional.post_hoc import STEPS, PostHocSteps
 from mmgala.functional.rebalance import check_scores, estimate_class_mass
 from mmgala.models.float32_buffers import Float32BuffersMixin
@@ -113,7 +114,14 @@ class PostHocStep(Float32BuffersMixin):
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        """Load vectors of any length, and log a strength other than the config's."""
+        """Load vectors of any length, and log a strength other than the config's.
+
+        Raises:
+            ValueError: if a stored value is negative or not finite.
+        """
+        for name in (self._strength_name, *self.VECTORS):
+            if isinstance(stored := state_dict.get(prefix + name), Tensor):
+                check_restored(prefix + name, stored)
         for name in self.VECTORS:
             stored = state_dict.get(prefix + name)
             if stored is not None:

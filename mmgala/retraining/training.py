@@ -18,10 +18,17 @@ from torch import Tensor, nn
 
 from mmgala.datasets.samplers.class_samplers import proportional_counts
 from mmgala.datasets.samplers.epoch_sampler import SamplesByClass
+from mmgala.functional.checks import (
+    check_choice,
+    check_not_negative,
+    check_positive,
+    check_whole,
+)
 from mmgala.retraining.features import Features
 
 SAMPLINGS = ('class', 'instance')
 MOMENTUM = 0.9
+CHECK_INTERVAL = 100  # steps between checks of the loss, for which the device waits
 # Number of values (64 MB): smaller files are read as a whole, which is faster.
 IN_MEMORY = 2**24
 
@@ -55,28 +62,11 @@ class Schedule:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ('epochs', 'batch_size'):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f'Expected `{name}` to be an integer of 1 or more, but got '
-                    f'{value!r}.'
-                )
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise ValueError(
-                f'Expected `seed` to be an integer of 0 or more, but got {self.seed!r}.'
-            )
-        if not 0 < self.lr < math.inf:
-            raise ValueError(f'Expected `lr` to be above 0, but got {self.lr}.')
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(
-                f'Expected `weight_decay` to be 0 or more, but got {self.weight_decay}.'
-            )
-        if self.sampling not in SAMPLINGS:
-            raise ValueError(
-                f'Expected `sampling` to be one of {SAMPLINGS}, but got '
-                f'{self.sampling!r}.'
-            )
+        for name, least in (('epochs', 1), ('batch_size', 1), ('seed', 0)):
+            check_whole(name, getattr(self, name), least)
+        check_positive('lr', self.lr)
+        check_not_negative('weight_decay', self.weight_decay)
+        check_choice('sampling', self.sampling, SAMPLINGS)
 
     def lr_of(self, epoch: int) -> float:
         """Learning rate of an epoch, counted from 0."""
@@ -276,7 +266,7 @@ def _train(
     )  # fmt: skip
     with torch.random.fork_rng():
         torch.manual_seed(schedule.seed)  # for losses with noise
-        for epoch, batch in batches:
+        for step, (epoch, batch) in enumerate(batches, start=1):
             for group in optimizer.param_groups:
                 group['lr'] = schedule.lr_of(epoch)
             rows = torch.as_tensor(features[batch]).to(device)
@@ -285,9 +275,21 @@ def _train(
             optimizer.zero_grad()
             value.backward()
             optimizer.step()
+            if step % CHECK_INTERVAL == 0 or step == steps:
+                _check_finite(float(value), trained, step, loss, schedule.lr)
     loss.eval()
-    if not all(bool(parameter.isfinite().all()) for parameter in trained):
-        raise ValueError(f'The training diverged: try a --lr below {schedule.lr:g}.')
+
+
+def _check_finite(
+    value: float, trained: Sequence[Tensor], step: int, loss: nn.Module, lr: float
+) -> None:
+    """End a training whose loss or parameters are not finite."""
+    finite = all(bool(parameter.isfinite().all()) for parameter in trained)
+    if not finite or not math.isfinite(value):
+        raise ValueError(
+            f'The training diverged: after {step} steps {type(loss).__name__} is '
+            f'{value:g}. Try a --lr below {lr:g}.'
+        )
 
 
 def _batches(

@@ -5,7 +5,7 @@ import logging
 import os
 import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -190,8 +190,8 @@ def check_fits(checkpoint: dict, model: nn.Module, path: str | Path) -> None:
         path: path of the checkpoint, for the error message.
 
     Raises:
-        ValueError: if weights are missing or have a different shape, for example
-            because of a different number of classes.
+        ValueError: if weights are missing, not finite, or have a different shape, for
+            example because of a different number of classes.
     """
     stored = {key.removeprefix('module.'): value for key, value in
               checkpoint['state_dict'].items()}  # fmt: skip
@@ -211,3 +211,28 @@ def check_fits(checkpoint: dict, model: nn.Module, path: str | Path) -> None:
             f'Checkpoint {path} does not fit the config: {len(missing)} of the '
             f"model's {len(parameters)} parameters are missing, first {missing[0]}."
         )
+    if broken := broken_weights(stored, unwrap_model(model)):
+        raise ValueError(
+            f'Checkpoint {path} is of a training that diverged: {len(broken)} of its '
+            f'{len(expected)} weights are not finite (NaN or infinity), first '
+            f'{broken[0]}. Use an earlier checkpoint.'
+        )
+
+
+def broken_weights(state_dict: Mapping[str, Any], model: nn.Module) -> list[str]:
+    """Names of the weights that are NaN, or infinite; buffers may hold infinity.
+
+    Args:
+        state_dict: of the model.
+        model: the model without wrappers.
+    """
+    parameters = {name for name, _ in model.named_parameters()}
+    broken = []
+    for key, value in state_dict.items():
+        name = key.removeprefix('module.')
+        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+            continue
+        wrong = ~value.isfinite() if name in parameters else value.isnan()
+        if bool(wrong.any()):
+            broken.append(name)
+    return broken

@@ -150,7 +150,7 @@ def test_missing_arrays_are_named(tmp_path, arrays):
         ('pred_score', lambda x: x[:0], r'with samples.*got \(0, 4\)'),
         ('pred_score', np.log, 'softmax probabilities'),
         ('pred_score', lambda x: x * 2, 'softmax probabilities'),
-        ('pred_score', lambda x: np.where(x < 0.01, np.nan, x), 'must be finite'),
+        ('pred_score', lambda x: np.where(x < 0.01, np.nan, x), 'not finite'),
         ('pred_score', lambda x: (x * 9).astype(int), 'floating `pred_score`.*int64'),
         ('class_counts', lambda x: x[1:], r'`class_counts` to have 4.*\(3,\)'),
         ('class_counts', lambda x: x[:, None], r'`class_counts` to have 4.*\(4, 1\)'),

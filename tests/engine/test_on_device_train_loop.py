@@ -191,7 +191,7 @@ def test_ranks_share_the_images(tmp_path, recipe, rank_pool):
 
 
 def test_wrong_options_are_refused(tmp_path):
-    message = 'Expected `chunk_size` to be 1 or more, but got -5'
+    message = 'Expected `chunk_size` to be an integer of 1 or more, but got -5'
     with pytest.raises(ValueError, match=message):
         train(tmp_path, chunk_size=-5)
     message = 'Expected `collate_fn` .* default_collate, but got .*: train with the'

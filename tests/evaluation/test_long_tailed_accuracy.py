@@ -115,20 +115,23 @@ def test_ties_rank_the_first_class_ahead():
     assert metrics['accuracy/class_mean'] == pytest.approx(100 / 3)
 
 
-def test_nan_scores_are_never_correct():
-    scores = np.full((4, 3), np.nan, dtype=np.float32)
+def test_scores_that_are_not_finite_have_no_metrics():
+    scores = np.full((4, 3), 1 / 3, dtype=np.float32)
+    scores[1:, 2] = np.nan
 
-    metrics = evaluate(LongTailedAccuracy(topk=(1, 2)), scores, [0, 0, 1, 2])
-
-    assert metrics['accuracy/top1'] == 0
-    assert metrics['accuracy/top2'] == 0
-    assert metrics['accuracy/class_mean'] == 0
+    with pytest.raises(ValueError, match='3 of 4 samples .*earlier checkpoint'):
+        evaluate(LongTailedAccuracy(), scores, [0, 0, 1, 2])
 
 
-def test_k_beyond_the_number_of_classes_hits_always():
-    metrics = evaluate(LongTailedAccuracy(topk=5), *biased_scores(9, 3))
+def test_k_beyond_the_number_of_classes_is_refused():
+    with pytest.raises(ValueError, match='Top-5 .*3 classes: set topk='):
+        evaluate(LongTailedAccuracy(topk=(1, 5)), *biased_scores(9, 3))
 
-    assert metrics['accuracy/top5'] == 100
+
+def test_k_beyond_the_named_classes_is_refused_before_training():
+    metric = LongTailedAccuracy(topk=(1, 5))
+    with pytest.raises(ValueError, match='Top-5 .*3 classes: set topk='):
+        metric.dataset_meta = dict(classes=('a', 'b', 'c'))
 
 
 def test_prefix_and_one_k():
@@ -181,7 +184,7 @@ def test_sample_without_exactly_one_label_is_refused(labels, found):
 
 @pytest.mark.parametrize('topk', [0, (1, 0), ()])
 def test_k_below_1_is_refused(topk):
-    with pytest.raises(ValueError, match='every k of `topk` to be 1 or more'):
+    with pytest.raises(ValueError, match='every k of `topk` to be an integer of 1'):
         LongTailedAccuracy(topk=topk)
 
 

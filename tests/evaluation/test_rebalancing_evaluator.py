@@ -207,9 +207,9 @@ def test_scores_that_are_not_probabilities_are_refused():
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(tau=-0.5), '`tau` to be a finite number of 0 or more, but got -0.5'),
+        (dict(tau=-0.5), '`tau` to be a finite number from 0 to 1000, but got -0.5'),
         (dict(tau=float('nan')), '`tau` to be a finite number'),
-        (dict(class_mass=[1.0, -1.0]), '`class_mass` to be finite and non-negative'),
+        (dict(class_mass=[1.0, -1.0]), '`class_mass` to be finite and 0 or more'),
         (dict(class_mass=[0.0, 0.0]), '`class_mass` to have a positive sum'),
         (dict(target_prior=[0.5, 0.6]), '`target_prior` to sum to 1, but got 1.1'),
     ],

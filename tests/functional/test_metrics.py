@@ -77,12 +77,22 @@ def test_scores_that_are_compared_in_chunks_have_the_same_ranks(
     assert all(torch.equal(a, b) for a, b in zip(whole, chunked, strict=True))
 
 
-def test_nan_scores_are_wrong_and_in_no_bin():
-    scores = torch.tensor([[0.75, 0.25], [float('nan')] * 2, [0.25, 0.75]])
-    metrics = long_tailed_metrics(scores, torch.tensor([0, 0, 1]), num_bins=4)
-    assert metrics['top1'] == pytest.approx(200 / 3)
-    assert metrics['worst_class'] == 50
-    assert metrics['ece'] == pytest.approx(100 * 2 / 3 * 0.25)
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
+def test_scores_that_are_not_finite_have_no_metrics(value):
+    scores = torch.tensor([[0.75, 0.25], [0.5, value], [0.25, 0.75]])
+    with pytest.raises(ValueError, match='1 of 3 samples .*earlier checkpoint'):
+        long_tailed_metrics(scores, torch.tensor([0, 0, 1]))
+
+
+def test_a_confidence_that_is_not_finite_is_in_no_diagram():
+    confidence = torch.tensor([0.5, float('nan')])
+    with pytest.raises(ValueError, match='1 of 2 samples'):
+        calibration_bins(confidence, torch.tensor([True, False]))
+
+
+def test_top_k_of_more_classes_than_there_are_is_refused(predictions):
+    with pytest.raises(ValueError, match=r'Top-9 .*8 classes: set topk=\(1, 8\)'):
+        long_tailed_metrics(*predictions, topk=(1, 8, 9))
 
 
 def test_without_counts_there_are_no_groups(predictions):
@@ -104,8 +114,11 @@ def test_half_precision_scores_give_the_metrics_of_their_values(predictions):
         (dict(target=torch.tensor([0, 1, 3])), 'between 0 and 2 .* but got 3'),
         (dict(target=torch.eye(3)), 'class indices, but got soft labels'),
         (dict(class_counts=[1, 2]), 'counts 2 classes, but the scores have 3'),
-        (dict(topk=()), 'every k of `topk` to be 1 or more'),
-        (dict(topk=(0,)), 'every k of `topk` to be 1 or more'),
+        (dict(topk=()), 'every k of `topk` to be an integer of 1 or more'),
+        (dict(topk=(0,)), 'every k of `topk` to be an integer of 1 or more'),
+        (dict(topk=(1.5,)), 'every k of `topk` to be an integer of 1 or more'),
+        (dict(topk=(float('nan'),)), 'every k of `topk` to be an integer'),
+        (dict(num_bins=float('nan')), '`num_bins` to be 1 or more, but got nan'),
         (dict(num_bins=0), '`num_bins` to be 1 or more, but got 0'),
         (
             dict(scores=torch.zeros(0, 3), target=torch.zeros(0, dtype=torch.long)),

@@ -86,9 +86,9 @@ class TestLogitAdjustment:
         ('counts', 'tau', 'message'),
         [
             ([1.0, 2.0], 1.0, '`class_counts` to hold 5 values'),
-            ([1.0, 2, 3, 4, -1], 1.0, '`class_counts` to be finite and non-negative'),
+            ([1.0, 2, 3, 4, -1], 1.0, '`class_counts` to be finite and 0 or more'),
             ([0.0] * 5, 1.0, '`class_counts` to have a positive sum'),
-            (COUNTS, -1.0, '`tau` to be a finite number of 0 or more'),
+            (COUNTS, -1.0, '`tau` to be a finite number from 0 to 1000'),
         ],
     )
     def test_inconsistent_arguments_are_refused(self, scores, counts, tau, message):
@@ -122,7 +122,7 @@ class TestTemperature:
 
     @pytest.mark.parametrize('temperature', [0.0, -1.0, math.nan, math.inf])
     def test_no_temperature(self, scores, temperature):
-        message = f'`temperature` to be a finite number above 0, but got {temperature}'
+        message = f'`temperature` to be a finite number .*but got {temperature}'
         with pytest.raises(ValueError, match=message):
             temperature_scale(scores, temperature)
 

@@ -14,6 +14,20 @@ PRIOR = [0.4, 0.3, 0.15, 0.1, 0.05]
 MASS = [50.0, 20.0, 10.0, 4.0, 0.5]
 
 
+@pytest.mark.parametrize('tau', [1.0, 30.0, 1000.0])
+def test_a_class_with_score_0_stays_0_at_any_strength(tau):
+    scores = torch.tensor([[0.5, 0.5, 0.0], [0.9, 0.1, 0.0], [0.3, 0.7, 0.0]])
+    balanced = rebalance(scores, tau)
+    assert balanced[:, 2].tolist() == [0, 0, 0]
+    assert_close(balanced.sum(dim=1), torch.ones(3))
+
+
+def test_a_row_without_any_class_of_the_prior_follows_the_adjustment():
+    scores, prior = torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([0.75, 0.25, 0.0])
+    balanced = rebalance(scores, 1.0, torch.ones(3), prior)
+    assert_close(balanced, torch.tensor([[0.75, 0.25, 0.0]]))
+
+
 @pytest.fixture(scope='module')
 def scores():
     """Float64 scores that favour class 0, ``(40, 5)``."""

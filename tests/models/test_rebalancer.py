@@ -158,8 +158,8 @@ class TestChecks:
     @pytest.mark.parametrize(
         ('mass', 'message'),
         [
-            ([1.0, -1.0], '`class_mass` to be finite and non-negative'),
-            ([1.0, math.nan], '`class_mass` to be finite and non-negative'),
+            ([1.0, -1.0], '`class_mass` to be finite and 0 or more'),
+            ([1.0, math.nan], '`class_mass` to be finite and 0 or more'),
             ([0.0, 0.0], '`class_mass` to have a positive sum'),
         ],
     )
@@ -172,7 +172,7 @@ class TestChecks:
         [
             ([0.5, 0.5], '`target_prior` to hold 5 values'),
             ([2.0, 2, 2, 2, 2], '`target_prior` to sum to 1, but got 10'),
-            ([1.5, -0.5, 0, 0, 0], '`target_prior` to be finite and non-negative'),
+            ([1.5, -0.5, 0, 0, 0], '`target_prior` to be finite and 0 or more'),
         ],
     )
     def test_target_prior(self, prior, message):

@@ -188,5 +188,5 @@ def test_ties_choose_the_smallest_strength():
 def test_wrong_arguments():
     with pytest.raises(ValueError, match='`distance` to be one of .*manhattan'):
         nearest_class_mean(torch.zeros(1, 2), torch.zeros(1).long(), 1, 'manhattan')
-    with pytest.raises(ValueError, match='`tau` to be .*0 or more, but got -1'):
+    with pytest.raises(ValueError, match='`tau` to be .*from 0 to 1000, but got -1'):
         tau_normalize(torch.ones(2, 2), -1.0)

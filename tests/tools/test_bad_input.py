@@ -158,7 +158,7 @@ def test_prior_without_a_step_that_uses_it(tmp_path, trained, flags):
     [
         ('short.txt', r'`target_prior` to hold 10 values.*\(9,\)'),
         ('sum.json', '`target_prior` to sum to 1, but got 2'),
-        ('negative.json', '`target_prior` to be finite and non-negative'),
+        ('negative.json', '`target_prior` to be finite and 0 or more'),
         ('words.txt', r'words\.txt does not contain one number per class'),
         ('nothing.txt', r'nothing\.txt does not exist'),
     ],

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from mmgala.datasets.samplers.epoch_sampler import EpochSampler
+from mmgala.functional.checks import check_whole
 from mmgala.registry import DATA_SAMPLERS
 
 EXPONENTS = {'instance': 1.0, 'class': 0.0, 'sqrt': 0.5}
@@ -52,11 +53,7 @@ class ClassAwareSampler(EpochSampler):
         seed: int | None = None,
         infinite: bool = False,
     ) -> None:
-        if not isinstance(num_samples_per_class, int) or num_samples_per_class < 1:
-            raise ValueError(
-                'Expected `num_samples_per_class` to be 1 or more, but got '
-                f'{num_samples_per_class!r}.'
-            )
+        check_whole('num_samples_per_class', num_samples_per_class)
         super().__init__(dataset, num_samples, seed, infinite)
         self.classes.require_every_class()
         self.num_samples_per_class = num_samples_per_class

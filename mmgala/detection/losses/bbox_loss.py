@@ -6,7 +6,11 @@ from mmdet.models.losses import accuracy
 from torch import Tensor
 
 from mmgala.functional import add_foreground_margin, foreground_gradient_sum
-from mmgala.functional.checks import check_choice, check_region_labels
+from mmgala.functional.checks import (
+    check_choice,
+    check_region_labels,
+    usable_weight,
+)
 from mmgala.models import GALALoss
 from mmgala.registry import MODELS
 
@@ -204,7 +208,7 @@ class GALABBoxLoss(GALALoss):
             foreground = label < self.num_classes
             # Background stays in the batch with weight 0: both losses are means over
             # the same number, and the host does not wait for a count.
-            counted = foreground * (1.0 if weight is None else weight.float())
+            counted = foreground * (1.0 if weight is None else usable_weight(weight))
             target = torch.where(foreground, label, 0)
             return dict(
                 loss_cls_objectness=self._objectness_loss(
@@ -224,7 +228,7 @@ class GALABBoxLoss(GALALoss):
         reduction = self.choose_reduction(reduction_override)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         loss = F.cross_entropy(logits, target, reduction='none')
-        weight = None if weight is None else weight.float()
+        weight = None if weight is None else usable_weight(weight)
         return self.reduce(loss, weight, reduction, avg_factor)
 
     def check_input(self, cls_score: Tensor, label: Tensor) -> None:

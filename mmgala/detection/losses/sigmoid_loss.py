@@ -9,8 +9,10 @@ from torch import Tensor
 from mmgala.functional import add_sigmoid_margin, sigmoid_gradient_sums
 from mmgala.functional.checks import (
     check_choice,
-    check_positive,
+    check_margin_arguments,
+    check_not_negative,
     check_region_labels,
+    usable_weight,
 )
 from mmgala.functional.gala_detection import SIGMOID_BACKGROUNDS
 from mmgala.models.losses.gradient_statistics import GradientStatistics
@@ -93,14 +95,15 @@ class GALASigmoidLoss(GradientStatistics):
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
-        check_positive('eps', eps)
+        check_margin_arguments(lambda_pos, lambda_neg, eps)
+        check_not_negative('gamma', gamma)
         check_choice('background', background, SIGMOID_BACKGROUNDS)
         if not use_sigmoid:
             raise ValueError(
                 'GALASigmoidLoss needs use_sigmoid=True; mmgala.GALABBoxLoss is the '
                 'softmax form, for bbox heads.'
             )
-        if gamma < 0 or not 0 <= (alpha or 0) <= 1 or (gamma and alpha is None):
+        if not 0 <= (alpha or 0) <= 1 or (gamma and alpha is None):
             raise ValueError(
                 'Expected `gamma` >= 0 and `alpha` between 0 and 1, or gamma=0 and '
                 f'alpha=None for plain cross-entropy, but got {gamma} and {alpha}.'
@@ -137,8 +140,10 @@ class GALASigmoidLoss(GradientStatistics):
         """
         reduction = self.choose_reduction(reduction_override)
         target = self._class_indices(pred, target)
-        if weight is not None and weight.numel() != len(pred):
-            weight = weight.view(pred.shape)
+        if weight is not None:
+            weight = usable_weight(weight)
+            if weight.numel() != len(pred):
+                weight = weight.view(pred.shape)
         adjusted = add_sigmoid_margin(
             pred,
             target,

@@ -3,6 +3,7 @@
 from mmgala.engine.hooks.channels_last_hook import ChannelsLastHook
 from mmgala.engine.hooks.class_counts_hook import ClassCountsHook
 from mmgala.engine.hooks.deferred_reweighting_hook import DeferredReweightingHook
+from mmgala.engine.hooks.divergence_hook import DivergenceHook
 from mmgala.engine.hooks.gradient_statistics_hook import GradientStatisticsHook
 from mmgala.engine.hooks.load_backbone_hook import LoadBackboneHook
 from mmgala.engine.hooks.metric_rules_hook import MetricRulesHook
@@ -13,6 +14,7 @@ __all__ = [
     'ChannelsLastHook',
     'ClassCountsHook',
     'DeferredReweightingHook',
+    'DivergenceHook',
     'GradientStatisticsHook',
     'LoadBackboneHook',
     'MetricRulesHook',

@@ -5,6 +5,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmgala.functional.checks import check_share
 from mmgala.registry import HOOKS
 from mmgala.utils.checkpoint import unwrap_model
 
@@ -25,10 +26,7 @@ class DeferredReweightingHook(Hook):
     """
 
     def __init__(self, begin: float = 0.8) -> None:
-        if not 0 <= begin <= 1:
-            raise ValueError(
-                f'Expected `begin` to be between 0 and 1, but got {begin}.'
-            )
+        check_share('begin', begin)
         self.begin = begin
 
     def before_train(self, runner: Runner) -> None:

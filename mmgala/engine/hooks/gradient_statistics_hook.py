@@ -25,6 +25,7 @@ from mmgala.engine.gradient_recording.recorded_losses import (
 from mmgala.engine.hooks.class_counts_hook import training_thresholds
 from mmgala.engine.hooks.resume_within_epoch_hook import ResumeWithinEpochHook
 from mmgala.functional import ShotThresholds
+from mmgala.functional.checks import check_whole
 from mmgala.registry import HOOKS
 from mmgala.utils.checkpoint import unwrap_model
 
@@ -110,10 +111,8 @@ class GradientStatisticsHook(Hook):
             ('max_bins', max_bins, 1),
             ('draw_interval', draw_interval, 0),
         ):
-            if value is not None and value < least:
-                raise ValueError(
-                    f'Expected `{name}` to be {least} or more, but got {value}.'
-                )
+            if value is not None:
+                check_whole(name, value, least)
         self.loss_module = loss_module
         self.interval = interval
         self.max_bins = max_bins if matrix else 0

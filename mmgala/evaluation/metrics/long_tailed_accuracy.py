@@ -33,7 +33,7 @@ class LongTailedAccuracy(BaseMetric):
     ``metainfo['shot_thresholds']`` beside them.
 
     Args:
-        topk: the values of k of the top-k accuracies.
+        topk: the values of k of the top-k accuracies, at most the number of classes.
         many: classes with more training samples are many-shot. Defaults to the
             threshold in the checkpoint or the data set, or else of
             :class:`mmgala.functional.ShotThresholds`.
@@ -46,8 +46,9 @@ class LongTailedAccuracy(BaseMetric):
         shot_thresholds: thresholds given as arguments; ``None`` if there are none.
 
     Raises:
-        ValueError: if a prediction has no ``pred_score``, or a sample does not have
-            exactly one label.
+        ValueError: if a prediction has no ``pred_score``, scores of a sample are not
+            finite, a sample does not have exactly one label, or a k of ``topk`` exceeds
+            the number of classes (before training, if the data set names its classes).
     """
 
     default_prefix = 'accuracy'
@@ -67,6 +68,17 @@ class LongTailedAccuracy(BaseMetric):
         check_topk(self.topk)
         self.shot_thresholds = ShotThresholds.from_arguments(many, few)
         self.num_bins = num_bins
+
+    @property
+    def dataset_meta(self) -> dict | None:
+        """Meta information of the data set."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, meta: dict) -> None:
+        self._dataset_meta = meta
+        if names := (meta or {}).get('classes'):
+            check_topk(self.topk, len(names))
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Store four numbers per sample instead of all its scores."""

@@ -8,7 +8,13 @@ import torch
 from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
-from mmgala.functional.checks import check_choice, check_num_classes
+from mmgala.functional.checks import (
+    check_choice,
+    check_class_vector,
+    check_not_negative,
+    check_num_classes,
+    usable_weight,
+)
 from mmgala.models.losses.training_statistics import TrainingStatistics
 
 REDUCTIONS = ('none', 'mean', 'sum')
@@ -41,7 +47,8 @@ class ClassificationLoss(TrainingStatistics):
         loss_weight: factor on the loss.
 
     Raises:
-        ValueError: if there are fewer than 2 classes, or the reduction is unknown.
+        ValueError: if there are fewer than 2 classes, the reduction is unknown, or
+            ``loss_weight`` is negative or not finite.
     """
 
     def __init__(
@@ -50,6 +57,7 @@ class ClassificationLoss(TrainingStatistics):
         super().__init__()
         check_num_classes(num_classes)
         check_choice('reduction', reduction, REDUCTIONS)
+        check_not_negative('loss_weight', loss_weight)
         self.num_classes = num_classes
         self.reduction = reduction
         self.loss_weight = loss_weight
@@ -67,7 +75,8 @@ class ClassificationLoss(TrainingStatistics):
         Args:
             cls_score: logits, ``(N, C)``.
             label: class indices ``(N,)`` or soft labels ``(N, C)``.
-            weight: weight of each sample, ``(N,)``.
+            weight: weight of each sample, ``(N,)``, finite and 0 or more. On an
+                accelerator others count as 0.
             avg_factor: divisor of the mean instead of N.
             reduction_override: used instead of ``reduction``.
 
@@ -76,11 +85,12 @@ class ClassificationLoss(TrainingStatistics):
             reduction ``'mean'`` or ``'sum'``.
 
         Raises:
-            ValueError: if shapes do not match or, on the CPU, a label is out of range.
+            ValueError: if shapes do not match or, on the CPU, a label or a weight is
+                out of range.
         """
         reduction = self.choose_reduction(reduction_override)
         self.check_input(cls_score, label)
-        weight = None if weight is None else weight.float()
+        weight = None if weight is None else usable_weight(weight)
         loss = self.compute_loss(cls_score, label, weight)
         return self.reduce(loss, weight, reduction, avg_factor)
 
@@ -218,16 +228,7 @@ class ClassCountsLoss(ClassificationLoss):
             ValueError: if they are not C whole numbers, or negative, or all zero.
         """
         counts = torch.as_tensor(class_counts)
-        if counts.shape != (self.num_classes,):
-            raise ValueError(
-                f'Expected `class_counts` to hold {self.num_classes} values, one per '
-                f'class, but got shape {tuple(counts.shape)}.'
-            )
-        if not bool((counts >= 0).all()) or not bool(counts.any()):
-            raise ValueError(
-                'Expected `class_counts` to be 0 or more, and not all 0, but got '
-                f'values from {float(counts.min()):g} to {float(counts.max()):g}.'
-            )
+        check_class_vector('class_counts', counts, self.num_classes)
         broken = counts[counts != counts.long()]
         if len(broken):
             raise ValueError(

@@ -12,7 +12,7 @@ from mmgala.functional import (
 from mmgala.functional.checks import (
     check_choice,
     check_logits_and_target,
-    check_positive,
+    check_margin_arguments,
     check_share,
 )
 from mmgala.functional.compensated_sum import compensated_add_
@@ -97,9 +97,9 @@ class GALALoss(GradientStatistics):
 
     Args:
         num_classes: C.
-        lambda_pos: :math:`\lambda_+`, weight of :math:`\log\theta`.
-        lambda_neg: :math:`\lambda_-`, weight of :math:`\log\phi`. **It has no effect
-            in the official variant**, where softmax cancels it.
+        lambda_pos: :math:`\lambda_+`, weight of :math:`\log\theta`, 0 or more.
+        lambda_neg: :math:`\lambda_-`, weight of :math:`\log\phi`, 0 or more. **It has
+            no effect in the official variant**, where softmax cancels it.
         variant: ``'paper'``, the published formula, or ``'official'``, what the
             authors' code computes: :math:`\lambda_+ \log(\theta_j + \epsilon)` on
             every logit, the label's too, and :math:`\theta` a running sum of running
@@ -158,7 +158,7 @@ class GALALoss(GradientStatistics):
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight, count_share != 0)
         check_choice('variant', variant, tuple(GALA_VARIANTS))
-        check_positive('eps', eps)
+        check_margin_arguments(lambda_pos, lambda_neg, eps)
         check_share('count_share', count_share)
         if count_share and variant == 'official':
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Buffers that a training accumulates: they start anew with every new training."""
+"""Buffers that a training accumulates: each new training starts them again."""
 
 from typing import Any
 

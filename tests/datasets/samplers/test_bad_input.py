@@ -52,7 +52,10 @@ def test_number_of_samples(sampler_class, num_samples):
 @pytest.mark.parametrize('number', [0, -1, 1.5], ids=repr)
 def test_number_of_samples_per_class(number):
     message = message_of(ValueError, ClassAwareSampler, DATA, number)
-    assert f'`num_samples_per_class` to be 1 or more, but got {number}' in message
+    assert (
+        f'`num_samples_per_class` to be an integer of 1 or more, but got {number}'
+        in message
+    )
 
 
 def test_unknown_mode():

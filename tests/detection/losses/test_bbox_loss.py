@@ -14,6 +14,7 @@ from tests.reference.gala_detection_numpy import Exclude, Objectness
 
 FORMS = {'exclude': (Exclude, 1), 'objectness': (Objectness, 2)}
 LAMBDAS = [(1.0, 1.0), (1.2, 0.9), (0.0, 1.0), (1.0, 0.0)]
+STATE = {'pos_grad', 'neg_grad', 'pos_grad_low', 'neg_grad_low'}
 KEYS = ['loss_cls_objectness', 'loss_cls_classes']
 
 
@@ -252,7 +253,7 @@ def test_statistics_survive_a_checkpoint(form, tmp_path):
     resumed.load_state_dict(torch.load(tmp_path / 'loss.pth', weights_only=True))
     other = batch(form, seed=1)
     assert_close(total(resumed(*other)), total(loss_module(*other)))
-    assert set(loss_module.state_dict()) == {'pos_grad', 'neg_grad'}
+    assert set(loss_module.state_dict()) == STATE
 
 
 def test_deferred_calls_of_a_step_share_the_margins_of_the_steps_before(form):
@@ -267,7 +268,7 @@ def test_deferred_calls_of_a_step_share_the_margins_of_the_steps_before(form):
         assert_close(sum(parts), total(whole(logits, labels)))
         loss_module.take_pending()
         assert_close(loss_module.pos_grad, whole.pos_grad)
-    assert set(loss_module.state_dict()) == {'pos_grad', 'neg_grad'}
+    assert set(loss_module.state_dict()) == STATE
 
 
 def test_pending_sums_of_an_unfinished_step_are_discarded(form):

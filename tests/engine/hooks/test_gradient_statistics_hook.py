@@ -1,6 +1,7 @@
 """Files of GradientStatisticsHook against sums computed from logged logits."""
 
 import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -329,9 +330,10 @@ def test_logits_and_data_must_have_the_same_number_of_classes(tmp_path):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(interval=0), 'Expected `interval` to be 1 or more, but got 0'),
-        (dict(max_bins=0), 'Expected `max_bins` to be 1 or more, but got 0'),
-        (dict(draw_interval=-1), 'Expected `draw_interval` to be 0 or more'),
+        (dict(interval=0), '`interval` to be an integer of 1 or more, but got 0'),
+        (dict(interval=math.nan), '`interval` to be an integer.*got nan'),
+        (dict(max_bins=0), '`max_bins` to be an integer of 1 or more, but got 0'),
+        (dict(draw_interval=-1), '`draw_interval` to be an integer of 0 or more'),
         (dict(many=5, few=9), 'Expected `few` <= `many`'),
     ],
 )

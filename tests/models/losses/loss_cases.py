@@ -139,7 +139,7 @@ def _gala_with_counts(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
         ((1 - share) * (grad + m.eps).log() + share * (m.seen + m.eps).log()).exp()
         for grad in (m.pos_grad, m.neg_grad)
     )
-    return mf.gala_loss(z, t, *levels, m.lambda_pos, m.lambda_neg, 0)
+    return mf.gala_loss(z, t, *levels, m.lambda_pos, m.lambda_neg, 1e-30)
 
 
 def _ldam_reweighted_formula(z: np.ndarray, t: np.ndarray, n: list) -> np.ndarray:
