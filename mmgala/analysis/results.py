@@ -1,7 +1,5 @@
 """What all analyses share to state results: values by class, tables and files."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +16,7 @@ from torch import Tensor
 from mmgala.analysis.gradient_files import UNITS
 from mmgala.functional import METRIC_NAMES, SHOT_GROUPS, ShotThresholds
 from mmgala.utils.files import write_text
+from mmgala.utils.text import csv_text, markdown_cell
 
 Counts = Sequence[int] | np.ndarray
 
@@ -118,7 +117,7 @@ def metrics_table(runs: Mapping[str, dict]) -> Table:
         for kind, ending in NAME_ENDINGS.items():
             strength = f', tau={run["tau"]:g}' if kind == 'rebalanced' else ''
             cells = _cells(run[kind]['metrics'], METRIC_NAMES, '.1f')
-            table.add_row(f'{name}{ending}{strength}', *cells)
+            table.add_row(markdown_cell(f'{name}{ending}{strength}'), *cells)
     return table
 
 
@@ -137,7 +136,8 @@ def gradients_table(runs: Mapping[str, dict]) -> Table:
             (run['summary_total'], 'whole training'),
             (last, f'{UNITS[run["unit"]]} {run["steps"][-1]}'),
         ):
-            table.add_row(f'{name}, {when}', *_cells(summary, GRADIENT_COLUMNS, '.3f'))
+            cells = _cells(summary, GRADIENT_COLUMNS, '.3f')
+            table.add_row(markdown_cell(f'{name}, {when}'), *cells)
     return table
 
 
@@ -280,8 +280,4 @@ def _write_csv(
         **{key: [c[key] for c in classes] for key in ('name', 'count', 'group')},
         **columns,
     }
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(table)
-    writer.writerows(zip(*table.values(), strict=True))
-    write_text(path, text.getvalue())
+    write_text(path, csv_text([[*table], *zip(*table.values(), strict=True)]))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from mmgala.utils.safe_loading import refusal
+from mmgala.utils.text import visible
 
 USER_ERRORS = (ValueError, TypeError, OSError, AssertionError, ImportError)
 
@@ -22,7 +23,7 @@ def one_line_errors() -> Iterator[None]:
     except pickle.UnpicklingError as error:  # of PyTorch and NumPy
         if os.environ.get('MMGALA_TRACEBACK'):
             raise
-        sys.exit(f'error: {refusal(error)}')
+        sys.exit(f'error: {visible(refusal(error))}')
     except (*USER_ERRORS, KeyError) as error:
         if isinstance(error, KeyError) and ' ' not in str(error):
             raise  # only MMEngine's registries raise KeyError with a sentence
@@ -31,4 +32,4 @@ def one_line_errors() -> Iterator[None]:
         # Errors of data loader workers contain a traceback; the reason comes last.
         lines = str(error).strip().splitlines() or [type(error).__name__]
         reason = lines[-1] if 'Original Traceback' in str(error) else ' '.join(lines)
-        sys.exit(f'error: {reason}')
+        sys.exit(f'error: {visible(reason)}')

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from mmgala.utils.files import read_chunks
 from mmgala.utils.progress import Bar, progress_bar
@@ -133,7 +133,7 @@ def gunzip(archive: Path, path: Path, most: int | None = None) -> None:
         gzip.open(stream) as unpacked,
         open(path, 'wb') as file,
     ):
-        for chunk in read_chunks(unpacked):
+        for chunk in read_chunks(cast(IO[bytes], unpacked)):
             budget.take(len(chunk))
             file.write(chunk)
 

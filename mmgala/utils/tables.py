@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from tabulate import tabulate
 
+from mmgala.utils.text import markdown_cell
+
 
 def mean_and_spread(values: Sequence[float], digits: int = 1) -> str:
     """Mean ± standard deviation; no spread for one value, ``-`` for none.
@@ -38,8 +40,8 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         | ce |    81.4 |
     """
     return tabulate(
-        rows,
-        header,
+        [[markdown_cell(cell) for cell in row] for row in rows],
+        [markdown_cell(cell) for cell in header],
         tablefmt='pipe',
         colalign=['left', *['right'] * (len(header) - 1)],
         disable_numparse=True,
