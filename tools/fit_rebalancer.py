@@ -23,6 +23,7 @@ from mmgala.apis.launch import (
     set_work_dir,
 )
 from mmgala.apis.models import check_output_path, save_model
+from mmgala.apis.runner import build_runner
 from mmgala.cli.arguments import add_config_arguments, merge_options
 from mmgala.cli.command import command
 from mmgala.cli.post_hoc import (
@@ -158,7 +159,7 @@ def main() -> None:
     checkpoint = read_checkpoint(args.checkpoint)
     merge_args(cfg, args, steps)
     add_class_counts(steps, checkpoint)
-    runner = Runner.from_cfg(cfg)
+    runner = build_runner(cfg)
     check_fits(checkpoint, runner.model, args.checkpoint)
     check_steps(steps).check_num_classes(cfg.model.head.num_classes)
     fitted = fit(runner, args.split, steps)

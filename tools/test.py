@@ -8,7 +8,7 @@ from typing import Any
 import mmengine
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
-from mmengine.registry import METRICS, RUNNERS
+from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
 from mmgala.apis.config_options import (
@@ -27,6 +27,7 @@ from mmgala.apis.launch import (
     set_launcher,
     set_work_dir,
 )
+from mmgala.apis.runner import build_runner
 from mmgala.cli.arguments import (
     add_config_arguments,
     merge_options,
@@ -197,10 +198,9 @@ def use_post_hoc_steps(cfg: Config, steps: dict[str, Any]) -> None:
         add_hook(cfg, 'ClassCountsHook')
 
 
-def build_runner(cfg: Config, checkpoint: dict, steps: dict[str, Any]) -> Runner:
+def build_test(cfg: Config, checkpoint: dict, steps: dict[str, Any]) -> Runner:
     """Build the runner; reject a checkpoint or steps that do not fit the model."""
-    build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
-    runner = build(cfg)
+    runner = build_runner(cfg)
     check_fits(checkpoint, runner.model, cfg.load_from)
     head = getattr(unwrap_model(runner.model), 'head', None)
     if steps and getattr(head, 'post_hoc', None) is not None:
@@ -215,7 +215,7 @@ def choose_strengths(
     cfg: Config, checkpoint: dict, steps: dict[str, Any]
 ) -> PostHocChoice:
     """Choose the strengths in a separate run, before the test is configured."""
-    runner = build_runner(selection_config(cfg), checkpoint, steps)
+    runner = build_test(selection_config(cfg), checkpoint, steps)
     return choose_on_validation_set(runner, **steps)
 
 
@@ -254,7 +254,7 @@ def main() -> None:
         steps |= choice.steps.strengths
     if steps:
         use_post_hoc_steps(cfg, steps)
-    runner = build_runner(cfg, checkpoint, steps)
+    runner = build_test(cfg, checkpoint, steps)
     log_steps(runner, choice)
     test(runner, args)
     end_distributed()

@@ -9,8 +9,6 @@ import argparse
 import torch
 from mmengine.config import Config
 from mmengine.dist import barrier
-from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
 
 from mmgala.apis.config_options import (
     is_detection,
@@ -27,6 +25,7 @@ from mmgala.apis.launch import (
     set_work_dir,
 )
 from mmgala.apis.pretrained_weights import check_pretrained_weights
+from mmgala.apis.runner import build_runner
 from mmgala.apis.stages import Stage, holds_training, plan_stages, start_from
 from mmgala.cli.arguments import (
     add_config_arguments,
@@ -131,8 +130,7 @@ def read_start(cfg: Config) -> tuple[str, dict] | None:
 
 def train(stage: Stage) -> None:
     start = read_start(stage.cfg)
-    build = RUNNERS.build if 'runner_type' in stage.cfg else Runner.from_cfg
-    runner = build(stage.cfg)
+    runner = build_runner(stage.cfg)
     if stage.title:
         runner.logger.info(f'{stage.title}{", resumed" if start else ""}.')
     if start is not None:

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULE_OF = {
+    'build_runner': 'runner',
     'build_whole_split': 'data_splits',
     'check_pretrained_weights': 'pretrained_weights',
     'find_class_layer': 'class_vectors',

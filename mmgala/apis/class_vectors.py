@@ -19,7 +19,12 @@ from mmgala.apis.models import load_model
 from mmgala.evaluation.score_dump import stack_targets
 from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.functional import ShotThresholds
-from mmgala.utils.checkpoint import read_checkpoint, stored_class_counts, unwrap_model
+from mmgala.utils.checkpoint import (
+    read_checkpoint,
+    stored_class_counts,
+    stored_class_names,
+    unwrap_model,
+)
 from mmgala.utils.safe_loading import only_plain_data
 
 REMEDY = 'name the layer with --layer'
@@ -132,7 +137,7 @@ def measure_class_vectors(
             does not match the config.
     """
     checkpoint = read_checkpoint(checkpoint_path)
-    loader = build_whole_split(cfg, split)
+    loader = build_whole_split(cfg, split, stored_class_names(checkpoint))
     model = load_model(cfg, checkpoint, checkpoint_path)
     name, layer = find_class_layer(model, layer_name)
     counts = _training_counts(checkpoint, loader, layer.out_features, checkpoint_path)

@@ -1,7 +1,7 @@
 """Data splits of a config: their loaders, and whether validation data are separate."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -10,6 +10,11 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmgala.apis.launch import set_dataloader_defaults
+from mmgala.datasets.class_alignment import (
+    PARTS,
+    align_classes,
+    report_unnamed_classes,
+)
 
 VALIDATES_ON_TEST_WARNING = """
 *******************************************************************************
@@ -33,7 +38,7 @@ def split_dataloader(cfg: Config, split: str) -> ConfigDict:
     return cfg[f'{split}_dataloader']
 
 
-def build_whole_split(cfg: Config, split: str) -> DataLoader:
+def build_whole_split(cfg: Config, split: str, classes: Sequence[str]) -> DataLoader:
     """Build a data loader that yields every sample of a split once and in order.
 
     Training images are not augmented: they pass through the pipeline of the test set
@@ -42,9 +47,13 @@ def build_whole_split(cfg: Config, split: str) -> DataLoader:
     Args:
         cfg: config of a training or test, whose default scope is activated.
         split: ``'train'``, ``'val'`` or ``'test'``.
+        classes: names of the training classes, from
+            :func:`mmgala.utils.checkpoint.stored_class_names`: labels are indices into
+            them. If it is empty, labels are those of the data set.
 
     Raises:
-        ValueError: if the config has no data loader for the split.
+        ValueError: if the config has no data loader for the split, or the split has
+            samples of classes that are not in ``classes``.
     """
     init_default_scope(cfg.get('default_scope') or 'mmengine')
     cfg = copy.deepcopy(cfg)
@@ -61,7 +70,12 @@ def build_whole_split(cfg: Config, split: str) -> DataLoader:
         for part in _parts(loader.dataset):
             if 'pipeline' in part:
                 part.pipeline = pipelines[0]
-    return Runner.build_dataloader(loader)
+    loader = Runner.build_dataloader(loader)
+    if classes:
+        align_classes(loader.dataset, classes, PARTS[split])
+    else:
+        report_unnamed_classes(loader.dataset, PARTS[split])
+    return loader
 
 
 def _parts(dataset: ConfigDict) -> Iterator[ConfigDict]:

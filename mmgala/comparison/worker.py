@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from rich.console import Console
 
 from mmgala.apis.launch import add_paths_to_image_errors, set_dataloader_defaults
+from mmgala.apis.runner import build_runner
 from mmgala.comparison.processes import one_line
 from mmgala.comparison.runs import (
     CONFIG,
@@ -143,6 +144,8 @@ def _train(run: Run, state: dict[str, Any], report: ReportShare) -> list[str]:
     runner = _build_runner(cfg, exact, run.folder)
     if latest is not None:
         check_fits(latest[1], runner.model, latest[0])
+    if cfg.get('test_dataloader') is not None:
+        _ = runner.test_loop  # so that bad test data are refused before the training
     runner.register_hook(
         ProgressHook(lambda share: report(share * (1 - EVALUATION_SHARE)))
     )
@@ -162,7 +165,7 @@ def _train(run: Run, state: dict[str, Any], report: ReportShare) -> list[str]:
 
 def _build_runner(cfg: Config, exact: Config, folder: Path) -> Runner:
     """Build a runner that saves ``exact``, without the settings of this process."""
-    runner = Runner.from_cfg(cfg)
+    runner = build_runner(cfg)
     runner.cfg = exact
     for path in folder.glob('*.py'):  # written by the runner
         path.unlink()

@@ -2,6 +2,7 @@
 
 from mmgala.datasets.array_dataset import ArrayDataset
 from mmgala.datasets.benchmarks import ImageNetLT, INaturalist2018, PlacesLT
+from mmgala.datasets.class_alignment import align_classes
 from mmgala.datasets.class_counts import official_class_counts
 from mmgala.datasets.csv_dataset import CSVDataset
 from mmgala.datasets.digits import DigitsDataset
@@ -37,6 +38,7 @@ __all__ = [
     'PlanktonSet',
     'RandomInterpolation',
     'TorchvisionAutoAugment',
+    'align_classes',
     'count_classes',
     'count_draws',
     'dataset_labels',

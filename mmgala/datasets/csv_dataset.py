@@ -18,6 +18,7 @@ from mmgala.datasets.readers.annotations import (
     read_text,
 )
 from mmgala.registry import DATASETS
+from mmgala.utils.class_names import sort_class_names
 
 
 @dataclass
@@ -154,7 +155,8 @@ class CSVDataset(ImageDataset):
         split: name of the split to load.
         check_images: whether to check on start that all image files exist.
         **kwargs: passed to MMPretrain's ``BaseDataset``. ``classes`` defaults to the
-            sorted names in the label column over all splits.
+            names in the label column over all splits, sorted as numbers if all are
+            integers and otherwise as text.
 
     Raises:
         FileNotFoundError: if the CSV file or images are missing.
@@ -187,7 +189,7 @@ class CSVDataset(ImageDataset):
         table = read_table(
             self.ann_file, self.path_column, self.label_column, self.split_column
         )
-        classes = tuple(self.CLASSES or sorted(set(table.labels)))
+        classes = tuple(self.CLASSES or sort_class_names(set(table.labels)))
         labels = self._class_indices(table, classes)
         rows = self._rows_in_split(table, self.split)
         if not len(rows):

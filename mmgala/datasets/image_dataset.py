@@ -2,7 +2,7 @@
 
 import os
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,19 @@ class LabelledDataset(BaseDataset):
         self.data_list.clear()
         address = np.cumsum(np.fromiter(map(len, samples), np.int64, len(samples)))
         return np.frombuffer(b''.join(samples), dtype=np.uint8), address
+
+    def reload_labels(self) -> None:
+        """Read the labels again, after those of the samples were changed."""
+        if not self.serialize_data:  # otherwise serialising them has done so
+            self._labels = self._labels_of_data_list()
+
+    def _compat_classes(self, metainfo: dict | None, classes: Any) -> dict:
+        # Names may be given as numbers: classes=[0, 1, 2].
+        metainfo = super()._compat_classes(metainfo, classes)
+        names = metainfo.get('classes')
+        if isinstance(names, Iterable) and not isinstance(names, str):
+            metainfo = {**metainfo, 'classes': tuple(map(str, names))}
+        return metainfo
 
     def _labels_of_data_list(self) -> np.ndarray:
         return np.array([info['gt_label'] for info in self.data_list], dtype=np.int64)

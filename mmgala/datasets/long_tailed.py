@@ -88,7 +88,7 @@ class LongTailedDataset:
         labels = dataset_labels(self.dataset)
         keep = random_rank_in_class(labels, self.seed) < np.asarray(counts)[labels]
         self._indices = np.flatnonzero(keep)
-        self._labels = labels[self._indices]
+        self.reload_labels()
         self._fully_initialized = True
         copies = available.images != available.draws
         self._metainfo['class_counts'] = count_classes(self) if copies else counts
@@ -124,6 +124,10 @@ class LongTailedDataset:
                     f'{count}: reduce max_count or leave it out.'
                 )
         return counts
+
+    def reload_labels(self) -> None:
+        """Read the labels of the subset, also after those of the samples changed."""
+        self._labels = dataset_labels(self.dataset)[self._indices]
 
     @force_full_init
     def get_gt_labels(self) -> np.ndarray:

@@ -4,6 +4,7 @@ from mmgala.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
 from mmgala.engine.hooks import (
     ChannelsLastHook,
     ClassCountsHook,
+    ClassNamesHook,
     DeferredReweightingHook,
     DivergenceHook,
     GradientStatisticsHook,
@@ -18,6 +19,7 @@ __all__ = [
     'BFloat16OptimWrapper',
     'ChannelsLastHook',
     'ClassCountsHook',
+    'ClassNamesHook',
     'DeferredReweightingHook',
     'DivergenceHook',
     'GradientStatisticsHook',

@@ -79,12 +79,15 @@ class OnDeviceTrainLoop(EpochBasedTrainLoop):
         check_whole('chunk_size', chunk_size)
         self.chunk_size = chunk_size
         _check_collate(self.dataloader)
+        self.reload_labels()
+        self._build_augmentation(find_pipeline(self.dataloader.dataset))
+
+    def reload_labels(self) -> None:
+        """Read images and labels of the data set, again after labels were changed."""
         dataset = self.dataloader.dataset
-        pipeline = find_pipeline(dataset)
-        pack = supported_transforms(pipeline)[-1]
-        device = next(runner.model.parameters()).device
+        pack = supported_transforms(find_pipeline(dataset))[-1]
+        device = next(self.runner.model.parameters()).device
         self._data = DeviceImages(dataset, pack.meta_keys, device)
-        self._build_augmentation(pipeline)
 
     def run_epoch(self) -> None:
         """Train for one epoch."""

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,6 +146,7 @@ class FeatureSource:
         layer_name: name of the class layer in the model.
         layer: the class layer.
         checkpoint_digest: see :func:`mmgala.utils.files.file_digest`.
+        classes: names of the training classes; empty if they are unknown.
     """
 
     cfg: Config
@@ -153,6 +154,7 @@ class FeatureSource:
     layer_name: str
     layer: nn.Linear
     checkpoint_digest: str
+    classes: Sequence[str]
 
 
 def cached_features(

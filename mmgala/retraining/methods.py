@@ -63,7 +63,9 @@ class RetrainingContext:
     def loader(self, split: str) -> DataLoader:
         """Loader of a whole split, built once."""
         if split not in self._loaders:
-            self._loaders[split] = build_whole_split(self.source.cfg, split)
+            self._loaders[split] = build_whole_split(
+                self.source.cfg, split, self.source.classes
+            )
         return self._loaders[split]
 
     def split(self, split: str) -> SplitFeatures:

@@ -47,6 +47,7 @@ from mmgala.utils.checkpoint import (
     read_checkpoint,
     stored_class_counts,
     stored_class_draws,
+    stored_class_names,
 )
 from mmgala.utils.files import file_digest
 from mmgala.utils.safe_loading import only_plain_data
@@ -196,7 +197,14 @@ def retrain_classifier(
     checkpoint = read_checkpoint(checkpoint_path)
     model = load_model(cfg, checkpoint, checkpoint_path)
     name, linear = find_class_layer(model, layer)
-    source = FeatureSource(cfg, model, name, linear, file_digest(checkpoint_path))
+    source = FeatureSource(
+        cfg,
+        model,
+        name,
+        linear,
+        file_digest(checkpoint_path),
+        stored_class_names(checkpoint),
+    )
     folder = Path(features) if features is not None else out.parent / 'features'
     context = RetrainingContext(source, options, folder, console)
     _check_layer(context, method)

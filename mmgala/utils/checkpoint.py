@@ -172,6 +172,20 @@ def counts_meta(
     return meta
 
 
+def stored_class_names(checkpoint: dict) -> tuple[str, ...]:
+    """Names of the training classes stored in a checkpoint; empty if it has none.
+
+    They come from :class:`mmgala.engine.ClassNamesHook` or, without it, from the meta
+    information of the training set, which MMEngine stores.
+    """
+    meta: dict[str, Any] = checkpoint.get('meta') or {}
+    dataset_meta = meta.get('dataset_meta') or {}
+    if isinstance(dataset_meta, list):  # MMDetection's ConcatDataset has one per part
+        dataset_meta = dataset_meta[0]
+    names = meta.get('class_names') or dataset_meta.get('classes')
+    return tuple(map(str, names or meta.get('CLASSES') or ()))  # the latter: MMCls 0.x
+
+
 def unwrap_model(model: nn.Module) -> nn.Module:
     """Remove wrappers for distributed training and test-time augmentation."""
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):

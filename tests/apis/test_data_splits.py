@@ -27,7 +27,7 @@ def test_model_has_the_weights_and_predicts(trained):
     assert not model.training
     assert state.keys() == checkpoint['state_dict'].keys()
     assert all(torch.equal(state[k], v) for k, v in checkpoint['state_dict'].items())
-    (data,) = build_whole_split(cfg, 'val')
+    (data,) = build_whole_split(cfg, 'val', ())
     assert len(model.test_step(data)) == 250
 
 
@@ -52,7 +52,7 @@ def test_the_config_is_left_as_it_was(trained):
     cfg, checkpoint = trained
     before = cfg.pretty_text
 
-    build_whole_split(cfg, 'train')
+    build_whole_split(cfg, 'train', ())
     load_model(cfg, checkpoint, 'x.pth')
 
     assert cfg.pretty_text == before
@@ -67,7 +67,7 @@ def test_each_sample_once_and_in_order_with_the_pipeline_of_the_test(tmp_path):
     cfg.train_dataloader.num_batch_per_epoch = 2
     cfg.train_dataloader.sampler.shuffle = True
 
-    loader = build_whole_split(cfg, 'train')
+    loader = build_whole_split(cfg, 'train', ())
 
     samples = [sample for batch in loader for sample in batch['data_samples']]
     assert len(samples) == 2 * 284
@@ -84,7 +84,7 @@ def test_training_pipeline_stays_where_there_is_no_other(tmp_path):
     part = cfg.train_dataloader.dataset.dataset
     part.pipeline = [dict(type='RandomFlip', prob=0.0), *part.pipeline]
 
-    loader = build_whole_split(cfg, 'train')
+    loader = build_whole_split(cfg, 'train', ())
 
     assert len(loader.dataset.dataset.pipeline.transforms) == 2
 

@@ -48,4 +48,4 @@ def _open(files, layer, changes):
     cfg.merge_from_dict({k.replace('__', '.'): v for k, v in changes.items()})
     model = load_model(cfg, read_checkpoint(files.checkpoint), files.checkpoint)
     name, linear = find_class_layer(model, layer)
-    return FeatureSource(cfg, model, name, linear, file_digest(files.checkpoint))
+    return FeatureSource(cfg, model, name, linear, file_digest(files.checkpoint), ())

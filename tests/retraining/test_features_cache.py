@@ -31,7 +31,7 @@ def files(tmp_path_factory):
 def compute(source, split, folder):
     """Features, and what was printed."""
     console = Console(soft_wrap=True, record=True, file=io.StringIO())
-    loader = build_whole_split(source.cfg, split)
+    loader = build_whole_split(source.cfg, split, ())
     found = cached_features(source, split, loader, folder, console)
     return found, console.export_text()
 
@@ -42,7 +42,7 @@ def test_features_times_weights_are_the_models_own_scores(files, tmp_path, split
 
     found, text = compute(source, split, tmp_path)
 
-    loader = build_whole_split(source.cfg, split)
+    loader = build_whole_split(source.cfg, split, ())
     with torch.no_grad():
         samples = [s.to_dict() for data in loader for s in source.model.test_step(data)]
     rows = torch.from_numpy(found.features[slice(None)])

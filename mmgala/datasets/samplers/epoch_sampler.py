@@ -135,8 +135,8 @@ class EpochSampler(Sampler[int]):
     ) -> None:
         self.dataset = dataset
         self.rank, self.world_size = get_dist_info()
-        self.classes = SamplesByClass(dataset)
-        self.num_samples = _samples_per_epoch(num_samples, self.classes.counts)
+        self._wanted = num_samples
+        self.reload_labels()
         self.seed: int = sync_random_seed() if seed is None else seed
         self.infinite = infinite
         self.epoch = 0
@@ -147,6 +147,11 @@ class EpochSampler(Sampler[int]):
             # sampler, whose epochs may end with a smaller or dropped batch, and the
             # loop would count epochs from 0. Without `skip` it replays the batches.
             self.skip = self.start_at
+
+    def reload_labels(self) -> None:
+        """Read the labels of the data set, again after they were changed."""
+        self.classes = SamplesByClass(self.dataset)
+        self.num_samples = _samples_per_epoch(self._wanted, self.classes.counts)
 
     def epoch_indices(self, epoch: int) -> np.ndarray:
         """Indices drawn in an epoch over all ranks: ``(num_samples,)``."""

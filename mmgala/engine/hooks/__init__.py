@@ -2,6 +2,7 @@
 
 from mmgala.engine.hooks.channels_last_hook import ChannelsLastHook
 from mmgala.engine.hooks.class_counts_hook import ClassCountsHook
+from mmgala.engine.hooks.class_names_hook import ClassNamesHook
 from mmgala.engine.hooks.deferred_reweighting_hook import DeferredReweightingHook
 from mmgala.engine.hooks.divergence_hook import DivergenceHook
 from mmgala.engine.hooks.gradient_statistics_hook import GradientStatisticsHook
@@ -13,6 +14,7 @@ from mmgala.engine.hooks.resume_within_epoch_hook import ResumeWithinEpochHook
 __all__ = [
     'ChannelsLastHook',
     'ClassCountsHook',
+    'ClassNamesHook',
     'DeferredReweightingHook',
     'DivergenceHook',
     'GradientStatisticsHook',

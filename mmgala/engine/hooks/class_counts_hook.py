@@ -1,10 +1,10 @@
 """Hook that provides class counts and shot thresholds of the training set."""
 
 from mmengine.evaluator import Evaluator
-from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmgala.datasets.labels import count_images_and_draws
+from mmgala.engine.hooks.class_names_hook import ClassNamesHook
 from mmgala.evaluation.shot_thresholds import (
     checkpoint_thresholds,
     metrics_with_thresholds,
@@ -24,11 +24,13 @@ from mmgala.utils.checkpoint import (
 
 
 @HOOKS.register_module()
-class ClassCountsHook(Hook):
+class ClassCountsHook(ClassNamesHook):
     """Count the training samples of each class and pass the counts on.
 
     * Before training, labels are validated. One out of range stops the run with the
       index of its sample, rather than with a device-side assertion hours later.
+    * Labels of every data set mean the training classes, by name; the model has as many
+      classes: see :class:`ClassNamesHook`.
     * A training set smaller than a batch is rejected, as with ``drop_last`` the
       training would end without a single step and without an error.
     * Checkpoints store the counts as ``meta['class_counts']``. These are distinct
@@ -71,6 +73,7 @@ class ClassCountsHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Validate and count the training labels, and pass the counts on."""
         _require_batches(runner)
+        super().before_train(runner)
         self._of_training = training_thresholds(runner)
         model = unwrap_model(runner.model)
         head = getattr(model, 'head', None)
@@ -86,7 +89,8 @@ class ClassCountsHook(Hook):
             self._pass_on(runner, runner.val_evaluator)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Save counts and thresholds."""
+        """Save class names, counts and thresholds."""
+        super().before_save_checkpoint(runner, checkpoint)
         checkpoint['meta'].update(counts_meta(self.class_counts, self.class_draws))
         thresholds = self._of_training or self._of_checkpoint
         if thresholds is not None:
@@ -94,16 +98,19 @@ class ClassCountsHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Restore counts and thresholds, even if the training had no such hook."""
+        super().after_load_checkpoint(runner, checkpoint)
         self.class_counts = stored_class_counts(checkpoint)
         self.class_draws = stored_class_draws(checkpoint)
         self._of_checkpoint = checkpoint_thresholds(checkpoint)
 
     def before_val(self, runner: Runner) -> None:
-        """Pass counts and thresholds to the validation metrics."""
+        """Pass names, counts and thresholds to the validation metrics."""
+        super().before_val(runner)
         self._pass_on(runner, runner.val_evaluator)
 
     def before_test(self, runner: Runner) -> None:
-        """Pass counts and thresholds to the test metrics."""
+        """Pass names, counts and thresholds to the test metrics."""
+        super().before_test(runner)
         self._pass_on(runner, runner.test_evaluator)
 
     def _pass_on(self, runner: Runner, evaluator: Evaluator) -> None:

@@ -1,0 +1,52 @@
+"""Class names: their order, comparison and display."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+
+_INTEGER = re.compile(r'-?[0-9]+')
+_MAX_SHOWN = 5
+
+
+def sort_class_names(names: Iterable[str]) -> list[str]:
+    """Sort names as numbers if all of them are integers, otherwise as text.
+
+    Examples:
+        >>> sort_class_names(['10', '2', '1'])
+        ['1', '2', '10']
+        >>> sort_class_names(['10', '2', 'b'])
+        ['10', '2', 'b']
+    """
+    names = list(names)
+    if all(map(_INTEGER.fullmatch, names)):
+        return sorted(names, key=lambda name: (int(name), name))
+    return sorted(names)
+
+
+def comparable_name(name: object) -> str:
+    """Form of a class name for comparisons: text in Unicode's composed form (NFC).
+
+    Names of folders are decomposed on some systems: an accent is a character.
+    """
+    return unicodedata.normalize('NFC', str(name)).strip()
+
+
+def is_numbering(names: Sequence[str]) -> bool:
+    """Whether names are only the positions 0, 1, 2, ..., as of unnamed classes."""
+    return list(names) == [str(index) for index in range(len(names))]
+
+
+def list_names(names: Collection[str]) -> str:
+    """Text with the first names, and the number of further ones.
+
+    Examples:
+        >>> list_names(['a', 'b'])
+        'a, b'
+        >>> list_names('abcdefgh')
+        'a, b, c, d, e and 3 more'
+    """
+    shown = list(names)[:_MAX_SHOWN]
+    more = len(names) - len(shown)
+    # Names such as ' ' or 'a, b' would be misread without quotation marks.
+    plain = [n if n.isprintable() and n == n.strip() and n else repr(n) for n in shown]
+    return ', '.join(plain) + (f' and {more} more' if more else '')

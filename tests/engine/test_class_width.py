@@ -1,0 +1,64 @@
+"""A model must have as many classes as its training set."""
+
+import pytest
+from mmengine.registry import init_default_scope
+from mmpretrain.registry import MODELS
+from torch import nn
+
+from mmgala.engine.class_width import check_widths
+
+
+def classifier(num_classes=3, one_hot=None, **preprocessor):
+    init_default_scope('mmpretrain')
+    mixed = {} if one_hot is None else {'augments': dict(type='Mixup', alpha=0.2)}
+    return MODELS.build(
+        dict(
+            type='ImageClassifier',
+            backbone=dict(type='mmgala.CIFARResNet', depth=20, base_channels=2),
+            head=dict(type='LinearClsHead', num_classes=num_classes, in_channels=8),
+            data_preprocessor=dict(
+                type='ClsDataPreprocessor', num_classes=one_hot, **preprocessor
+            ),
+            train_cfg=mixed or None,
+        )
+    )
+
+
+def test_equal_numbers_pass():
+    check_widths(classifier(3, one_hot=3), 'abc')
+
+
+def test_the_head_is_named_with_the_line_to_write():
+    with pytest.raises(
+        ValueError, match=r'is 1000.*5 classes.*model.head.num_classes=5'
+    ):
+        check_widths(classifier(1000), 'abcde')
+
+
+def test_one_hot_labels_must_have_the_number_of_classes():
+    with pytest.raises(ValueError, match=r'is 1000.* data_preprocessor.num_classes=3'):
+        check_widths(classifier(3, one_hot=1000), 'abc')
+
+
+def test_a_preprocessor_without_one_hot_labels_ignores_its_number():
+    model = classifier(3)
+    model.data_preprocessor.num_classes = 1000
+
+    check_widths(model, 'abc')
+
+
+def test_unknown_classes_are_not_checked():
+    check_widths(classifier(3), ())
+
+
+def test_heads_of_detectors_are_checked():
+    """A proposal head has one class, whatever the data set has."""
+    model = nn.Module()
+    model.rpn_head, model.roi_head = nn.Module(), nn.Module()
+    model.rpn_head.num_classes = 1
+    model.roi_head.bbox_head = nn.Module()
+    model.roi_head.bbox_head.num_classes = 80
+
+    check_widths(model, [str(c) for c in range(80)])
+    with pytest.raises(ValueError, match=r'model.roi_head.bbox_head.num_classes=4'):
+        check_widths(model, 'abcd')
