@@ -12,6 +12,7 @@ from mmengine.fileio import exists, get_local_path
 from mmengine.logging import print_log
 
 from mmgala.datasets.readers.annotations import find_invalid_path
+from mmgala.detection.lvis.categories import labels_by_name, renames
 from mmgala.registry import DATASETS
 from mmgala.utils.files import read_bytes
 
@@ -141,13 +142,17 @@ class LVISDataset(CocoDataset):
 
     It replaces MMDetection's ``LVISV1Dataset`` and does not need the package ``lvis``.
     Labels are 0 to C - 1 in the order of category ids, which may have gaps. Class names
-    come from the file; ``metainfo=dict(classes=...)`` renames them in the same order.
+    come from the file. ``metainfo=dict(classes=...)`` are those of other data, such as
+    the training set: labels are then indices into them, by name, and the file may lack
+    categories. Names that replace those of the file, one for each and in the order of
+    ids, rename them.
     Image paths, relative to ``data_prefix['img']``, are taken from ``coco_url`` if it
     points to COCO's server, otherwise from ``file_name``.
 
     ``metainfo`` also contains for each class
 
-    * ``frequency``: ``'r'``, ``'c'`` or ``'f'``, as in the file;
+    * ``frequency``: ``'r'``, ``'c'`` or ``'f'``, as in the file, or None if the file
+      lacks the class;
     * ``class_counts``: number of instances used in training, without crowds and empty
       boxes, after ``filter_cfg`` but before ``indices``. It is absent with
       ``test_mode=True``, as the file then is not the training set. To concatenate data
@@ -172,7 +177,7 @@ class LVISDataset(CocoDataset):
     def load_data_list(self) -> list[dict]:
         """Read and check the annotation file; return one dictionary per image."""
         content = read_lvis(self.ann_file, self.backend_args)
-        self._set_classes(content['categories'])
+        self._set_classes(content)
         # MMEngine's default key is `img_path`, but MMDetection reads `img`.
         self.data_prefix.setdefault('img', self.data_prefix.get('img_path', ''))
         images = sorted(content['images'], key=lambda image: image['id'])
@@ -210,7 +215,8 @@ class LVISDataset(CocoDataset):
                 if not instance['ignore_flag']
             ]
             counts = np.bincount(
-                np.array(labels, dtype=np.int64), minlength=len(self.cat_ids)
+                np.array(labels, dtype=np.int64),
+                minlength=len(self._metainfo['classes']),
             )
             self._metainfo['class_counts'] = counts.tolist()
             self._warn_about_empty_classes(counts)
@@ -229,25 +235,33 @@ class LVISDataset(CocoDataset):
             level=logging.WARNING,
         )
 
-    def _set_classes(self, categories: Sequence[dict]) -> None:
+    def _set_classes(self, content: dict[str, list[dict]]) -> None:
+        """Set the label of each category: by name, or by position if renamed."""
+        categories = content['categories']
         names = tuple(category['name'] for category in categories)
-        given = tuple(self._metainfo.get('classes', names))
-        if len(given) != len(names):
-            raise ValueError(
-                f'{self.ann_file}: the file has {len(names)} categories, but '
-                f'`metainfo` has {len(given)} classes. Leave out `classes` to use the '
-                f"names in the file, and set the heads' num_classes to {len(names)}."
-            )
-        if given != names and sorted(given) == sorted(names):
-            raise ValueError(
-                f'{self.ann_file}: the classes in `metainfo` are not in the order of '
-                'the category ids, which defines the labels. Leave out `classes` to '
-                'use the names in the file.'
-            )
-        self.cat_ids = [category['id'] for category in categories]
-        self.cat2label = {cat_id: label for label, cat_id in enumerate(self.cat_ids)}
+        given = tuple(map(str, self._metainfo.get('classes') or names))
+        if renames(categories, given):
+            labels = {category['id']: c for c, category in enumerate(categories)}
+            self._metainfo['renamed_classes'] = dict(zip(names, given, strict=True))
+        else:
+            used = {annotation['category_id'] for annotation in content['annotations']}
+            labels = labels_by_name(self.ann_file, categories, given, used)
+        frequency = {labels.get(c['id']): c['frequency'] for c in categories}
         self._metainfo['classes'] = given
-        self._metainfo['frequency'] = [c['frequency'] for c in categories]
+        self._metainfo['frequency'] = [frequency.get(c) for c in range(len(given))]
+        self._set_labels(labels)
+
+    def _set_labels(self, labels: dict[int, int]) -> None:
+        self.cat2label = labels
+        classes = self._metainfo['classes']
+        self._name_of = {id_: classes[label] for id_, label in labels.items()}
+        self.cat_ids = sorted(labels, key=labels.__getitem__)
+
+    def reload_labels(self) -> None:
+        """Give the categories their labels, after classes were put in another order."""
+        position = {name: c for c, name in enumerate(self._metainfo['classes'])}
+        names = self._name_of.items()
+        self._set_labels({id_: position[n] for id_, n in names if n in position})
 
     def _paths(self, images: Sequence[dict]) -> list[str]:
         paths = []

@@ -125,29 +125,52 @@ def best_of_each(group: np.ndarray, score: np.ndarray, limit: int) -> np.ndarray
 
 
 class LVISGroundTruth:
-    """Ground truth of an annotation file, sorted by image and category ids.
+    """Ground truth of a file, sorted by image id and label.
 
     Args:
         content: content of the file, from
             :func:`mmgala.detection.lvis.dataset.read_lvis`.
+        labels: label of each category by id; others have none. Defaults to the order of
+            ids.
+        num_classes: number of classes, C. Defaults to the number of categories.
+
+    Attributes:
+        categories: the category of each label; None if the file lacks it.
     """
 
-    def __init__(self, content: dict[str, list[dict]]) -> None:
-        self.categories = sorted(content['categories'], key=lambda item: item['id'])
+    def __init__(
+        self,
+        content: dict[str, list[dict]],
+        labels: dict[int, int] | None = None,
+        num_classes: int | None = None,
+    ) -> None:
+        self.content = content
+        in_order = sorted(content['categories'], key=lambda item: item['id'])
+        if labels is None:
+            labels = {item['id']: label for label, item in enumerate(in_order)}
+        self.label = labels
+        self.categories: list[dict | None] = [None] * (num_classes or len(in_order))
+        for item in in_order:
+            if item['id'] in labels:
+                self.categories[labels[item['id']]] = item
         self.images = sorted(content['images'], key=lambda item: item['id'])
         self.image_index = {image['id']: i for i, image in enumerate(self.images)}
-        self.label = {item['id']: c for c, item in enumerate(self.categories)}
         self.of_class: dict[int, list[dict]] = defaultdict(list)
         for annotation in content['annotations']:
             # As in the original, annotations without area are dropped.
-            if annotation['area'] > 0:
-                label = self.label[annotation['category_id']]
-                self.of_class[label].append(annotation)
+            if annotation['area'] > 0 and annotation['category_id'] in labels:
+                self.of_class[labels[annotation['category_id']]].append(annotation)
         self._judged = self._judged_pairs()
+
+    def category(self, label: int) -> dict:
+        """Category of a label that the file has."""
+        category = self.categories[label]
+        assert category is not None
+        return category
 
     def groups(self) -> dict[str, np.ndarray]:
         """Labels of the rare (``'r'``), common and frequent classes."""
-        frequency = np.array([category['frequency'] for category in self.categories])
+        frequency = np.array([c['frequency'] if c else '' for c in self.categories])
         return {name: np.flatnonzero(frequency == name) for name in FREQUENCIES}
 
     def is_judged(self, detections: Detections) -> np.ndarray:
@@ -272,9 +295,9 @@ def _evaluate_class(
     wanted = _as_ground_truth(truth.of_class[label], shape_of)
     ids = sorted({item['image_id'] for item in [*wanted, *found]})
     images = [truth.images[truth.image_index[i]] for i in ids]
-    category = [truth.categories[label]]
-    ground_truth = COCO(dict(images=images, annotations=wanted, categories=category))
-    detected = COCO(dict(images=images, annotations=found, categories=category))
+    categories = [truth.category(label)]
+    ground_truth = COCO(dict(images=images, annotations=wanted, categories=categories))
+    detected = COCO(dict(images=images, annotations=found, categories=categories))
     evaluation = COCOeval_faster(
         ground_truth, detected, iou_type, lvis_style=True, print_function=_discard
     )
@@ -311,7 +334,7 @@ def _as_annotations(
     shapes = detections.mask if detections.box is None else detections.box
     assert shapes is not None
     columns = (detections.image, detections.score, detections.area, shapes)
-    category = truth.categories[label]['id']
+    category = truth.category(label)['id']
     return [
         {
             'id': number,

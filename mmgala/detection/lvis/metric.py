@@ -7,6 +7,7 @@ import numpy as np
 from mmdet.evaluation import CocoMetric
 from mmengine.logging import print_log
 
+from mmgala.detection.lvis.categories import labels_by_name, renames
 from mmgala.detection.lvis.dataset import read_lvis
 from mmgala.detection.lvis.evaluation import (
     Detections,
@@ -29,6 +30,9 @@ class LVISMetric(CocoMetric):
     ``ARl@300``; for masks with the prefix ``segm_``. All values are in [0, 1], or -1
     without instances. Frequency groups are given by the ``frequency`` of the
     categories in ``ann_file``, which refers to the training set.
+
+    Labels are indices into the training classes, ``dataset_meta['classes']``, and are
+    matched to the categories in ``ann_file`` by name. The file may lack categories.
 
     Annotation is federated: detections of a class count in an image only if the class
     is annotated there or listed in ``neg_category_ids``. If it is listed in
@@ -110,7 +114,6 @@ class LVISMetric(CocoMetric):
         self.ann_file = ann_file
         # With this API, `process` of the base class does not store annotations.
         self._coco_api = _ground_truth(str(ann_file), metrics, backend_args)
-        self.cat_ids = [category['id'] for category in self._coco_api.categories]
 
     def _items(self, wanted: Sequence[str] | None) -> list[str]:
         known = ['AP', 'AP50', 'AP75', 'APs', 'APm', 'APl', 'APr', 'APc', 'APf']
@@ -126,9 +129,13 @@ class LVISMetric(CocoMetric):
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics from the predictions of all ranks."""
         predictions = [prediction for _, prediction in results]
+        self._match_classes()
         self._check_predictions(predictions)
         if self.outfile_prefix is not None and predictions:
-            files = self.results2json(predictions, self.outfile_prefix)
+            categories = self._coco_api.categories
+            self.cat_ids = [c['id'] if c else None for c in categories]
+            known = [_with_ids(p, self.cat_ids) for p in predictions]
+            files = self.results2json(known, self.outfile_prefix)
             names = sorted(set(files.values()))
             print_log(f'Predictions: {", ".join(names)}.', logger='current')
         metrics: dict[str, float] = {}
@@ -137,6 +144,28 @@ class LVISMetric(CocoMetric):
         for iou_type in self.metrics:
             metrics.update(self._evaluate(predictions, iou_type))
         return metrics
+
+    def _match_classes(self) -> None:
+        """Label the file's categories by the names of the model's classes, if known."""
+        meta = self.dataset_meta or {}
+        classes, truth = meta.get('classes') or (), self._coco_api
+        categories = truth.content['categories']
+        names = [category['name'] for category in categories]
+        if not classes or list(classes) == names:
+            return
+        renamed = meta.get('renamed_classes') or {}
+        if (
+            not renamed
+            and not set(names) & set(classes)
+            and renames(categories, classes)
+        ):
+            return  # labels are positions
+        named = [{**c, 'name': renamed.get(c['name'], c['name'])} for c in categories]
+        used = {
+            annotation['category_id'] for annotation in truth.content['annotations']
+        }
+        labels = labels_by_name(str(self.ann_file), named, classes, used)
+        self._coco_api = LVISGroundTruth(truth.content, labels, len(classes))
 
     def _evaluate(self, predictions: list[dict], iou_type: str) -> dict[str, float]:
         truth = self._coco_api
@@ -153,7 +182,7 @@ class LVISMetric(CocoMetric):
         if self.classwise:
             precisions = curves.class_precisions()
             for category, value in zip(truth.categories, precisions, strict=True):
-                if value > -1:
+                if category and value > -1:
                     metrics[f'{iou_type}_{category["name"]}_precision'] = value
         return metrics
 
@@ -176,11 +205,13 @@ class LVISMetric(CocoMetric):
 
     def _check_predictions(self, predictions: list[dict]) -> None:
         highest = max((p['labels'].max(initial=-1) for p in predictions), default=-1)
-        if highest >= len(self.cat_ids):
+        number = len(self._coco_api.categories)
+        if highest >= number:
             raise ValueError(
-                f'The model predicts label {highest}, but {self.ann_file} has '
-                f"{len(self.cat_ids)} categories: set the heads' num_classes to "
-                f'{len(self.cat_ids)}.'
+                f'The model predicts label {highest}, but only {number} classes are '
+                f'known, those of {self.ann_file}: let the metric know the training '
+                "classes with custom_hooks=[dict(type='mmgala.ClassNamesHook')], and "
+                "check the heads' num_classes."
             )
         missing = len(self._coco_api.images) - len({p['img_id'] for p in predictions})
         if missing > 0:
@@ -191,6 +222,21 @@ class LVISMetric(CocoMetric):
                 logger='current',
                 level=logging.WARNING,
             )
+
+
+def _with_ids(prediction: dict, category_ids: Sequence[int | None]) -> dict:
+    """A prediction without classes that the file lacks, as they have no id."""
+    has_id = np.array(
+        [category_ids[label] is not None for label in prediction['labels']]
+    )
+    if has_id.all():
+        return prediction
+    kept = np.flatnonzero(has_id)
+    return {
+        key: [value[i] for i in kept] if isinstance(value, list)
+        else value[kept] if isinstance(value, np.ndarray) else value
+        for key, value in prediction.items()
+    }  # fmt: skip
 
 
 def _ground_truth(

@@ -11,6 +11,8 @@ from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 
+from mmgala.datasets import align_classes
+from mmgala.datasets.labels import instance_labels
 from mmgala.detection.lvis.dataset import LVISDataset
 from mmgala.registry import DATASETS
 from tests.detection.lvis_files import HEIGHT, WIDTH, random_lvis, write_lvis
@@ -305,16 +307,44 @@ def test_bad_file(tiny_set, change, message):
     assert '\n' not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ('classes', 'message'),
-    [
-        (['ant', 'bee'], '3 categories, but `metainfo` has 2 classes'),
-        (['newt', 'ant', 'bee'], 'not in the order of the category ids'),
-    ],
-)
-def test_classes_that_do_not_fit(tiny_set, classes, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
+def test_classes_of_other_data_give_the_labels_by_name(tiny_set):
+    """In another order, and with one that the file lacks."""
+    dataset = tiny_set(metainfo=dict(classes=['newt', 'cat', 'bee', 'ant']))
+
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    labels = [[i['bbox_label'] for i in info['instances']] for info in infos]
+    assert labels == [[0], [2, 3, 2], [], [3]]
+    assert dataset.metainfo['class_counts'] == [1, 0, 2, 2]
+    assert dataset.metainfo['frequency'] == ['r', None, 'c', 'f']
+
+
+def test_alignment_relabels_the_instances(tiny_set):
+    dataset = tiny_set(test_mode=True)
+
+    align_classes(dataset, ['newt', 'cat', 'bee', 'ant'])
+
+    assert [labels.tolist() for labels in instance_labels(dataset)] == [
+        [0], [2, 3, 2], [], [3]]  # fmt: skip
+    assert dataset.cat2label == {1000: 0, 7: 2, 3: 3}
+    assert dataset.cat_ids == [1000, 7, 3]
+
+
+@pytest.mark.parametrize('classes', [['ant', 'bee'], ['ant', 'bee', 'cat', 'dog']])
+def test_categories_that_are_no_classes_are_refused(tiny_set, classes):
+    with pytest.raises(ValueError, match=r'not among the .*: newt\. .*by name'):
         tiny_set(metainfo=dict(classes=classes))
+
+
+def test_categories_without_annotations_need_no_class(tiny_set):
+    def without_newts(content):
+        content['annotations'] = [
+            a for a in content['annotations'] if a['category_id'] != 1000
+        ]
+
+    assert tiny_set(without_newts, metainfo=dict(classes=['ant', 'bee'])).cat_ids == [
+        3,
+        7,
+    ]
 
 
 def test_file_that_is_not_there_or_no_json(tmp_path):
