@@ -35,6 +35,7 @@ from mmgala.cli.arguments import (
 from mmgala.cli.command import command
 from mmgala.engine.hooks.divergence_hook import add_divergence_hook
 from mmgala.engine.hooks.metric_rules_hook import add_metric_rules
+from mmgala.engine.hooks.padding_hook import add_padding_hook
 from mmgala.engine.metric_rules import set_metric_rules
 from mmgala.utils.checkpoint import (
     check_fits,
@@ -138,6 +139,7 @@ def train(stage: Stage) -> None:
         check_fits(checkpoint, runner.model, path)
     add_metric_rules(runner)
     add_divergence_hook(runner)
+    add_padding_hook(runner)
     runner.train()
 
 

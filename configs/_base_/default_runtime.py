@@ -4,6 +4,8 @@ _base_ = 'mmpretrain::_base_/default_runtime.py'
 custom_hooks = [dict(type='mmgala.ClassCountsHook')]
 
 default_hooks = dict(
+    # Samples that are added to give all ranks equally many are not counted.
+    padding=dict(type='mmgala.PaddingHook'),
     # A training whose loss is no longer a number ends before it is saved.
     divergence=dict(type='mmgala.DivergenceHook'),
     # Checkpoints of every epoch would fill the disk in long trainings.

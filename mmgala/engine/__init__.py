@@ -10,6 +10,7 @@ from mmgala.engine.hooks import (
     GradientStatisticsHook,
     LoadBackboneHook,
     MetricRulesHook,
+    PaddingHook,
     ReduceStatisticsHook,
     ResumeWithinEpochHook,
 )
@@ -26,6 +27,7 @@ __all__ = [
     'LoadBackboneHook',
     'MetricRulesHook',
     'OnDeviceTrainLoop',
+    'PaddingHook',
     'ReduceStatisticsHook',
     'ResumeWithinEpochHook',
 ]

@@ -46,6 +46,10 @@ class LossObserver:
             in each backward pass, once per call of the module that contributed to it.
         num_classes: number of classes C for detection heads, otherwise ``None``.
 
+    Attributes:
+        padding (tuple[int, int]): number of samples at the end of the coming batch that
+            are not to be observed, and size of that batch.
+
     Raises:
         ValueError: if the first two parameters of the module's ``forward`` cannot be
             logits and target; during training, if the loss is not called with logits
@@ -60,6 +64,7 @@ class LossObserver:
     ) -> None:
         self._receive = receive
         self._num_classes = num_classes
+        self.padding = (0, 0)
         self._signature = inspect.signature(module.forward)
         first = [p.kind for p in self._signature.parameters.values()][:2]
         if len(first) < 2 or not set(first) <= _CAN_BE_POSITIONAL:
@@ -113,12 +118,18 @@ class LossObserver:
             return  # the gradient is zero, and cannot be divided by the weight
         factor = _normaliser(module, arguments, len(logits)) / loss_weight
         target = _mark_ignored(arguments, target)
+        padding, size = self.padding
+        kept = len(logits) - (padding if len(logits) == size else 0)
         arrived: list[Tensor] = []
         output.register_hook(lambda grad: arrived.append(grad))
 
         def on_gradient(grad: Tensor) -> None:
             if arrived:  # otherwise, only other losses contributed
-                self._receive_gradient(grad, target, factor, arrived.pop())
+                scale = arrived.pop()
+                if kept < len(grad):
+                    scale = scale[:kept] if scale.ndim else scale
+                    grad = grad[:kept]
+                self._receive_gradient(grad, target[:kept], factor, scale)
 
         logits.register_hook(on_gradient)
 

@@ -252,6 +252,10 @@ class RecordedLoss:
         self.folder = '' if alone else re.sub(r'[^\w.-]', '_', name)
         self._observer = LossObserver(module, sums.add, num_classes)
 
+    def leave_out(self, padding: tuple[int, int]) -> None:
+        """Leave the last samples of the coming batch out; see ``BatchPadding``."""
+        self._observer.padding = padding
+
     def remove(self) -> None:
         """Stop recording."""
         self._observer.remove()

@@ -8,6 +8,7 @@ from mmgala.engine.hooks.divergence_hook import DivergenceHook
 from mmgala.engine.hooks.gradient_statistics_hook import GradientStatisticsHook
 from mmgala.engine.hooks.load_backbone_hook import LoadBackboneHook
 from mmgala.engine.hooks.metric_rules_hook import MetricRulesHook
+from mmgala.engine.hooks.padding_hook import PaddingHook
 from mmgala.engine.hooks.reduce_statistics_hook import ReduceStatisticsHook
 from mmgala.engine.hooks.resume_within_epoch_hook import ResumeWithinEpochHook
 
@@ -20,6 +21,7 @@ __all__ = [
     'GradientStatisticsHook',
     'LoadBackboneHook',
     'MetricRulesHook',
+    'PaddingHook',
     'ReduceStatisticsHook',
     'ResumeWithinEpochHook',
 ]

@@ -23,6 +23,7 @@ from mmgala.engine.gradient_recording.recorded_losses import (
     sum_over_ranks,
 )
 from mmgala.engine.hooks.class_counts_hook import training_thresholds
+from mmgala.engine.hooks.padding_hook import BatchPadding
 from mmgala.engine.hooks.resume_within_epoch_hook import ResumeWithinEpochHook
 from mmgala.functional import ShotThresholds
 from mmgala.functional.checks import check_whole
@@ -51,6 +52,9 @@ class GradientStatisticsHook(Hook):
     cascade separately) or of a one-stage or query head. Sums include only foreground
     samples and the C classes; gradients to and from background are left out. The
     training samples of a class are its instances.
+
+    With several ranks, every sample of an epoch counts once: not those that a sampler
+    adds to give all ranks equally many. In detection they do count.
 
     After each period, it writes
 
@@ -120,6 +124,7 @@ class GradientStatisticsHook(Hook):
         self.shot_thresholds = ShotThresholds.from_arguments(many, few)
         self._saved: dict[str, Any] | None = None
         self._losses: list[RecordedLoss] = []
+        self._padding = BatchPadding()
 
     def before_train(self, runner: Runner) -> None:
         """Find the losses, count the classes and restore sums from a checkpoint."""
@@ -185,6 +190,15 @@ class GradientStatisticsHook(Hook):
         if self._by_epoch and not continues_epoch:
             for loss in self._losses:
                 loss.sums.drop_current()
+        self._padding.start_epoch(runner)
+
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None
+    ) -> None:
+        """Leave out samples that a sampler added to give all ranks equally many."""
+        padding = self._padding.of_batch(runner)
+        for loss in self._losses:
+            loss.leave_out(padding)
 
     def after_train_iter(
         self,

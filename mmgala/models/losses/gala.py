@@ -92,7 +92,9 @@ class GALALoss(GradientStatistics):
 
     After the margins of a batch are computed, the batch adds its sums to the
     statistics: once per forward in training mode, summed over all ranks, never in
-    eval mode or without gradients. They are float32 whatever the model's type, and
+    eval mode or without gradients. Samples that a sampler adds to give all ranks
+    equally many train as usual, but are not counted; see
+    :class:`mmgala.engine.PaddingHook`. They are float32 whatever the model's type, and
     part of the checkpoint.
 
     Args:
@@ -189,12 +191,14 @@ class GALALoss(GradientStatistics):
             adjusted = cls_score + margin  # float32 or wider, as the margin is
             loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
             if self.accumulates:
-                sums = logit_gradient_sums(adjusted, label, weight)
+                rows, label, weight = self.without_padding(adjusted, label, weight)
+                sums = logit_gradient_sums(rows, label, weight)
                 self.accumulate(*sums, self._count(label, weight))
             return loss
         loss = margin_cross_entropy(cls_score, label, *self._variant.margins(self))
         if self.accumulates:
-            pos = gradient_sum_from_loss(loss, label, self.num_classes, weight)
+            rows, label, weight = self.without_padding(loss, label, weight)
+            pos = gradient_sum_from_loss(rows, label, self.num_classes, weight)
             self.accumulate(pos, pos, self._count(label, weight))  # theta == phi
         return loss
 

@@ -95,6 +95,7 @@ class SeesawLoss(ClassificationLoss):
     def _count(self, label: Tensor, weight: Tensor | None) -> None:
         if label.is_floating_point():
             return  # rejected by the loss
+        label, weight = self.without_padding(label, weight)
         counted = torch.ones_like(label) if weight is None else weight.ne(0)
         batch = torch.zeros_like(self.seen)
         batch.index_add_(0, label.long(), counted.to(batch.dtype))

@@ -22,11 +22,17 @@ class TrainingStatistics(Float32BuffersMixin):
     a runner, loaded statistics stay; call :meth:`reset_statistics`.
 
     Subclasses name the buffers in :attr:`statistics`.
+
+    Attributes:
+        padding (tuple[int, int]): number of samples at the end of the coming batch that
+            are not to be counted, and size of that batch; see
+            :class:`mmgala.engine.PaddingHook`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._restored = False  # whether they come from a checkpoint
+        self.padding = (0, 0)
 
     @property
     def statistics(self) -> dict[str, Tensor]:
@@ -36,6 +42,19 @@ class TrainingStatistics(Float32BuffersMixin):
         be negative, and old checkpoints lack it.
         """
         return {}
+
+    def without_padding(self, rows: Tensor, *others: Any) -> tuple[Any, ...]:
+        """Tensors with one row per sample, without the rows of padding samples.
+
+        Args:
+            rows: ``(N, ...)``.
+            *others: of the same length, or ``None``.
+        """
+        padding, size = self.padding
+        if not padding or len(rows) != size:
+            return rows, *others
+        kept = size - padding
+        return tuple(None if each is None else each[:kept] for each in (rows, *others))
 
     @torch.no_grad()
     def reset_statistics(self) -> None:
