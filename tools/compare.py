@@ -13,6 +13,7 @@ from typing import Any
 
 warnings.simplefilter('ignore')  # of libraries, while they are imported
 
+import torch  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 
 from mmgala.apis.config_options import (  # noqa: E402
@@ -26,6 +27,11 @@ from mmgala.apis.launch import (  # noqa: E402
 from mmgala.apis.pretrained_weights import check_pretrained_weights  # noqa: E402
 from mmgala.cli.arguments import add_config_arguments, merge_options  # noqa: E402
 from mmgala.cli.command import command  # noqa: E402
+from mmgala.cli.post_hoc import (  # noqa: E402
+    BALANCED,
+    add_target_prior_argument,
+    read_target_prior,
+)
 from mmgala.comparison.config import (  # noqa: E402
     SELECTIONS,
     validation_problem,
@@ -43,6 +49,7 @@ from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
 from mmgala.comparison.worker import execute, remove_features  # noqa: E402
 from mmgala.evaluation.shot_thresholds import config_thresholds  # noqa: E402
 from mmgala.functional import METRIC_NAMES  # noqa: E402
+from mmgala.functional.rebalance import check_target_prior  # noqa: E402
 from mmgala.utils.files import locked  # noqa: E402
 from mmgala.utils.progress import CONSOLE, RunProgress  # noqa: E402
 
@@ -98,13 +105,7 @@ def parse_args() -> argparse.Namespace:
         help='post-hoc steps to evaluate in additional rows, with strengths chosen on '
         f'the validation set: {", ".join(POST_HOC)}',
     )
-    parser.add_argument(
-        '--target-prior',
-        choices=['balanced', 'train'],
-        default='balanced',
-        help='class prior that post-hoc steps optimise for: balanced classes, or that '
-        'of the training set',
-    )
+    add_target_prior_argument(parser, 'the data that post-hoc steps optimise for')
     parser.add_argument(
         '--metrics', nargs='+', default=list(METRIC_NAMES), help='columns of the table'
     )
@@ -138,8 +139,9 @@ def check_args(args: argparse.Namespace) -> None:
         )
     if args.seeds < 1:
         raise ValueError(f'--seeds must be 1 or more, but got {args.seeds}.')
-    if args.target_prior == 'train' and not args.post_hoc:
+    if args.target_prior not in (None, BALANCED) and not args.post_hoc:
         raise ValueError('--target-prior requires --post-hoc STEPS.')
+    args.target_prior = read_target_prior(args.target_prior)
     if args.workers is not None and args.workers < 1:
         raise ValueError(f'--workers must be 1 or more, but got {args.workers}.')
 
@@ -153,6 +155,10 @@ def load(args: argparse.Namespace) -> Config:
         use_channels_last(cfg)
     if args.post_hoc and (problem := validation_problem(cfg)):
         raise ValueError(f'--post-hoc chooses on validation data, but {problem}.')
+    if isinstance(args.target_prior, list):
+        values = torch.tensor(args.target_prior, dtype=torch.float64)
+        num_classes = cfg.get('model', {}).get('head', {}).get('num_classes')
+        check_target_prior(values, num_classes or len(values))
     return cfg
 
 
@@ -221,7 +227,7 @@ def run(args: argparse.Namespace) -> dict[str, str]:
         args.metrics,
         failed,
         config_thresholds(cfg),
-        args.target_prior == 'train',
+        args.target_prior,
     )
     CONSOLE.print(f'\n{text}', soft_wrap=True, highlight=False, markup=False)
     files = ('results.json', 'results.md', PLOT_FILE)

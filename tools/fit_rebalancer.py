@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -31,7 +32,9 @@ from mmgala.cli.post_hoc import (
     add_post_hoc_arguments,
     flag,
     requested_steps,
+    resolve_target_prior,
 )
+from mmgala.datasets.labels import class_names
 from mmgala.evaluation.selection import (
     AUTO,
     check_steps,
@@ -40,10 +43,11 @@ from mmgala.evaluation.selection import (
     steps_to_choose,
 )
 from mmgala.functional.post_hoc import STEPS, PostHocSteps
+from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.models import LongTailedClsHead
 from mmgala.models.post_hoc import PostHocChain, PostHocStep, build_post_hoc
 from mmgala.registry import MODELS, find_class, is_subclass
-from mmgala.utils.checkpoint import check_fits, read_checkpoint
+from mmgala.utils.checkpoint import check_fits, read_checkpoint, stored_class_names
 
 
 def parse_args() -> argparse.Namespace:
@@ -58,7 +62,8 @@ def parse_args() -> argparse.Namespace:
         choices=['val', 'test'],
         default='val',
         help='data to fit the class mass of re-balancing on; the labels of val are '
-        'used to weight its classes equally, those of test are not used',
+        'used to weight its classes as the target prior says, those of test only to '
+        'warn if they contradict it',
     )
     add_post_hoc_arguments(
         parser,
@@ -118,17 +123,25 @@ def needs_scores(steps: dict[str, Any]) -> bool:
     return 'rebalancing' in steps or bool(steps_to_choose(steps))
 
 
-def fit(runner: Runner, split: str, steps: dict[str, Any]) -> PostHocSteps:
-    """Choose strengths, and estimate the class mass."""
+def fit(runner: Runner, split: str, steps: dict[str, Any]) -> tuple[PostHocSteps, str]:
+    """Choose strengths, and estimate the class mass; also return a warning, if any."""
     if not needs_scores(steps):
-        return PostHocSteps.from_config(**steps)
+        return PostHocSteps.from_config(**steps), ''
     if split == 'val':
         choice = choose_on_validation_set(runner, **steps)
         runner.logger.info(str(choice))
-        return choice.steps
+        names = class_names(runner.val_dataloader.dataset)
+        return choice.steps, choice.assumption(names)
     runner.val()
-    scores = torch.from_numpy(runner.val_evaluator.metrics[0].scores)
-    return PostHocSteps.from_config(**steps).with_class_mass_of(scores)
+    dump = runner.val_evaluator.metrics[0]
+    fitted = PostHocSteps.from_config(**steps).with_class_mass_of(
+        torch.from_numpy(dump.scores)
+    )
+    support = np.bincount(dump.targets, minlength=dump.scores.shape[1])
+    names = class_names(runner.val_dataloader.dataset)
+    found = contradicted_prior(support.tolist(), fitted.prior)
+    warning = '' if found is None else prior_warning('the test set', found, names)
+    return fitted, warning
 
 
 def save(
@@ -157,17 +170,20 @@ def main() -> None:
     original = cfg.copy()
     merge_options(original, args.cfg_options, args.checkpoint)
     checkpoint = read_checkpoint(args.checkpoint)
+    resolve_target_prior(steps, original, stored_class_names(checkpoint))
     merge_args(cfg, args, steps)
     add_class_counts(steps, checkpoint)
     runner = build_runner(cfg)
     check_fits(checkpoint, runner.model, args.checkpoint)
     check_steps(steps).check_num_classes(cfg.model.head.num_classes)
-    fitted = fit(runner, args.split, steps)
+    fitted, warning = fit(runner, args.split, steps)
     save(original, checkpoint, build_post_hoc(fitted), args.out)
     runner.logger.info(
         f'Wrote the model, whose scores are {fitted}, to {args.out}; use it with '
         f'{args.out.with_suffix(".py")}.'
     )
+    if warning:
+        runner.logger.warning(warning)
 
 
 if __name__ == '__main__':

@@ -14,6 +14,7 @@ from rich.console import Console
 from mmgala.apis.launch import add_paths_to_image_errors, load_config
 from mmgala.cli.arguments import add_config_arguments, merge_options
 from mmgala.cli.command import command
+from mmgala.cli.post_hoc import add_target_prior_argument, read_target_prior
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
 
 
@@ -37,6 +38,9 @@ def parse_args() -> argparse.Namespace:
         '--tau',
         type=float,
         help='strength of tau-norm; default: the best on the validation set',
+    )
+    add_target_prior_argument(
+        parser, 'the data to predict, for the tau that tau-norm chooses'
     )
     parser.add_argument(
         '--distance',
@@ -108,7 +112,11 @@ def read_options(args: argparse.Namespace) -> RetrainOptions:
         'sampling', 'init', 'epochs', 'lr', 'batch_size', 'weight_decay', 'tau',
         'distance', 'seed',
     )  # fmt: skip
-    return RetrainOptions(loss=loss, **{name: getattr(args, name) for name in names})
+    return RetrainOptions(
+        loss=loss,
+        target_prior=read_target_prior(args.target_prior),
+        **{name: getattr(args, name) for name in names},
+    )
 
 
 @command

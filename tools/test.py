@@ -1,6 +1,7 @@
 """Test a classifier, with optional post-hoc steps, or a detector."""
 
 import argparse
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from mmengine.dist import is_main_process
 from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
+from mmgala.apis.assumed_prior import contradicted_assumption
 from mmgala.apis.config_options import (
     add_hook,
     is_detection,
@@ -40,6 +42,7 @@ from mmgala.cli.post_hoc import (
     flag,
     flags_of,
     requested_steps,
+    resolve_target_prior,
 )
 from mmgala.evaluation import PostHocChoice, PostHocEvaluator
 from mmgala.evaluation.score_dump import add_dump
@@ -48,7 +51,12 @@ from mmgala.evaluation.selection import (
     selection_config,
     steps_to_choose,
 )
-from mmgala.utils.checkpoint import check_fits, read_checkpoint, unwrap_model
+from mmgala.utils.checkpoint import (
+    check_fits,
+    read_checkpoint,
+    stored_class_names,
+    unwrap_model,
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -69,7 +77,7 @@ def parse_args() -> argparse.Namespace:
     add_post_hoc_arguments(
         parser,
         're-balance with --tau 1, by the class mass of the whole test set, whose '
-        'classes are assumed to be balanced',
+        'classes are assumed to be balanced or as --target-prior says',
     )
     parser.add_argument(
         '--amp',
@@ -219,11 +227,13 @@ def choose_strengths(
     return choose_on_validation_set(runner, **steps)
 
 
-def log_steps(runner: Runner, choice: PostHocChoice | None) -> None:
+def log_steps(
+    runner: Runner, choice: PostHocChoice | None, names: Sequence[str]
+) -> None:
     if choice is not None:
         if validates_on_test(runner.cfg):
             runner.logger.warning(VALIDATES_ON_TEST_WARNING)
-        runner.logger.info(str(choice))
+        runner.logger.info(f'{choice}\n{choice.assumption(names)}'.rstrip())
     if isinstance(runner.test_evaluator, PostHocEvaluator):
         runner.logger.info(f'Predictions are {runner.test_evaluator.steps}.')
 
@@ -244,6 +254,7 @@ def main() -> None:
     check_scope(cfg, args, steps)
     checkpoint = read_checkpoint(args.checkpoint)
     merge_args(cfg, args)
+    resolve_target_prior(steps, cfg, stored_class_names(checkpoint))
     add_class_counts(steps, checkpoint)
     for name in steps_to_choose(steps):
         check_selection(cfg, args, name)
@@ -255,7 +266,7 @@ def main() -> None:
     if steps:
         use_post_hoc_steps(cfg, steps)
     runner = build_test(cfg, checkpoint, steps)
-    log_steps(runner, choice)
+    log_steps(runner, choice, stored_class_names(checkpoint))
     test(runner, args)
     end_distributed()
 
@@ -266,7 +277,12 @@ def test(runner: Runner, args: argparse.Namespace) -> None:
             dict(type=dump_type(runner.cfg, args.out), out_file_path=args.out)
         )
         add_dump(runner.test_evaluator, dump)
+    evaluator = runner.test_evaluator
+    if isinstance(evaluator, PostHocEvaluator):
+        evaluator.logs_contradiction = False  # but below, after the metrics
     metrics = runner.test()
+    if warning := contradicted_assumption(runner):
+        runner.logger.warning(warning)
     if args.out and args.out_item == 'metrics' and is_main_process():
         mmengine.dump(metrics, args.out)
 

@@ -1,14 +1,21 @@
 """Command-line flags of post-hoc steps."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
+from mmengine.config import Config
+
+from mmgala.apis.data_splits import build_whole_split
 from mmgala.cli.arguments import read_class_vector
+from mmgala.datasets import count_classes
 from mmgala.evaluation.selection import AUTO, check_steps, steps_to_choose
 from mmgala.functional.post_hoc import STEPS
+from mmgala.functional.rebalance import class_shares
 from mmgala.utils.checkpoint import stored_class_counts, stored_class_draws
 
-TRAIN = 'train'  # for --target-prior: the class shares of the training set
+# Values of --target-prior, besides the path of a file.
+BALANCED, TRAIN, VAL = 'balanced', 'train', 'val'
 
 
 def flag(name: str) -> str:
@@ -26,12 +33,17 @@ def add_post_hoc_arguments(parser: argparse.ArgumentParser, rebalance: str) -> N
             metavar='FLOAT|auto',
             help=f'{step.title}: {step.purpose}; auto: choose it on the validation set',
         )
+    add_target_prior_argument(parser, 'the data to predict')
+
+
+def add_target_prior_argument(parser: argparse.ArgumentParser, data: str) -> None:
+    """Add ``--target-prior``; ``data`` names what has these class shares."""
     parser.add_argument(
         '--target-prior',
-        metavar='FILE|train',
-        help='class shares of the data to predict, summing to 1, if they are not '
-        'balanced: a JSON list, .npy, or text with one number per line; train: those '
-        'of the training set',
+        metavar='balanced|train|val|FILE',
+        help=f'class shares of {data}: balanced (default), those of the training set, '
+        'those of the labels of the validation set, or those in a file, summing to 1: '
+        'a JSON list, .npy, or text with one number per line',
     )
 
 
@@ -43,8 +55,9 @@ def requested_steps(args: argparse.Namespace, tau: float | str) -> dict[str, Any
         tau: strength of ``--rebalance`` without ``--tau``.
 
     Returns:
-        The strengths, numbers or ``'auto'``, and ``target_prior``: numbers or
-        ``'train'``. Empty if no step is asked for.
+        The strengths, numbers or ``'auto'``, and ``target_prior``: numbers,
+        ``'train'``, or ``'val'``, see :func:`resolve_target_prior`. Empty if no step
+        is asked for.
 
     Raises:
         FileNotFoundError: if the file of the prior does not exist.
@@ -65,8 +78,10 @@ def requested_steps(args: argparse.Namespace, tau: float | str) -> dict[str, Any
                 '--target-prior has no effect here: use it with --rebalance, '
                 '--logit-adjustment or --temperature auto.'
             )
-        steps['target_prior'] = read_target_prior(args.target_prior)
-        check_steps(steps)
+        prior = read_target_prior(args.target_prior)
+        if prior is not None:
+            steps['target_prior'] = prior
+        check_steps({n: v for n, v in steps.items() if v != VAL})
     return steps
 
 
@@ -81,14 +96,39 @@ def _strength(name: str, value: float | str) -> float | str:
     return strength
 
 
-def read_target_prior(given: str) -> list[float] | str:
-    """Read the value of ``--target-prior``: ``'train'``, or the numbers in a file.
+def read_target_prior(given: str | None) -> list[float] | str | None:
+    """Read the value of ``--target-prior``.
+
+    Returns:
+        ``'train'``, ``'val'``, the numbers in a file, or ``None`` for balanced classes.
 
     Raises:
         FileNotFoundError: if the file does not exist.
         ValueError: if its content is not one number per class.
     """
-    return TRAIN if given == TRAIN else read_class_vector(given)
+    if given in (None, BALANCED):
+        return None
+    return given if given in (TRAIN, VAL) else read_class_vector(given)
+
+
+def resolve_target_prior(
+    steps: dict[str, Any], cfg: Config, class_names: Sequence[str]
+) -> None:
+    """Replace the target prior ``'val'`` by the class shares of the validation set.
+
+    Args:
+        steps: from :func:`requested_steps`; changed in place.
+        cfg: config of a test.
+        class_names: names of the training classes; empty if they are unknown.
+
+    Raises:
+        ValueError: if the config has no validation set.
+    """
+    if steps.get('target_prior') == VAL:
+        loader = build_whole_split(cfg, 'val', class_names)
+        head = cfg.model.get('head') or cfg.model.get('module', {}).get('head') or {}
+        counts = count_classes(loader.dataset, head.get('num_classes'))
+        steps['target_prior'] = class_shares(counts).tolist()
 
 
 def flags_of(steps: dict[str, Any]) -> list[str]:

@@ -11,6 +11,8 @@ import numpy as np
 from mmgala.comparison.results import (
     Row,
     Scores,
+    TargetPrior,
+    contradicted_aim,
     diverged,
     evaluate_runs,
     is_balanced,
@@ -100,11 +102,15 @@ UNBALANCED = (
 )
 FOR_CLASS_MEAN = (
     'Post-hoc steps aim at the class mean: re-balancing uses the class mass of '
-    'the validation scores, weighted as if that set were balanced.'
+    'the validation scores, weighted as if that set were balanced. --target-prior '
+    'train, val or FILE aims at top-1 under class shares instead.'
 )
-TRAINING_PRIOR = (
-    'Post-hoc steps aim at top-1 on data with the class shares of the training set.'
-)
+AIM_OF_PRIOR = 'Post-hoc steps aim at top-1 on data with {}.'
+SHARES = {
+    'train': 'the class shares of the training set',
+    'val': 'the class shares of the validation set',
+    'given': 'the given class shares',
+}
 INTERVAL = (
     'Intervals: 95 %, by 10,000 bootstrap draws of the test images within each class '
     'and, in pairs, of the seeds.'
@@ -146,7 +152,7 @@ def footnotes(
     post_hoc: Sequence[str],
     thresholds: ShotThresholds,
     targets: np.ndarray,
-    training_prior: bool = False,
+    target_prior: TargetPrior = None,
 ) -> list[str]:
     """Explain the numbers of the table, the choice of epochs, and the intervals.
 
@@ -156,7 +162,7 @@ def footnotes(
         post_hoc: values of ``POST_HOC``.
         thresholds: shot thresholds.
         targets: labels of the test set, ``(N,)``.
-        training_prior: whether post-hoc steps aim at the training set's class shares.
+        target_prior: class shares that post-hoc steps aim at.
     """
     seeds = len({run.seed for run in runs})
     spread = f'mean ± standard deviation of {seeds} seeds' if seeds > 1 else 'one seed'
@@ -170,8 +176,10 @@ def footnotes(
         remarks.append(UNBALANCED)
     if post_hoc:
         remarks.append('Post-hoc steps were chosen on the validation set.')
-        if training_prior:
-            remarks.append(TRAINING_PRIOR)
+        if target_prior is not None:
+            named = target_prior if isinstance(target_prior, str) else 'given'
+            shares = SHARES[named]
+            remarks.append(AIM_OF_PRIOR.format(shares))
         elif not is_balanced(targets):
             remarks.append(FOR_CLASS_MEAN)
     return [*remarks, NOT_ON_TEST_SET, INTERVAL, *filter(None, [seeds_warning(seeds)])]
@@ -196,7 +204,7 @@ def write_report(
     columns: Sequence[str] = tuple(METRIC_NAMES),
     failed: Mapping[str, str] | None = None,
     thresholds: ShotThresholds | None = None,
-    training_prior: bool = False,
+    target_prior: TargetPrior = None,
 ) -> str:
     """Write ``results.json``, ``results.md``, ``head_vs_tail.png`` and the configs.
 
@@ -211,7 +219,7 @@ def write_report(
         columns: metrics in the table.
         failed: one line for each run that failed, by its name.
         thresholds: shot thresholds. Defaults to those stored with the scores.
-        training_prior: whether post-hoc steps aim at the training set's class shares.
+        target_prior: class shares that post-hoc steps aim at.
 
     Returns:
         The Markdown text.
@@ -219,14 +227,14 @@ def write_report(
     failed = {**recorded_failures(runs), **diverged(runs), **(failed or {})}
     shown = [run for run in runs if run.name not in failed]
     thresholds = thresholds or _thresholds_of(shown)
-    rows, targets = evaluate_runs(shown, post_hoc, training_prior, thresholds)
+    rows, targets = evaluate_runs(shown, post_hoc, target_prior, thresholds)
     lead = leading_metric(targets)
     first = next(run.method for run in runs if run.requested)
     base = next((row for row in rows if row.name == first), None)
     over_first = differences(base, rows, targets)
     data = describe_data(runs)
     found = verdict(rows, over_first, targets)
-    remarks = footnotes(runs, selection, post_hoc, thresholds, targets, training_prior)
+    remarks = footnotes(runs, selection, post_hoc, thresholds, targets, target_prior)
     chosen = {name: METRIC_NAMES[name] for name in columns}
     parts = [
         data,
@@ -234,6 +242,7 @@ def write_report(
         _table(rows, over_first, chosen, runs, METRIC_NAMES[lead]),
         ' '.join(remarks) if rows else '',
         _failures(runs, failed, work_dir),
+        contradicted_aim(shown, target_prior) if post_hoc else '',
     ]
     text = '\n\n'.join(filter(None, parts)) + '\n'
     write_text(work_dir / 'results.md', text)

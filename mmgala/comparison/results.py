@@ -14,6 +14,8 @@ from mmgala.evaluation.selection import choose_post_hoc
 from mmgala.evaluation.shot_thresholds import THRESHOLDS_KEY
 from mmgala.functional import ShotThresholds, long_tailed_metrics
 from mmgala.functional.post_hoc import STEPS
+from mmgala.functional.prior_check import contradicted_prior, prior_warning
+from mmgala.functional.rebalance import class_shares
 from mmgala.utils.arrays import read_npz
 
 # A test set whose classes differ by more than this factor is not balanced: its top-1 is
@@ -33,6 +35,7 @@ class Scores:
         val_targets: its labels.
         thresholds: shot thresholds, if the file has any.
         class_draws: training samples of each class in one epoch, if the file has any.
+        class_names: C names; empty if they are unknown.
     """
 
     test: np.ndarray
@@ -42,6 +45,7 @@ class Scores:
     val_targets: np.ndarray | None = None
     thresholds: ShotThresholds | None = None
     class_draws: np.ndarray | None = None
+    class_names: Sequence[str] = ()
 
 
 def read_scores(folder: Path) -> Scores:
@@ -59,6 +63,7 @@ def read_scores(folder: Path) -> Scores:
         if THRESHOLDS_KEY in test
         else None,
         class_draws=test.get('class_draws'),
+        class_names=test['class_names'].tolist() if 'class_names' in test else (),
     )
     path = folder / SCORES['val']
     if not path.is_file():
@@ -92,6 +97,49 @@ def leading_metric(targets: np.ndarray) -> str:
     return 'top1' if is_balanced(targets) else 'class_mean'
 
 
+# Class shares that post-hoc steps aim at: C values with sum 1, those of the training
+# set or of the validation labels, or None for balanced classes.
+TargetPrior = Sequence[float] | Literal['train', 'val'] | None
+
+
+def prior_of(scores: Scores, target_prior: TargetPrior) -> torch.Tensor | None:
+    """Class shares in numbers, ``(C,)``; ``None`` if balanced."""
+    if target_prior is None:
+        return None
+    if not isinstance(target_prior, str):
+        return torch.as_tensor(target_prior, dtype=torch.float64)
+    if target_prior == 'train':
+        return class_shares(scores.class_counts.tolist())
+    assert scores.val_targets is not None  # post-hoc steps need a validation set
+    support = np.bincount(scores.val_targets, minlength=scores.test.shape[1])
+    return class_shares(support.tolist())
+
+
+AIM_REMEDY = (
+    'Aim at other class shares with --target-prior balanced, train, val or FILE'
+)
+
+
+def contradicted_aim(runs: Sequence[Run], target_prior: TargetPrior) -> str:
+    """A warning that test labels contradict the aim of post-hoc steps; or ``''``.
+
+    Without a target prior, an unbalanced test set is no contradiction: the steps then
+    aim at the class mean; see :func:`apply_post_hoc`.
+    """
+    done = next((run for run in runs if run.finished), None)
+    if done is None:
+        return ''
+    scores = read_scores(done.folder)
+    if target_prior is None and not is_balanced(scores.test_targets):
+        return ''
+    num_classes = scores.test.shape[1]
+    support = np.bincount(scores.test_targets, minlength=num_classes)
+    found = contradicted_prior(support.tolist(), prior_of(scores, target_prior))
+    if found is None:
+        return ''
+    return prior_warning('the test set', found, scores.class_names, AIM_REMEDY)
+
+
 # Post-hoc steps to evaluate: one, or several that are applied in this order.
 POST_HOC = tuple(
     '+'.join(name.replace('_', '-') for name in names)
@@ -122,7 +170,7 @@ def post_hoc_title(post_hoc: str) -> str:
 def apply_post_hoc(
     scores: Scores,
     post_hoc: str,
-    target_prior: np.ndarray | torch.Tensor | Literal['train'] | None = None,
+    target_prior: TargetPrior = None,
 ) -> tuple[np.ndarray, dict[str, float]]:
     """Apply steps, with strengths chosen on the validation set, to the test scores.
 
@@ -134,9 +182,9 @@ def apply_post_hoc(
     Args:
         scores: of a run with a validation set.
         post_hoc: one of ``POST_HOC``.
-        target_prior: class shares of the test set, ``(C,)`` with sum 1, or ``'train'``:
-            those of the training set. Strengths are then chosen for top-1 accuracy
-            under these shares instead of the mean over classes.
+        target_prior: class shares of the test set, see :data:`TargetPrior`. Strengths
+            are then chosen for top-1 accuracy under these shares instead of the mean
+            over classes.
 
     Returns:
         Scores ``(N, C)``, and the chosen strength of each step.
@@ -150,7 +198,7 @@ def apply_post_hoc(
     vectors: dict[str, Any] = dict(
         class_counts=scores.class_counts,
         class_draws=scores.class_draws,
-        target_prior=target_prior,
+        target_prior=prior_of(scores, target_prior),
     )
     steps = choose_post_hoc(scores.val, scores.val_targets, **asked, **vectors).steps
     if target_prior is not None or is_balanced(scores.test_targets):
@@ -197,7 +245,7 @@ def evaluate(
 def evaluate_runs(
     runs: Sequence[Run],
     post_hoc: Sequence[str] = (),
-    training_prior: bool = False,
+    target_prior: TargetPrior = None,
     thresholds: ShotThresholds | None = None,
 ) -> tuple[list[Row], np.ndarray]:
     """Rows of all methods with finished runs, without and with post-hoc steps.
@@ -205,8 +253,8 @@ def evaluate_runs(
     Args:
         runs: runs of a plan; those not finished or not requested are skipped.
         post_hoc: values of ``POST_HOC``.
-        training_prior: whether post-hoc steps aim at the class shares of the training
-            set; see :func:`apply_post_hoc`.
+        target_prior: class shares that post-hoc steps aim at; see
+            :func:`apply_post_hoc`.
         thresholds: shot thresholds.
 
     Returns:
@@ -222,8 +270,7 @@ def evaluate_runs(
         for step in ('', *post_hoc):
             changed, chosen = scores.test, dict[str, float]()
             if step:
-                prior: Literal['train'] | None = 'train' if training_prior else None
-                changed, chosen = apply_post_hoc(scores, step, prior)
+                changed, chosen = apply_post_hoc(scores, step, target_prior)
             metrics = evaluate(changed, targets, scores.class_counts, thresholds)
             correct = changed.argmax(axis=1) == targets
             entry = (run.seed, {**chosen, **metrics}, correct)

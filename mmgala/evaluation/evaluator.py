@@ -1,5 +1,6 @@
 """Evaluators that apply post-hoc steps before they compute any metrics."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -7,12 +8,18 @@ from typing import Any, Literal
 import torch
 from mmengine.dist import all_reduce, get_dist_info
 from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmgala.evaluation.score_dump import stack_scores
 from mmgala.functional.checks import check_finite_scores
 from mmgala.functional.post_hoc import PostHocSteps
+from mmgala.functional.prior_check import (
+    PriorContradiction,
+    contradicted_prior,
+    prior_warning,
+)
 from mmgala.functional.rebalance import check_enough_samples
 from mmgala.registry import EVALUATOR
 
@@ -38,6 +45,11 @@ class PostHocEvaluator(Evaluator):
 
     Attributes:
         steps (PostHocSteps): the steps to apply.
+        contradiction (PriorContradiction): set by ``evaluate`` if the samples have
+            labels, and these contradict the class shares that the steps assume; else
+            ``None``. It is logged as a warning.
+        logs_contradiction (bool): whether ``evaluate`` logs it; a program that logs it
+            later, after the metrics, sets this to False.
 
     Raises:
         ValueError: if a strength or vector is invalid, class counts are needed and
@@ -56,6 +68,8 @@ class PostHocEvaluator(Evaluator):
     ) -> None:
         super().__init__(metrics)
         self.steps = PostHocSteps.from_config(**steps)
+        self.contradiction: PriorContradiction | None = None
+        self.logs_contradiction = True
         self._reset()
 
     def _reset(self) -> None:
@@ -106,6 +120,7 @@ class PostHocEvaluator(Evaluator):
         if self._scores:
             sums = torch.cat([scores.sum(dim=1) for scores in self._scores])
             check_finite_scores(sums)
+        self.contradiction = self._contradiction(size)
         for index, scores in enumerate(self._scores):
             self._scores[index] = self.steps.adjust_for_counts(scores)
         class_mass = self.steps.class_mass
@@ -114,19 +129,50 @@ class PostHocEvaluator(Evaluator):
         for samples in self._transformed(class_mass):
             super().process(samples)
         self._reset()
-        return super().evaluate(size)
+        metrics = super().evaluate(size)
+        if self.contradiction is not None and self.logs_contradiction:
+            print_log(self.warning, logger='current', level=logging.WARNING)
+        return metrics
+
+    @property
+    def warning(self) -> str:
+        """The contradiction in words; empty without one."""
+        if self.contradiction is None:
+            return ''
+        names = (self.dataset_meta or {}).get('classes') or ()
+        return prior_warning('the test set', self.contradiction, names)
+
+    def _contradiction(self, size: int) -> PriorContradiction | None:
+        """Whether the labels of all ranks contradict the class shares of the steps."""
+        if not self.steps.assumes_prior or not self._scores:
+            return None
+        num_classes = self._scores[0].shape[1]
+        samples = [sample for batch in self._samples for sample in batch]
+        labels = torch.tensor([_single_label(s, num_classes) for s in samples])
+        labels = labels[self._positions(len(samples)) < size]
+        # The last entry counts samples without a label.
+        support = labels.bincount(minlength=num_classes + 1).double()
+        all_reduce(support)
+        if support[-1] > 0:
+            return None
+        return contradicted_prior(support[:-1], self.steps.prior)
 
     def _transductive_mass(self, size: int) -> Tensor:
         """Class mass of all ranks' scores without padding samples, ``(C,)`` float64."""
-        rank, world_size = get_dist_info()
         scores = torch.cat(self._scores)
         check_enough_samples(size, scores.shape[1])
-        # MMEngine gives sample i of the data set to rank i % world_size; its
-        # `collect_results` relies on that, too.
-        position = torch.arange(len(scores)) * world_size + rank
-        mass = scores[position < size].sum(dim=0, dtype=torch.float64)
+        mass = scores[self._positions(len(scores)) < size].sum(
+            dim=0, dtype=torch.float64
+        )
         all_reduce(mass)
         return mass
+
+    def _positions(self, number: int) -> Tensor:
+        """Place in the data set of each sample of this rank, ``(number,)``."""
+        rank, world_size = get_dist_info()
+        # MMEngine gives sample i of the data set to rank i % world_size; its
+        # `collect_results` relies on that, too.
+        return torch.arange(number) * world_size + rank
 
     def _transformed(self, class_mass: Tensor | None) -> Iterator[list[dict]]:
         for scores, samples in zip(self._scores, self._samples, strict=True):
@@ -135,6 +181,14 @@ class PostHocEvaluator(Evaluator):
                 sample['pred_score'] = score
                 sample['pred_label'] = score.argmax().reshape(1)
             yield samples
+
+
+def _single_label(sample: dict, num_classes: int) -> int:
+    """Label of a sample; the number of classes if it does not have one valid label."""
+    label = sample.get('gt_label')
+    if isinstance(label, Tensor) and label.numel() == 1 and 0 <= label < num_classes:
+        return int(label)
+    return num_classes
 
 
 @EVALUATOR.register_module()

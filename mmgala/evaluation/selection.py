@@ -22,6 +22,7 @@ from mmgala.evaluation.strength_search import (
     search_temperature,
 )
 from mmgala.functional.post_hoc import STEPS, PostHocSteps
+from mmgala.functional.prior_check import PriorContradiction, contradicted_prior
 
 AUTO = 'auto'  # in place of a strength that is to be chosen
 
@@ -36,10 +37,27 @@ class PostHocChoice:
             ``steps.without_class_mass().transform(test_scores)`` uses the mass of the
             test scores instead.
         searches: search for each strength that was chosen, by the name of its step.
+        contradiction: how the validation labels contradict balanced classes, if these
+            were assumed because no target prior was given.
     """
 
     steps: PostHocSteps
     searches: Mapping[str, TauSearch | TemperatureSearch] = field(default_factory=dict)
+    contradiction: PriorContradiction | None = None
+
+    def assumption(self, class_names: Sequence[str] = ()) -> str:
+        """A remark that balanced classes were assumed; empty without a contradiction.
+
+        Args:
+            class_names: C names, if known.
+        """
+        if self.contradiction is None:
+            return ''
+        return (
+            'This assumes balanced classes in the data to predict. Those of the '
+            f'validation set are not: {self.contradiction.describe(class_names)}. If '
+            'the data to predict are alike, use --target-prior val.'
+        )
 
     def __str__(self) -> str:
         parts = [
@@ -121,8 +139,13 @@ def choose_post_hoc(
             searches[name] = _search(name, data, chosen, taus)
             strength = getattr(searches[name], STEPS[name].strength)
         chosen = chosen.with_strength(name, strength)
-    chosen.check_num_classes(data.scores.shape[1])
-    return PostHocChoice(chosen, searches)
+    num_classes = data.scores.shape[1]
+    chosen.check_num_classes(num_classes)
+    contradiction = None
+    if chosen.prior is None and (chosen.assumes_prior or searches):
+        support = data.target.bincount(minlength=num_classes)
+        contradiction = contradicted_prior(support)
+    return PostHocChoice(chosen, searches, contradiction)
 
 
 def _checked(strength: Any) -> Any:

@@ -50,6 +50,7 @@ from mmgala.functional.metrics import (
     sample_outcomes,
 )
 from mmgala.functional.post_hoc import PostHocSteps, temperature_scale
+from mmgala.functional.prior_check import PriorContradiction, contradicted_prior
 from mmgala.functional.rebalance import (
     log_count_adjustment,
     log_prior_adjustment,
@@ -63,11 +64,13 @@ __all__ = [
     'SHOT_GROUPS',
     'GradientSums',
     'PostHocSteps',
+    'PriorContradiction',
     'ShotThresholds',
     'add_foreground_margin',
     'add_sigmoid_margin',
     'calibration_bins',
     'class_accuracies',
+    'contradicted_prior',
     'cloud_sizes',
     'clouded_loss',
     'effective_number_weights',

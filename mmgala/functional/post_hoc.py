@@ -206,6 +206,14 @@ class PostHocSteps:
         return counts if self.class_draws is None else self.class_draws
 
     @property
+    def assumes_prior(self) -> bool:
+        """Whether a step corrects predictions towards assumed class shares."""
+        return any(
+            strength > 0 and STEPS[name].strength == 'tau'
+            for name, strength in self.strengths.items()
+        )
+
+    @property
     def prior(self) -> Tensor | None:
         """``target_prior`` in numbers, ``(C,)``; ``None`` if balanced."""
         if not isinstance(self.target_prior, str):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mmgala.evaluation.strength_search import TauSearch, choose_tau
-from mmgala.functional.rebalance import check_tau
+from mmgala.functional.rebalance import check_target_prior, check_tau
 from mmgala.models.heads.normalised_heads import unit_vectors
 from mmgala.retraining.features import Features
 from mmgala.utils.chunks import row_slices
@@ -173,22 +173,31 @@ def search_norm_tau(
     labels: np.ndarray | Tensor,
     weight: Tensor,
     taus: Sequence[float] = NORM_TAUS,
+    target_prior: Tensor | None = None,
 ) -> TauSearch:
-    r"""Choose :math:`\tau` by the mean accuracy of the classes on validation data.
+    r"""Choose :math:`\tau` by accuracy on validation data.
 
     Args:
         features: of the validation set, ``(N, D)``.
         labels: ``(N,)``.
         weight: of the trained classifier, ``(C, D)``.
         taus: strengths to try.
+        target_prior: class shares of the data to predict, ``(C,)`` with sum 1, by which
+            the accuracies of the classes are weighted. Defaults to equal weights.
 
     Returns:
         The best strength (the smallest in a tie) and the whole curve. Classes
         without validation samples are ignored.
+
+    Raises:
+        ValueError: if ``target_prior`` is invalid, or 0 for all validation samples.
     """
     labels = torch.as_tensor(labels)
     support = labels.bincount(minlength=len(weight))
-    share = 1 / support.clamp(min=1).double()[labels] / int((support > 0).sum())
+    if target_prior is None:
+        share = 1 / support.clamp(min=1).double()[labels] / int((support > 0).sum())
+    else:
+        share = _sample_weights(labels, support, target_prior)
     norms = [_norms(weight, tau) for tau in taus]
     hits = torch.zeros(len(taus), dtype=torch.float64)
     for part, rows in feature_chunks(features, len(weight)):
@@ -197,3 +206,15 @@ def search_norm_tau(
             predicted = (products / norm).argmax(dim=1)
             hits[index] += share[part] @ (predicted == labels[part]).double()
     return choose_tau(taus, (100 * hits).tolist())
+
+
+def _sample_weights(labels: Tensor, support: Tensor, target_prior: Tensor) -> Tensor:
+    """Weight of each sample, ``(N,)`` float64 with sum 1, for given class shares."""
+    check_target_prior(target_prior, len(support))
+    share = (target_prior.double() / support.clamp(min=1))[labels]
+    if not bool(share.any()):
+        raise ValueError(
+            'No tau can be chosen: `target_prior` is 0 for every class of the '
+            'validation set.'
+        )
+    return share / share.sum()

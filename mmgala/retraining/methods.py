@@ -15,6 +15,8 @@ from torch.nn.functional import normalize
 from torch.utils.data import DataLoader
 
 from mmgala.apis.data_splits import build_whole_split
+from mmgala.datasets import count_classes
+from mmgala.functional.rebalance import class_shares
 from mmgala.models.heads.linear_heads import LongTailedClsHead, is_linear_head
 from mmgala.models.heads.normalised_heads import ClassMeanLinear, CosineLinear
 from mmgala.retraining.closed_form import (
@@ -184,11 +186,32 @@ def tau_norm(context: RetrainingContext) -> Classifier:
     tau = context.options.tau
     if tau is None:
         split = context.split('val')
-        search = search_norm_tau(split.features, split.labels, context.weight)
+        search = search_norm_tau(
+            split.features,
+            split.labels,
+            context.weight,
+            target_prior=target_prior(context),
+        )
         context.console.print(f'Strength, on the validation set:\n{search}')
         tau = search.tau
     bias = None if context.bias is None else torch.zeros_like(context.bias)
     return Classifier(tau_normalize(context.weight, tau), bias, dict(tau=float(tau)))
+
+
+def target_prior(context: RetrainingContext) -> Tensor | None:
+    """Class shares of the data to predict, ``(C,)``; ``None`` if balanced."""
+    given = context.options.target_prior
+    if given is None:
+        return None
+    if given == 'val':
+        labels = torch.from_numpy(context.split('val').labels)
+        return class_shares(labels.bincount(minlength=context.num_classes))
+    if given == 'train':
+        counts = context.counts
+        if counts is None:
+            counts = count_classes(context.loader('train').dataset, context.num_classes)
+        return class_shares(counts)
+    return torch.as_tensor(given, dtype=torch.float64)
 
 
 def ncm(context: RetrainingContext) -> Classifier:

@@ -4,7 +4,7 @@ import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -73,9 +73,10 @@ _SCHEDULE = ('sampling', 'epochs', 'lr', 'batch_size', 'weight_decay')
 METHOD_OPTIONS = {
     'crt': ('loss', 'init', *_SCHEDULE),
     'lws': ('loss', *_SCHEDULE),
-    'tau-norm': ('tau',),
+    'tau-norm': ('tau', 'target_prior'),
     'ncm': ('distance',),
 }
+PRIORS = ('train', 'val')
 INITS = ('new', 'trained')
 DEFAULT_EPOCHS = {'crt': 10, 'lws': 5}  # as in the authors' code for ImageNet-LT
 # On small sets, the default number of epochs grows to reach this number of steps.
@@ -101,6 +102,9 @@ class RetrainOptions:
         batch_size: of ``crt`` and ``lws``, 512 by default.
         weight_decay: of ``crt`` and ``lws``, 5e-4 by default.
         tau: of ``tau-norm``. Defaults to the best one on the validation set.
+        target_prior: of ``tau-norm`` without ``tau``: class shares of the data to
+            predict, C values with sum 1, ``'train'`` or ``'val'``. tau is the best for
+            them; by default, for balanced classes.
         distance: of ``ncm``, ``'cl2n'`` (default, as in the authors' command),
             ``'euclidean'`` or ``'cosine'``; see :func:`nearest_class_mean`.
         seed: of ``crt`` and ``lws``; the others use no random numbers.
@@ -114,6 +118,7 @@ class RetrainOptions:
     batch_size: int | None = None
     weight_decay: float | None = None
     tau: float | None = None
+    target_prior: Sequence[float] | Literal['train', 'val'] | None = None
     distance: str | None = None
     seed: int = 0
 
@@ -136,6 +141,15 @@ class RetrainOptions:
             )
         if self.tau is not None:
             check_tau(self.tau)
+            if self.target_prior is not None:
+                raise ValueError(
+                    '`target_prior` chooses tau: give one of the two, not both.'
+                )
+        if isinstance(self.target_prior, str) and self.target_prior not in PRIORS:
+            raise ValueError(
+                f'Expected `target_prior` to be one of {PRIORS} or one number per '
+                f'class, but got {self.target_prior!r}.'
+            )
         if self.distance is not None:
             check_distance(self.distance)
         if self.init not in (None, *INITS):

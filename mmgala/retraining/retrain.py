@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config
@@ -17,7 +18,7 @@ from mmgala.apis.data_splits import (
     validates_on_test,
 )
 from mmgala.apis.models import check_output_path, load_model, save_model
-from mmgala.datasets.labels import count_images_and_draws
+from mmgala.datasets.labels import class_names, count_images_and_draws
 from mmgala.evaluation import LongTailedAccuracy
 from mmgala.evaluation.shot_thresholds import (
     config_thresholds,
@@ -32,6 +33,7 @@ from mmgala.functional import (
     sample_outcomes,
 )
 from mmgala.functional.metrics import SampleOutcomes
+from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.models.heads.normalised_heads import ClassMeanLinear
 from mmgala.retraining.closed_form import feature_chunks
 from mmgala.retraining.features import FeatureSource, SplitFeatures
@@ -40,8 +42,13 @@ from mmgala.retraining.methods import (
     Classifier,
     RetrainingContext,
     logits_of,
+    target_prior,
 )
-from mmgala.retraining.options import RetrainOptions
+from mmgala.retraining.options import (
+    TRAINED_METHODS,
+    RetrainOptions,
+    corrects_for_counts,
+)
 from mmgala.utils.checkpoint import (
     counts_meta,
     read_checkpoint,
@@ -51,6 +58,18 @@ from mmgala.utils.checkpoint import (
 )
 from mmgala.utils.files import file_digest
 from mmgala.utils.safe_loading import only_plain_data
+
+_OF_TRAINING = (
+    'If the data to predict are alike, use --sampling instance and a loss that does '
+    'not correct for the class counts, or correct the result with '
+    'tools/fit_rebalancer.py --target-prior val'
+)
+REMEDIES = {
+    'crt': _OF_TRAINING,
+    'lws': _OF_TRAINING,
+    'tau-norm': 'If the data to predict are alike, use --target-prior val',
+    'ncm': 'If the data to predict are alike, use another method',
+}
 
 
 def validation_metrics(
@@ -216,6 +235,8 @@ def retrain_classifier(
     if metrics is not None:
         record['validation'] = metrics
     _write(context, checkpoint, new, record, thresholds, out)
+    if metrics is not None and (warning := _contradicted_aim(context, method, new)):
+        console.print(warning)
     return out
 
 
@@ -275,6 +296,29 @@ def _compare(
     )  # fmt: skip
     context.console.print(validation_table(before, after))
     return dict(before=before, after=after)
+
+
+def _contradicted_aim(context: RetrainingContext, method: str, new: Classifier) -> str:
+    """A warning that the method assumes other class shares than the validation set's.
+
+    Class-balanced sampling, a loss that corrects for the class counts, class means, and
+    the choice of tau for balanced classes all aim at balanced classes.
+    """
+    prior = None
+    if method == 'tau-norm':
+        if context.options.tau is not None:
+            return ''
+        prior = target_prior(context)
+    elif method in TRAINED_METHODS:
+        corrects = new.loss is not None and corrects_for_counts(new.loss)
+        if new.chosen.get('sampling') != 'class' and not corrects:
+            return ''
+    support = np.bincount(context.split('val').labels, minlength=context.num_classes)
+    found = contradicted_prior(support.tolist(), prior)
+    if found is None:
+        return ''
+    names = class_names(context.loader('val').dataset)
+    return prior_warning('the validation set', found, names, REMEDIES[method])
 
 
 def _write(

@@ -134,6 +134,25 @@ def test_the_mean_over_classes_leads(finished, tmp_path):
 
 def test_the_training_prior_is_said(finished, tmp_path):
     steps = ['rebalancing']
-    text = write_report(finished, tmp_path, 'last', steps, training_prior=True)
+    text = write_report(finished, tmp_path, 'last', steps, target_prior='train')
 
     assert 'aim at top-1 on data with the class shares of the training set' in text
+    assert 'labels of the test set contradict them' not in text
+
+
+def test_other_aims_are_said_and_compared_with_the_test_labels(finished, tmp_path):
+    steps, aim = ['rebalancing'], 'aim at top-1 on data with '
+
+    of_val = write_report(finished, tmp_path, 'last', steps, target_prior='val')
+    given = write_report(
+        finished, tmp_path, 'last', steps, target_prior=[0.1, 0.2, 0.7]
+    )
+
+    assert aim + 'the class shares of the validation set' in of_val
+    assert 'contradict' not in of_val  # both sets have the same shares
+    assert aim + 'the given class shares' in given
+    last = given.strip().splitlines()[-1]
+    assert (
+        'labels of the test set contradict them: class 0 10.0 % assumed, 80.0 %' in last
+    )
+    assert '--target-prior balanced, train, val or FILE' in last

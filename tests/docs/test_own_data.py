@@ -100,6 +100,16 @@ def test_training_learns_and_reports_shot_groups(followed):
     assert re.search(r'accuracy/medium: [\d.]+ +accuracy/few: [\d.]+', text)
 
 
+def test_rebalancing_does_not_cost_accuracy(followed):
+    """The test set is long-tailed, 12, 5 and 2 images, and the page says so."""
+    logs = sorted((followed.folder / 'work_dirs/flowers').glob('2*/2*.log'))
+    found = [re.findall(r'Epoch\(test\).*?top1: ([\d.]+)', p.read_text()) for p in logs]
+    raw, rebalanced = [float(value) for values in found for value in values]
+
+    assert rebalanced >= raw > 60
+    assert not any('WARNING: the predictions' in path.read_text() for path in logs)
+
+
 def test_deployed_model_predicts_single_images(followed):
     from mmpretrain import ImageClassificationInferencer
 

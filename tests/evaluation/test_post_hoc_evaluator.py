@@ -135,3 +135,95 @@ def test_prior_of_an_unknown_training_is_refused_at_the_first_batch():
 def test_an_unknown_name_of_a_prior_is_refused():
     with pytest.raises(ValueError, match="to be 'train' or .* got 'test'"):
         RebalancingEvaluator(LongTailedAccuracy(), target_prior='test')
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    """Messages that the evaluator logs."""
+    logged = []
+    monkeypatch.setattr(
+        'mmgala.evaluation.evaluator.print_log', lambda text, **_: logged.append(text)
+    )
+    return logged
+
+
+def long_tail():
+    """Predictions on a test set of 60, 20, 10, 6, 3 and 1 samples."""
+    scores, target = biased_scores(600, 6)
+    sizes = (60, 20, 10, 6, 3, 1)
+    kept = np.concatenate(
+        [np.flatnonzero(target == c)[:n] for c, n in enumerate(sizes)]
+    )
+    return scores[kept], target[kept]
+
+
+def test_contradicted_assumption_is_a_warning_with_numbers(warnings):
+    evaluator = PostHocEvaluator(LongTailedAccuracy(), rebalancing=1.0)
+    evaluator.dataset_meta = {'classes': list('abcdef')}
+
+    metrics = evaluate(evaluator, *long_tail())
+
+    (warning,) = warnings
+    assert 'a 16.7 % assumed, 60.0 % seen; f 16.7 %, 1.0 %' in warning
+    assert metrics['accuracy/top1'] < 100
+    assert evaluator.contradiction.num_samples == 100
+
+
+@pytest.mark.parametrize(
+    'steps',
+    [
+        dict(rebalancing=1.0, target_prior=[0.6, 0.2, 0.1, 0.06, 0.03, 0.01]),
+        dict(rebalancing=1.0, target_prior='train', class_counts=[60, 20, 10, 6, 3, 1]),
+        dict(rebalancing=0.0),
+        dict(temperature=2.0),
+    ],
+    ids=['true shares', 'training set', 'strength 0', 'temperature'],
+)
+def test_no_warning_without_a_wrong_assumption(warnings, steps):
+    evaluator = PostHocEvaluator(LongTailedAccuracy(), **steps)
+
+    evaluate(evaluator, *long_tail())
+
+    assert warnings == []
+    assert evaluator.warning == ''
+
+
+def test_logit_adjustment_assumes_shares_too(warnings):
+    evaluator = PostHocEvaluator(
+        LongTailedAccuracy(), logit_adjustment=1.0, class_counts=COUNTS
+    )
+
+    evaluate(evaluator, *long_tail())
+
+    assert len(warnings) == 1
+
+
+def test_balanced_test_set_and_padding_samples(warnings, predictions):
+    """The last samples repeat the first ones, as at the end of a distributed test."""
+    evaluator = PostHocEvaluator(LongTailedAccuracy(), rebalancing=1.0)
+    samples = as_samples(*predictions)
+    padding = [s for s in as_samples(*predictions) if int(s['gt_label']) == 0] * 20
+    evaluator.process(data_samples=[*samples, *padding])
+
+    evaluator.evaluate(len(samples))
+
+    assert warnings == []
+
+
+def test_unlabelled_test_set_is_not_judged(warnings):
+    class Unlabelled(ScoreDump):
+        def process(self, data_batch, data_samples):
+            self.results += [0] * len(data_samples)
+
+        def compute_metrics(self, results):
+            return {}
+
+    scores, target = long_tail()
+    evaluator = PostHocEvaluator(Unlabelled(), rebalancing=1.0)
+    evaluator.process(data_samples=[
+        {'pred_score': s['pred_score']} for s in as_samples(scores, target)
+    ])  # fmt: skip
+
+    evaluator.evaluate(len(scores))
+
+    assert warnings == []

@@ -5,7 +5,6 @@ several models on the same test set. Writes predictions.json, classes.csv and pl
 """
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,10 +30,16 @@ from mmgala.cli.arguments import (
     read_class_vector,
 )
 from mmgala.cli.command import command
-from mmgala.cli.post_hoc import TRAIN, read_target_prior
+from mmgala.cli.post_hoc import (
+    TRAIN,
+    VAL,
+    add_target_prior_argument,
+    read_target_prior,
+)
 from mmgala.evaluation import choose_post_hoc
 from mmgala.functional import PostHocSteps, ShotThresholds
-from mmgala.functional.rebalance import check_tau
+from mmgala.functional.prior_check import contradicted_prior, prior_warning
+from mmgala.functional.rebalance import check_tau, class_shares
 from mmgala.visualization import (
     plot_accuracy_by_count,
     plot_class_mass,
@@ -67,12 +72,7 @@ def parse_args() -> argparse.Namespace:
         help='number of training samples of each class, if PRED does not contain it: '
         'a JSON list, .npy, or text with one number per line',
     )
-    parser.add_argument(
-        '--target-prior',
-        metavar='FILE|train',
-        help='class shares of a test set that is not balanced, summing to 1: a file '
-        'in the same formats; train: those of the training set',
-    )
+    add_target_prior_argument(parser, 'the test set')
     parser.add_argument(
         '--out', type=Path, help='folder; default: <PRED without .npz>_analysis'
     )
@@ -85,6 +85,11 @@ def check_args(args: argparse.Namespace) -> None:
         if args.val is not None:
             raise ValueError('--val chooses tau: give either --val or --tau.')
         check_tau(args.tau)
+    if args.target_prior == VAL and args.val is None:
+        raise ValueError(
+            f'--target-prior {VAL} needs the labels of validation data: give their '
+            'predictions with --val.'
+        )
     check_threshold_arguments(args)
     args.names = args.names or default_names(args.pred)
     for option, values in (('--names', args.names), ('--val', args.val)):
@@ -120,9 +125,8 @@ def stated_by(paths: list[Path]) -> ShotThresholds | None:
     return next(filter(None, stated), None)
 
 
-def choose_tau(
-    dump: PredictionDump, val_path: Path, prior: torch.Tensor | None
-) -> float:
+def read_validation(dump: PredictionDump, val_path: Path) -> PredictionDump:
+    """Read and check predictions on validation data."""
     val = read_predictions(val_path)
     if val.num_classes != dump.num_classes:
         raise ValueError(
@@ -133,34 +137,52 @@ def choose_tau(
             f'{val_path} has the same scores as PRED: tau must not be chosen on test '
             'data.'
         )
+    return val
+
+
+def choose_tau(val: PredictionDump, prior: torch.Tensor | None) -> float:
     choice = choose_post_hoc(
         val.scores, val.targets, rebalancing='auto', target_prior=prior
     )
     return choice.steps.strengths['rebalancing']
 
 
-def target_prior(args: argparse.Namespace, dump: PredictionDump) -> torch.Tensor | None:
+def target_prior(
+    args: argparse.Namespace, dump: PredictionDump, val: PredictionDump | None
+) -> torch.Tensor | None:
     """Class shares of the test set, ``(C,)``; ``None`` if balanced."""
-    if args.target_prior is None:
+    given = read_target_prior(args.target_prior)
+    if given is None:
         return None
-    if args.target_prior == TRAIN and dump.class_counts is None:
+    if given == VAL:
+        assert val is not None  # check_args requires it
+        return class_shares(label_counts(val))
+    if given == TRAIN and dump.class_counts is None:
         raise ValueError(
             f'--target-prior {TRAIN} needs the class counts of the training set, and '
             'PRED does not contain them: give them with --class-counts FILE.'
         )
-    given = PostHocSteps.from_config(
-        class_counts=dump.class_counts,
-        target_prior=read_target_prior(args.target_prior),
-    )
-    given.check_num_classes(dump.num_classes)
-    return given.prior
+    steps = PostHocSteps.from_config(class_counts=dump.class_counts, target_prior=given)
+    steps.check_num_classes(dump.num_classes)
+    return steps.prior
+
+
+def label_counts(dump: PredictionDump) -> list[int]:
+    """Number of samples of each class."""
+    return np.bincount(dump.targets, minlength=dump.num_classes).tolist()
 
 
 def analyse(
     args: argparse.Namespace, thresholds: ShotThresholds
-) -> tuple[PredictionDump, dict[str, dict]]:
-    """Analyse each run; also return the first dump, without its scores."""
+) -> tuple[PredictionDump, dict[str, dict], str]:
+    """Analyse each run.
+
+    Returns:
+        The first dump, without its scores; the analyses; and a warning, or an empty
+        text.
+    """
     counts = first = None
+    warning = ''
     if args.class_counts is not None:
         counts = read_class_vector(args.class_counts)
     runs = {}
@@ -170,30 +192,23 @@ def analyse(
             dump = replace(dump, thresholds=thresholds)
         if counts is not None:
             dump = dump.with_counts(counts)
-        prior = target_prior(args, dump)
+        val = None
+        if args.val is not None:
+            val = read_validation(dump, args.val[index])
+        prior = target_prior(args, dump, val)
         if first is None:
             first = dump.without_scores()
         check_same_data(first, dump, (str(args.pred[0]), str(path)))
         tau = 1.0 if args.tau is None else args.tau
-        if args.val is not None:
-            tau = choose_tau(dump, args.val[index], prior)
+        if val is not None:
+            tau = choose_tau(val, prior)
+        found = contradicted_prior(label_counts(dump), prior) if tau > 0 else None
+        if found is not None:
+            warning = prior_warning('the test set', found, dump.class_names or ())
         runs[name] = analyse_predictions(dump, tau, thresholds, prior)
-        del dump  # before the next one is read
+        del dump, val  # before the next ones are read
     assert first is not None
-    return first, runs
-
-
-def notes(args: argparse.Namespace, first: PredictionDump) -> Iterator[str]:
-    """Yield remarks on how to read the results."""
-    if args.tau is None and args.val is None:
-        yield 'tau is 1 by default; --val VAL_PRED chooses it on validation data.'
-    support = np.bincount(first.targets, minlength=first.num_classes)
-    if args.target_prior is None and support.max() > 2 * support.min():
-        yield (
-            f'The test set is not balanced ({support.min()} to {support.max()} samples '
-            'per class), but re-balancing assumes that it is: give its class shares '
-            'with --target-prior FILE, or --target-prior train.'
-        )
+    return first, runs, warning
 
 
 def draw(
@@ -216,7 +231,7 @@ def main() -> None:
     args = parse_args()
     check_args(args)
     thresholds = choose_thresholds(args, stated_by(args.pred), print)
-    first, runs = analyse(args, thresholds)
+    first, runs, warning = analyse(args, thresholds)
     assert first.class_counts is not None  # the analysis has checked it
     classes = describe_classes(first.class_counts, first.class_names, thresholds)
     write_predictions(args.out / 'predictions.json', runs, classes, thresholds)
@@ -225,7 +240,11 @@ def main() -> None:
     width = max(Console().width, 120)  # so that rows are not wrapped in a log
     console = Console(width=width, markup=False, highlight=False)
     console.print(metrics_table(runs))
-    print(*notes(args, first), f'Wrote tables and plots to {args.out}.', sep='\n')
+    if args.tau is None and args.val is None:
+        print('tau is 1 by default; --val VAL_PRED chooses it on validation data.')
+    print(f'Wrote tables and plots to {args.out}.')
+    if warning:
+        print(warning)
 
 
 if __name__ == '__main__':
