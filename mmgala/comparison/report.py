@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from mmgala.comparison.results import (
     Row,
@@ -153,6 +154,7 @@ def footnotes(
     thresholds: ShotThresholds,
     targets: np.ndarray,
     target_prior: TargetPrior = None,
+    class_counts: np.ndarray | None = None,
 ) -> list[str]:
     """Explain the numbers of the table, the choice of epochs, and the intervals.
 
@@ -163,6 +165,7 @@ def footnotes(
         thresholds: shot thresholds.
         targets: labels of the test set, ``(N,)``.
         target_prior: class shares that post-hoc steps aim at.
+        class_counts: training images of each class, ``(C,)``, if known.
     """
     seeds = len({run.seed for run in runs})
     spread = f'mean ± standard deviation of {seeds} seeds' if seeds > 1 else 'one seed'
@@ -172,6 +175,9 @@ def footnotes(
         f'than {thresholds.few}.',
         EPOCH_NOTES[selection],
     ]
+    if class_counts is not None:
+        empty = thresholds.empty_groups(torch.from_numpy(class_counts))
+        remarks += [f'{name}: no classes.' for name in empty]
     if not is_balanced(targets):
         remarks.append(UNBALANCED)
     if post_hoc:
@@ -185,11 +191,10 @@ def footnotes(
     return [*remarks, NOT_ON_TEST_SET, INTERVAL, *filter(None, [seeds_warning(seeds)])]
 
 
-def _thresholds_of(runs: Sequence[Run]) -> ShotThresholds:
-    """Shot thresholds that were stored with the scores of finished runs."""
+def _stored_scores(runs: Sequence[Run]) -> Scores | None:
+    """Scores of a finished run; thresholds and class counts are stored with them."""
     done = next((run for run in runs if run.finished), None)
-    stated = None if done is None else read_scores(done.folder).thresholds
-    return stated or ShotThresholds()
+    return None if done is None else read_scores(done.folder)
 
 
 PLOT_FILE = 'head_vs_tail.png'
@@ -226,7 +231,8 @@ def write_report(
     """
     failed = {**recorded_failures(runs), **diverged(runs), **(failed or {})}
     shown = [run for run in runs if run.name not in failed]
-    thresholds = thresholds or _thresholds_of(shown)
+    stored = _stored_scores(shown)
+    thresholds = thresholds or (stored and stored.thresholds) or ShotThresholds()
     rows, targets = evaluate_runs(shown, post_hoc, target_prior, thresholds)
     lead = leading_metric(targets)
     first = next(run.method for run in runs if run.requested)
@@ -234,7 +240,10 @@ def write_report(
     over_first = differences(base, rows, targets)
     data = describe_data(runs)
     found = verdict(rows, over_first, targets)
-    remarks = footnotes(runs, selection, post_hoc, thresholds, targets, target_prior)
+    counts = None if stored is None else stored.class_counts
+    remarks = footnotes(
+        runs, selection, post_hoc, thresholds, targets, target_prior, counts
+    )
     chosen = {name: METRIC_NAMES[name] for name in columns}
     parts = [
         data,

@@ -12,13 +12,14 @@ from mmengine.logging import print_log
 from mmgala.datasets.image_dataset import ImageDataset
 from mmgala.datasets.readers.annotations import (
     Annotations,
-    find_duplicate,
     find_invalid_path,
+    find_repeated_path,
+    listed_as,
     printable,
     read_text,
 )
 from mmgala.registry import DATASETS
-from mmgala.utils.class_names import sort_class_names
+from mmgala.utils.class_names import comparable_name, sort_class_names
 
 
 @dataclass
@@ -62,7 +63,7 @@ def read_table(
     labels = _column(path, header, label_column)
     table = Table(
         paths=[row[images] for row in rows],
-        labels=[row[labels].strip() for row in rows],
+        labels=[comparable_name(row[labels]) for row in rows],
         splits=None,
         lines=lines,
     )
@@ -114,12 +115,14 @@ def _check_cells(path: str, table: Table) -> None:
     problem = find_invalid_path(table.paths)
     if problem is not None:
         raise ValueError(f'{path}:{table.lines[problem[0]]}: {problem[1]}.')
-    duplicate = find_duplicate(table.paths)
+    duplicate = find_repeated_path(table.paths)
     if duplicate is not None:
-        first, second = (table.lines[index] for index in duplicate)
+        lines = [table.lines[index] for index in duplicate]
+        first, second = (table.paths[index] for index in duplicate)
         raise ValueError(
-            f'{path}:{second}: {printable(table.paths[duplicate[0]])} is already '
-            f'listed on line {first}; multi-label data sets are not supported.'
+            f'{path}:{lines[1]}: {printable(second)} is already listed on line '
+            f'{lines[0]}{listed_as(first, second)}; multi-label data sets are not '
+            'supported.'
         )
 
 
@@ -221,7 +224,7 @@ class CSVDataset(ImageDataset):
         return np.flatnonzero(np.array(splits) == split)
 
     def _class_indices(self, table: Table, classes: tuple[str, ...]) -> np.ndarray:
-        index = {name: c for c, name in enumerate(classes)}
+        index = {comparable_name(name): c for c, name in enumerate(classes)}
         for label, line in zip(table.labels, table.lines, strict=True):
             if label not in index:
                 raise ValueError(

@@ -47,7 +47,9 @@ def stack_targets(data_samples: Sequence[dict]) -> Tensor:
         if not isinstance(label, Tensor) or label.numel() != 1:
             found = 'none' if label is None else f'{label.numel()}'
             raise ValueError(
-                f'Expected one ground-truth label per test sample, but found {found}.'
+                f'Expected one ground-truth label per test sample, but found {found}. '
+                'Without labels there are no metrics: to save predictions, test with '
+                '--out FILE --cfg-options "test_evaluator=[]".'
             )
     return torch.cat([sample['gt_label'].flatten() for sample in data_samples])
 
@@ -67,14 +69,15 @@ class ScoreDump(BaseMetric):
     Attributes:
         scores (numpy.ndarray): ``(N, C)`` float32 in the order of the data set; on
             rank 0, after ``evaluate``.
-        targets (numpy.ndarray): ``(N,)`` int64, likewise.
+        targets (numpy.ndarray): ``(N,)`` int64, likewise; empty for unlabelled data.
 
     Args:
         out_file_path: where to write ``pred_score`` ``(N, C)`` float32, ``gt_label``
-            ``(N,)`` int64 and, where known, ``class_counts`` ``(C,)`` int64 of the
-            training set (and ``class_draws``, samples of an epoch, where its wrappers
-            repeat images), ``shot_thresholds`` (many and few) ``(2,)`` int64 and
-            ``class_names`` ``(C,)`` text. By default, no file is written.
+            ``(N,)`` int64 (absent for unlabelled data) and, where known,
+            ``class_counts`` ``(C,)`` int64 of the training set (and ``class_draws``,
+            samples of an epoch, where its wrappers repeat images), ``shot_thresholds``
+            (many and few) ``(2,)`` int64 and ``class_names`` ``(C,)`` text. By
+            default, no file is written.
     """
 
     default_prefix = 'scores'
@@ -87,26 +90,40 @@ class ScoreDump(BaseMetric):
             )
         self.out_file_path = out_file_path
         self.scores = np.zeros((0, 0), dtype=np.float32)
-        self.targets = np.zeros(0, dtype=np.int64)
+        self.targets: np.ndarray = np.zeros(0, dtype=np.int64)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Store the scores and the label of each sample."""
-        if data_samples:
-            scores = stack_scores(data_samples).float().cpu().numpy()
-            targets = stack_targets(data_samples).cpu().numpy()
-            self.results += zip(scores, targets, strict=True)
+        if not data_samples:
+            return
+        scores = stack_scores(data_samples).float().cpu().numpy()
+        labelled = any(sample.get('gt_label') is not None for sample in data_samples)
+        targets = (
+            stack_targets(data_samples).cpu().numpy()
+            if labelled
+            else [None] * len(scores)
+        )
+        self.results += zip(scores, targets, strict=True)
 
     def compute_metrics(self, results: list) -> dict:
         """Stack what all ranks collected; there is no metric to report.
 
         Raises:
-            ValueError: if scores are not finite.
+            ValueError: if scores are not finite, or only some samples have a label.
         """
         self.scores = np.stack([score for score, _ in results])
         check_finite_scores(torch.from_numpy(self.scores).sum(dim=1))
-        self.targets = np.array([target for _, target in results])
+        known = [target for _, target in results if target is not None]
+        if known and len(known) < len(results):
+            raise ValueError(
+                f'Expected every sample or none to have a label, but {len(known)} of '
+                f'{len(results)} have one.'
+            )
+        self.targets = np.array(known, dtype=np.int64)
         if self.out_file_path is not None:
-            arrays: dict[str, Any] = dict(pred_score=self.scores, gt_label=self.targets)
+            arrays: dict[str, Any] = dict(pred_score=self.scores)
+            if known:
+                arrays['gt_label'] = self.targets
             meta = self.dataset_meta or {}
             for key in ('class_counts', 'class_draws'):
                 if meta.get(key) is not None:

@@ -227,6 +227,11 @@ def choose_on_validation_set(runner: Runner, **steps: Any) -> PostHocChoice:
     choice: list[PostHocChoice | None] = [None]
     if is_main_process():
         dump = runner.val_evaluator.metrics[0]
+        if not len(dump.targets) and steps_to_choose(steps):
+            raise ValueError(
+                'The validation set has no labels to choose a strength on: set a '
+                'number instead of auto.'
+            )
         choice[0] = choose_post_hoc(dump.scores, dump.targets, **steps)
     broadcast_object_list(choice)
     assert choice[0] is not None

@@ -199,6 +199,19 @@ class ShotThresholds:
         }
         return {name: classes for name, classes in members.items() if len(classes)}
 
+    def empty_groups(self, class_counts: Sequence[int] | Tensor) -> list[str]:
+        """Names of the groups without classes.
+
+        Args:
+            class_counts: training samples of each class, ``(C,)``.
+
+        Examples:
+            >>> ShotThresholds().empty_groups([50, 30])
+            ['many', 'few']
+        """
+        present = self.groups(class_counts)
+        return [name for name in SHOT_GROUPS if name not in present]
+
 
 def shot_groups(
     class_counts: Sequence[int] | Tensor,

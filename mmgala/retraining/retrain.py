@@ -28,6 +28,7 @@ from mmgala.evaluation.shot_thresholds import (
 )
 from mmgala.functional import (
     METRIC_NAMES,
+    SHOT_GROUPS,
     ShotThresholds,
     metrics_of_outcomes,
     sample_outcomes,
@@ -119,10 +120,11 @@ def _metric(cfg: Config) -> LongTailedAccuracy:
 
 def validation_table(before: dict[str, float], after: dict[str, float]) -> Table:
     """Metrics before and after, in percent."""
-    names = [name for name in METRIC_NAMES if name in after]
+    names = [name for name in METRIC_NAMES if name in after or name in SHOT_GROUPS]
     table = Table('validation, %', *(METRIC_NAMES[name] for name in names))
     for title, metrics in (('before', before), ('after', after)):
-        table.add_row(title, *(f'{metrics[name]:.2f}' for name in names))
+        cells = (f'{metrics[n]:.2f}' if n in metrics else '-' for n in names)
+        table.add_row(title, *cells)
     return table
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -54,6 +55,11 @@ def write_images(root):
             image = rng.integers(0, 60, (40, 40, 3), dtype=np.uint8)
             image[..., index] += 150
             assert cv2.imwrite(str(root / name / f'{i}.png'), image)
+    # What systems and editors leave behind.
+    for clutter in ('daisy/.DS_Store', 'rose/._0.png', 'rose/Thumbs.db'):
+        (root / clutter).touch()
+    (root / '.ipynb_checkpoints').mkdir()
+    (root / '.ipynb_checkpoints' / '0-checkpoint.png').touch()
 
 
 @pytest.fixture(scope='module')
@@ -97,6 +103,9 @@ def test_training_learns_and_reports_shot_groups(followed):
     # 36, 6 and 15 training images: one medium class, two few.
     (accuracy,) = set(re.findall(r'Epoch\(val\) \[3\].*?top1: ([\d.]+)', text))
     assert float(accuracy) > 60
+    table = re.search(r'^training set .*?\n\n', text, re.DOTALL | re.MULTILINE)[0]
+    assert textwrap.indent(table.rstrip(), '    ') in PAGE
+    assert 'many: no classes' in text
     assert re.search(r'accuracy/medium: [\d.]+ +accuracy/few: [\d.]+', text)
 
 

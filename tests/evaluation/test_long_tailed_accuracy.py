@@ -191,3 +191,40 @@ def test_k_below_1_is_refused(topk):
 def test_thresholds_in_the_wrong_order_are_refused():
     with pytest.raises(ValueError, match='few=200 and many=100'):
         LongTailedAccuracy(many=100, few=200)
+
+
+@pytest.mark.parametrize(
+    ('counts', 'said'),
+    [
+        ([50, 40, 30], 'many: no classes, few: no classes'),
+        ([500, 40, 3], ''),
+        ([500, 40, 30], 'few: no classes'),
+    ],
+    ids=str,
+)
+def test_a_group_without_classes_is_named_once_and_has_no_metric(
+    log_records, counts, said
+):
+    metric = LongTailedAccuracy()
+    for _ in range(2):
+        metrics = evaluate(metric, *biased_scores(30, 3), class_counts=counts)
+
+    assert all(value == value for value in metrics.values())
+    for name in ('many', 'medium', 'few'):
+        assert (f'accuracy/{name}' in metrics) == (f'{name}:' not in said)
+    messages = [r.getMessage() for r in log_records if 'shot groups' in r.getMessage()]
+    assert len(messages) == bool(said)
+    assert all(said in message and 'few < 20' in message for message in messages)
+
+
+def test_a_group_without_test_samples_is_named(log_records):
+    scores, target = biased_scores(30, 3)
+    kept = target != 2
+
+    metrics = evaluate(
+        LongTailedAccuracy(), scores[kept], target[kept], class_counts=[500, 40, 3]
+    )
+
+    assert 'accuracy/few' not in metrics
+    (message,) = [r.getMessage() for r in log_records if 'groups' in r.getMessage()]
+    assert 'few: no test samples' in message

@@ -100,3 +100,30 @@ def test_padding_is_dropped(predictions):
 def test_another_ending_is_refused():
     with pytest.raises(ValueError, match=r'a \.npz file for scores, but got x\.csv'):
         ScoreDump('x.csv')
+
+
+def test_unlabelled_predictions_are_stored_without_labels(tmp_path, predictions):
+    path = tmp_path / 'scores.npz'
+    dump = ScoreDump(str(path))
+    samples = as_samples(*predictions)
+    for sample in samples:
+        del sample['gt_label']
+
+    dump.process(None, samples)
+    dump.evaluate(len(samples))
+
+    with np.load(path, allow_pickle=False) as stored:
+        assert set(stored) == {'pred_score'}
+        np.testing.assert_array_equal(stored['pred_score'], predictions[0])
+    assert dump.targets.shape == (0,)
+
+
+def test_labels_of_some_samples_are_refused(predictions):
+    dump = ScoreDump()
+    first, second = as_samples(*predictions)[:2]
+    del second['gt_label']
+
+    dump.process(None, [first])
+    dump.process(None, [second])
+    with pytest.raises(ValueError, match='1 of 2 have one'):
+        dump.evaluate(2)

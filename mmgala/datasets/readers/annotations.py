@@ -1,5 +1,6 @@
 """Content of annotation files, and checks common to all formats."""
 
+import posixpath
 import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -8,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mmgala.datasets.readers.clutter import find_clutter, may_have_clutter
 from mmgala.utils.files import read_bytes
 
+# Parts of the paths, one per line, that need a closer look.
+_RARE = ('..', '\n/', '\n\\', ':', '\0', '\n\n')
 # Both kinds of slashes, so that a list is valid on every system or on none.
 _LEAVES_ROOT = re.compile(r'[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|\Z)', re.DOTALL)
 
@@ -74,7 +78,8 @@ def find_invalid_path(paths: Sequence[str]) -> tuple[int, str] | None:
     """Find the first path that cannot belong to an image below a root folder.
 
     A path is invalid if it is empty, contains a NUL character, is absolute, starts with
-    a drive letter, or has ``..`` as one of its parts.
+    a drive letter, has ``..`` as one of its parts, or is a hidden file such as
+    ``.DS_Store`` and ``._0001.png``.
 
     Args:
         paths: paths relative to the root.
@@ -85,7 +90,7 @@ def find_invalid_path(paths: Sequence[str]) -> tuple[int, str] | None:
     # Searching one long string for suspicious characters is ten times as fast as
     # matching each path.
     text = '\n'.join(['', *paths, ''])
-    if not any(rare in text for rare in ('..', '\n/', '\n\\', ':', '\0', '\n\n')):
+    if not any(rare in text for rare in _RARE) and not may_have_clutter(text):
         return None
     for index, path in enumerate(paths):
         if not path:
@@ -97,7 +102,33 @@ def find_invalid_path(paths: Sequence[str]) -> tuple[int, str] | None:
                 f'the path {printable(path)} is outside the image root; use relative '
                 'paths without `..`'
             )
+        if clutter := find_clutter(path):
+            return index, (
+                f'the path {printable(path)} is no image: {clutter} comes from the '
+                'system or an editor; remove the line'
+            )
     return None
+
+
+def find_repeated_path(paths: Sequence[str]) -> tuple[int, int] | None:
+    """Find the first path that leads to the same file as an earlier one.
+
+    Args:
+        paths: paths relative to the root; ``./a.jpg`` is ``a.jpg``.
+
+    Returns:
+        Indices of the two, or None if all paths are distinct.
+    """
+    duplicate = find_duplicate(paths)
+    text = '\n'.join(['', *paths])
+    if duplicate is None and any(part in text for part in ('\n./', '/./', '//')):
+        return find_duplicate([posixpath.normpath(path) for path in paths])
+    return duplicate
+
+
+def listed_as(first: str, second: str) -> str:
+    """Text `` as ./a.jpg`` if a path repeats an earlier one with another spelling."""
+    return '' if first == second else f' as {printable(first)}'
 
 
 def printable(path: str) -> str:

@@ -10,6 +10,8 @@ from mmgala.datasets.readers.annotations import (
     Annotations,
     find_duplicate,
     find_invalid_path,
+    find_repeated_path,
+    listed_as,
     printable,
     read_text,
 )
@@ -159,10 +161,10 @@ def _check_paths(path: str | PathLike[str], ids: list[Any], paths: list[str]) ->
     problem = find_invalid_path(paths)
     if problem is not None:
         raise ValueError(f'{path}: image id {ids[problem[0]]}: {problem[1]}.')
-    duplicate = find_duplicate(paths)
+    duplicate = find_repeated_path(paths)
     if duplicate is not None:
         first, second = duplicate
         raise ValueError(
             f'{path}: image ids {ids[first]} and {ids[second]} have the same path, '
-            f'{printable(paths[first])}.'
+            f'{printable(paths[second])}{listed_as(paths[first], paths[second])}.'
         )

@@ -7,9 +7,10 @@ from os import PathLike
 import numpy as np
 
 from mmgala.datasets.readers.annotations import (
-    find_duplicate,
     find_invalid_label,
     find_invalid_path,
+    find_repeated_path,
+    listed_as,
     printable,
     read_text,
 )
@@ -46,12 +47,12 @@ def read_image_list(
     problem = find_invalid_label(labels, num_classes) or find_invalid_path(paths)
     if problem is not None:
         raise ValueError(f'{path}:{problem[0] + 1}: {problem[1]}.')
-    duplicate = find_duplicate(paths)
+    duplicate = find_repeated_path(paths)
     if duplicate is not None:
         first, second = duplicate
         raise ValueError(
             f'{path}:{second + 1}: {printable(paths[second])} is already listed on '
-            f'line {first + 1}.'
+            f'line {first + 1}{listed_as(paths[first], paths[second])}.'
         )
     return paths, labels
 

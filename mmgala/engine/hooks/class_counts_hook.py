@@ -4,6 +4,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmgala.datasets.labels import count_images_and_draws
+from mmgala.engine.data_report import report_counts, report_remarks
 from mmgala.engine.hooks.class_names_hook import ClassNamesHook
 from mmgala.evaluation.shot_thresholds import (
     checkpoint_thresholds,
@@ -31,6 +32,8 @@ class ClassCountsHook(ClassNamesHook):
       index of its sample, rather than with a device-side assertion hours later.
     * Labels of every data set mean the training classes, by name; the model has as many
       classes: see :class:`ClassNamesHook`.
+    * A table of what was counted is logged, and what is odd about the data; see
+      :func:`mmgala.datasets.data_check.check_data`.
     * A training set smaller than a batch is rejected, as with ``drop_last`` the
       training would end without a single step and without an error.
     * Checkpoints store the counts as ``meta['class_counts']``. These are distinct
@@ -73,6 +76,10 @@ class ClassCountsHook(ClassNamesHook):
     def before_train(self, runner: Runner) -> None:
         """Validate and count the training labels, and pass the counts on."""
         _require_batches(runner)
+        loaders = [runner.train_dataloader]
+        if runner.val_loop is not None:
+            loaders.append(runner.val_dataloader)
+        report_remarks(runner, *(loader.dataset for loader in loaders))
         super().before_train(runner)
         self._of_training = training_thresholds(runner)
         model = unwrap_model(runner.model)
@@ -81,6 +88,7 @@ class ClassCountsHook(ClassNamesHook):
             runner.train_dataloader.dataset, getattr(head, 'num_classes', None)
         )
         self.class_counts, self.class_draws = counted.images, counted.draws
+        report_counts(runner, counted, self._of_training)
         for module in model.modules():
             set_class_counts = getattr(module, 'set_class_counts', None)
             if set_class_counts is not None:
@@ -109,7 +117,8 @@ class ClassCountsHook(ClassNamesHook):
         self._pass_on(runner, runner.val_evaluator)
 
     def before_test(self, runner: Runner) -> None:
-        """Pass names, counts and thresholds to the test metrics."""
+        """Check the test set; pass names, counts and thresholds to its metrics."""
+        report_remarks(runner, runner.test_dataloader.dataset)
         super().before_test(runner)
         self._pass_on(runner, runner.test_evaluator)
 

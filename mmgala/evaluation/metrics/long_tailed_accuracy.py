@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 
 from mmgala.evaluation.score_dump import stack_scores, stack_targets
 from mmgala.evaluation.shot_thresholds import read_thresholds
-from mmgala.functional.longtail import ShotThresholds
+from mmgala.functional.longtail import SHOT_GROUPS, ShotThresholds
 from mmgala.functional.metrics import (
     DEFAULT_BINS,
     SampleOutcomes,
@@ -30,7 +30,8 @@ class LongTailedAccuracy(BaseMetric):
 
     The training counts come from ``metainfo['class_counts']``, of the data set or, by
     :class:`mmgala.engine.ClassCountsHook`, of the checkpoint; the shot thresholds from
-    ``metainfo['shot_thresholds']`` beside them.
+    ``metainfo['shot_thresholds']`` beside them. A group without classes, or without
+    test samples, has no metric; the log names it.
 
     Args:
         topk: the values of k of the top-k accuracies, at most the number of classes.
@@ -68,6 +69,7 @@ class LongTailedAccuracy(BaseMetric):
         check_topk(self.topk)
         self.shot_thresholds = ShotThresholds.from_arguments(many, few)
         self.num_bins = num_bins
+        self._reasons: tuple[str, ...] = ()
 
     @property
     def dataset_meta(self) -> dict | None:
@@ -100,14 +102,39 @@ class LongTailedAccuracy(BaseMetric):
         meta = self.dataset_meta or {}
         if meta.get('class_counts') is None:
             _warn_about_unknown_counts()
-        return metrics_of_outcomes(
+        thresholds = self.shot_thresholds or read_thresholds(meta) or ShotThresholds()
+        metrics = metrics_of_outcomes(
             outcomes,
             num_classes[0],
             meta.get('class_counts'),
             topk=self.topk,
-            thresholds=self.shot_thresholds or read_thresholds(meta),
+            thresholds=thresholds,
             num_bins=self.num_bins,
         )
+        if meta.get('class_counts') is not None:
+            self._name_missing_groups(metrics, thresholds, meta['class_counts'])
+        return metrics
+
+    def _name_missing_groups(
+        self,
+        metrics: dict[str, float],
+        thresholds: ShotThresholds,
+        class_counts: Sequence[int],
+    ) -> None:
+        """Say, once, why shot groups have no accuracy."""
+        empty = thresholds.empty_groups(class_counts)
+        reasons = tuple(
+            f'{name}: no classes' if name in empty else f'{name}: no test samples'
+            for name in SHOT_GROUPS
+            if name not in metrics
+        )
+        if reasons and reasons != self._reasons:
+            print_log(
+                f'No accuracy of these shot groups ({thresholds}): '
+                f'{", ".join(reasons)}.',
+                logger='current',
+            )
+        self._reasons = reasons
 
 
 def _warn_about_unknown_counts() -> None:

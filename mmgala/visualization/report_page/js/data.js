@@ -4,7 +4,8 @@ const report = JSON.parse(document.getElementById('report-data').textContent);
 window.report = report;
 const { classes, runs, metric_names: metricNames } = report;
 const palette = JSON.parse(document.body.dataset.colours);
-const GROUPS = ['many', 'medium', 'few'].filter((g) => classes.some((c) => c.group === g));
+const ALL_GROUPS = ['many', 'medium', 'few'];
+const GROUPS = ALL_GROUPS.filter((g) => classes.some((c) => c.group === g));
 const GROUP_COLOURS = { many: palette[1], medium: palette[3], few: palette[5] };
 const KIND_NAMES = { raw: 'raw', rebalanced: 're-balanced' };
 

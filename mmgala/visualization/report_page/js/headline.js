@@ -110,7 +110,7 @@ function drawHeadline() {
 function drawLead() {
   const samples = classes.reduce((sum, { count }) => sum + count, 0);
   const { many, few } = report.limits;
-  const sizes = GROUPS.map((g) => `${sizeOf(g)} ${g}-shot`);
+  const sizes = ALL_GROUPS.map((g) => `${sizeOf(g) || 'no'} ${g}-shot`);
   document.getElementById('lead').textContent =
     `${counted(runs.length, 'run')}, ` +
     `${counted(classes.length, 'class', 'classes')} (${sizes.join(', ')}), ` +
