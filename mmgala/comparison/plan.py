@@ -15,7 +15,9 @@ from mmgala.comparison.method import Method
 from mmgala.comparison.methods import CATALOGUE, retraining_options
 from mmgala.comparison.runs import Run, check_folder
 from mmgala.datasets import count_classes
+from mmgala.datasets.data_check import check_data
 from mmgala.retraining import RetrainOptions
+from mmgala.utils.progress import CONSOLE
 
 
 def plan_runs(
@@ -115,5 +117,7 @@ def _check_data(cfg: Config) -> None:
         if cfg.get(f'{split}_dataloader') is None:
             continue
         dataset = DATASETS.build(copy.deepcopy(cfg[f'{split}_dataloader'].dataset))
+        for remark in check_data(dataset):
+            CONSOLE.print(remark, markup=False, highlight=False)
         if split == 'train':
             count_classes(dataset, cfg.model.head.get('num_classes'))

@@ -18,7 +18,7 @@ from mmgala.apis.data_splits import (
     validates_on_test,
 )
 from mmgala.apis.models import check_output_path, load_model, save_model
-from mmgala.datasets.labels import class_names, count_images_and_draws
+from mmgala.datasets.labels import class_names
 from mmgala.evaluation import LongTailedAccuracy
 from mmgala.evaluation.shot_thresholds import (
     config_thresholds,
@@ -37,6 +37,7 @@ from mmgala.functional.metrics import SampleOutcomes
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.models.heads.normalised_heads import ClassMeanLinear
 from mmgala.retraining.closed_form import feature_chunks
+from mmgala.retraining.counting import count_training_set
 from mmgala.retraining.features import FeatureSource, SplitFeatures
 from mmgala.retraining.methods import (
     METHOD_FUNCTIONS,
@@ -53,8 +54,6 @@ from mmgala.retraining.options import (
 from mmgala.utils.checkpoint import (
     counts_meta,
     read_checkpoint,
-    stored_class_counts,
-    stored_class_draws,
     stored_class_names,
 )
 from mmgala.utils.files import file_digest
@@ -229,10 +228,10 @@ def retrain_classifier(
     folder = Path(features) if features is not None else out.parent / 'features'
     context = RetrainingContext(source, options, folder, console)
     _check_layer(context, method)
-    _count_classes(context, checkpoint, method)
+    thresholds = resolve_thresholds(cfg, checkpoint) or ShotThresholds()
+    count_training_set(context, checkpoint, method, thresholds)
     new = METHOD_FUNCTIONS[method](context)
     record = dict(method=method, **new.chosen)
-    thresholds = resolve_thresholds(cfg, checkpoint) or ShotThresholds()
     metrics = _compare(context, new, thresholds)
     if metrics is not None:
         record['validation'] = metrics
@@ -254,23 +253,6 @@ def _check_layer(context: RetrainingContext, method: str) -> None:
         raise ValueError(
             f'{method} changes lengths, factors or biases of class vectors, and {name} '
             'computes cosines, on which these have no effect: use crt.'
-        )
-
-
-def _count_classes(context: RetrainingContext, checkpoint: dict, method: str) -> None:
-    """Count the training set, or read what was counted if no set is needed."""
-    stored = stored_class_counts(checkpoint)
-    if method == 'tau-norm':
-        context.counts = None if stored is None else list(stored)
-        context.draws = stored_class_draws(checkpoint)
-        return
-    dataset = context.loader('train').dataset
-    counted = count_images_and_draws(dataset, context.num_classes)
-    context.counts, context.draws = counted.images, counted.draws
-    if stored is not None and list(stored) != counted.images:
-        context.console.print(
-            'The class counts of the training set differ from those in the checkpoint: '
-            'the former are used.'
         )
 
 
