@@ -117,7 +117,7 @@ def write_page(
     runs = []
     for training, arrays in track(
         sorted(results.items(), key=lambda item: item[0].method),
-        'Class vectors',
+        'Class weight vectors',
         console=CONSOLE,
     ):
         folder = work_dir / training.name

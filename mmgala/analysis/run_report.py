@@ -65,7 +65,7 @@ def read_run(
     thresholds: ShotThresholds | None = None,
     tau: float = 1.0,
 ) -> RunReport:
-    """Read gradient statistics, predictions and class vectors of a work dir.
+    """Read gradient statistics, predictions and class weight vectors of a work dir.
 
     Args:
         work_dir: folder with any of ``gradient_statistics/*.npz``, ``predictions.npz``
@@ -146,7 +146,7 @@ def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
 
     Raises:
         ValueError: if there is no run, names repeat, classes or shot thresholds differ,
-            or predictions or class vectors were computed on different images.
+            or predictions or class weight vectors were computed on different images.
     """
     if not runs:
         raise ValueError('Expected at least one run.')

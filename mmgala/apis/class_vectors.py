@@ -170,7 +170,7 @@ def _training_counts(
     if len(counts) != num_classes:
         raise ValueError(
             f'The training set has {len(counts)} classes, but the layer has '
-            f'{num_classes} class vectors: choose another layer with --layer.'
+            f'{num_classes} class weight vectors: choose another layer with --layer.'
         )
     return list(counts)
 

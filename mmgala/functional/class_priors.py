@@ -1,4 +1,4 @@
-r"""Class vectors that long-tailed losses compute from the training counts.
+r"""Per-class values that long-tailed losses compute from the training counts.
 
 Symbols: :math:`n_j` training samples of class :math:`j`, C classes.
 

@@ -192,9 +192,9 @@ def gradient_sum_from_loss(
     r"""Logit-gradient sum of a batch with class indices, in O(N + C).
 
     It follows from the unreduced loss, as :math:`p_{ik} = e^{-loss_i}`. The logit
-    gradients of a row sum to zero, so the positive gradient of the label's class vector
-    equals the negative gradients of all others: the result is the batch's contribution
-    to both :math:`\theta` and :math:`\phi`.
+    gradients of a row sum to zero, so the positive gradient of the label's weight
+    vector equals the negative gradients of all others: the result is the batch's
+    contribution to both :math:`\theta` and :math:`\phi`.
 
     Args:
         loss: unreduced softmax cross-entropy on the adjusted logits, ``(N,)``.

@@ -16,17 +16,17 @@ class GradientSums:
     z_{ij}`, with targets :math:`t_{ik}`; views of one flat tensor.
 
     Attributes:
-        pos_grad: :math:`\sum_i \max(-g_{ij}, 0)`, positive gradient of class vector j,
-            ``(C,)``.
+        pos_grad: :math:`\sum_i \max(-g_{ij}, 0)`, positive gradient of class
+            weight vector j, ``(C,)``.
         neg_grad: :math:`\sum_i \max(g_{ij}, 0)`, its negative gradient, ``(C,)``.
         given_grad: :math:`\sum_i t_{ik} \sum_j \max(g_{ij}, 0)`, negative gradient
             that the samples of class k give, ``(C,)``.
         samples: :math:`\sum_i t_{ik}`, samples of class k seen, ``(C,)``.
-        sources: negative gradient of class vector j by the shot group of the sample
-            that gives it (many, medium, few), ``(3, C)``.
+        sources: negative gradient of class weight vector j by the shot group of the
+            sample that gives it (many, medium, few), ``(3, C)``.
         matrix: negative gradient by receiver and giver, ``(B, B)``: row, the bin of
-            the class vector; column, the bin of the sample's class. ``(0, 0)`` if
-            it is not recorded.
+            the class weight vector; column, the bin of the sample's class. ``(0, 0)``
+            if it is not recorded.
         flat: all of the above, one after the other.
     """  # noqa: D205
 

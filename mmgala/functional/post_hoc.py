@@ -112,7 +112,7 @@ def _step(*info: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class PostHocSteps:
-    """Post-hoc steps with their strengths and class vectors, as plain values.
+    """Post-hoc steps with their strengths and per-class values, as plain values.
 
     A step that is ``None`` is skipped. The fields of the steps come first, in the order
     in which the steps are applied.

@@ -70,7 +70,7 @@ def class_shares(class_counts: Sequence[float] | Tensor) -> Tensor:
 def log_prior_adjustment(
     class_mass: Tensor, tau: float = 1.0, target_prior: Tensor | None = None
 ) -> Tensor:
-    r"""Class vector that re-balancing adds to the logits.
+    r"""Vector of per-class values that re-balancing adds to the logits.
 
     .. math:: \tau \left( \log(\pi_j C) - \log \bar S_j \right),
         \qquad \bar S_j = S_j C / \sum_k S_k
@@ -161,7 +161,7 @@ def rebalance(
 def log_count_adjustment(
     class_counts: Tensor, tau: float = 1.0, target_prior: Tensor | None = None
 ) -> Tensor:
-    r"""Class vector that post-hoc logit adjustment adds to the logits.
+    r"""Vector of per-class values that post-hoc logit adjustment adds to the logits.
 
     .. math:: \tau \left( \log(\pi_j C) - \log(n_j C / \sum_k n_k) \right)
 

@@ -18,7 +18,7 @@ Vector = Sequence[float] | Tensor
 
 
 class PostHocStep(Float32BuffersMixin):
-    """One post-hoc step as a module; strength and class vectors are buffers.
+    """One post-hoc step as a module; strength and per-class values are buffers.
 
     The mathematics is in :class:`mmgala.functional.PostHocSteps`. Subclasses name the
     step in ``NAME`` and its vectors in ``VECTORS``. A step is fitted once it has the

@@ -138,7 +138,7 @@ def _class_sums(
 
 
 def tau_normalize(weight: Tensor, tau: float) -> Tensor:
-    r""":math:`\tau`-normalised class vectors, :math:`w_j / |w_j|^\tau`.
+    r""":math:`\tau`-normalised class weight vectors, :math:`w_j / |w_j|^\tau`.
 
     There is no bias, as in the paper. With :math:`\tau = 0`, only the bias is removed;
     with :math:`\tau = 1` only the directions matter.

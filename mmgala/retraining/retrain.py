@@ -177,7 +177,7 @@ def retrain_classifier(
     * ``'crt'``: a new layer of the same kind, linear or cosine, see
       :func:`train_classifier`; or further training of the old layer;
     * ``'lws'``: a factor on each class's logits, see :func:`learn_weight_scale`;
-    * ``'tau-norm'``: class vectors of similar norms, see :func:`tau_normalize`;
+    * ``'tau-norm'``: class weight vectors of similar norms, see :func:`tau_normalize`;
     * ``'ncm'``: nearest class mean, see :func:`nearest_class_mean`.
 
     A loss that depends on class counts gets the samples of an epoch of the training
@@ -251,8 +251,8 @@ def _check_layer(context: RetrainingContext, method: str) -> None:
         )
     if context.is_cosine and method != 'crt':
         raise ValueError(
-            f'{method} changes lengths, factors or biases of class vectors, and {name} '
-            'computes cosines, on which these have no effect: use crt.'
+            f'{method} changes lengths, factors or biases of class weight vectors, and '
+            f'{name} computes cosines, on which these have no effect: use crt.'
         )
 
 

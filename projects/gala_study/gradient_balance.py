@@ -118,7 +118,7 @@ def summarise(
     runs = []
     records: dict[str, list[list[GradientRecord]]] = {}
     vectors: dict[str, list[dict]] = {}
-    for training in track(trainings, 'Class vectors', console=CONSOLE):
+    for training in track(trainings, 'Class weight vectors', console=CONSOLE):
         folder = work_dir / training.name
         of_run, measured = read_gradient_run(folder), measure_vectors(training, folder)
         arrays = results[training]

@@ -71,12 +71,12 @@ CLAIMS = (
     Claim('source_gini_last', '(b) Gini of the sources, last epoch (smaller)', _low),
     Claim(
         'own_similarity_few_test',
-        "(c) tail's class vectors to their test features (higher)",
+        "(c) tail's class weight vectors to their test features (higher)",
         _high,
     ),
     Claim(
         'own_similarity_few_train',
-        "(c) tail's class vectors to their training features (higher)",
+        "(c) tail's class weight vectors to their training features (higher)",
         _high,
     ),
     Claim('top1', 'top-1 test accuracy in percent (higher)', _high, digits=1),

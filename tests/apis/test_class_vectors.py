@@ -1,4 +1,4 @@
-"""The layer with the class vectors is found in every kind of head."""
+"""The layer with the class weight vectors is found in every kind of head."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Class vectors of losses, against NumPy and by hand."""
+"""Per-class values of losses, against NumPy and by hand."""
 
 import math
 

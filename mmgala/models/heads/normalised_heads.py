@@ -13,7 +13,7 @@ from mmgala.registry import MODELS
 
 
 class CosineLinear(nn.Linear):
-    r"""Cosine between features and class vectors, times a scale.
+    r"""Cosine between features and class weight vectors, times a scale.
 
     .. math:: z_j = s \, \frac{w_j^\top x}{\|w_j\| \|x\|}
 
@@ -56,7 +56,7 @@ def unit_vectors(vectors: Tensor) -> Tensor:
 class CosineClsHead(LongTailedClsHead):
     r"""Classification head whose logits are scaled cosines.
 
-    Class vectors of equal length cannot favour frequent classes by their norm. LDAM and
+    Class weight vectors of equal norm cannot favour frequent classes by it. LDAM and
     GCL are designed for this head. Source: Gidaris and Komodakis, *Dynamic Few-Shot
     Visual Learning without Forgetting*, CVPR 2018, arXiv 1804.09458; for long tails,
     Cao et al., NeurIPS 2019, arXiv 1906.07413.

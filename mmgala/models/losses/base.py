@@ -21,7 +21,7 @@ REDUCTIONS = ('none', 'mean', 'sum')
 
 
 def at_target(vector: Tensor, target: Tensor) -> Tensor:
-    """Entry of a class vector at each label; for soft labels, their weighted mean.
+    """Per-class value of each label; for soft labels, their weighted mean.
 
     Args:
         vector: ``(C,)``.
@@ -149,7 +149,7 @@ class ClassificationLoss(TrainingStatistics):
 
 
 class ClassCountsLoss(ClassificationLoss):
-    """A loss with class vectors that are computed from the training counts.
+    """A loss with per-class values that are computed from the training counts.
 
     :class:`mmgala.engine.ClassCountsHook` counts the training set and passes the counts
     on before the first step, so they need not be in a config or file. They are part of
@@ -189,7 +189,7 @@ class ClassCountsLoss(ClassificationLoss):
         self._given_counts: Sequence[int] | None = None
 
     def start_counts(self, class_counts: Sequence[int] | None) -> None:
-        """Register the class vectors, and set the counts if they are known already.
+        """Register the per-class values, and set the counts if they are known already.
 
         Args:
             class_counts: C counts, or ``None``.
@@ -240,7 +240,7 @@ class ClassCountsLoss(ClassificationLoss):
         self._update_vectors()
 
     def compute_vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
-        """Compute the class vectors; each is stored as a buffer of that name.
+        """Compute the per-class values; each is stored as a buffer of that name.
 
         Args:
             class_counts: ``(C,)`` int64 on the CPU, not all 0.

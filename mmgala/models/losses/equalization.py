@@ -16,8 +16,8 @@ class EqualizationLoss(ClassCountsLoss):
     r"""Softmax equalization loss (SEQL) of Tan et al. (CVPR 2020, arXiv 2003.05176).
 
     Cross-entropy that mostly leaves rare classes out of the softmax of other classes'
-    samples, so that those do not push the rare class vectors away. It stands here for
-    the equalization loss that the GALA paper compares with. See
+    samples, so that those do not push the weight vectors of rare classes away. It
+    stands here for the equalization loss that the GALA paper compares with. See
     :func:`mmgala.functional.equalization_loss` for the formula.
 
     :math:`\beta` is drawn in each forward, for each sample and class, as the

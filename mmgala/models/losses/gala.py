@@ -85,9 +85,9 @@ class GALALoss(GradientStatistics):
     r"""Gradient-aware logit adjustment loss (arXiv 2403.09036).
 
     Cross-entropy on logits with margins from two statistics of the training so far,
-    :math:`\theta_j` (``pos_grad``: positive gradient that class vector :math:`j` got
-    from its own samples) and :math:`\phi_k` (``neg_grad``: negative gradient that
-    class :math:`k`'s samples put on all other class vectors). No class-frequency
+    :math:`\theta_j` (``pos_grad``: positive gradient that the weight vector of class
+    :math:`j` got from its own samples) and :math:`\phi_k` (``neg_grad``: negative
+    gradient that class :math:`k`'s samples put on all others). No class-frequency
     file is needed. See :func:`mmgala.functional.gala_margin` for the formula.
 
     After the margins of a batch are computed, the batch adds its sums to the

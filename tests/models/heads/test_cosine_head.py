@@ -95,7 +95,7 @@ def test_it_trains_with_the_losses_of_the_package(loss, dtype):
     gradient = head.fc.weight.grad
     assert gradient.any()
     assert torch.isfinite(gradient).all()
-    # Along its own direction a class vector has no gradient.
+    # Along its own direction a class weight vector has no gradient.
     along = (gradient * head.fc.weight).float().sum(dim=1)
     assert_close(along, torch.zeros(4), rtol=0, atol=4 * torch.finfo(dtype).eps)
 

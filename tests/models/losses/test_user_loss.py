@@ -26,7 +26,7 @@ class SquaredLoss(ClassificationLoss):
 
 
 class PriorLoss(ClassCountsLoss):
-    """A loss with a class vector and an argument."""
+    """A loss with a vector of per-class values and an argument."""
 
     def __init__(self, num_classes, strength=1.0, class_counts=None):
         super().__init__(num_classes)

@@ -46,7 +46,7 @@ def test_imbalance_is_better_the_smaller_it_is(table):
 
 
 def test_similarity_is_better_the_higher_it_is(table):
-    assert row_of(table, "(c) tail's class vectors to their test")[3:] == [
+    assert row_of(table, "(c) tail's class weight vectors to their test")[3:] == [
         '3 of 3 seeds',
         '1 of 3 seeds',
     ]
