@@ -20,6 +20,7 @@ from mmgala.apis.config_options import (  # noqa: E402
     use_channels_last,
     use_mixed_precision,
 )
+from mmgala.apis.data_splits import build_whole_split  # noqa: E402
 from mmgala.apis.launch import (  # noqa: E402
     load_config,
     set_work_dir,
@@ -47,6 +48,7 @@ from mmgala.comparison.report import PLOT_FILE, write_report  # noqa: E402
 from mmgala.comparison.results import POST_HOC  # noqa: E402
 from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
 from mmgala.comparison.worker import execute, remove_features  # noqa: E402
+from mmgala.datasets.labels import class_names  # noqa: E402
 from mmgala.evaluation.shot_thresholds import config_thresholds  # noqa: E402
 from mmgala.functional import METRIC_NAMES  # noqa: E402
 from mmgala.functional.rebalance import check_target_prior  # noqa: E402
@@ -141,9 +143,13 @@ def check_args(args: argparse.Namespace) -> None:
         raise ValueError(f'--seeds must be 1 or more, but got {args.seeds}.')
     if args.target_prior not in (None, BALANCED) and not args.post_hoc:
         raise ValueError('--target-prior requires --post-hoc STEPS.')
-    args.target_prior = read_target_prior(args.target_prior)
     if args.workers is not None and args.workers < 1:
         raise ValueError(f'--workers must be 1 or more, but got {args.workers}.')
+
+
+def training_classes(cfg: Config) -> tuple[str, ...]:
+    """Names of the classes of the training set."""
+    return class_names(build_whole_split(cfg, 'train', ()).dataset)
 
 
 def load(args: argparse.Namespace) -> Config:
@@ -155,6 +161,9 @@ def load(args: argparse.Namespace) -> Config:
         use_channels_last(cfg)
     if args.post_hoc and (problem := validation_problem(cfg)):
         raise ValueError(f'--post-hoc chooses on validation data, but {problem}.')
+    args.target_prior = read_target_prior(
+        args.target_prior, lambda: training_classes(cfg)
+    )
     if isinstance(args.target_prior, list):
         values = torch.tensor(args.target_prior, dtype=torch.float64)
         num_classes = cfg.get('model', {}).get('head', {}).get('num_classes')

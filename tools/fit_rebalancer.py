@@ -78,7 +78,9 @@ def fitted_steps(args: argparse.Namespace) -> dict[str, Any]:
     """Check the arguments and return the steps, as :func:`requested_steps` does."""
     if all(getattr(args, name) is None for name in STEPS):
         args.rebalance = True
-    steps = requested_steps(args, tau=AUTO)
+    steps = requested_steps(
+        args, AUTO, lambda: stored_class_names(read_checkpoint(args.checkpoint))
+    )
     if steps_to_choose(steps) and args.split == 'test':
         raise ValueError(
             f'{flag(steps_to_choose(steps)[0])} auto needs labels, but those of the '

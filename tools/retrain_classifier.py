@@ -16,6 +16,7 @@ from mmgala.cli.arguments import add_config_arguments, merge_options
 from mmgala.cli.command import command
 from mmgala.cli.post_hoc import add_target_prior_argument, read_target_prior
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
+from mmgala.utils.checkpoint import read_checkpoint, stored_class_names
 
 
 def parse_args() -> argparse.Namespace:
@@ -114,7 +115,10 @@ def read_options(args: argparse.Namespace) -> RetrainOptions:
     )  # fmt: skip
     return RetrainOptions(
         loss=loss,
-        target_prior=read_target_prior(args.target_prior),
+        target_prior=read_target_prior(
+            args.target_prior,
+            lambda: stored_class_names(read_checkpoint(args.checkpoint)),
+        ),
         **{name: getattr(args, name) for name in names},
     )
 

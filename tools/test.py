@@ -249,7 +249,9 @@ def main() -> None:
     args = parse_args()
     add_paths_to_image_errors()
     check_args(args)
-    steps = requested_steps(args, tau=1.0)
+    steps = requested_steps(
+        args, 1.0, lambda: stored_class_names(read_checkpoint(args.checkpoint))
+    )
     cfg = load_config(args.config)
     check_scope(cfg, args, steps)
     checkpoint = read_checkpoint(args.checkpoint)

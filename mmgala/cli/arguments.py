@@ -4,7 +4,7 @@ import argparse
 import inspect
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+from mmgala.cli.class_values import in_class_order, read_named_values
 from mmgala.functional import ShotThresholds
 from mmgala.utils.arrays import UNREADABLE, read_npy
 from mmgala.utils.files import check_readable
 
+Classes = Sequence[str] | Callable[[], Sequence[str]]
 # Sections that a config may lack, besides the arguments of Runner.
 OPTIONAL_SECTIONS = ('custom_imports', 'runner_type', 'tta_model', 'tta_pipeline')
 
@@ -134,30 +136,47 @@ def choose_thresholds(
     return chosen
 
 
-def read_class_vector(path: str) -> list[float]:
-    """Read one number per class from a JSON list, ``.npy`` or text with one per line.
+def read_class_vector(path: str, classes: Classes = ()) -> list[float]:
+    """Read one number per class.
+
+    Args:
+        path: JSON list, ``.npy`` or text with one number per line, in the order of the
+            classes; or a JSON object or a CSV file with two columns, which name them.
+        classes: names of the training classes, or a function that returns them, for
+            files that name classes.
+
+    Returns:
+        Numbers in the order of the classes.
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: if its content is not one number per class.
+        ValueError: if its content is not one number per class, or class names are
+            missing, repeated or unknown.
     """
     if not os.path.exists(path) or os.path.isdir(path):
         raise FileNotFoundError(f'{path} does not exist.')
     check_readable(path)
     try:
-        if path.endswith('.json'):
-            values = np.asarray(json.loads(Path(path).read_text()), dtype=np.float64)
-        elif path.endswith('.npy'):
-            values = np.asarray(read_npy(path), dtype=np.float64)
-        else:
-            values = np.loadtxt(path, dtype=np.float64, ndmin=1)
+        named = read_named_values(path)
+        values = _read_list(path) if named is None else np.zeros(0)
     except (TypeError, *UNREADABLE) as error:
         raise ValueError(
             f'{path} does not contain one number per class ({error}).'
         ) from error
+    if named is not None:
+        known = classes() if callable(classes) else classes
+        return in_class_order(path, named, known)
     if values.ndim != 1:
         raise ValueError(
             f'{path} does not contain one number per class, but has shape '
             f'{values.shape}.'
         )
     return values.tolist()
+
+
+def _read_list(path: str) -> np.ndarray:
+    if path.endswith('.json'):
+        return np.asarray(json.loads(Path(path).read_text()), dtype=np.float64)
+    if path.endswith('.npy'):
+        return np.asarray(read_npy(path), dtype=np.float64)
+    return np.loadtxt(path, dtype=np.float64, ndmin=1)

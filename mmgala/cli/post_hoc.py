@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
 from mmengine.config import Config
 
 from mmgala.apis.data_splits import build_whole_split
-from mmgala.cli.arguments import read_class_vector
+from mmgala.cli.arguments import Classes, read_class_vector
 from mmgala.datasets import count_classes
 from mmgala.evaluation.selection import AUTO, check_steps, steps_to_choose
 from mmgala.functional.post_hoc import STEPS
@@ -15,7 +15,9 @@ from mmgala.functional.rebalance import class_shares
 from mmgala.utils.checkpoint import stored_class_counts, stored_class_draws
 
 # Values of --target-prior, besides the path of a file.
-BALANCED, TRAIN, VAL = 'balanced', 'train', 'val'
+BALANCED: Final = 'balanced'
+TRAIN: Final = 'train'
+VAL: Final = 'val'
 
 
 def flag(name: str) -> str:
@@ -43,16 +45,21 @@ def add_target_prior_argument(parser: argparse.ArgumentParser, data: str) -> Non
         metavar='balanced|train|val|FILE',
         help=f'class shares of {data}: balanced (default), those of the training set, '
         'those of the labels of the validation set, or those in a file, summing to 1: '
-        'a JSON list, .npy, or text with one number per line',
+        'a JSON list, .npy, or text with one number per line; or a JSON object or a '
+        'CSV file with class names and numbers',
     )
 
 
-def requested_steps(args: argparse.Namespace, tau: float | str) -> dict[str, Any]:
+def requested_steps(
+    args: argparse.Namespace, tau: float | str, classes: Classes = ()
+) -> dict[str, Any]:
     """Steps that the flags ask for, as fields of ``PostHocSteps``.
 
     Args:
         args: parsed flags.
         tau: strength of ``--rebalance`` without ``--tau``.
+        classes: names of the training classes, or a function that returns them, for
+            a prior that names them.
 
     Returns:
         The strengths, numbers or ``'auto'``, and ``target_prior``: numbers,
@@ -78,7 +85,7 @@ def requested_steps(args: argparse.Namespace, tau: float | str) -> dict[str, Any
                 '--target-prior has no effect here: use it with --rebalance, '
                 '--logit-adjustment or --temperature auto.'
             )
-        prior = read_target_prior(args.target_prior)
+        prior = read_target_prior(args.target_prior, classes)
         if prior is not None:
             steps['target_prior'] = prior
         check_steps({n: v for n, v in steps.items() if v != VAL})
@@ -96,19 +103,29 @@ def _strength(name: str, value: float | str) -> float | str:
     return strength
 
 
-def read_target_prior(given: str | None) -> list[float] | str | None:
+def read_target_prior(
+    given: str | None, classes: Classes = ()
+) -> list[float] | Literal['train', 'val'] | None:
     """Read the value of ``--target-prior``.
+
+    Args:
+        given: the value, if there is one.
+        classes: names of the training classes, or a function that returns them, for
+            a file that names them.
 
     Returns:
         ``'train'``, ``'val'``, the numbers in a file, or ``None`` for balanced classes.
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: if its content is not one number per class.
+        ValueError: if its content is not one number per class; see
+            :func:`mmgala.cli.arguments.read_class_vector`.
     """
     if given in (None, BALANCED):
         return None
-    return given if given in (TRAIN, VAL) else read_class_vector(given)
+    if given == TRAIN:
+        return TRAIN
+    return VAL if given == VAL else read_class_vector(str(given), classes)
 
 
 def resolve_target_prior(

@@ -17,6 +17,7 @@ from mmgala.functional.post_hoc import STEPS
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.functional.rebalance import class_shares
 from mmgala.utils.arrays import read_npz
+from mmgala.utils.class_names import check_same_names
 
 # A test set whose classes differ by more than this factor is not balanced: its top-1 is
 # mostly that of its frequent classes.
@@ -53,6 +54,7 @@ def read_scores(folder: Path) -> Scores:
 
     Raises:
         FileNotFoundError: if there are no scores of the test set.
+        ValueError: if those of the validation set have other classes.
     """
     test = read_npz(folder / SCORES['test'])
     scores = Scores(
@@ -63,13 +65,20 @@ def read_scores(folder: Path) -> Scores:
         if THRESHOLDS_KEY in test
         else None,
         class_draws=test.get('class_draws'),
-        class_names=test['class_names'].tolist() if 'class_names' in test else (),
+        class_names=_names(test) or (),
     )
     path = folder / SCORES['val']
     if not path.is_file():
         return scores
     val = read_npz(path)
+    sources = str(folder / SCORES['test']), str(path)
+    check_same_names(scores.class_names or None, _names(val), sources)
     return replace(scores, val=val['pred_score'], val_targets=val['gt_label'])
+
+
+def _names(arrays: Mapping[str, np.ndarray]) -> list[str] | None:
+    """Class names in a file of scores, if it has any."""
+    return arrays['class_names'].tolist() if 'class_names' in arrays else None
 
 
 def is_balanced(targets: np.ndarray) -> bool:
@@ -262,10 +271,17 @@ def evaluate_runs(
     """
     found: dict[tuple[str, str], list[tuple[int, dict[str, float], np.ndarray]]] = {}
     targets = np.zeros(0, dtype=np.int64)
+    names: Sequence[str] = ()
     for run in runs:
         if not run.requested or not run.finished:
             continue
         scores = read_scores(run.folder)
+        check_same_names(
+            names or None,
+            scores.class_names or None,
+            ('The scores of other runs', str(run.folder)),
+        )
+        names = names or scores.class_names
         targets = scores.test_targets
         for step in ('', *post_hoc):
             changed, chosen = scores.test, dict[str, float]()

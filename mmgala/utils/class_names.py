@@ -50,3 +50,32 @@ def list_names(names: Collection[str]) -> str:
     # Names such as ' ' or 'a, b' would be misread without quotation marks.
     plain = [n if n.isprintable() and n == n.strip() and n else repr(n) for n in shown]
     return ', '.join(plain) + (f' and {more} more' if more else '')
+
+
+def check_same_names(
+    first: Sequence[str] | None, other: Sequence[str] | None, sources: tuple[str, str]
+) -> None:
+    """Check that scores of two files have the same classes in the same order.
+
+    Args:
+        first: class names of one file; None if they are unknown.
+        other: those of the other.
+        sources: what to call the files in the message.
+
+    Raises:
+        ValueError: if both are known and differ.
+    """
+    if first is None or other is None or list(first) == list(other):
+        return
+    if len(first) != len(other):
+        where = f'{len(first)} and {len(other)} classes'
+    else:
+        index = next(
+            i for i, (a, b) in enumerate(zip(first, other, strict=True)) if a != b
+        )
+        where = f'class {index} is {first[index]!r} and {other[index]!r}'
+    raise ValueError(
+        f'{sources[0]} and {sources[1]} have different classes ({where}), so their '
+        'scores cannot be combined: write both again with one checkpoint, whose class '
+        'names they then have.'
+    )

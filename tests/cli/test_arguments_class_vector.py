@@ -34,7 +34,6 @@ def test_class_vector_of_every_format(tmp_path, name, write):
 @pytest.mark.parametrize(
     ('name', 'write'),
     [
-        ('x.json', lambda path: path.write_text('{"a": 1}')),
         ('x.json', lambda path: path.write_text('[0.5, "many"]')),
         ('x.json', lambda path: path.write_text('[0.5,')),
         ('x.json', lambda path: path.write_text('[[0.5, 0.5]]')),
@@ -62,3 +61,66 @@ def test_other_content_is_no_class_vector(tmp_path, name, write):
 def test_missing_class_vector_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'prior\.txt does not exist'):
         read_class_vector(str(tmp_path / 'prior.txt'))
+
+
+CLASSES = ['owl', 'jay', 'caf\u00e9']
+NAMED = {
+    'object.json': '{"jay": 0.25, "owl": 0.5, "cafe\u0301": 0.25}',
+    'table.csv': 'jay,0.25\nowl,0.5\ncaf\u00e9,0.25\n',
+    'titled.csv': 'class,share\njay,0.25\nowl,0.5\ncaf\u00e9,0.25\n',
+    'table.txt': '# shares, of the test set\n"jay", 0.25\n"owl",0.5\ncaf\u00e9,0.25',
+}
+
+
+@pytest.mark.parametrize('name', NAMED)
+def test_values_by_name_are_in_the_order_of_the_classes(tmp_path, name):
+    path = tmp_path / name
+    path.write_text(NAMED[name])
+
+    assert read_class_vector(str(path), CLASSES) == [0.5, 0.25, 0.25]
+
+
+def test_numbers_are_names_too(tmp_path):
+    path = tmp_path / 'x.json'
+    path.write_text('{"10": 0.7, "2": 0.3}')
+
+    assert read_class_vector(str(path), ['2', '10']) == [0.3, 0.7]
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('{"owl": 1, "jay": 2}', r'1 class names are missing: caf'),
+        (
+            '{"owl": 1, "jay": 2, "caf\u00e9": 3, "emu": 4}',
+            r'unknown: emu\..*one value',
+        ),
+        ('{"owl": 1, "jay": 2, "caf\u00e9": 3, "owl": 4}', r"'owl' occurs twice"),
+        ('{"owl": "x", "jay": 2, "caf\u00e9": 3}', r"number for class 'owl', not 'x'"),
+        ('{"owl": [1], "jay": 2, "caf\u00e9": 3}', r"number for class 'owl'"),
+    ],
+)
+def test_bad_names_and_values(tmp_path, text, message):
+    path = tmp_path / 'x.json'
+    path.write_text(text)
+
+    with pytest.raises(ValueError, match=message):
+        read_class_vector(str(path), CLASSES)
+
+
+@pytest.mark.parametrize('name', ['object.json', 'table.csv'])
+def test_names_need_the_names_of_the_training(tmp_path, name):
+    path = tmp_path / name
+    path.write_text(NAMED[name])
+
+    with pytest.raises(ValueError, match=f'{name} names classes, but.*give a list'):
+        read_class_vector(str(path))
+
+
+@pytest.mark.parametrize('text', ['a,1\nb,2,3\n', '"a,1\n'])
+def test_damaged_tables(tmp_path, text):
+    path = tmp_path / 'x.csv'
+    path.write_text(text)
+
+    with pytest.raises(ValueError, match='does not contain one number per class'):
+        read_class_vector(str(path), CLASSES)

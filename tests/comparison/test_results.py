@@ -11,6 +11,7 @@ from mmgala.comparison.results import (
     apply_post_hoc,
     is_balanced,
     leading_metric,
+    read_scores,
 )
 from mmgala.comparison.runs import CONFIG, LOG, write_run_state
 from tests.comparison.small import small_config
@@ -156,3 +157,14 @@ def test_other_aims_are_said_and_compared_with_the_test_labels(finished, tmp_pat
         'labels of the test set contradict them: class 0 10.0 % assumed, 80.0 %' in last
     )
     assert '--target-prior balanced, train, val or FILE' in last
+
+
+def test_scores_of_other_classes_are_not_used_for_choices(tmp_path):
+    """A validation set that was predicted with a class list of its own."""
+    scores, target = draw(0)
+    for split, names in (('test', 'abc'), ('val', 'acd')):
+        np.savez(tmp_path / f'{split}.npz', pred_score=scores, gt_label=target,
+                 class_counts=COUNTS, class_names=list(names))  # fmt: skip
+
+    with pytest.raises(ValueError, match=r"class 1 is 'b' and 'c'.*write both again"):
+        read_scores(tmp_path)

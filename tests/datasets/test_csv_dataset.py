@@ -306,3 +306,23 @@ def test_long_tailed_subset_of_a_csv_by_config(tmp_path):
     for sample in samples:
         index = int(sample['img'][0, 0, 0]) // 10
         assert rows[index][1] == ('ant', 'bee', 'cat')[sample['gt_label']]
+
+
+def test_integer_names_are_sorted_as_numbers(table):
+    rows = [(f'{label}.png', str(label), 'train') for label in (10, 2, 0, 11, 1)]
+
+    dataset = table(csv_text(rows))
+
+    assert dataset.metainfo['classes'] == ('0', '1', '2', '10', '11')
+    assert dataset.get_gt_labels().tolist() == [3, 2, 0, 4, 1]
+
+
+@pytest.mark.parametrize('given', [dict(classes=[2, 0, 1]),
+                                   dict(metainfo=dict(classes=[2, 0, 1]))])  # fmt: skip
+def test_classes_may_be_integers(table, given):
+    rows = [(f'{label}.png', str(label), 'train') for label in (0, 1, 2)]
+
+    dataset = table(csv_text(rows), **given)
+
+    assert dataset.metainfo['classes'] == ('2', '0', '1')
+    assert dataset.get_gt_labels().tolist() == [1, 2, 0]

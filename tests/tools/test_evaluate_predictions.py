@@ -120,6 +120,16 @@ def test_thresholds_default_to_those_of_the_predictions(tmp_path, pred, capsys):
     assert 'few < 20, by --many and --few, instead of' in capsys.readouterr().out
 
 
+def test_tau_is_not_chosen_on_other_classes(tmp_path):
+    for name, number, names in (('test', 120, NAMES), ('val', 60, NAMES[::-1])):
+        save(tmp_path / f'{name}.npz', *biased_scores(number, 6), class_counts=COUNTS,
+             class_names=np.array(names))  # fmt: skip
+
+    end = call(tmp_path / 'test.npz', '--val', tmp_path / 'val.npz')
+
+    assert_one_line(end, 'have different classes.*write both again')
+
+
 def test_runs_with_different_thresholds_are_not_compared(tmp_path, pred):
     arrays = dict(np.load(pred))
     paths = [tmp_path / f'{name}.npz' for name in 'ab']

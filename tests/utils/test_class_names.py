@@ -2,7 +2,12 @@
 
 import pytest
 
-from mmgala.utils.class_names import comparable_name, list_names, sort_class_names
+from mmgala.utils.class_names import (
+    check_same_names,
+    comparable_name,
+    list_names,
+    sort_class_names,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,3 +32,14 @@ def test_names_are_compared_in_composed_form():
 def test_long_lists_are_abbreviated_and_odd_names_quoted():
     assert list_names(['a', ' b']) == "a, ' b'"
     assert list_names([str(c) for c in range(7)]) == '0, 1, 2, 3, 4 and 2 more'
+
+
+@pytest.mark.parametrize(
+    ('other', 'where'),
+    [(['a', 'c'], "class 1 is 'b' and 'c'"), (['a'], '2 and 1 classes')],
+)
+def test_scores_of_different_classes_are_not_combined(other, where):
+    check_same_names(['a', 'b'], ['a', 'b'], ('x', 'y'))
+    check_same_names(['a', 'b'], None, ('x', 'y'))
+    with pytest.raises(ValueError, match=rf'x and y have.*{where}.*write both again'):
+        check_same_names(['a', 'b'], other, ('x', 'y'))

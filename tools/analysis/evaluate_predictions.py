@@ -40,6 +40,7 @@ from mmgala.evaluation import choose_post_hoc
 from mmgala.functional import PostHocSteps, ShotThresholds
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.functional.rebalance import check_tau, class_shares
+from mmgala.utils.class_names import check_same_names
 from mmgala.visualization import (
     plot_accuracy_by_count,
     plot_class_mass,
@@ -70,7 +71,8 @@ def parse_args() -> argparse.Namespace:
         '--class-counts',
         metavar='FILE',
         help='number of training samples of each class, if PRED does not contain it: '
-        'a JSON list, .npy, or text with one number per line',
+        'a JSON list, .npy, or text with one number per line; or a JSON object or a '
+        'CSV file with class names and numbers',
     )
     add_target_prior_argument(parser, 'the test set')
     parser.add_argument(
@@ -132,6 +134,7 @@ def read_validation(dump: PredictionDump, val_path: Path) -> PredictionDump:
         raise ValueError(
             f'{val_path} has {val.num_classes} classes, but PRED {dump.num_classes}.'
         )
+    check_same_names(dump.class_names, val.class_names, ('PRED', str(val_path)))
     if np.array_equal(val.scores, dump.scores):
         raise ValueError(
             f'{val_path} has the same scores as PRED: tau must not be chosen on test '
@@ -151,7 +154,7 @@ def target_prior(
     args: argparse.Namespace, dump: PredictionDump, val: PredictionDump | None
 ) -> torch.Tensor | None:
     """Class shares of the test set, ``(C,)``; ``None`` if balanced."""
-    given = read_target_prior(args.target_prior)
+    given = read_target_prior(args.target_prior, dump.class_names or ())
     if given is None:
         return None
     if given == VAL:
@@ -181,16 +184,15 @@ def analyse(
         The first dump, without its scores; the analyses; and a warning, or an empty
         text.
     """
-    counts = first = None
+    first = None
     warning = ''
-    if args.class_counts is not None:
-        counts = read_class_vector(args.class_counts)
     runs = {}
     for index, (path, name) in enumerate(zip(args.pred, args.names, strict=True)):
         dump = read_predictions(path)
         if None not in (args.many, args.few):
             dump = replace(dump, thresholds=thresholds)
-        if counts is not None:
+        if args.class_counts is not None:
+            counts = read_class_vector(args.class_counts, dump.class_names or ())
             dump = dump.with_counts(counts)
         val = None
         if args.val is not None:
