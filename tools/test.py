@@ -51,6 +51,7 @@ from mmgala.evaluation.selection import (
     selection_config,
     steps_to_choose,
 )
+from mmgala.functional.checks import check_not_negative, check_whole
 from mmgala.utils.checkpoint import (
     check_fits,
     read_checkpoint,
@@ -106,6 +107,8 @@ def parse_args() -> argparse.Namespace:
 
 def check_args(args: argparse.Namespace) -> None:
     """Reject invalid arguments before the test set is predicted."""
+    check_whole('--interval', args.interval)
+    check_not_negative('--wait-time', args.wait_time)
     if args.out is None:
         if args.out_item is not None:
             raise ValueError('--out-item requires --out FILE.')

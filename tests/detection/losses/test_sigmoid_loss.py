@@ -199,7 +199,7 @@ def test_deferred_levels_share_the_margins_of_the_steps_before(background):
         (dict(background='objectness'), "one of \\('exclude', 'theta'\\)"),
         (dict(use_sigmoid=False), 'mmgala.GALABBoxLoss'),
         (dict(eps=0.0), '`eps` to be positive'),
-        (dict(gamma=-1.0), '`gamma` >= 0'),
+        (dict(gamma=-1.0), '`gamma` to be 0 or more, but got -1'),
         (dict(alpha=2.0), '`alpha` between 0 and 1'),
         (dict(alpha=None), 'gamma=0 and alpha=None for plain'),
     ],
