@@ -235,6 +235,10 @@ def test_tau_auto_without_a_validation_set(tmp_path, trained):
             '--out with metrics requires a file',
         ),
         (['--out-item', 'pred'], '--out-item requires --out FILE'),
+        (['--interval', '0'], '`--interval` to be an integer of 1 or more'),
+        (['--wait-time', 'nan'], '`--wait-time` to be 0 or more, but got nan'),
+        (['--temperature', '1e-300'], '--temperature .*but got 1e-300'),
+        (['--rebalance', '--tau', '1e300'], r'--tau .*from 0 to 1000, but got 1e\+300'),
     ],
 )
 def test_output_that_cannot_be_written(tmp_path, trained, flags, message):
