@@ -8,11 +8,10 @@ validation accuracy before and after. The test set is not used.
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
 from rich.console import Console
 
 from mmgala.apis.launch import add_paths_to_image_errors, load_config
-from mmgala.cli.arguments import add_config_arguments, merge_options
+from mmgala.cli.arguments import Settings, add_config_arguments, merge_options
 from mmgala.cli.command import command
 from mmgala.cli.post_hoc import add_target_prior_argument, read_target_prior
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
@@ -72,7 +71,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--loss-options',
         nargs='+',
-        action=DictAction,
+        action=Settings,
         metavar='KEY=VALUE',
         help='arguments of the loss',
     )

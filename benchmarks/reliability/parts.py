@@ -1,5 +1,6 @@
 """The parts of the campaign, by name."""
 
+from benchmarks.reliability import bad_inputs
 from benchmarks.reliability.trials import Part
 
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {'bad_inputs': bad_inputs.PART}

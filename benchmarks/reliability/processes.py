@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,7 +103,8 @@ def run_tool(
     return wait_for(start_tool(arguments, cwd, **environment), limit)
 
 
-def kill_group(process: subprocess.Popen[str]) -> None:
-    """Kill a process of :func:`start_tool` and all that it started."""
+def kill_group(process: subprocess.Popen[str] | BaseProcess) -> None:
+    """Kill a process that leads a group, and all that it started."""
+    assert process.pid is not None
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -11,6 +11,7 @@ import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
 
+from mmgala.apis.config_errors import explained_config_errors
 from mmgala.apis.image_sizes import limit_image_sizes
 from mmgala.utils.safe_loading import RefusedContentError, only_plain_data
 
@@ -22,12 +23,15 @@ def load_config(path: str) -> Config:
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: if a YAML file has tags that would run code.
+        ValueError: if it cannot be read, with the line where something is wrong; or if
+            a YAML file has tags that would run code.
     """
+    if os.path.isdir(path):
+        raise IsADirectoryError(f'Config {path} is a folder: give a file in it.')
     if not os.path.isfile(path):
         raise FileNotFoundError(f'Config {path} does not exist.')
     try:
-        with only_plain_data():
+        with only_plain_data(), explained_config_errors(path):
             return Config.fromfile(path)
     except RefusedContentError as error:  # names a temporary copy of MMEngine
         reason = str(error).partition(' was not loaded: ')[2]

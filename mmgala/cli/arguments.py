@@ -4,6 +4,7 @@ import argparse
 import inspect
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+from mmgala.apis.config_sections import check_sections
 from mmgala.cli.class_values import in_class_order, read_named_values
 from mmgala.functional import ShotThresholds
 from mmgala.utils.arrays import UNREADABLE, read_npy
@@ -23,13 +25,55 @@ Classes = Sequence[str] | Callable[[], Sequence[str]]
 OPTIONAL_SECTIONS = ('custom_imports', 'runner_type', 'tta_model', 'tta_pipeline')
 
 
+class Settings(DictAction):
+    """Reads ``KEY=VALUE`` pairs into a dict, as MMEngine's ``DictAction`` does.
+
+    It refuses what that would crash on, or would turn into text without a word.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Read the values of the flag.
+
+        Raises:
+            ValueError: if one is not of the form ``KEY=VALUE``, or cannot be read.
+        """
+        for pair in values:
+            self._check(f'{option_string} {pair}', *pair.partition('='))
+        super().__call__(parser, namespace, values, option_string)
+
+    @staticmethod
+    def _check(given: str, key: str, equals: str, value: str) -> None:
+        if not equals or not all(part.strip() for part in key.split('.')):
+            raise ValueError(
+                f'{given}: expected KEY=VALUE, such as model.head.num_classes=100.'
+            )
+        for opening, closing in ('()', '[]'):
+            if value.count(opening) != value.count(closing):
+                raise ValueError(
+                    f'{given}: {opening} without {closing}, or the reverse. Put the '
+                    'whole option into quotes, such as key="[(a,b),(c,d)]".'
+                )
+        if re.search(r'\bdict\(|{', value):
+            raise ValueError(
+                f'{given}: the command line cannot express a dict. Set single values '
+                'by dotted keys, such as model.head.loss.eps=1e-3, or write a config '
+                'that has yours as its _base_.'
+            )
+
+
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``config`` and ``--cfg-options``."""
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=Settings,
         metavar='KEY=VALUE',
         help='override settings of the config, like model.head.num_classes=100 or '
         'key="[(a,b),(c,d)]"',
@@ -39,7 +83,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 def merge_options(
     cfg: Config, options: Mapping[str, Any] | None, checkpoint: Any = None
 ) -> None:
-    """Override settings of a config by ``--cfg-options``.
+    """Override settings of a config by ``--cfg-options``, and check its sections.
 
     A misspelt section would become a new one that nothing reads, so it is refused.
     Within a section, the classes that it configures refuse unknown arguments.
@@ -51,7 +95,7 @@ def merge_options(
 
     Raises:
         ValueError: if a section looks like a misspelling of another one, or names other
-            weights than ``checkpoint``.
+            weights than ``checkpoint``; or if a section is not what it must be.
     """
     known = {*cfg, *inspect.signature(Runner.__init__).parameters, *OPTIONAL_SECTIONS}
     for key in options or {}:
@@ -70,6 +114,7 @@ def merge_options(
             )
     if options:
         cfg.merge_from_dict(options)
+    check_sections(cfg)
 
 
 def parse_launched_args(parser: argparse.ArgumentParser) -> argparse.Namespace:

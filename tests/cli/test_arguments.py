@@ -1,13 +1,15 @@
 """Options of the command line override settings, and misspelt sections are refused."""
 
+import argparse
+
 import pytest
 from mmengine.config import Config
 
-from mmgala.cli.arguments import merge_options
+from mmgala.cli.arguments import add_config_arguments, merge_options
 
 SECTIONS = dict(
     model=dict(head=dict(num_classes=10)),
-    train_dataloader=dict(batch_size=2),
+    train_dataloader=dict(batch_size=2, dataset=dict(type='X')),
     optim_wrapper=dict(optimizer=dict(lr=0.1)),
 )
 
@@ -41,13 +43,49 @@ def test_a_misspelt_section_is_refused(key, meant):
     assert cfg.to_dict() == SECTIONS
 
 
-@pytest.mark.parametrize(
-    'key', ['test_dataloader', 'tta_pipeline', 'val_cfg', 'load_from', 'my_own_flag']
-)
+@pytest.mark.parametrize('key', ['tta_pipeline', 'load_from', 'my_own_flag'])
 def test_sections_that_the_config_lacks_can_be_added(key):
     cfg = Config(SECTIONS)
     merge_options(cfg, {key: 'x'})
     assert cfg[key] == 'x'
+
+
+def test_a_section_with_a_wrong_value_is_refused():
+    cfg = Config(SECTIONS)
+    with pytest.raises(ValueError, match=r'train_dataloader .* to be a dict.*\[\]'):
+        merge_options(cfg, {'train_dataloader': []})
+
+
+def read_options(*given):
+    parser = argparse.ArgumentParser()
+    add_config_arguments(parser)
+    return parser.parse_args(['config.py', '--cfg-options', *given]).cfg_options
+
+
+@pytest.mark.parametrize(
+    ('given', 'advice'),
+    [
+        ('noequals', 'expected KEY=VALUE'),
+        ('=x', 'expected KEY=VALUE'),
+        ('.=1', 'expected KEY=VALUE'),
+        ('a..b=1', 'expected KEY=VALUE'),
+        ('a=[1,(2', 'without'),
+        ('custom_hooks=[dict(type=X)]', 'cannot express a dict'),
+        ("model={'type': 'X'}", 'cannot express a dict'),
+    ],
+)
+def test_an_option_that_cannot_be_read_is_shown(given, advice):
+    with pytest.raises(ValueError, match=advice) as end:
+        read_options('a.b=1', given)
+    assert f'--cfg-options {given}: ' in str(end.value)
+
+
+def test_options_are_read_as_mmengine_reads_them():
+    assert read_options('a.b=1', 'c=[(1,2),(x,y)]', 'd=e=f') == {
+        'a.b': 1,
+        'c': [(1, 2), ('x', 'y')],
+        'd': 'e=f',
+    }
 
 
 @pytest.mark.parametrize('option', [{'load_from': 'other.pth'}, {'resume': True}])

@@ -1,9 +1,29 @@
-"""Errors of the command-line tools: one line for those of the user."""
+"""Errors of the command-line tools: one line, and a place if nobody foresaw them."""
+
+import json
+from pathlib import Path
 
 import pytest
+import torch
+from torch.utils.data import DataLoader
 
 from mmgala.cli.errors import one_line_errors
 from mmgala.registry import MODELS
+
+
+def line_of(action):
+    """The line with which a tool ends whose main function does this."""
+    with pytest.raises(SystemExit) as end, one_line_errors():
+        action()
+    assert len(end.value.code.splitlines()) == 1
+    return end.value.code
+
+
+def raising(error):
+    def action():
+        raise error
+
+    return action
 
 
 @pytest.mark.parametrize(
@@ -16,23 +36,80 @@ from mmgala.registry import MODELS
             AssertionError('failed to load image: a.png'),
             'error: failed to load image: a.png',
         ),
-        (ValueError('two\n  lines'), 'error: two   lines'),
+        (ValueError('two\n  lines'), 'error: two lines'),
         (AssertionError(), 'error: AssertionError'),
-        (
-            OSError(
-                'Caught OSError in DataLoader worker process 0.\nOriginal Traceback '
-                '(most recent call last):\n  File "x.py"\nOSError: a.png is broken\n'
-            ),
-            'error: OSError: a.png is broken',
-        ),
+        (MemoryError(), 'error: Out of memory: use a smaller batch_size'),
+        (torch.OutOfMemoryError('2 GiB'), 'error: Out of memory (2 GiB): use a small'),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_user_errors_end_the_program_with_one_line(error, line):
-    with pytest.raises(SystemExit) as end, one_line_errors():
-        raise error
+def test_errors_of_checks_are_the_users(error, line):
+    assert line_of(raising(error)).startswith(line)
 
-    assert end.value.code == line
+
+def test_a_full_disk_is_no_bug():
+    line = line_of(lambda: Path('/dev/full').write_text('x'))
+
+    assert line == 'error: [Errno 28] No space left on device'
+
+
+class Broken:
+    """A data set whose images cannot be read."""
+
+    def __init__(self, action):
+        self.action = action
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        self.action()
+
+
+def first_batch(action):
+    return lambda: next(iter(DataLoader(Broken(action), num_workers=1)))
+
+
+def test_of_an_error_in_a_loader_worker_the_reason_is_shown():
+    action = first_batch(raising(OSError('a.png is broken')))
+
+    assert line_of(action) == 'error: a.png is broken'
+
+
+def test_a_bug_in_a_loader_worker_shows_where_it_is():
+    line = line_of(first_batch(lambda: [][0]))
+
+    assert line.startswith('error: unexpected IndexError: list index out of range (in ')
+    assert f'{__file__}:' in line
+
+
+@pytest.mark.parametrize(
+    ('action', 'text'),
+    [
+        (raising(RuntimeError('broken')), 'RuntimeError: broken'),
+        (raising(NotImplementedError()), 'NotImplementedError'),
+        (raising(KeyError('num_classes')), 'KeyError: num_classes'),
+        (lambda: 1 / 0, 'ZeroDivisionError: division by zero'),
+        # No check has raised these two.
+        (lambda: len(3), "TypeError: object of type 'int' has no len()"),
+        (lambda: int('x'), 'ValueError: invalid literal for int'),
+        (lambda: json.loads('[' * 100_000), 'RecursionError: maximum recursion depth'),
+    ],
+)
+def test_an_unexpected_error_shows_its_type_and_place(action, text):
+    line = line_of(action)
+
+    assert line.startswith(f'error: unexpected {text}')
+    assert '.py:' in line.partition('(in /')[2]
+    assert 'report it with the traceback that MMGALA_TRACEBACK=1 shows' in line
+
+
+def test_the_place_is_in_our_code_also_if_a_library_raises():
+    from mmgala.functional import rebalance
+
+    line = line_of(lambda: rebalance(None))
+
+    assert '(in mmgala/functional/rebalance.py:' in line
 
 
 def test_traceback_on_request(monkeypatch):
@@ -42,24 +119,26 @@ def test_traceback_on_request(monkeypatch):
         raise ValueError('the error itself')
 
 
-@pytest.mark.parametrize('error', [RuntimeError, ZeroDivisionError, KeyboardInterrupt])
-def test_other_errors_keep_their_traceback(error):
-    with pytest.raises(error), one_line_errors():
-        raise error
+def test_ctrl_c_is_no_error():
+    with pytest.raises(KeyboardInterrupt), one_line_errors():
+        raise KeyboardInterrupt
 
 
-def test_a_key_alone_keeps_its_traceback():
-    with pytest.raises(KeyError), one_line_errors():
-        raise KeyError('num_classes')
+def test_an_unknown_type_in_a_config_is_the_users():
+    line = line_of(lambda: MODELS.build(dict(type='mmgala.NoSuchLoss')))
+
+    assert 'unexpected' not in line
+    assert 'NoSuchLoss is not in the' in line
 
 
-def test_an_unknown_type_in_a_config_ends_with_one_line():
-    with pytest.raises(SystemExit) as end, one_line_errors():
-        MODELS.build(dict(type='mmgala.NoSuchLoss'))
+def test_an_unknown_argument_in_a_config_is_the_users():
+    line = line_of(
+        lambda: MODELS.build(dict(type='mmgala.GALALoss', num_classes=3, eta=1))
+    )
 
-    assert end.value.code.startswith('error: ')
-    assert 'NoSuchLoss is not in the' in end.value.code
-    assert len(end.value.code.splitlines()) == 1
+    assert 'unexpected keyword' in line
+    assert "'eta'" in line
+    assert 'report' not in line
 
 
 def test_nothing_happens_without_an_error():

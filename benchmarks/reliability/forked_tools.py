@@ -1,0 +1,97 @@
+"""Call the ``main`` of a tool in a process that has imported what it needs.
+
+Starting Python with PyTorch and MMPretrain takes seconds, so the processes are forked
+from a server that did it once and never ran anything. Each is its own process group,
+with its own working directory, output and command line, and ends like the tool itself.
+"""
+
+import importlib.util
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.reliability.processes import ROOT, Ended, kill_group
+
+PRELOADED = (
+    '__main__',
+    'benchmarks.reliability.forked_tools',
+    'mmpretrain.apis',
+    'mmpretrain.datasets',
+    'mmpretrain.engine',
+    'mmpretrain.models',
+    'mmgala.comparison.worker',
+    'mmgala.datasets',
+    'mmgala.engine',
+    'mmgala.evaluation',
+    'mmgala.models',
+    'mmgala.preparation',
+    'mmgala.retraining',
+    'mmgala.visualization',
+    'sklearn.datasets',
+)
+
+
+def call_tool(
+    arguments: Sequence[str | Path], limit: float = 120, cwd: Path = ROOT
+) -> Ended:
+    """Call a tool until it ends, at most ``limit`` seconds.
+
+    Args:
+        arguments: the script, such as ``tools/test.py``, and its arguments.
+        limit: after it, the process and all that it started are killed.
+        cwd: working directory.
+    """
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(list(PRELOADED))
+    out, err = cwd / '.stdout', cwd / '.stderr'
+    start, command = time.monotonic(), [str(argument) for argument in arguments]
+    process = context.Process(target=_be_tool, args=(command, cwd, out, err))
+    process.start()
+    process.join(limit)
+    hung = process.is_alive()
+    kill_group(process)
+    process.kill()  # if it had not yet become a group
+    process.join()
+    status = process.exitcode
+    assert status is not None
+    texts = [p.read_text(errors='replace') if p.exists() else '' for p in (out, err)]
+    return Ended(status, *texts, hung, time.monotonic() - start)
+
+
+def _be_tool(command: list[str], cwd: Path, out: Path, err: Path) -> None:
+    os.setsid()
+    for stream, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+    sys.stdin = open(os.devnull)  # noqa: SIM115 (until the process ends)
+    # Under the names of the server, both may be files that were closed since.
+    sys.stdout, sys.stderr = (
+        open(n, 'w', buffering=1, closefd=False)  # noqa: SIM115
+        for n in (1, 2)
+    )
+    os.chdir(cwd)
+    os.environ.update(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    _limit_threads()
+    script = ROOT / command[0]
+    sys.argv = [str(script), *command[1:]]
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        module.main()
+    except SystemExit:
+        raise
+    except BaseException:  # as the interpreter does, without the frames of this file
+        traceback.print_exc()
+        sys.exit(1)
+
+
+def _limit_threads() -> None:
+    import torch
+
+    torch.set_num_threads(1)

@@ -1,0 +1,61 @@
+"""Sections and settings that MMEngine reads itself are checked before a run."""
+
+import pytest
+from mmengine.config import Config
+
+from mmgala.apis.config_sections import check_sections
+
+
+def config(**changes):
+    cfg = Config(
+        dict(
+            model=dict(type='X'),
+            train_dataloader=dict(batch_size=2, dataset=dict(type='X')),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+            train_cfg=dict(max_epochs=1),
+            val_evaluator=[dict(type='X')],
+            custom_hooks=[dict(type='X')],
+            param_scheduler=None,
+        )
+    )
+    cfg.merge_from_dict(changes)
+    return cfg
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'expected'),
+    [
+        ('model', 'x', 'a dict'),
+        ('train_dataloader', [], 'a dict'),
+        ('train_dataloader.batch_size', 0, '1 or more'),
+        ('train_dataloader.batch_size', 1.5, 'a whole number'),
+        ('train_dataloader.dataset', None, 'a dict with a type'),
+        ('train_cfg', [], 'a dict'),
+        ('train_cfg.max_epochs', 'x', 'a whole number'),
+        ('optim_wrapper.optimizer.lr', float('nan'), 'a finite number'),
+        ('custom_hooks', ['x'], 'a list of dicts'),
+        ('val_evaluator', 'x', 'a dict'),
+        ('randomness', {'seed': -1}, '0 or more'),
+        ('log_level', 'NOPE', 'INFO'),
+    ],
+)
+def test_the_key_the_value_and_what_is_expected_are_named(key, value, expected):
+    with pytest.raises(ValueError, match='in the config|has no') as end:
+        check_sections(config(**{key: value}))
+
+    name = f'{key}.seed' if key == 'randomness' else key
+    shown = '-1' if key == 'randomness' else repr(value)
+    assert name in str(end.value)
+    assert value is None or shown in str(end.value)
+    assert expected in str(end.value)
+
+
+def test_a_config_without_a_model_is_refused():
+    with pytest.raises(ValueError, match='has no model'):
+        check_sections(Config(dict(train_cfg=dict(max_epochs=1))))
+
+
+def test_good_configs_pass():
+    check_sections(config())
+    check_sections(config(val_evaluator=[], train_cfg=None))
+    check_sections(config(default_hooks=dict(checkpoint=dict(interval=-1))))
