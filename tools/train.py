@@ -42,6 +42,7 @@ from mmgala.utils.checkpoint import (
     read_checkpoint,
     read_latest_checkpoint,
 )
+from mmgala.utils.checkpoint_content import check_resumable
 
 
 def parse_args() -> argparse.Namespace:
@@ -136,6 +137,7 @@ def train(stage: Stage) -> None:
         runner.logger.info(f'{stage.title}{", resumed" if start else ""}.')
     if start is not None:
         path, checkpoint = start
+        check_resumable(checkpoint, path, stage.cfg.train_cfg.get('max_epochs'))
         check_fits(checkpoint, runner.model, path)
     add_metric_rules(runner)
     add_divergence_hook(runner)

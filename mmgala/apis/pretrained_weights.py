@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 import torch.hub
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.model import PretrainedInit
 
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.utils.mmengine_loading import is_local
@@ -47,7 +48,8 @@ def check_pretrained_weights(cfg: Config, prefix: str = '') -> None:
 def _pretrained(config: Any, key: str) -> Iterator[tuple[str, str]]:
     """Yield each path or address of weights in a model, with its dotted name."""
     if isinstance(config, dict):
-        if config.get('type') == 'Pretrained' and config.get('checkpoint'):
+        by_weights = config.get('type') in ('Pretrained', PretrainedInit)
+        if by_weights and config.get('checkpoint'):
             yield f'{key}.checkpoint', str(config['checkpoint'])
         if isinstance(config.get('pretrained'), str):
             yield f'{key}.pretrained', config['pretrained']

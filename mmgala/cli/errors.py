@@ -23,6 +23,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
+from mmgala.cli.built_objects import BUILDER, built_from_config
+from mmgala.cli.known_errors import remedy
 from mmgala.utils.safe_loading import refusal
 from mmgala.utils.text import visible
 
@@ -42,8 +44,6 @@ REMEDIES = {
     errno.EROFS: 'Choose a path on a disk that can be written to.',
     errno.ENAMETOOLONG: 'Choose a shorter name.',
 }
-# Where Python calls what a config names: unknown arguments are the user's.
-CONFIGURED = ('/mmengine/registry/build_functions.py',)
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OUR_CODE = tuple(
     os.path.join(folder, '')
@@ -98,11 +98,20 @@ def describe(error: Exception) -> str:
     if 'Original Traceback' in text:
         # Of a data loader worker: its traceback ends with the reason.
         kind, _, text = _raised_last(text).partition(': ')
+    text = _one_line(text)
     if isinstance(error, OSError) and error.errno in REMEDIES and error.filename:
         return f'{error.filename}: {error.strerror}. {REMEDIES[error.errno]}'
+    if (cure := remedy(text)) is not None:
+        return f'{cure} ({kind}: {text})'
+    built = built_from_config(error)
     if _is_users(error, place):
-        return _one_line(text) or kind
-    reason = f'{kind}: {_one_line(text)}' if text else kind
+        return (text or kind) + (f' (In the config: {built.chain}.)' if built else '')
+    reason = f'{kind}: {text}' if text else kind
+    if built:
+        return (
+            f'{built.chain} in the config cannot be built: {reason} (in {place.own}). '
+            f'Correct its arguments: {built.arguments}.'
+        )
     return f'unexpected {reason} (in {place.own}). {REPORT}'
 
 
@@ -119,8 +128,8 @@ def _is_users(error: Exception, place: Place) -> bool:
         return place.checked and ' ' in str(error)
     if isinstance(error, AssertionError) and _is_ours(place.path):
         return False  # our assertions are about the impossible
-    if isinstance(error, TypeError) and place.path.endswith(CONFIGURED):
-        return True
+    if isinstance(error, TypeError) and place.path.endswith(BUILDER):
+        return True  # arguments that the class in the config does not have
     return isinstance(error, USER_ERRORS) and place.checked
 
 

@@ -15,6 +15,7 @@ from mmengine.logging import HistoryBuffer, print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
+from mmgala.utils.checkpoint_content import check_content
 from mmgala.utils.safe_loading import ADVICE, contains
 
 
@@ -29,8 +30,11 @@ def read_checkpoint(path: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: if it is damaged, or contains more than weights and plain data.
+        ValueError: if it is damaged, contains more than weights and plain data, or
+            parts of it are not what trainings save.
     """
+    if os.path.isdir(path):
+        raise IsADirectoryError(f'Checkpoint {path} is a folder: give a file in it.')
     if not os.path.isfile(path):
         raise FileNotFoundError(f'Checkpoint {path} does not exist.')
     checkpoint = load_plain(path, map_location='cpu')
@@ -39,7 +43,11 @@ def read_checkpoint(path: str | Path) -> dict:
     if not isinstance(checkpoint, dict) or not isinstance(
         checkpoint['state_dict'], dict
     ):
-        raise ValueError(f'Checkpoint {path} contains no state dict.')
+        raise ValueError(
+            f'Checkpoint {path} contains no state dict: give one that a training has '
+            'saved, or the state dict of a model.'
+        )
+    check_content(checkpoint, path)
     return checkpoint
 
 
@@ -85,7 +93,7 @@ def read_latest_checkpoint(work_dir: str | Path) -> tuple[str, dict] | None:
     for path in candidates:
         try:
             return str(path), read_checkpoint(path)
-        except (FileNotFoundError, ValueError) as error:
+        except (OSError, ValueError) as error:
             print_log(str(error), logger='current', level=logging.WARNING)
     if candidates:
         raise ValueError(f'{work_dir} contains no readable checkpoint.')
@@ -217,6 +225,11 @@ def check_fits(checkpoint: dict, model: nn.Module, path: str | Path) -> None:
                 f'{tuple(stored[name].shape)} in the checkpoint and '
                 f'{tuple(value.shape)} in the model. Use the config it was trained '
                 'with; for another number of classes, set model.head.num_classes.'
+            )
+        if name in stored and stored[name].is_complex() and not value.is_complex():
+            raise ValueError(
+                f'Checkpoint {path} does not fit the config: {name} has complex '
+                'numbers. Use a checkpoint of this model.'
             )
     parameters = [name for name, _ in unwrap_model(model).named_parameters()]
     missing = [name for name in parameters if name not in stored]

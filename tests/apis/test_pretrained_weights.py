@@ -7,6 +7,7 @@ import os
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.model import PretrainedInit
 from torch import nn
 
 from mmgala.apis.pretrained_weights import check_pretrained_weights
@@ -178,6 +179,14 @@ def test_following_the_advice_helps(folder):
     backbone = CIFARResNet(20, base_channels=2, **cfg.model.backbone)
     backbone.init_weights()
     assert backbone.conv1.weight.unique().tolist() == [0.75]
+
+
+def test_initialisers_given_as_classes_are_checked(tmp_path):
+    path = str(tmp_path / 'nothing.pth')
+    init_cfg = dict(type=PretrainedInit, checkpoint=path)
+
+    with pytest.raises(FileNotFoundError, match=r'nothing\.pth'):
+        check_pretrained_weights(Config(dict(model=dict(init_cfg=init_cfg))))
 
 
 def test_missing_local_file(tmp_path):

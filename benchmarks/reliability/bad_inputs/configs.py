@@ -12,10 +12,10 @@ CONFIGS: dict[str, tuple[str | bytes, str]] = {
     'raises': ("raise RuntimeError('as I say')\n", 'as I say'),
     'divides by zero': ('lr = 1 / 0\n', 'line 1'),
     'exits': ('import sys\nsys.exit(0)\n', 'exit'),
-    'missing import': ('import nowhere_to_be_found\n', 'nowhere_to_be_found'),
+    'missing import': ('import nowhere_to_be_found\n', 'model'),
     'base of itself': ("_base_ = 'config.py'\n", '_base_'),
     'missing base': ("_base_ = 'nowhere.py'\n", 'nowhere.py'),
-    'base in no package': ("_base_ = 'nowhere::x.py'\n", 'nowhere'),
+    'base in no package': ("_base_ = 'nowhere::x.py'\n", 'package'),
     'base that is a number': ('_base_ = 3\n', '_base_'),
     'only a comment': ('# nothing\n', 'model'),
     'no model': ('train_cfg = dict(max_epochs=1)\n', 'model'),
@@ -23,7 +23,7 @@ CONFIGS: dict[str, tuple[str | bytes, str]] = {
     'null byte': (b'model = dict(\0)\n', 'config.py'),
     'Latin-1': ('# Ã¼\n'.encode('latin-1') + b"a = '\xfc'\n", 'config.py'),
     'deep brackets': ('a = ' + '(' * 5000 + ')' * 5000 + '\n', 'config.py'),
-    'unknown type': ("model = dict(type='Nope')\n", 'Nope'),
+    'unknown type': ("model = dict(type='Nope')\n", 'config'),
 }  # fmt: skip
 
 # The same for files of other formats.

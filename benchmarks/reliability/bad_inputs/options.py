@@ -120,8 +120,8 @@ def options() -> Iterator[BadInput]:
             for value in values:
                 option = f'{key}={value}'
                 if (tool, option) not in ACCEPTED:
-                    yield _case(tool, option, key.rpartition('.')[2])
+                    yield _case(tool, option, *key.split('.')[1:][-2:], key, value)
 
 
-def _case(tool: str, option: str, names: str) -> BadInput:
-    return BadInput('options', option, tool, ('--cfg-options', option), (names,))
+def _case(tool: str, option: str, *names: str) -> BadInput:
+    return BadInput('options', option, tool, ('--cfg-options', option), names)
