@@ -256,3 +256,17 @@ class TestChecks:
     def test_temperature(self, temperature):
         with pytest.raises(ValueError, match='`temperature` to be a finite number'):
             TemperatureScaler(temperature)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -1.0])
+@pytest.mark.parametrize(
+    'key', ['steps.0.tau', 'steps.0.class_counts', 'steps.1.class_mass',
+            'steps.2.temperature'],
+)  # fmt: skip
+@pytest.mark.parametrize('load', [torch_load_state_dict, mmengine_load_state_dict])
+def test_broken_values_of_a_checkpoint_are_refused_by_their_key(load, key, value):
+    state = whole_chain().state_dict()
+    state[key] = state[key].clone()
+    state[key].view(-1)[0] = value
+    with pytest.raises(ValueError, match=f'`{key}` .*{value:g}.*earlier checkpoint'):
+        load(whole_chain(), state)

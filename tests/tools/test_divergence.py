@@ -49,8 +49,7 @@ def test_a_checkpoint_that_is_not_finite(tmp_path, trained, name, tool):
     assert_one_line(end, rf'{name}.*earlier checkpoint')
 
 
-def test_top_5_of_3_classes(tmp_path, small_config):
-    # Digits has ten classes.
+def test_more_ranks_than_classes_in_top_k(tmp_path, small_config):
     end = call(
         'train', small_config, '--work-dir', tmp_path / 'work',
         *options(**TRAIN, val_evaluator__topk='(1,11)'), cwd=tmp_path,
