@@ -5,6 +5,9 @@ comparison is interrupted, run the same command again to continue. --list shows 
 methods and their settings.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 import sys
 import warnings
@@ -27,7 +30,6 @@ from mmgala.apis.launch import (  # noqa: E402
 )
 from mmgala.apis.pretrained_weights import check_pretrained_weights  # noqa: E402
 from mmgala.cli.arguments import add_config_arguments, merge_options  # noqa: E402
-from mmgala.cli.command import command  # noqa: E402
 from mmgala.cli.post_hoc import (  # noqa: E402
     BALANCED,
     add_target_prior_argument,
@@ -52,7 +54,7 @@ from mmgala.datasets.labels import class_names  # noqa: E402
 from mmgala.evaluation.shot_thresholds import config_thresholds  # noqa: E402
 from mmgala.functional import METRIC_NAMES  # noqa: E402
 from mmgala.functional.rebalance import check_target_prior  # noqa: E402
-from mmgala.utils.files import locked  # noqa: E402
+from mmgala.utils.files import locked_folders  # noqa: E402
 from mmgala.utils.progress import CONSOLE, RunProgress  # noqa: E402
 
 
@@ -220,11 +222,7 @@ def run(args: argparse.Namespace) -> dict[str, str]:
         for one in runs:
             check_folder(one)
     else:
-        busy = (
-            f'Another comparison is running in {work_dir}: wait for it, or choose '
-            'another --work-dir.'
-        )
-        with locked(work_dir / '.lock', busy):
+        with locked_folders(work_dir):
             check_runs(runs, work_dir)
             check_pretrained_weights(cfg)
             failed = train(runs, args.workers or default_workers())

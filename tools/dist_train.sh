@@ -4,5 +4,5 @@
 # For several nodes, set NNODES, NODE_RANK and MASTER_ADDR and run it on each.
 set -euo pipefail
 [ $# -ge 2 ] || { sed -n '2,4s/^# \?//p' "$0" >&2; exit 2; }
-. "$(dirname "$0")/torchrun.sh"
+. "$(dirname "$(readlink -f "$0")")/torchrun.sh"
 torchrun_tool train.py "$2" "$1" "${@:3}"

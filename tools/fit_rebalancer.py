@@ -5,6 +5,9 @@ The model then applies the steps to single images, also in MMPretrain's
 ImageClassificationInferencer. Flags choose the steps; the default is re-balancing.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 from pathlib import Path
 from typing import Any
@@ -26,7 +29,6 @@ from mmgala.apis.launch import (
 from mmgala.apis.models import check_output_path, save_model
 from mmgala.apis.runner import build_runner
 from mmgala.cli.arguments import add_config_arguments, merge_options
-from mmgala.cli.command import command
 from mmgala.cli.post_hoc import (
     add_class_counts,
     add_post_hoc_arguments,

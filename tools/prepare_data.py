@@ -14,10 +14,12 @@ The same command continues an interrupted run. Files get their final names only 
 they are complete and verified.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 from pathlib import Path
 
-from mmgala.cli.command import command
 from mmgala.preparation import (
     DATA_SET_NAMES,
     check,

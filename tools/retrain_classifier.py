@@ -5,6 +5,9 @@ weights with the new classifier to OUT.pth and their config to OUT.py, and print
 validation accuracy before and after. The test set is not used.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 from pathlib import Path
 
@@ -12,7 +15,6 @@ from rich.console import Console
 
 from mmgala.apis.launch import add_paths_to_image_errors, load_config
 from mmgala.cli.arguments import Settings, add_config_arguments, merge_options
-from mmgala.cli.command import command
 from mmgala.cli.post_hoc import add_target_prior_argument, read_target_prior
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
 from mmgala.utils.checkpoint import read_checkpoint, stored_class_names

@@ -4,5 +4,5 @@
 #     tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [ARGUMENTS OF test.py]
 set -euo pipefail
 [ $# -ge 4 ] || { sed -n '2,4s/^# \?//p' "$0" >&2; exit 2; }
-. "$(dirname "$0")/srun.sh"
+. "$(dirname "$(readlink -f "$0")")/srun.sh"
 srun_tool "$1" "$2" test.py "$3" "$4" "${@:5}"

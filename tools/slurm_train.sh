@@ -4,5 +4,5 @@
 #     tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [ARGUMENTS OF train.py]
 set -euo pipefail
 [ $# -ge 4 ] || { sed -n '2,4s/^# \?//p' "$0" >&2; exit 2; }
-. "$(dirname "$0")/srun.sh"
+. "$(dirname "$(readlink -f "$0")")/srun.sh"
 srun_tool "$1" "$2" train.py "$3" --work-dir "$4" "${@:5}"

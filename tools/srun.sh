@@ -9,10 +9,13 @@ srun_tool() { # PARTITION JOB_NAME TOOL ARGUMENT...
     gres=()
     per_node=${PROCESSES_PER_NODE:-1}
   fi
-  # SRUN_ARGS is a list of options, to be split into words.
-  # shellcheck disable=SC2086
-  PYTHONPATH="$tools/..:${PYTHONPATH:-}" srun --partition "$1" --job-name "$2" \
+  # SRUN_ARGS is a list of options: split into words, but `*` is no pattern.
+  local srun_args
+  read -r -a srun_args <<<"${SRUN_ARGS:-}"
+  export PYTHONPATH="$tools/..:${PYTHONPATH:-}"
+  # exec, so that a signal to the script reaches srun, which ends the tasks.
+  exec srun --partition "$1" --job-name "$2" \
     "${gres[@]}" --ntasks "${GPUS:-8}" --ntasks-per-node "$per_node" \
-    --cpus-per-task "${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 ${SRUN_ARGS:-} \
+    --cpus-per-task "${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 "${srun_args[@]}" \
     "${PYTHON:-python}" -u "$tools/$3" "${@:4}" --launcher slurm
 }

@@ -1,5 +1,8 @@
 """Test a classifier, with optional post-hoc steps, or a detector."""
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 from collections.abc import Sequence
 from copy import deepcopy
@@ -35,7 +38,6 @@ from mmgala.cli.arguments import (
     merge_options,
     parse_launched_args,
 )
-from mmgala.cli.command import command
 from mmgala.cli.post_hoc import (
     add_class_counts,
     add_post_hoc_arguments,

@@ -4,6 +4,9 @@ A config with `stage1` is trained in two stages, one after the other. To skip th
 pass --cfg-options load_from=CHECKPOINT.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 
 import torch
@@ -26,13 +29,18 @@ from mmgala.apis.launch import (
 )
 from mmgala.apis.pretrained_weights import check_pretrained_weights
 from mmgala.apis.runner import build_runner
-from mmgala.apis.stages import Stage, holds_training, plan_stages, start_from
+from mmgala.apis.stages import (
+    Stage,
+    holds_training,
+    plan_stages,
+    start_from,
+    training_lock,
+)
 from mmgala.cli.arguments import (
     add_config_arguments,
     merge_options,
     parse_launched_args,
 )
-from mmgala.cli.command import command
 from mmgala.engine.hooks.divergence_hook import add_divergence_hook
 from mmgala.engine.hooks.metric_rules_hook import add_metric_rules
 from mmgala.engine.hooks.padding_hook import add_padding_hook
@@ -125,7 +133,9 @@ def read_start(cfg: Config) -> tuple[str, dict] | None:
     if cfg.get('load_from'):
         return cfg.load_from, read_checkpoint(cfg.load_from)
     start = read_latest_checkpoint(cfg.work_dir)
-    if start is not None:
+    if start is None:
+        cfg.resume = False  # MMEngine would look for a checkpoint by itself
+    else:
         cfg.load_from = start[0]
     return start
 
@@ -151,6 +161,11 @@ def main() -> None:
     add_paths_to_image_errors()
     cfg = load_config(args.config)
     merge_args(cfg, args)
+    with training_lock(cfg):
+        run(cfg, args)
+
+
+def run(cfg: Config, args: argparse.Namespace) -> None:
     set_launcher(cfg, args.launcher)
     if is_detection(cfg):
         reduce_statistics(cfg)

@@ -11,6 +11,7 @@ import torch.distributed
 from mmengine.config import Config
 from mmengine.device import get_device
 
+import mmgala.engine  # noqa: F401  # files that MMEngine writes are whole
 from mmgala.apis.config_errors import explained_config_errors
 from mmgala.apis.image_sizes import limit_image_sizes
 from mmgala.utils.safe_loading import RefusedContentError, only_plain_data

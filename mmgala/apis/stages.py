@@ -6,6 +6,9 @@ with its own logs and checkpoints, in ``<work_dir>/stage1`` and ``<work_dir>``.
 """
 
 import copy
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from mmengine.config import Config
 
 from mmgala.apis.launch import check_work_dir
 from mmgala.utils.checkpoint import read_latest_checkpoint
+from mmgala.utils.files import locked_folders
 
 STAGE1 = 'stage1'
 
@@ -35,6 +39,27 @@ class Stage:
 def holds_training(work_dir: str) -> bool:
     """Whether either stage has checkpoints to resume from in a work directory."""
     return any(list(Path(work_dir, name).glob('*.pth')) for name in ('', STAGE1))
+
+
+@contextmanager
+def training_lock(cfg: Config) -> Iterator[None]:
+    """Keep other trainings out of the work directory and its stages.
+
+    One lock is enough for all ranks: if the first one does not get it, the launcher
+    ends the others.
+
+    Raises:
+        BlockingIOError: if another training or comparison is running there.
+        OSError: if the directory is not writable.
+    """
+    if int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) != 0:
+        yield
+        return
+    folders = [Path(cfg.work_dir)]
+    if cfg.get(STAGE1) is not None:
+        folders.append(folders[0] / STAGE1)
+    with locked_folders(*folders):
+        yield
 
 
 def plan_stages(cfg: Config) -> list[Stage]:

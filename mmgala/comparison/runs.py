@@ -10,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmgala.utils.files import UNFINISHED, write_json
+from mmgala.utils.files import LOCK, UNFINISHED, write_json
 
 STATE = 'run.json'
 CONFIG = 'config.py'
@@ -121,7 +121,11 @@ def check_folder(run: Run) -> None:
     """
     state = read_run_state(run.folder)
     if state is None:
-        found = sorted(p.name for p in _entries(run.folder) if p.suffix != UNFINISHED)
+        found = sorted(
+            p.name
+            for p in _entries(run.folder)
+            if p.suffix != UNFINISHED and p.name != LOCK
+        )
         if found and not (run.folder / STATE).is_file():
             raise FileExistsError(
                 f'{run.folder} holds other files ({found[0]}): choose '

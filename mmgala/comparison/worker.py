@@ -39,7 +39,7 @@ from mmgala.utils.checkpoint import (
     unwrap_model,
 )
 from mmgala.utils.environment import installed_versions
-from mmgala.utils.files import remove_unfinished, replacing
+from mmgala.utils.files import locked_folders, remove_unfinished, replacing
 
 ReportShare = Callable[[float], None]
 RETRAINED_FILE = 'retrained.pth'
@@ -75,8 +75,15 @@ def execute(run: Run, report: ReportShare) -> None:
     Args:
         run: run to train.
         report: called with the completed share of the work.
+
+    Raises:
+        BlockingIOError: if a training is running in its folder.
     """
-    run.folder.mkdir(parents=True, exist_ok=True)
+    with locked_folders(run.folder):
+        _execute(run, report)
+
+
+def _execute(run: Run, report: ReportShare) -> None:
     before = read_run_state(run.folder) or {}
     state = dict(
         status='running',
@@ -136,7 +143,7 @@ def _train(run: Run, state: dict[str, Any], report: ReportShare) -> list[str]:
     exact = Config.fromfile(str(run.folder / CONFIG))
     cfg = copy.deepcopy(exact)
     set_dataloader_defaults(cfg)
-    latest = _last_whole_checkpoint(run.folder)
+    latest = read_latest_checkpoint(run.folder)
     if latest is not None:
         cfg.load_from, cfg.resume = latest[0], True
         meta = latest[1].get('meta', {})
@@ -171,16 +178,6 @@ def _build_runner(cfg: Config, exact: Config, folder: Path) -> Runner:
         path.unlink()
     exact.dump(folder / CONFIG)
     return runner
-
-
-def _last_whole_checkpoint(folder: Path) -> tuple[str, dict] | None:
-    """Checkpoint to resume from; None if there is no complete one."""
-    try:
-        return read_latest_checkpoint(folder)
-    except ValueError:
-        for path in (*folder.glob('*.pth'), folder / 'last_checkpoint'):
-            path.unlink(missing_ok=True)
-        return None
 
 
 def _selected_checkpoint(folder: Path) -> Path:

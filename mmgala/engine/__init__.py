@@ -1,4 +1,7 @@
-"""Training with MMEngine: hooks, an optimizer wrapper and a training loop."""
+"""Training with MMEngine: hooks, an optimizer wrapper and a training loop.
+
+Importing this also makes MMEngine write its files whole, see ``safe_saving``.
+"""
 
 from mmgala.engine.bfloat16_optim_wrapper import BFloat16OptimWrapper
 from mmgala.engine.hooks import (
@@ -15,6 +18,7 @@ from mmgala.engine.hooks import (
     ResumeWithinEpochHook,
 )
 from mmgala.engine.on_device_train_loop import OnDeviceTrainLoop
+from mmgala.engine.safe_saving import make_saving_safe
 
 __all__ = [
     'BFloat16OptimWrapper',
@@ -31,3 +35,5 @@ __all__ = [
     'ReduceStatisticsHook',
     'ResumeWithinEpochHook',
 ]
+
+make_saving_safe()

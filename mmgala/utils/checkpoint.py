@@ -17,6 +17,11 @@ from torch import nn
 
 from mmgala.utils.checkpoint_content import check_content
 from mmgala.utils.safe_loading import ADVICE, contains
+from mmgala.utils.safe_pickle import SafePickle
+
+
+class DamagedCheckpointError(ValueError):
+    """A file that was cut off while it was written, or is no checkpoint at all."""
 
 
 def read_checkpoint(path: str | Path) -> dict:
@@ -30,8 +35,9 @@ def read_checkpoint(path: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: if it is damaged, contains more than weights and plain data, or
-            parts of it are not what trainings save.
+        DamagedCheckpointError: if it is truncated, or another kind of file.
+        ValueError: if it contains more than weights and plain data, or parts of it
+            are not what trainings save.
     """
     if os.path.isdir(path):
         raise IsADirectoryError(f'Checkpoint {path} is a folder: give a file in it.')
@@ -59,29 +65,43 @@ def load_plain(source: Any, map_location: Any = None) -> Any:
         map_location: see ``torch.load``.
 
     Raises:
-        ValueError: if it is damaged, or contains more than weights and plain data.
+        DamagedCheckpointError: if it is truncated, or another kind of file.
+        ValueError: if it contains more than weights and plain data.
     """
     try:
         with mmengine_globals():
-            return torch.load(source, map_location=map_location, weights_only=True)
+            if _READS_PLAIN_DATA:
+                return torch.load(source, map_location=map_location, weights_only=True)
+            return torch.load(
+                source,
+                map_location=map_location,
+                weights_only=False,
+                pickle_module=SafePickle(
+                    _allowed_globals(), (HistoryBuffer, np.ndarray, np.dtype)
+                ),
+            )
     except Exception as error:  # damaged files cause many kinds of errors
-        raise ValueError(f'Checkpoint {source} {why_unreadable(error)}') from error
+        reason = why_unreadable(error)
+        damaged = reason.startswith('cannot be read')
+        kind = DamagedCheckpointError if damaged else ValueError
+        raise kind(f'Checkpoint {source} {reason}') from error
 
 
 def read_latest_checkpoint(work_dir: str | Path) -> tuple[str, dict] | None:
     """Read the checkpoint from which a training in ``work_dir`` resumes.
 
-    This is the one named in MMEngine's file ``last_checkpoint``. If it cannot be read,
-    because the training was killed while saving, the newest readable one is used.
+    This is the one named in MMEngine's file ``last_checkpoint``. If it is damaged,
+    because the training was killed while saving, the newest complete one is used.
 
     Args:
         work_dir: work directory of the training.
 
     Returns:
-        Path and content of the checkpoint; ``None`` if there are no checkpoints.
+        Path and content of the checkpoint; ``None`` if there are no checkpoints, or
+        only damaged ones: then the training starts from the beginning.
 
     Raises:
-        ValueError: if there are checkpoints, but none can be read.
+        ValueError: if a checkpoint contains more than weights and plain data.
     """
     work_dir = Path(work_dir)
     saved = [p for p in work_dir.glob('*.pth') if not p.name.startswith('best_')]
@@ -90,22 +110,25 @@ def read_latest_checkpoint(work_dir: str | Path) -> tuple[str, dict] | None:
     noted = note.read_text().strip() if note.is_file() else ''
     if noted:
         candidates.insert(0, Path(noted))
-    for path in candidates:
+    for path in dict.fromkeys(candidates):
         try:
             return str(path), read_checkpoint(path)
-        except (OSError, ValueError) as error:
-            print_log(str(error), logger='current', level=logging.WARNING)
-    if candidates:
-        raise ValueError(f'{work_dir} contains no readable checkpoint.')
+        except (
+            FileNotFoundError,
+            IsADirectoryError,
+            DamagedCheckpointError,
+        ) as error:
+            message = f'{error} It is skipped.'
+            print_log(message, logger='current', level=logging.WARNING)
     return None
 
 
 def why_unreadable(error: Exception) -> str:
     """Describe an error of ``torch.load``, to follow the name of the file."""
     # PyTorch's message recommends loading the file unsafely.
-    blocked = re.search(r'GLOBAL (\w[\w.]*)', str(error))
-    if blocked:
-        return contains(blocked[1])
+    blocked = re.search(r"GLOBAL (\w[\w.]*)|<class '([\w.]+)'>", str(error))
+    if isinstance(error, pickle.UnpicklingError) and blocked:
+        return contains(blocked[1] or blocked[2])
     if 'TorchScript' in str(error):
         return f'was not loaded: it is a TorchScript program. {ADVICE}'
     text = str(error).rpartition('WeightsUnpickler error: ')[2].strip()
@@ -113,17 +136,19 @@ def why_unreadable(error: Exception) -> str:
     return f'cannot be read: it is truncated, or not a checkpoint ({reason}).'
 
 
+_READS_PLAIN_DATA = hasattr(torch.serialization, 'safe_globals')  # PyTorch 2.5
+_HARMLESS = (set, frozenset, bytearray, complex, range, slice)
+_NUMPY_DTYPES = list({type(np.dtype(code)) for code in np.typecodes['All']})
+
+
 @contextlib.contextmanager
 def mmengine_globals() -> Iterator[None]:
     """Allow the data types that MMEngine saves in addition to weights."""
-    core: Any = getattr(np, '_core' if hasattr(np, '_core') else 'core')
-    allowed: list[Any] = [HistoryBuffer, np.ndarray, np.dtype]
-    allowed += {type(np.dtype(kind)) for kind in ('b1', 'i4', 'i8', 'u4', 'f4', 'f8')}
-    for function in (core.multiarray._reconstruct, core.multiarray.scalar):
-        for module in ('numpy.core', 'numpy._core'):  # of NumPy 1 and 2
-            name = f'{module}.multiarray.{function.__name__}'
-            allowed.append((function, name))
-    allowed.append((_getattr_of_buffer, 'builtins.getattr'))
+    if not _READS_PLAIN_DATA:
+        yield
+        return
+    allowed: list[Any] = [(value, name) for name, value in _allowed_globals().items()]
+    allowed += _NUMPY_DTYPES
     listed = torch.serialization
     before = listed.get_safe_globals()
     listed.add_safe_globals(allowed)
@@ -133,6 +158,25 @@ def mmengine_globals() -> Iterator[None]:
         after = listed.get_safe_globals()
         listed.clear_safe_globals()
         listed.add_safe_globals([x for x in after if x in before or x not in allowed])
+
+
+def _allowed_globals() -> dict[str, Any]:
+    """Functions and types that MMEngine saves besides weights, by full name."""
+    named = {
+        'builtins.getattr': _getattr_of_buffer,
+        'mmengine.logging.history_buffer.HistoryBuffer': HistoryBuffer,
+        'numpy.ndarray': np.ndarray,
+        'numpy.dtype': np.dtype,
+        **{f'builtins.{kind.__name__}': kind for kind in _HARMLESS},
+    }
+    functions: tuple[Any, ...] = (
+        np.empty(0).__reduce__()[0],
+        np.float64(0).__reduce__()[0],
+    )
+    for function in functions:
+        for module in ('numpy.core', 'numpy._core'):  # of NumPy 1 and 2
+            named[f'{module}.multiarray.{function.__name__}'] = function
+    return named
 
 
 def _getattr_of_buffer(owner: Any, name: str) -> Any:

@@ -1,13 +1,15 @@
 """Files and folders that appear complete or not at all, and locks."""
 
+import errno
 import glob
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +19,12 @@ CHUNK_BYTES = 1 << 20
 MAX_TEXT_BYTES = 4 << 30
 MAX_TEXT_VARIABLE = 'MMGALA_MAX_TEXT_BYTES'
 UNFINISHED = '.partial'  # suffix of the private folders of `replacing`
+LOCK = '.lock'  # in a work directory
+NO_LOCKS = (
+    errno.ENOLCK,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+)  # of some network file systems
 
 
 @contextmanager
@@ -52,7 +60,58 @@ def replacing(path: str | Path) -> Iterator[Path]:
     ) as folder:
         unfinished = Path(folder) / path.name
         yield unfinished
+        _flush(unfinished)
         os.replace(unfinished, path)
+        _flush_entry(path.parent)
+
+
+def _flush(path: Path) -> None:
+    """Write a file, or all files of a folder, from the system's memory to the disk.
+
+    Otherwise a power failure could leave the new name with no content.
+    """
+    for file in path.rglob('*') if path.is_dir() else (path,):
+        if file.is_file():
+            _flush_entry(file)
+
+
+def _flush_entry(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some file systems cannot flush folders
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def check_writable(path: str | Path) -> None:
+    """Check that a file can be written, before the work whose result it will hold.
+
+    Args:
+        path: file to write later; missing parent folders will be created.
+
+    Raises:
+        IsADirectoryError: if it is a folder.
+        NotADirectoryError: if a parent is a file.
+        PermissionError: if nothing can be created in its folder.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f'{path} is a folder: choose another name.')
+    folder = next(p for p in path.absolute().parents if os.path.lexists(p))
+    if not folder.is_dir():
+        raise NotADirectoryError(
+            f'{path} cannot be written, as {folder} is not a folder: choose another '
+            'name.'
+        )
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise PermissionError(
+            f'{path} cannot be written ({error.strerror}: {folder}): choose another '
+            'name.'
+        ) from error
 
 
 def check_readable(path: str | Path) -> None:
@@ -117,17 +176,69 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
 
     Raises:
         BlockingIOError: if another process holds the lock and ``busy`` is given.
+        OSError: if the lock file cannot be created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, blocking=busy is None)
     try:
-        lock = FileLock(path, blocking=busy is None).acquire()
+        lock.acquire()
+        while not _names_locked_file(path, lock):  # another process has removed it
+            lock.release()
+            lock.acquire()
     except Timeout:
         raise BlockingIOError(busy) from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        warnings.warn(
+            f'The file system of {path} has no locks: nothing keeps a second process '
+            'out.',
+            stacklevel=3,
+        )
+        yield
+        return
     with lock:
         try:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+def _names_locked_file(path: Path, lock: FileLock) -> bool:
+    """Whether ``path`` still is the file that was locked, not removed meanwhile.
+
+    Otherwise, a process that has waited for a removed file and one that has created it
+    again could both enter.
+    """
+    descriptor = getattr(lock, '_context').lock_file_fd  # noqa: B009
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+    except TypeError:  # a lock of another kind, without an open file
+        return True
+
+
+@contextmanager
+def locked_folders(*folders: str | Path) -> Iterator[None]:
+    """Keep other trainings and comparisons out of work directories.
+
+    What killed trainings left of checkpoints that they were writing is removed.
+
+    Raises:
+        BlockingIOError: if another process holds the lock of one of them.
+    """
+    with ExitStack() as locks:
+        for folder in folders:
+            busy = (
+                f'Another training or comparison is running in {folder}: wait for it, '
+                'or choose another --work-dir.'
+            )
+            locks.enter_context(locked(Path(folder, LOCK), busy))
+            for pattern in ('*.pth', 'last_checkpoint'):
+                for left in Path(folder).glob(f'.{pattern}.*{UNFINISHED}'):
+                    shutil.rmtree(left)
+        yield
 
 
 def read_chunks(file: IO[bytes]) -> Iterator[bytes]:

@@ -117,10 +117,13 @@ def test_weights_that_stage_1_started_from_are_not_resumed_from(work_dir):
 
 
 @pytest.mark.parametrize('stage', [1, 2])
-def test_only_broken_checkpoints(work_dir, stage):
-    Path(save(work_dir, stage, 1)).write_bytes(b'half')
-    with pytest.raises(ValueError, match='no readable checkpoint'):
-        plan(work_dir)
+@pytest.mark.parametrize('content', [b'half', b''])
+def test_a_kill_during_the_first_checkpoint_leads_to_a_new_start(
+    work_dir, stage, content
+):
+    Path(save(work_dir, stage, 1)).write_bytes(content)
+
+    assert facts(plan(work_dir)) == [(1, None, False), (2, None, True)]
 
 
 @pytest.mark.parametrize('steps', [MAX - 1, MAX])

@@ -164,7 +164,9 @@ def test_finished_runs_are_not_repeated(compared):
 def test_a_second_comparison_in_the_same_folder_is_refused(compared):
     with FileLock(compared.work / '.lock'):
         end = call('compare', *compared.arguments, cwd=compared.folder)
-    assert_one_line(end, 'Another comparison is running in .*work: .*--work-dir')
+    assert_one_line(
+        end, 'Another training or comparison is running in .*work: .*--work-dir'
+    )
 
 
 def test_report_only_accepts_other_metrics_and_steps(compared):

@@ -1,7 +1,9 @@
 """dist_train.sh and dist_test.sh with two processes on the CPU."""
 
 import json
+import signal
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import torch
 from mmgala.utils.checkpoint import read_checkpoint
 from tests.evaluation.references import expected_metrics
 from tests.reference.rebalance_numpy import rebalance
-from tests.tools.command_line import ROOT, command, options, run
+from tests.tools.command_line import LIMIT, ROOT, command, environment, options, run
 from tests.tools.tau import best_tau
 
 NUM_SAMPLES = 497  # odd, so the second process gets a duplicate sample
@@ -78,6 +80,47 @@ def test_too_few_arguments_print_the_usage(script, arguments):
     assert f'tools/{script} CONFIG' in result.stderr
 
 
+def left_over(name):
+    """Processes whose command line names this."""
+    listed = subprocess.run(['ps', '-eo', 'args'], capture_output=True, text=True)
+    return [line for line in listed.stdout.splitlines() if name in line]
+
+
+@pytest.mark.parametrize(
+    ('number', 'status'), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=str
+)
+def test_the_processes_end_with_the_launcher(tmp_path, trained, number, status):
+    work_dir = tmp_path / 'work'
+    flags = ['--work-dir', work_dir, *options(train_cfg__max_epochs=1000)]
+    with (tmp_path / 'output').open('w') as output:
+        script = subprocess.Popen(
+            command('dist_train.sh', trained.config, 2, *flags),
+            cwd=tmp_path,
+            env=environment(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    wait_until((work_dir / 'epoch_1.pth').exists)
+    assert len(left_over(str(work_dir))) == 3  # launcher and two ranks
+
+    script.send_signal(number)
+
+    assert script.wait(timeout=60) == status
+    wait_until(lambda: not left_over(str(work_dir)))
+    text = (tmp_path / 'output').read_text()
+    assert text.splitlines()[-1] == 'error: terminated; run the same command again.'
+    assert 'Traceback' not in text
+
+
+def wait_until(condition):
+    """Wait for something that takes a moment, or much longer on a busy machine."""
+    end = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 RECORDER = """#!/bin/sh
 printf '%s\\n' "OMP_NUM_THREADS=$OMP_NUM_THREADS" "$@"
 exit 3
@@ -102,17 +145,40 @@ def recorded(tmp_path):
 
 def test_one_machine_needs_no_port(recorded):
     assert recorded('dist_train.sh', 'c.py', '8', '--work-dir', 'w d') == [
-        'OMP_NUM_THREADS=1', '-m', 'torch.distributed.run', '--standalone',
+        'OMP_NUM_THREADS=1', '-m', 'mmgala.cli.torchrun', '--standalone',
         '--nproc-per-node', '8', str(ROOT / 'tools' / 'train.py'),
         'c.py', '--work-dir', 'w d', '--launcher', 'pytorch',
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize('script', ['dist_train.sh', 'dist_test.sh'])
+def test_scripts_work_through_links_and_in_folders_with_spaces(
+    tmp_path, recorded, script
+):
+    folder = tmp_path / 'my scripts'
+    folder.mkdir()
+    (folder / 'link.sh').symlink_to(ROOT / 'tools' / script)
+
+    result = subprocess.run(
+        ['./link.sh', 'my config.py', 'x.pth', '2'],
+        cwd=folder,
+        env=environment(PYTHON=str(tmp_path / 'python')),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert 'my config.py' in result.stdout.splitlines()
+    assert str(ROOT / 'tools' / script.replace('dist_', '').replace('.sh', '.py')) in (
+        result.stdout.splitlines()
+    )
 
 
 def test_several_machines_connect_to_the_master(recorded):
     nodes = dict(NNODES='2', NODE_RANK='1', MASTER_ADDR='10.0.0.7', PORT='29511',
                  OMP_NUM_THREADS='4')  # fmt: skip
     assert recorded('dist_test.sh', 'c.py', 'x.pth', '4', '--rebalance', **nodes) == [
-        'OMP_NUM_THREADS=4', '-m', 'torch.distributed.run', '--nnodes', '2',
+        'OMP_NUM_THREADS=4', '-m', 'mmgala.cli.torchrun', '--nnodes', '2',
         '--node-rank', '1', '--master-addr', '10.0.0.7', '--master-port', '29511',
         '--nproc-per-node', '4', str(ROOT / 'tools' / 'test.py'),
         'c.py', 'x.pth', '--rebalance', '--launcher', 'pytorch',

@@ -79,7 +79,7 @@ def test_training_on_gpus(slurm):
 
 def test_testing_with_settings_from_the_environment(slurm):
     settings = dict(GPUS='4', GPUS_PER_NODE='2', CPUS_PER_TASK='3',
-                    SRUN_ARGS='--time 1:00 --exclusive')  # fmt: skip
+                    SRUN_ARGS='--time 1:00 --exclude *')  # fmt: skip
     argv = recorded(
         slurm(RECORDER, 'slurm_test.sh', 'part', 'job', 'c.py', 'x.pth', '--rebalance',
               **settings)
@@ -88,7 +88,7 @@ def test_testing_with_settings_from_the_environment(slurm):
     assert argv == [
         '--partition', 'part', '--job-name', 'job', '--gres', 'gpu:2',
         '--ntasks', '4', '--ntasks-per-node', '2', '--cpus-per-task', '3',
-        '--kill-on-bad-exit=1', '--time', '1:00', '--exclusive',
+        '--kill-on-bad-exit=1', '--time', '1:00', '--exclude', '*',
         sys.executable, '-u', str(ROOT / 'tools' / 'test.py'),
         'c.py', 'x.pth', '--rebalance', '--launcher', 'slurm',
     ]  # fmt: skip

@@ -1,7 +1,9 @@
 """Checkpoints are read without running code, and checked against the model."""
 
 import os
+import re
 from collections import OrderedDict
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmgala.registry import MODELS
+from mmgala.utils import checkpoint
 from mmgala.utils.checkpoint import (
+    DamagedCheckpointError,
     check_fits,
     read_checkpoint,
     read_latest_checkpoint,
@@ -25,6 +29,13 @@ from tests.engine.small_training import small_config, train
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
     return train(small_config(tmp_path_factory.mktemp('trained')))
+
+
+@pytest.fixture(params=['safe_globals', 'older PyTorch'])
+def loader(request, monkeypatch):
+    """Both ways of reading: of PyTorch 2.5 and later, and of older versions."""
+    if request.param == 'older PyTorch':
+        monkeypatch.setattr(checkpoint, '_READS_PLAIN_DATA', False)
 
 
 class Calls:
@@ -56,7 +67,7 @@ ATTACKS = list(attacks(Path('victim')))
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'legacy'])
 @pytest.mark.parametrize('attack', ATTACKS)
 def test_checkpoint_that_would_run_code_is_refused_and_does_not_run(
-    tmp_path, attack, zipped
+    tmp_path, attack, zipped, loader
 ):
     path, victim = tmp_path / 'evil.pth', tmp_path / 'victim'
     content = {'state_dict': {}, 'message_hub': attacks(victim)[attack]}
@@ -89,7 +100,7 @@ def test_the_attacks_above_succeed_where_nobody_looks(tmp_path, attack):
     ],
 )
 def test_getattr_is_allowed_for_the_methods_of_a_history_buffer_only(
-    tmp_path, owner, name
+    tmp_path, owner, name, loader
 ):
     path = tmp_path / 'x.pth'
     torch.save({'state_dict': {}, 'x': Calls(getattr, owner, name)}, path)
@@ -98,7 +109,7 @@ def test_getattr_is_allowed_for_the_methods_of_a_history_buffer_only(
         read_checkpoint(path)
 
 
-def test_real_training_checkpoint_is_read_whole(trained):
+def test_real_training_checkpoint_is_read_whole(trained, loader):
     runner, path = trained
     with pytest.raises(Exception, match='HistoryBuffer'):
         torch.load(path, weights_only=True)  # so the buffers are in it
@@ -216,12 +227,64 @@ def test_no_checkpoint_to_continue_from(tmp_path):
     assert read_latest_checkpoint(tmp_path / 'not_there') is None
 
 
-def test_only_broken_checkpoints_to_continue_from(work_dir):
-    for epoch in (1, 2, 3):
+def test_without_a_whole_checkpoint_there_is_none_to_continue_from(
+    work_dir, monkeypatch
+):
+    lines = []
+    monkeypatch.setattr(checkpoint, 'print_log', lambda line, **_: lines.append(line))
+    for epoch in (1, 2):
         truncate(work_dir / f'epoch_{epoch}.pth')
+    (work_dir / 'epoch_3.pth').write_bytes(b'')
 
-    with pytest.raises(ValueError, match='no readable checkpoint'):
+    assert read_latest_checkpoint(work_dir) is None
+    assert {re.search(r'epoch_\d', line)[0] for line in lines} == {
+        'epoch_1', 'epoch_2', 'epoch_3'
+    }  # fmt: skip
+
+
+def test_a_checkpoint_that_would_run_code_is_not_skipped(work_dir, tmp_path):
+    content = attacks(tmp_path / 'victim')['os.system']
+    torch.save({'state_dict': {}, 'x': content}, work_dir / 'epoch_3.pth')
+
+    with pytest.raises(ValueError, match=r'epoch_3\.pth was not loaded.*system'):
         read_latest_checkpoint(work_dir)
+
+
+VALUES = {
+    'text': np.str_('cat'),
+    'names': np.array(['cat', 'dog']),
+    'uint8': np.arange(3, dtype=np.uint8),
+    'int16': np.arange(3, dtype=np.int16),
+    'float16': np.float16(0.5),
+    'objects': np.array(['cat', None, 3], dtype=object),
+    'bytes': np.bytes_(b'cat'),
+    'day': np.datetime64('2026-01-01'),
+}
+
+
+@pytest.mark.parametrize('kind', VALUES)
+def test_types_of_numpy_are_read(tmp_path, kind, loader):
+    torch.save({'state_dict': {}, 'x': VALUES[kind]}, tmp_path / 'x.pth')
+
+    found = read_checkpoint(tmp_path / 'x.pth')['x']
+
+    np.testing.assert_array_equal(found, VALUES[kind])
+    assert getattr(found, 'dtype', None) == VALUES[kind].dtype
+
+
+@pytest.mark.parametrize(
+    'value',
+    [Path('x'), Fraction(1, 2), Calls(print, 'x')],
+    ids=lambda v: type(v).__name__,
+)
+def test_a_refused_type_is_named_as_the_cause(tmp_path, value, loader):
+    torch.save({'state_dict': {}, 'x': value}, tmp_path / 'x.pth')
+    name = value.__reduce__()[0].__name__
+
+    with pytest.raises(ValueError, match=f'contains .*{name}, which could') as error:
+        read_checkpoint(tmp_path / 'x.pth')
+
+    assert not isinstance(error.value, DamagedCheckpointError)
 
 
 def build_model(num_classes=10, **head):

@@ -1,17 +1,22 @@
 """Files and folders are there complete or not at all; locks keep others out."""
 
+import errno
 import hashlib
 import json
 import os
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
+from filelock import FileLock
 
 from mmgala.utils.files import (
+    check_writable,
     file_digest,
     locked,
+    locked_folders,
     read_bytes,
     remove_unfinished,
     replacing,
@@ -112,6 +117,83 @@ def test_a_lock_keeps_another_process_out(tmp_path):
             waiting.wait(timeout=1)
     assert waiting.communicate(timeout=60)[0] == b'inside\n'
     assert os.listdir(tmp_path) == []
+
+
+def test_a_process_that_waited_for_a_removed_lock_file_keeps_a_third_out(tmp_path):
+    path = tmp_path / '.lock'
+    enter = ENTER.replace("print('inside', flush=True)", 'sys.stdin.read()')
+    with locked(path):
+        waiting = subprocess.Popen(
+            [sys.executable, '-c', enter, str(path)], stdin=subprocess.PIPE
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(timeout=2)  # it has opened the file, and waits
+    end = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.05)  # it locks a new file, as the old one was removed
+
+    with pytest.raises(BlockingIOError, match='busy'), locked(path, 'busy'):
+        pass
+
+    waiting.communicate(timeout=60)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_system_without_locks_is_used_with_a_warning(tmp_path, monkeypatch):
+    def acquire(self):
+        raise OSError(errno.ENOLCK, 'No locks available')
+
+    monkeypatch.setattr(FileLock, 'acquire', acquire)
+    with pytest.warns(UserWarning, match='no locks'), locked(tmp_path / '.lock', 'x'):
+        pass
+
+
+def test_work_directories_are_locked_and_cleaned_of_killed_trainings(tmp_path):
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    for name in (
+        '.epoch_1.pth.abc.partial',
+        '.last_checkpoint.x.partial',
+        '.x.partial',
+    ):
+        (first / name).mkdir(parents=True)
+
+    with locked_folders(first, second):
+        for folder in (first, second):
+            with (
+                pytest.raises(BlockingIOError, match=f'{folder}.*--work-dir'),
+                locked_folders(folder),
+            ):
+                pass
+
+    assert sorted(os.listdir(first)) == ['.x.partial']
+    with locked_folders(first, second):
+        pass
+
+
+def test_a_name_that_can_be_written_is_left_alone(tmp_path):
+    check_writable(tmp_path / 'new' / 'folder' / 'x.npz')
+    (tmp_path / 'old').write_text('old')
+    check_writable(tmp_path / 'old')
+    assert os.listdir(tmp_path) == ['old']
+    assert (tmp_path / 'old').read_text() == 'old'
+
+
+@pytest.mark.parametrize(
+    ('name', 'error', 'message'),
+    [
+        ('folder', IsADirectoryError, 'folder is a folder'),
+        ('file/x.npz', NotADirectoryError, 'file is not a folder'),
+        ('dangling/x.npz', NotADirectoryError, 'dangling is not a folder'),
+        ('/proc/x.npz', PermissionError, '/proc/x.npz cannot be written.*another name'),
+    ],
+)
+def test_a_name_that_cannot_be_written_is_refused(tmp_path, name, error, message):
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'file').write_text('text')
+    (tmp_path / 'dangling').symlink_to(tmp_path / 'nowhere')
+
+    with pytest.raises(error, match=message):
+        check_writable(tmp_path / name)
 
 
 def test_digest_of_a_file_that_needs_several_reads(tmp_path):

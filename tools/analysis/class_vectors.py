@@ -5,6 +5,9 @@ and its mean cosine similarity to the features of its own class and of all other
 classes. Writes FILE.json, FILE.csv (one row per class), FILE.png and FILE.svg.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 from pathlib import Path
 
@@ -20,7 +23,6 @@ from mmgala.cli.arguments import (
     choose_thresholds,
     merge_options,
 )
-from mmgala.cli.command import command
 from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.visualization import plot_class_vectors

@@ -4,6 +4,9 @@ Reads the files that `tools/test.py CONFIG CHECKPOINT --out x.npz` writes, of on
 several models on the same test set. Writes predictions.json, classes.csv and plots.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +32,6 @@ from mmgala.cli.arguments import (
     choose_thresholds,
     read_class_vector,
 )
-from mmgala.cli.command import command
 from mmgala.cli.post_hoc import (
     TRAIN,
     VAL,

@@ -8,6 +8,9 @@ stages of a cascade, each counts as a separate run; to select one, give
 WORK_DIR/gradient_statistics/LOSS.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 from pathlib import Path
 
@@ -24,7 +27,6 @@ from mmgala.analysis import (
     write_gradients,
 )
 from mmgala.analysis.run_files import runs_by_name
-from mmgala.cli.command import command
 from mmgala.visualization import (
     draw_gradient_course,
     draw_gradient_ratio,

@@ -7,6 +7,9 @@ offline, and its numbers, OUT.json. If a training has several losses, such as th
 of a cascade, each counts as a separate run.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 import json
 from pathlib import Path
@@ -25,7 +28,6 @@ from mmgala.cli.arguments import (
     check_threshold_arguments,
     choose_thresholds,
 )
-from mmgala.cli.command import command
 from mmgala.functional.rebalance import check_tau
 from mmgala.utils.files import write_text
 from mmgala.visualization import write_html_report

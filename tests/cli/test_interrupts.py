@@ -1,0 +1,170 @@
+"""Signals end a tool in one line, at any moment, and leave no process."""
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.tools.command_line import ROOT, environment
+
+LINES = {
+    signal.SIGINT: (130, 'error: interrupted; run the same command again.\n'),
+    signal.SIGTERM: (143, 'error: terminated; run the same command again.\n'),
+}
+START = """
+import sys
+sys.modules['__main__'].__file__ = sys.argv[1]  # as if it were one of our tools
+from mmgala.cli.command import command
+import multiprocessing, threading, time
+"""
+# What a tool is doing when the signal arrives.
+MOMENTS = {
+    'importing': "print('ready', flush=True)\ntime.sleep(100)",
+    'working': """
+@command
+def main():
+    print('ready', flush=True)
+    time.sleep(100)
+main()
+""",
+    'in a library that catches errors': """
+@command
+def main():
+    print('ready', flush=True)
+    try:
+        time.sleep(100)
+    except BaseException as error:
+        raise RuntimeError('a worker has ended') from error
+main()
+""",
+    'stuck': """
+@command
+def main():
+    print('ready', flush=True)
+    while True:
+        try:
+            time.sleep(100)
+        except BaseException:
+            pass
+main()
+""",
+    'waiting for a child': """
+def sleep():
+    time.sleep(100)
+@command
+def main():
+    child = multiprocessing.get_context('fork').Process(target=sleep, daemon=True)
+    child.start()
+    print(child.pid, 'ready', sep='\\n', flush=True)
+    child.join()
+main()
+""",
+}
+
+
+def start(script, **env):
+    process = subprocess.Popen(
+        [sys.executable, '-c', START + script, str(ROOT / 'tools' / 'x.py')],
+        env=environment(**env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    printed = []
+    while 'ready\n' not in printed:
+        printed.append(process.stdout.readline())
+    return process, printed
+
+
+@pytest.mark.parametrize('number', LINES, ids=str)
+@pytest.mark.parametrize('moment', MOMENTS)
+def test_a_signal_ends_a_tool_in_one_line(moment, number):
+    process, _ = start(MOMENTS[moment])
+
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == LINES[number]
+
+
+def test_ctrl_c_in_a_terminal_also_ends_the_children():
+    """It reaches all processes at once."""
+    process, printed = start(MOMENTS['waiting for a child'])
+    child = int(printed[0])
+
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == LINES[signal.SIGINT]
+    end = time.monotonic() + 60
+    while os.path.exists(f'/proc/{child}') and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not os.path.exists(f'/proc/{child}')
+
+
+def test_other_ranks_say_nothing():
+    process, _ = start(MOMENTS['working'], RANK='1')
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.communicate(timeout=60)[1] == ''
+    assert process.returncode == 143
+
+
+def test_a_rank_ends_when_its_launcher_is_killed():
+    script = START + MOMENTS['working']
+    launch = f"""
+import subprocess, sys
+rank = subprocess.Popen([sys.executable, '-c', {script!r}, *sys.argv[1:]])
+print(rank.pid, flush=True)
+rank.wait()
+"""
+    launcher = subprocess.Popen(
+        [sys.executable, '-c', launch, str(ROOT / 'tools' / 'x.py')],
+        env=environment(TORCHELASTIC_RUN_ID='x'),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    rank = int(launcher.stdout.readline())
+    assert launcher.stdout.readline() == 'ready\n'
+
+    launcher.kill()
+    launcher.wait()
+
+    end = time.monotonic() + 60
+    while os.path.exists(f'/proc/{rank}') and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not os.path.exists(f'/proc/{rank}')
+
+
+def test_a_program_that_is_no_tool_keeps_its_handlers():
+    script = (
+        'import signal; import mmgala.cli.command; '
+        'assert signal.getsignal(signal.SIGINT) is signal.default_int_handler'
+    )
+    subprocess.run([sys.executable, '-c', script], env=environment(), check=True)
+
+
+@pytest.mark.parametrize(
+    'tool', sorted(ROOT.glob('tools/**/*.py')), ids=lambda path: path.stem
+)
+def test_tools_handle_signals_before_they_import_anything_else(tool):
+    body = ast.parse(tool.read_text()).body
+    first = next(n for n in body if isinstance(n, (ast.Import, ast.ImportFrom)))
+
+    assert ast.unparse(first) == 'from mmgala.cli.command import command'
+
+
+def test_handling_signals_needs_no_large_import():
+    script = 'import sys, mmgala.cli.interrupts; print(*sys.modules, sep="\\n")'
+    result = subprocess.run(
+        [sys.executable, '-c', script],
+        env=environment(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert not {'torch', 'numpy', 'mmengine'} & set(result.stdout.split())

@@ -1,0 +1,68 @@
+"""The launcher of tools/dist_*.sh: where it listens, and how failures end."""
+
+import subprocess
+import sys
+
+from tests.tools.command_line import environment
+
+
+def torchrun(folder, script, processes=2):
+    (folder / 'script.py').write_text(script)
+    return subprocess.run(
+        [sys.executable, '-m', 'mmgala.cli.torchrun', '--standalone',
+         '--nproc-per-node', str(processes), str(folder / 'script.py')],
+        env=environment(), capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+
+
+def test_one_machine_is_listened_to_on_the_loopback_interface_only(tmp_path):
+    result = torchrun(tmp_path, """
+import os, torch.distributed as dist
+dist.init_process_group('gloo')
+dist.barrier()
+if dist.get_rank() == 0:
+    mine = set()
+    for pid in (os.getpid(), os.getppid()):
+        for fd in os.listdir(f'/proc/{pid}/fd'):
+            try:
+                mine.add(os.readlink(f'/proc/{pid}/fd/{fd}'))
+            except OSError:
+                pass
+    for table in ('tcp', 'tcp6'):
+        for line in open(f'/proc/net/{table}').read().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == '0A' and f'socket:[{fields[9]}]' in mine:
+                print('listens', fields[1].split(':')[0])
+dist.barrier()
+dist.destroy_process_group()
+""")  # fmt: skip
+
+    assert result.returncode == 0, result.stderr
+    loopback = {'0100007F', '00000000000000000000000001000000'}
+    found = {line.split()[1] for line in result.stdout.splitlines()}
+    assert found
+    assert found <= loopback
+
+
+def test_a_failing_process_has_the_only_word(tmp_path):
+    result = torchrun(tmp_path, """
+import os, sys, time
+if os.environ['RANK'] == '1':
+    sys.exit('error: no such file')
+time.sleep(100)
+""")  # fmt: skip
+
+    assert result.returncode == 1
+    assert result.stderr == 'error: no such file\n'
+
+
+def test_a_killed_process_is_reported(tmp_path):
+    result = torchrun(tmp_path, """
+import os, signal, time
+if os.environ['RANK'] == '1':
+    os.kill(os.getpid(), signal.SIGKILL)
+time.sleep(100)
+""")  # fmt: skip
+
+    assert result.returncode == 128 + 9
+    assert result.stderr == 'error: rank 1 was killed by signal 9: out of memory?\n'
