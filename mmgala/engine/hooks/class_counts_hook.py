@@ -4,7 +4,11 @@ from mmengine.evaluator import Evaluator
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmgala.datasets.labels import count_images_and_draws
-from mmgala.engine.data_report import report_counts, report_remarks
+from mmgala.engine.data_report import (
+    report_counts,
+    report_remarks,
+    require_monitored_groups,
+)
 from mmgala.engine.hooks.class_names_hook import ClassNamesHook
 from mmgala.evaluation.shot_thresholds import (
     checkpoint_thresholds,
@@ -89,6 +93,7 @@ class ClassCountsHook(ClassNamesHook):
         )
         self.class_counts, self.class_draws = counted.images, counted.draws
         report_counts(runner, counted, self._of_training)
+        require_monitored_groups(runner, counted, self._of_training)
         for module in model.modules():
             set_class_counts = getattr(module, 'set_class_counts', None)
             if set_class_counts is not None:

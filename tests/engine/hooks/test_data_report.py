@@ -88,3 +88,19 @@ def test_hidden_images_of_the_validation_stop_before_the_first_step(folders, pat
     with pytest.raises(ValueError, match=re.escape(path)):
         train(config(folders))
     assert 'Epoch(train)' not in log_text(folders)
+
+
+@pytest.mark.parametrize(
+    ('metric', 'empty'), [('accuracy/many', True), ('accuracy/few', False)]
+)
+def test_the_best_checkpoint_by_an_empty_group_is_refused(folders, metric, empty):
+    cfg = config(folders, default_hooks__checkpoint__save_best=metric)
+    if not empty:
+        train(cfg)
+        assert list(Path(folders, 'work').glob('best_accuracy_few*.pth'))
+        return
+    with pytest.raises(ValueError, match='accuracy/class_mean') as error:
+        train(cfg)
+    assert "default_hooks.checkpoint.save_best='accuracy/many'" in str(error.value)
+    assert 'many > 40' in str(error.value)
+    assert 'Epoch(train)' not in log_text(folders)
