@@ -25,6 +25,7 @@ from mmgala.apis.config_options import (  # noqa: E402
 )
 from mmgala.apis.data_splits import build_whole_split  # noqa: E402
 from mmgala.apis.launch import (  # noqa: E402
+    default_work_dir,
     load_config,
     set_work_dir,
 )
@@ -48,7 +49,7 @@ from mmgala.comparison.plan import check_runs, plan_runs  # noqa: E402
 from mmgala.comparison.processes import Task, default_workers, run_tasks  # noqa: E402
 from mmgala.comparison.report import PLOT_FILE, write_report  # noqa: E402
 from mmgala.comparison.results import POST_HOC  # noqa: E402
-from mmgala.comparison.runs import LOG, Run, check_folder  # noqa: E402
+from mmgala.comparison.runs import LOG, Run, check_folder, holds_runs  # noqa: E402
 from mmgala.comparison.worker import execute, remove_features  # noqa: E402
 from mmgala.datasets.labels import class_names  # noqa: E402
 from mmgala.evaluation.shot_thresholds import config_thresholds  # noqa: E402
@@ -214,6 +215,10 @@ def train(runs: list[Run], workers: int) -> dict[str, str]:
 def run(args: argparse.Namespace) -> dict[str, str]:
     cfg = load(args)
     set_work_dir(cfg, args.config, args.work_dir)
+    former = Path('work_dirs', Path(args.config).stem)  # default of earlier versions
+    is_default = cfg.work_dir == default_work_dir(args.config)
+    if is_default and not Path(cfg.work_dir).exists() and holds_runs(former):
+        cfg.work_dir = str(former)
     # Absolute, as runs may start in another directory.
     work_dir = Path(cfg.work_dir).absolute()
     runs = plan(cfg, work_dir, args)

@@ -21,6 +21,7 @@ from mmgala.apis.config_options import (
 )
 from mmgala.apis.launch import (
     add_paths_to_image_errors,
+    default_work_dir,
     end_distributed,
     load_config,
     set_dataloader_defaults,
@@ -28,6 +29,7 @@ from mmgala.apis.launch import (
     set_work_dir,
 )
 from mmgala.apis.pretrained_weights import check_pretrained_weights
+from mmgala.apis.resuming import check_same_losses, former_work_dir
 from mmgala.apis.runner import build_runner
 from mmgala.apis.stages import (
     Stage,
@@ -107,8 +109,12 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     merge_options(cfg, args.cfg_options)
     if args.resume not in (None, 'auto'):
         cfg.resume, cfg.load_from = True, args.resume
-    elif args.resume == 'auto' and holds_training(cfg.work_dir):
-        cfg.resume, cfg.load_from = True, None
+    elif args.resume == 'auto':
+        is_default = cfg.work_dir == default_work_dir(args.config)
+        if is_default and not holds_training(cfg.work_dir):
+            cfg.work_dir = former_work_dir(cfg, args.config) or cfg.work_dir
+        if holds_training(cfg.work_dir):
+            cfg.resume, cfg.load_from = True, None
 
 
 def set_speed_options(cfg: Config, args: argparse.Namespace) -> None:
@@ -142,6 +148,8 @@ def read_start(cfg: Config) -> tuple[str, dict] | None:
 
 def train(stage: Stage) -> None:
     start = read_start(stage.cfg)
+    if start is not None:
+        check_same_losses(stage.cfg, start[1], start[0])
     runner = build_runner(stage.cfg)
     if stage.title:
         runner.logger.info(f'{stage.title}{", resumed" if start else ""}.')

@@ -46,7 +46,27 @@ def set_work_dir(cfg: Config, config_path: str, work_dir: str | None) -> None:
     if work_dir is not None:
         cfg.work_dir = work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / Path(config_path).stem)
+        cfg.work_dir = default_work_dir(config_path)
+
+
+def default_work_dir(config_path: str) -> str:
+    """Work directory of a config without one, ``work_dirs/NAME``.
+
+    For a config in a folder of ``configs``, this includes the folder, which is named
+    after the method: configs of several methods have one file name.
+
+    Examples:
+        >>> default_work_dir('configs/gala/resnet14_digits-lt.py')
+        'work_dirs/gala/resnet14_digits-lt'
+        >>> default_work_dir('my_config.py')
+        'work_dirs/my_config'
+    """
+    path = Path(config_path).absolute().with_suffix('')
+    folders = path.parts[:-1]
+    below = len(folders)
+    if 'configs' in folders:
+        below -= folders[::-1].index('configs')
+    return str(Path('work_dirs', *path.parts[below:]))
 
 
 def check_work_dir(work_dir: str) -> None:
@@ -59,7 +79,7 @@ def check_work_dir(work_dir: str) -> None:
     if found:
         raise FileExistsError(
             f'{work_dir} already contains a training ({found[-1]}): continue it with '
-            '--resume, or choose another --work-dir.'
+            '--resume if it is of this config, or choose another --work-dir.'
         )
 
 

@@ -139,6 +139,11 @@ def check_folder(run: Run) -> None:
         )
 
 
+def holds_runs(work_dir: Path) -> bool:
+    """Whether a folder contains runs of a comparison."""
+    return any(work_dir.glob(f'*/seed*/{STATE}'))
+
+
 def _entries(folder: Path) -> list[Path]:
     return list(folder.iterdir()) if folder.is_dir() else []
 

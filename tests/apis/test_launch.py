@@ -32,7 +32,7 @@ def test_missing_config_is_named(tmp_path):
         ('from/argument', 'from/config', 'from/argument'),
         ('from/argument', None, 'from/argument'),
         (None, 'from/config', 'from/config'),
-        (None, None, 'work_dirs/my_config'),
+        (None, None, 'work_dirs/gala/my_config'),
     ],
 )
 def test_work_dir_by_priority(argument, in_config, expected):
