@@ -6,7 +6,7 @@ import re
 import cv2
 import numpy as np
 import pytest
-from mmdet.datasets import LVISV1Dataset
+from mmdet.datasets import CocoDataset, LVISV1Dataset
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
@@ -356,3 +356,27 @@ def test_file_that_is_not_there_or_no_json(tmp_path):
     (tmp_path / 'lvis.json').write_bytes(b'\xff\xd8\xff')
     with pytest.raises(ValueError, match=r'lvis.json: invalid JSON'):
         LVISDataset('lvis.json', data_root=str(tmp_path))
+
+
+def test_coco_files_that_lack_a_class_are_refused(tmp_path):
+    """MMDetection numbers the categories of the file, whatever `classes` say."""
+    content = tiny()
+    content['categories'].pop(0)
+    content['annotations'] = [a for a in content['annotations'] if a['category_id'] < 9]
+    for image in content['images']:
+        image['file_name'] = f'{image["id"]}.jpg'
+    write_lvis(tmp_path / 'coco.json', content)
+    classes = ('newt', 'ant', 'bee')
+    path = str(tmp_path / 'coco.json')
+    folder = dict(img='')
+    dataset = CocoDataset(
+        ann_file=path, data_prefix=folder, metainfo=dict(classes=classes)
+    )
+
+    with pytest.raises(ValueError, match=r"2 of the 3 classes.*add .*'categories'"):
+        align_classes(dataset, classes, 'the validation set')
+    last = (*(c['name'] for c in content['categories']), 'newt')
+    dataset = CocoDataset(
+        ann_file=path, data_prefix=folder, metainfo=dict(classes=last)
+    )
+    assert not align_classes(dataset, last)  # no label is shifted
