@@ -15,7 +15,7 @@ from mmgala.evaluation import TAU_GRID, TauSearch, choose_post_hoc
 from mmgala.functional import rebalance
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.utils.environment import describe_machine
-from mmgala.utils.files import write_json, write_text
+from mmgala.utils.files import replacing, write_json, write_text
 
 FOLDER = Path(__file__).resolve().parent / 'results' / 'cifar100_lt'
 RESULTS = FOLDER.with_suffix('.json')
@@ -77,7 +77,8 @@ def publish_weights(folder: Path, out: Path) -> None:
     checkpoint = read_checkpoint(folder / name)
     meta = checkpoint.get('meta', {})
     kept = {key: meta[key] for key in ('dataset_meta', 'epoch', 'iter') if key in meta}
-    torch.save(dict(state_dict=checkpoint['state_dict'], meta=kept), out)
+    with replacing(out) as unfinished:
+        torch.save(dict(state_dict=checkpoint['state_dict'], meta=kept), unfinished)
 
 
 def accuracies(folder: Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@ chosen on the validation split; nothing is chosen on the test split.
 """
 
 import argparse
-import json
 import warnings
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from runs import CONSOLE, Training, train_all  # noqa: E402
 
 from mmgala.functional import ShotThresholds  # noqa: E402
 from mmgala.utils.environment import describe_machine  # noqa: E402
+from mmgala.utils.files import write_json, write_text  # noqa: E402
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
 METHODS = {'CE': 'cross_entropy', 'GALA': 'gala'}
@@ -49,11 +49,9 @@ def main() -> None:
         f'{len(arrays["val_targets"])} validation images.'
     )
     CONSOLE.print(table(rows, title))
-    (args.work_dir / 'results.md').write_text(f'{title}\n\n{markdown(rows)}\n')
+    write_text(args.work_dir / 'results.md', f'{title}\n\n{markdown(rows)}\n')
     results_json = args.work_dir / 'results.json'
-    results_json.write_text(
-        json.dumps(dict(rows=rows, machine=describe_machine()), indent=1)
-    )
+    write_json(results_json, dict(rows=rows, machine=describe_machine()))
     pictures = draw(args.work_dir, 'Digits-LT', results, accuracies)
     page = args.work_dir / 'report.html'
     write_page(page, 'Digits-LT', results, args.work_dir)

@@ -18,7 +18,7 @@ from report import draw, evaluate, evaluate_runs, rebalanced, table  # noqa: E40
 from runs import CONSOLE, Training, train_all  # noqa: E402
 
 from mmgala.utils.environment import describe_machine  # noqa: E402
-from mmgala.utils.files import write_json  # noqa: E402
+from mmgala.utils.files import write_json, write_text  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = 'configs/{}/{}.py'
@@ -57,8 +57,9 @@ def keep_record(trainings: list[Training], work_dir: Path, out: Path) -> None:
         log = (work_dir / training.name / 'train.log').read_text().splitlines()
         course = [line for line in log if ' - Epoch(' in line]
         base = out.with_name(f'{out.stem}_{training.name}')
-        base.with_suffix('.log').write_text('\n'.join([*course, '']))
-        base.with_suffix('.py').write_text(Config.fromfile(training.config).pretty_text)
+        write_text(base.with_suffix('.log'), '\n'.join([*course, '']))
+        text = Config.fromfile(training.config).pretty_text
+        write_text(base.with_suffix('.py'), text)
 
 
 def main() -> None:

@@ -60,6 +60,7 @@ from mmgala.utils.checkpoint import (
     stored_class_names,
     unwrap_model,
 )
+from mmgala.utils.files import check_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -125,7 +126,7 @@ def check_args(args: argparse.Namespace) -> None:
         raise ValueError(
             f'--out with {args.out_item} requires a file ending in {allowed}.'
         )
-    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+    check_writable(args.out)
 
 
 def check_scope(cfg: Config, args: argparse.Namespace, steps: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmgala.registry import MODELS
 from mmgala.utils.checkpoint import check_fits
-from mmgala.utils.files import replacing, write_text
+from mmgala.utils.files import check_writable, replacing, write_text
 
 
 def load_model(cfg: Config, checkpoint: dict, path: str | Path) -> BaseModel:
@@ -52,8 +52,8 @@ def check_output_path(out: Path, *taken: str | Path | None) -> None:
         taken: files that must not be replaced; ``None`` is ignored.
 
     Raises:
-        ValueError: if it does not end in ``.pth``, is a folder, would replace one of
-            ``taken``, or lies below something that is not a folder.
+        OSError: if a file cannot be written there.
+        ValueError: if it does not end in ``.pth``, or would replace one of ``taken``.
     """
     if out.suffix != '.pth':
         raise ValueError(f'Expected OUT to end in .pth, but got {out}.')
@@ -62,11 +62,7 @@ def check_output_path(out: Path, *taken: str | Path | None) -> None:
     if stay & {path.resolve() for path in files}:
         raise ValueError(f'OUT ({out} and {files[1]}) must be new files.')
     for path in files:
-        if path.is_dir():
-            raise ValueError(f'OUT names the folder {path}: choose another name.')
-    folder = next(path for path in out.absolute().parents if path.exists())
-    if not folder.is_dir():
-        raise ValueError(f'OUT cannot be written: {folder} is not a folder.')
+        check_writable(path)
 
 
 def save_model(

@@ -2,7 +2,6 @@
 
 import copy
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from mmgala.comparison.runs import Run, check_folder
 from mmgala.datasets import count_classes
 from mmgala.datasets.data_check import check_data
 from mmgala.retraining import RetrainOptions
+from mmgala.utils.files import check_writable
 from mmgala.utils.progress import CONSOLE
 
 
@@ -94,9 +94,7 @@ def check_runs(runs: Sequence[Run], work_dir: Path) -> None:
     """
     for run in runs:
         check_folder(run)
-    work_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=work_dir):
-        pass
+    check_writable(work_dir / 'results.json')
     todo = [run for run in runs if not run.finished]
     if not todo:
         return

@@ -18,6 +18,7 @@ from mmgala.evaluation.shot_thresholds import (
 )
 from mmgala.functional.checks import check_finite_scores
 from mmgala.registry import METRICS
+from mmgala.utils.files import replacing
 
 
 def stack_scores(data_samples: Sequence[dict]) -> Tensor:
@@ -133,6 +134,7 @@ class ScoreDump(BaseMetric):
             names = meta.get('classes') or ()
             if len(names) == self.scores.shape[1]:  # otherwise they name something else
                 arrays['class_names'] = np.array(names, dtype=np.str_)
-            np.savez_compressed(self.out_file_path, **arrays)
+            with replacing(self.out_file_path) as unfinished:
+                np.savez_compressed(unfinished, **arrays)
             print_log(f'Scores are in {self.out_file_path}.', logger='current')
         return {}

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from mmgala.utils.files import read_chunks
+from mmgala.utils.files import read_chunks, write_text
 from mmgala.utils.progress import progress_bar
 
 Packing = Literal['none', 'gzip', 'tar', 'tar of tars', 'images']
@@ -86,7 +86,7 @@ def published_checksums(
 def write_checksums(folder: Path, names: Iterable[str]) -> None:
     """Store the SHA-256 checksums of verified files."""
     lines = [f'{Checksum("sha256", "").of(folder / n).value}  {n}\n' for n in names]
-    (folder / CHECKSUM_FILE).write_text(''.join(lines))
+    write_text(folder / CHECKSUM_FILE, ''.join(lines))
 
 
 def read_checksums(folder: Path) -> dict[str, Checksum]:

@@ -234,6 +234,7 @@ def locked_folders(*folders: str | Path) -> Iterator[None]:
                 f'Another training or comparison is running in {folder}: wait for it, '
                 'or choose another --work-dir.'
             )
+            check_writable(Path(folder, LOCK))
             locks.enter_context(locked(Path(folder, LOCK), busy))
             for pattern in ('*.pth', 'last_checkpoint'):
                 for left in Path(folder).glob(f'.{pattern}.*{UNFINISHED}'):

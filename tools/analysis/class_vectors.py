@@ -25,6 +25,7 @@ from mmgala.cli.arguments import (
 )
 from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.files import check_writable
 from mmgala.visualization import plot_class_vectors
 
 
@@ -59,6 +60,7 @@ def check_args(args: argparse.Namespace) -> None:
     args.out = args.out or args.checkpoint.with_name('class_vectors.json')
     if args.out.suffix != '.json':
         raise ValueError(f'--out must end in .json, but is {args.out}.')
+    check_writable(args.out)
 
 
 @command

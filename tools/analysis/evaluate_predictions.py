@@ -43,6 +43,7 @@ from mmgala.functional import PostHocSteps, ShotThresholds
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.functional.rebalance import check_tau, class_shares
 from mmgala.utils.class_names import check_same_names
+from mmgala.utils.files import check_writable
 from mmgala.visualization import (
     plot_accuracy_by_count,
     plot_class_mass,
@@ -112,6 +113,7 @@ def check_args(args: argparse.Namespace) -> None:
     args.out = args.out or args.pred[0].with_name(f'{args.pred[0].stem}_analysis')
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f'--out {args.out} is not a folder.')
+    check_writable(args.out / 'predictions.json')
 
 
 def default_names(paths: list[Path]) -> list[str]:

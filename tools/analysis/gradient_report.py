@@ -27,6 +27,7 @@ from mmgala.analysis import (
     write_gradients,
 )
 from mmgala.analysis.run_files import runs_by_name
+from mmgala.utils.files import check_writable
 from mmgala.visualization import (
     draw_gradient_course,
     draw_gradient_ratio,
@@ -72,6 +73,7 @@ def read_runs(args: argparse.Namespace) -> dict[str, list[GradientRecord]]:
 def main() -> None:
     args = parse_args()
     out = args.out or args.work_dir[0] / 'gradient_report'
+    check_writable(out / 'gradients.json')
     records = read_runs(args)
     runs = {name: describe_gradients(run) for name, run in records.items()}
     first = next(iter(records.values()))[-1]

@@ -29,7 +29,7 @@ from mmgala.cli.arguments import (
     choose_thresholds,
 )
 from mmgala.functional.rebalance import check_tau
-from mmgala.utils.files import write_text
+from mmgala.utils.files import check_writable, write_text
 from mmgala.visualization import write_html_report
 
 
@@ -64,6 +64,8 @@ def check_args(args: argparse.Namespace) -> None:
     check_threshold_arguments(args)
     if args.out.suffix != '.html':
         raise ValueError(f'--out must end in .html, but is {args.out}.')
+    for path in (args.out, args.out.with_suffix('.json')):
+        check_writable(path)
 
 
 @command
