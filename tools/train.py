@@ -99,6 +99,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     set_work_dir(cfg, args.config, args.work_dir)
+    merge_options(cfg, args.cfg_options)
     if args.auto_scale_lr:
         if cfg.get('auto_scale_lr') is None:
             raise ValueError(
@@ -106,7 +107,6 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
                 f'{args.config}, the total batch size that its learning rate is for.'
             )
         cfg.auto_scale_lr.enable = True
-    merge_options(cfg, args.cfg_options)
     if args.resume not in (None, 'auto'):
         cfg.resume, cfg.load_from = True, args.resume
     elif args.resume == 'auto':

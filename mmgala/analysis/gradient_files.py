@@ -154,15 +154,16 @@ def read_record(path: str | Path) -> GradientRecord:
             f'Expected {path} to be a file of GradientStatisticsHook, but it lacks '
             f'{", ".join(sorted(missing))}.'
         )
+    if not (_are_numbers(arrays) and _have_shapes(arrays)):
+        raise ValueError(
+            f'Gradient statistics {path} are damaged: the arrays have different '
+            'numbers of classes, or values that are not finite numbers of 0 or more. '
+            'Delete the file.'
+        )
     period, total = (
         ClassGradients(**{n: arrays[prefix + n].astype(np.float64) for n in SUMS})
         for prefix in ('', 'total_')
     )
-    if not _are_consistent(arrays):
-        raise ValueError(
-            f'Gradient statistics {path} are damaged: the arrays have different '
-            'numbers of classes, or sums are not finite. Delete the file.'
-        )
     return GradientRecord(
         unit=str(arrays['unit']),
         number=int(arrays['number']),
@@ -175,19 +176,27 @@ def read_record(path: str | Path) -> GradientRecord:
     )
 
 
-def _are_consistent(arrays: Mapping[str, np.ndarray]) -> bool:
+def _are_numbers(arrays: Mapping[str, np.ndarray]) -> bool:
+    """Whether all but the names and the unit are finite numbers of 0 or more."""
+    values = [arrays[key] for key in _KEYS if key not in ('unit', 'class_names')]
+    return all(
+        np.issubdtype(array.dtype, np.number)
+        and bool(np.isfinite(array).all() and (array >= 0).all())
+        for array in values
+    )
+
+
+def _have_shapes(arrays: Mapping[str, np.ndarray]) -> bool:
     num_classes = arrays['class_counts'].size
     num_bins = len(np.atleast_1d(arrays['matrix']))
     vectors = ('class_names', 'class_counts', 'matrix_bins')
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(vectors, (num_classes,))
+    shapes |= {'unit': (), 'number': (), 'limits': (2,)}
     for prefix in ('', 'total_'):
         shapes |= dict.fromkeys((prefix + name for name in SUMS), (num_classes,))
         shapes[f'{prefix}sources'] = (3, num_classes)
         shapes[f'{prefix}matrix'] = (num_bins, num_bins)
-    sums = [arrays[prefix + name] for prefix in ('', 'total_') for name in SUMS]
-    return all(arrays[name].shape == shape for name, shape in shapes.items()) and all(
-        np.isfinite(values).all() for values in sums
-    )
+    return all(arrays[name].shape == shape for name, shape in shapes.items())
 
 
 _KEYS = (

@@ -48,7 +48,7 @@ class PredictionDump:
         """The same predictions with these training counts.
 
         Raises:
-            ValueError: if they are not non-negative integers, one per class.
+            ValueError: if they are not non-negative integers, one per class, or all 0.
         """
         values = np.asarray(class_counts)
         self._check_length('class_counts', values)
@@ -59,6 +59,10 @@ class PredictionDump:
             raise ValueError(
                 'Expected class counts to be whole numbers of 0 or more, but got '
                 f'{values[wrong][0]}.'
+            )
+        if not counts.any():
+            raise ValueError(
+                'Expected class counts of training samples, but all are 0.'
             )
         return replace(self, class_counts=counts)
 

@@ -66,9 +66,9 @@ def agreed_thresholds(folders: Sequence[str | Path]) -> ShotThresholds | None:
 def _stated(folder: Path) -> Iterator[tuple[Path, ShotThresholds]]:
     for path in record_paths(folder)[-1:]:
         yield path, read_record(path).thresholds
-    if (folder / VECTORS_FILE).is_file():
+    if (folder / VECTORS_FILE).exists():
         yield folder / VECTORS_FILE, _load_vectors(folder / VECTORS_FILE)[1]
-    if (folder / PREDICTIONS_FILE).is_file():
+    if (folder / PREDICTIONS_FILE).exists():
         thresholds = predictions_thresholds(folder / PREDICTIONS_FILE)
         if thresholds is not None:
             yield folder / PREDICTIONS_FILE, thresholds
@@ -239,7 +239,7 @@ def runs_by_name(
     runs: dict[str, Path] = {}
     for run_name, work_dir in zip(run_names(work_dirs, names), work_dirs, strict=True):
         losses = loss_folders(work_dir)
-        has_others = any(Path(work_dir, name).is_file() for name in other_files)
+        has_others = any(Path(work_dir, name).exists() for name in other_files)
         if not losses or record_paths(work_dir) or has_others:
             runs[run_name] = work_dir
         runs |= {f'{run_name} {folder.name}': folder for folder in losses}
@@ -255,7 +255,7 @@ def run_names(work_dirs: Sequence[Path], names: Sequence[str] | None) -> list[st
             the whole paths.
 
     Raises:
-        ValueError: if the number of names is wrong, or names repeat.
+        ValueError: if the number of names is wrong, or names repeat or are empty.
     """
     if names is None:
         names = [path.resolve().name for path in work_dirs]
@@ -266,6 +266,8 @@ def run_names(work_dirs: Sequence[Path], names: Sequence[str] | None) -> list[st
             f'Expected a name in --names for each of the {len(work_dirs)} WORK_DIRs, '
             f'but got {len(names)}.'
         )
+    if not all(name.strip() for name in names):
+        raise ValueError(f'Expected --names that are not empty, but got {names}.')
     if len(set(names)) < len(names):
         raise ValueError(f'Expected different --names, but got {names}.')
     return list(names)

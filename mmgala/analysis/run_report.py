@@ -123,9 +123,9 @@ def _read_parts(
     parts = {}
     if record_paths(folder):
         parts['gradients'] = read_gradients(folder, thresholds)
-    if (folder / VECTORS_FILE).is_file():
+    if (folder / VECTORS_FILE).exists():
         parts['vectors'] = read_vectors(folder / VECTORS_FILE, thresholds)
-    if (folder / PREDICTIONS_FILE).is_file():
+    if (folder / PREDICTIONS_FILE).exists():
         counts = next((part.counts for part in parts.values()), None)
         parts['predictions'] = analyse_file(
             folder / PREDICTIONS_FILE, thresholds, tau, counts

@@ -6,11 +6,15 @@ are checked by these classes.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import OPTIMIZERS
 
+from mmgala.registry import find_class
+
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 Check = tuple[Callable[[Any], bool], str]
 
 
@@ -43,6 +47,12 @@ RATE: Check = (
     lambda v: _number(v) and math.isfinite(v) and v >= 0,
     'a finite number of 0 or more',
 )
+SCALES: Check = (
+    lambda v: (
+        SEQUENCE[0](v) and all(map(_number, v)) and all(0 < e < math.inf for e in v)
+    ),
+    'a list of positive numbers, one for each channel',
+)
 LEVEL: Check = (
     lambda v: (
         v in ('CRITICAL', 'ERROR', 'WARNING', 'INFO', 'DEBUG', 'NOTSET') or _whole(v, 0)
@@ -55,10 +65,12 @@ LEVEL: Check = (
 CHECKS: dict[str, Check] = {
     'model': BUILT,
     'data_preprocessor': BUILT,
+    'data_preprocessor.std': SCALES,
     'optim_wrapper': BUILT,
     'optim_wrapper.optimizer': BUILT,
     'optim_wrapper.optimizer.lr': RATE,
     'param_scheduler': DICTS,
+    'param_scheduler.T_max': POSITIVE,
     'auto_scale_lr': SECTION,
     'default_hooks': SECTION,
     'default_hooks.checkpoint': BUILT,
@@ -73,7 +85,7 @@ CHECKS: dict[str, Check] = {
     'default_scope': TEXT,
     'work_dir': TEXT,
     'load_from': TEXT,
-    'launcher': TEXT,
+    'launcher': (lambda v: v in LAUNCHERS, f'one of {", ".join(LAUNCHERS)}'),
     'custom_imports': SECTION,
     'train_cfg': BUILT,
     'train_cfg.max_epochs': POSITIVE,
@@ -107,23 +119,64 @@ def check_sections(cfg: Config) -> None:
     Raises:
         ValueError: if one has a value that cannot be right.
     """
-    for key, (fits, expected) in CHECKS.items():
-        *parents, name = key.split('.')
-        section: Any = cfg
-        for parent in parents:
-            if isinstance(section, Mapping | Config):
-                section = section.get(parent)
-        if not isinstance(section, Mapping | Config):
-            continue
-        value = section.get(name)
-        if value is None:
-            if key in REQUIRED:
-                raise ValueError(
-                    f'The config has no {key}: {expected} with a type is needed there. '
-                    'Add it, or take the right config as _base_.'
-                )
-        elif not fits(value):
+    for key, check in CHECKS.items():
+        for section in _sections(cfg, key.split('.')[:-1]):
+            _check_value(cfg, section, key, check)
+    _check_class_numbers(cfg)
+    _check_optimizer(cfg)
+
+
+def _sections(cfg: Config, names: Sequence[str]) -> list[Any]:
+    """The sections of a dotted name: none, one, or the entries of a list."""
+    sections: list[Any] = [cfg]
+    for name in names:
+        found = [s.get(name) for s in sections]
+        entries = [e for f in found for e in (f if SEQUENCE[0](f) else [f])]
+        sections = [entry for entry in entries if isinstance(entry, Mapping)]
+    return sections
+
+
+def _check_value(cfg: Config, section: Any, key: str, check: Check) -> None:
+    (fits, expected), value = check, section.get(key.rpartition('.')[2])
+    if value is None:
+        if key in REQUIRED:
+            name = f'Config {cfg.filename}' if cfg.filename else 'The config'
             raise ValueError(
-                f'Expected {key} in the config to be {expected}, but got {value!r}. '
-                'Correct it in the config or in --cfg-options.'
+                f'{name} has no {key}: {expected} with a type is needed there. Add it, '
+                'or take the right config as _base_.'
             )
+    elif not fits(value):
+        raise ValueError(
+            f'Expected {key} in the config to be {expected}, but got {value!r}. '
+            'Correct it in the config or in --cfg-options.'
+        )
+
+
+def _check_optimizer(cfg: Config) -> None:
+    """MMEngine's message on an unknown optimizer does not name it."""
+    for optimizer in _sections(cfg, ('optim_wrapper', 'optimizer')):
+        kind, scope = optimizer.get('type'), cfg.get('default_scope')
+        if isinstance(kind, str) and find_class(kind, OPTIMIZERS, scope) is None:
+            raise ValueError(
+                f'optim_wrapper.optimizer.type in the config is {kind}, but there is '
+                'no such optimizer. Use one of PyTorch, such as SGD or AdamW, or '
+                'import your own with custom_imports.'
+            )
+
+
+def _check_class_numbers(cfg: Config) -> None:
+    """Soft labels of mixup and CutMix must have as many columns as the logits."""
+    model, prepared = cfg.model, cfg.get('data_preprocessor') or {}
+    if not (isinstance(model, Mapping) and isinstance(prepared, Mapping)):
+        return
+    settings, head = model.get('train_cfg') or {}, model.get('head')
+    if not (isinstance(settings, Mapping) and isinstance(head, Mapping)):
+        return
+    augments = settings.get('augments') or prepared.get('batch_augments')
+    numbers = prepared.get('num_classes'), head.get('num_classes')
+    if augments and numbers[0] != numbers[1]:
+        raise ValueError(
+            f'data_preprocessor.num_classes in the config is {numbers[0]}, but '
+            f'model.head.num_classes is {numbers[1]}: mixup and CutMix need both, set '
+            'to the number of classes.'
+        )

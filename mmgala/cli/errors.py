@@ -23,12 +23,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
-from mmgala.cli.built_objects import BUILDER, built_from_config
+from mmgala.cli.built_objects import built_from_config
 from mmgala.cli.known_errors import remedy
 from mmgala.utils.safe_loading import refusal
 from mmgala.utils.text import visible
 
 TRACEBACK = 'MMGALA_TRACEBACK'
+MMENGINE = '/mmengine/'  # calls what a config names
 USER_ERRORS = (ValueError, TypeError, ImportError, AssertionError)
 REPORT = (
     'Please check the input; if it is as it should be, this is a bug: report it with '
@@ -128,8 +129,8 @@ def _is_users(error: Exception, place: Place) -> bool:
         return place.checked and ' ' in str(error)
     if isinstance(error, AssertionError) and _is_ours(place.path):
         return False  # our assertions are about the impossible
-    if isinstance(error, TypeError) and place.path.endswith(BUILDER):
-        return True  # arguments that the class in the config does not have
+    if isinstance(error, TypeError) and MMENGINE in place.path:
+        return 'argument' in str(error)  # of a class in the config, which lacks it
     return isinstance(error, USER_ERRORS) and place.checked
 
 

@@ -13,7 +13,8 @@ KNOWN: tuple[tuple[str, str], ...] = (
         'neck gives, or in_channels of the layer concerned to those of its input.',
     ),
     (
-        r'stack expects each tensor to be equal size|size of tensor a .* must match',
+        r'stack expects each tensor to be equal size|size of tensor a .* must match|'
+        'Trying to resize storage that is not resizable',  # in a data loader worker
         'The images of a batch have different sizes, or tensors do not fit: add a '
         'transform such as Resize or RandomResizedCrop to the pipeline.',
     ),

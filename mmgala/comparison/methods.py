@@ -33,7 +33,12 @@ def find_methods(
     known = {**CATALOGUE, **(own or {})}
     methods: list[Method] = []
     for text in texts:
-        name, _, written = text.partition(':')
+        name, colon, written = text.partition(':')
+        if colon and not written:
+            raise ValueError(
+                f'--methods {text} has no settings after the colon: write {name}, or '
+                f'{name}:KEY=VALUE,...'
+            )
         if name not in known:
             raise ValueError(
                 f'Unknown method {name!r}: choose from {", ".join(known)}, or define '

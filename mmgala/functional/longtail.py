@@ -117,7 +117,7 @@ class ShotThresholds:
 
     Raises:
         TypeError: if a threshold is not a whole number.
-        ValueError: if ``few`` exceeds ``many``.
+        ValueError: if ``few`` is negative, or exceeds ``many``.
 
     Examples:
         >>> thresholds = ShotThresholds()
@@ -132,9 +132,14 @@ class ShotThresholds:
 
     def __post_init__(self) -> None:
         for name, value in (('many', self.many), ('few', self.few)):
-            if isinstance(value, bool) or not float(value).is_integer():
+            if isinstance(value, (bool, str)) or not float(value).is_integer():
                 raise TypeError(f'Expected `{name}` to be an integer, but got {value}.')
             object.__setattr__(self, name, int(value))  # also NumPy's integers
+        if self.few < 0:
+            raise ValueError(
+                f'Expected `few` to be 0 or more, but got few={self.few}: 0 makes no '
+                'class few-shot.'
+            )
         if self.few > self.many:
             raise ValueError(
                 f'Expected `few` <= `many`, but got few={self.few} and '

@@ -147,6 +147,10 @@ def test_a_single_array_is_refused(tmp_path):
         ('matrix', np.ones((6, 5))),
         ('pos_grad', np.full(6, np.nan)),
         ('total_neg_grad', np.full(6, np.inf)),
+        ('samples', np.full(6, -1.0)),
+        ('matrix', np.array([['x']])),
+        ('class_counts', np.full(6, np.nan)),
+        ('limits', np.ones(3)),
     ],
 )
 def test_inconsistent_arrays_are_refused(tmp_path, name, value):

@@ -34,6 +34,8 @@ def config(**changes):
         ('train_cfg.max_epochs', 'x', 'a whole number'),
         ('optim_wrapper.optimizer.lr', float('nan'), 'a finite number'),
         ('custom_hooks', ['x'], 'a list of dicts'),
+        ('param_scheduler', [dict(T_max=3), dict(T_max=0)], '1 or more'),
+        ('optim_wrapper.optimizer.type', 'Nope', 'SGD'),
         ('val_evaluator', 'x', 'a dict'),
         ('randomness', {'seed': -1}, '0 or more'),
         ('log_level', 'NOPE', 'INFO'),
@@ -43,10 +45,9 @@ def test_the_key_the_value_and_what_is_expected_are_named(key, value, expected):
     with pytest.raises(ValueError, match='in the config|has no') as end:
         check_sections(config(**{key: value}))
 
-    name = f'{key}.seed' if key == 'randomness' else key
-    shown = '-1' if key == 'randomness' else repr(value)
-    assert name in str(end.value)
-    assert value is None or shown in str(end.value)
+    shown = {'randomness': '-1', 'param_scheduler': '0', 'model': "'x'"}
+    assert key in str(end.value)
+    assert value is None or shown.get(key, str(value)) in str(end.value)
     assert expected in str(end.value)
 
 
@@ -59,3 +60,18 @@ def test_good_configs_pass():
     check_sections(config())
     check_sections(config(val_evaluator=[], train_cfg=None))
     check_sections(config(default_hooks=dict(checkpoint=dict(interval=-1))))
+
+
+@pytest.mark.parametrize('number', [7, None])
+def test_mixup_needs_the_number_of_classes_in_two_places(number):
+    changes = {
+        'model.head': dict(num_classes=10),
+        'model.train_cfg': dict(augments=dict(type='Mixup')),
+        'data_preprocessor.num_classes': number,
+    }
+    message = rf'data_preprocessor.num_classes .* {number}, but .* 10: mixup'
+    with pytest.raises(ValueError, match=message):
+        check_sections(config(**changes))
+
+    check_sections(config(**changes | {'data_preprocessor.num_classes': 10}))
+    check_sections(config(**changes | {'model.train_cfg': None}))  # not used

@@ -175,6 +175,7 @@ def test_an_argument_that_a_check_refuses_names_the_object():
     [
         ('mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)', 'in_channels'),
         ('stack expects each tensor to be equal size', 'Resize'),
+        ('Trying to resize storage that is not resizable', 'different sizes'),
         ('DataLoader worker (pid 7) is killed by signal: Killed.', 'num_workers'),
         ('Class values must be smaller than num_classes.', 'data_preprocessor'),
     ],

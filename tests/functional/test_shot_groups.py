@@ -50,6 +50,8 @@ def test_groups_are_int64_indices_of_any_sequence(kind):
 
 
 def test_few_above_many_is_refused():
+    with pytest.raises(ValueError, match='`few` to be 0 or more, but got few=-1'):
+        shot_groups([1, 2], many=20, few=-1)
     with pytest.raises(ValueError, match='`few` <= `many`, but got few=30 and many=20'):
         shot_groups([1, 2], many=20, few=30)
 

@@ -73,6 +73,7 @@ def test_names_and_thresholds_can_be_given(tmp_path, work_dirs):
     [
         (('--names', 'a'), 'for each of the 2 WORK_DIRs, but got 1'),
         (('--names', 'a', 'a'), 'different --names'),
+        (('--names', 'a', ''), '--names that are not empty'),
         (('--out', 'report.json'), '--out must end in .html, but is report.json'),
         (('--tau', -1), 'tau'),
         (('--many', 5, '--few', 20), '`few` <= `many`'),

@@ -103,6 +103,8 @@ def check_args(args: argparse.Namespace) -> None:
                 f'{option} takes one value per PRED, {len(args.pred)}, but got '
                 f'{len(values)}.'
             )
+    if not all(name.strip() for name in args.names):
+        raise ValueError(f'Expected --names that are not empty, but got {args.names}.')
     if len(set(args.names)) < len(args.names):
         raise ValueError(f'Expected different --names, but got {args.names}.')
     for pred, val in zip(args.pred, args.val or (), strict=False):

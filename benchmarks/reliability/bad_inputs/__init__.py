@@ -9,6 +9,7 @@ from benchmarks.reliability.bad_inputs.checkpoints import checkpoints
 from benchmarks.reliability.bad_inputs.configs import configs
 from benchmarks.reliability.bad_inputs.damaged_files import damaged_files
 from benchmarks.reliability.bad_inputs.flags import flags
+from benchmarks.reliability.bad_inputs.images import images
 from benchmarks.reliability.bad_inputs.material import Material
 from benchmarks.reliability.bad_inputs.numbers import numbers
 from benchmarks.reliability.bad_inputs.options import options
@@ -19,7 +20,7 @@ EVERY = 20  # one trial in so many starts Python, as users do
 
 def bad_inputs() -> Iterable[BadInput]:
     """Yield all bad inputs."""
-    for plan in (flags, options, configs, damaged_files, checkpoints, numbers):
+    for plan in (flags, options, configs, damaged_files, checkpoints, numbers, images):
         yield from plan()
 
 

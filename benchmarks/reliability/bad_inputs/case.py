@@ -90,7 +90,7 @@ class BadInput:
 def judge(ended: Ended, names: Sequence[str]) -> Outcome:
     """Whether a tool ended as it should: one clear line on what is wrong."""
     errors = [
-        line
+        line.strip()
         for line in ended.err.splitlines()
         if re.match(r'(\S+: )?error: ', line)  # argparse puts the program's name first
     ]

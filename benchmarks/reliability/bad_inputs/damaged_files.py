@@ -64,7 +64,9 @@ def damaged_files() -> Iterator[BadInput]:
             if (tool, file, damage) in ACCEPTED:
                 continue
             how = ' '.join(arguments[:-1])
+            # The remedy may name the folder, the section or the flag.
+            words = (Path(file).name, 'model', 'prior', 'gradient_statistics')
             yield BadInput(
                 'damaged files', f'{how} {file}: {damage}'.strip(), tool, arguments,
-                names=(Path(file).name,), spoil=_made_first(file, make),
+                names=words, spoil=_made_first(file, make),
             )  # fmt: skip

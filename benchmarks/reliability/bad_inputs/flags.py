@@ -110,6 +110,6 @@ def flags() -> Iterator[BadInput]:
             for value in values:
                 parts = value.split() if value.strip() else ([] if value else [''])
                 word = flag.strip('-')[:4]  # lr, learning rate; out, OUT
-                names = (word, *(part for part in parts if part.strip('-')))
+                names = (word, *(w for part in parts for w in part.split('/') if w))
                 name = f'{flag} {value!r}'
                 yield BadInput('flags', name, tool, (flag, *parts), names)

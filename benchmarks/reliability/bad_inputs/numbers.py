@@ -143,7 +143,7 @@ def numbers() -> Iterator[BadInput]:
             for name, change in {**changes, 'missing': _without(array)}.items():
                 yield BadInput(
                     'numbers', f'{file} {array}: {name}', tool, arguments,
-                    (Path(file).name,), changed(file, change),
+                    (Path(file).name, array, 'training samples'), changed(file, change),
                 )  # fmt: skip
     for file, text in VECTORS.items():
         spoil, flag = replaced(file, text), '--class-counts'

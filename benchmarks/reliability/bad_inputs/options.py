@@ -27,9 +27,12 @@ TRAINING: dict[str, tuple[str, ...]] = {
     'model.head.loss.reduction': ('x',),
     'model.head.loss.typo': ('1',),
     'data_preprocessor': ('x',),
-    'data_preprocessor.num_classes': ('7',),
-    'data_preprocessor.mean': ('[1]', 'x'),
-    'data_preprocessor.std': ('[0,0,0]', 'x'),
+    'data_preprocessor.num_classes': (
+        '7 model.train_cfg.augments.type=Mixup',
+        'None model.train_cfg.augments.type=Mixup',
+    ),
+    'data_preprocessor.mean': ('x',),
+    'data_preprocessor.std': ('[0,0,0]', '[-1]', 'x'),
     'optim_wrapper': ('None', '[]', 'x'),
     'optim_wrapper.type': ('Nope',),
     'optim_wrapper.optimizer': ('None', 'x'),
@@ -47,7 +50,7 @@ TRAINING: dict[str, tuple[str, ...]] = {
     'train_dataloader.batch_size': ('0', '-1', 'x', '1.5'),
     'train_dataloader.num_workers': ('-1', 'x'),
     'train_dataloader.typo': ('1',),
-    'train_dataloader.sampler': ('None', 'x'),
+    'train_dataloader.sampler': ('x',),
     'train_dataloader.sampler.type': ('Nope',),
     'train_dataloader.dataset': ('None', '[]', 'x'),
     'train_dataloader.dataset.type': ('Nope', 'CustomDataset'),
@@ -120,8 +123,10 @@ def options() -> Iterator[BadInput]:
             for value in values:
                 option = f'{key}={value}'
                 if (tool, option) not in ACCEPTED:
-                    yield _case(tool, option, *key.split('.')[1:][-2:], key, value)
+                    words = (*key.split('.')[1:][-2:], key, value, 'registry')
+                    yield _case(tool, option, *words)
 
 
 def _case(tool: str, option: str, *names: str) -> BadInput:
-    return BadInput('options', option, tool, ('--cfg-options', option), names)
+    arguments = ('--cfg-options', *option.split(' '))
+    return BadInput('options', option, tool, arguments, names)
