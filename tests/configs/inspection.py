@@ -90,6 +90,7 @@ def moved_by_training(
             model.train_step(data, runner.optim_wrapper)
         after = model.state_dict()
         moved = {n for n, value in before.items() if not torch.equal(after[n], value)}
+        moved -= {n for n in moved if n.endswith('_low')}  # rounding of other buffers
     parameters = {name for name, _ in model.named_parameters()}
     return moved & parameters, moved - parameters
 
