@@ -142,7 +142,7 @@ def test_loss_and_head_of_different_classes_end_in_one_line(trained, tmp_path):
     loss = re.search(r"'loss_cls': \{[^}]*GALABBoxLoss[^}]*\}", text)[0]
     config.write_text(text.replace(loss, loss.replace(': 4', ': 5')))
     end = call('train', config, '--work-dir', 'w', cwd=tmp_path)
-    assert_one_line(end, 'bbox head has num_classes=4, its loss_cls .*num_classes=5')
+    assert_one_line(end, 'head has num_classes=4, but its loss_cls .*num_classes=5')
 
 
 def test_a_layer_of_one_form_does_not_fit_the_other(trained, tmp_path):
