@@ -261,9 +261,8 @@ CIFAR_LT = {
 @pytest.mark.parametrize('path', CIFAR, ids=name)
 def test_cifar_becomes_as_long_tailed_as_the_name_says(path, monkeypatch):
     num_classes = num_classes_of(path)
-    labels = np.arange(50_000) % num_classes
-    monkeypatch.setattr(ArrayDataset, 'full_init', lambda self: None)
-    monkeypatch.setattr(ArrayDataset, 'get_gt_labels', lambda self: labels)
+    images = [dict(index=i, gt_label=i % num_classes) for i in range(50_000)]
+    monkeypatch.setattr(ArrayDataset, 'load_data_list', lambda self: list(images))
 
     data = DATASETS.build(load(path).train_dataloader.dataset)
 
