@@ -38,7 +38,12 @@ from mmgala.cli.post_hoc import (  # noqa: E402
 )
 from mmgala.comparison.config import (  # noqa: E402
     SELECTIONS,
+    check_comparable,
     validation_problem,
+)
+from mmgala.comparison.data_state import (  # noqa: E402
+    data_digests,
+    describe_changes,
 )
 from mmgala.comparison.methods import (  # noqa: E402
     CATALOGUE,
@@ -182,7 +187,28 @@ def plan(cfg: Config, work_dir: Path, args: argparse.Namespace) -> list[Run]:
         add_imports(cfg, extra.get('custom_imports'))
     methods = find_methods(args.methods, own)
     seeds = range(args.seeds)
-    return plan_runs(cfg, methods, seeds, work_dir, args.selection)
+    check_comparable(cfg)
+    data = present_data(cfg, args)
+    runs = plan_runs(cfg, methods, seeds, work_dir, args.selection, data)
+    for line in describe_changes(runs, repeated=not args.only_report):
+        CONSOLE.print(line, soft_wrap=True, highlight=False)
+    return runs
+
+
+def present_data(cfg: Config, args: argparse.Namespace) -> dict | None:
+    """Digests of the data sets; None if --only-report cannot read them."""
+    try:
+        return data_digests(cfg)
+    except (OSError, ValueError) as error:
+        if not args.only_report:
+            raise
+        CONSOLE.print(
+            f'The data cannot be read ({error}): whether they have changed since the '
+            'runs finished is unknown.',
+            soft_wrap=True,
+            highlight=False,
+        )
+        return None
 
 
 def add_imports(cfg: Config, custom_imports: dict | None) -> None:

@@ -224,12 +224,12 @@ def _set_checkpoints(cfg: Config, selection: str) -> None:
     )
     if selection == 'best':
         checkpoint |= dict(save_best='accuracy/class_mean', rule='greater')
-    elif not _needs_validation(cfg):
+    elif not needs_validation(cfg):
         cfg.train_cfg.val_begin = training_length(cfg) + 1
     hooks.checkpoint = checkpoint
 
 
-def _needs_validation(cfg: Config) -> bool:
+def needs_validation(cfg: Config) -> bool:
     """Whether the training depends on validation results."""
     schedulers = cfg.get('param_scheduler') or []
     schedulers = schedulers if isinstance(schedulers, list) else [schedulers]

@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ def plan_runs(
     seeds: Sequence[int],
     work_dir: Path,
     selection: str = 'last',
+    data: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[Run]:
     """Runs of all methods and seeds, ordered by seed and then by method.
 
@@ -35,6 +36,9 @@ def plan_runs(
         seeds: seeds of each method.
         work_dir: each run uses ``<work_dir>/<method>/seed<k>``.
         selection: see :func:`mmgala.comparison.config.run_config`.
+        data: digests of the data sets, from
+            :func:`mmgala.comparison.data_state.data_digests`. Without them, finished
+            runs count as finished whatever happened to their data.
 
     Raises:
         ValueError: if a method does not suit the config, or ``selection`` needs
@@ -64,6 +68,7 @@ def plan_runs(
                 start,
                 _checked_options(method) if start else None,
                 method.name in requested,
+                data,
             )
         runs += [trained[method.name] for method in (*helpers, *methods)]
     return runs

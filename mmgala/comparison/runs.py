@@ -10,6 +10,8 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmgala.datasets.digest import array_digest, changed_parts
+from mmgala.utils.arrays import read_npz
 from mmgala.utils.files import LOCK, UNFINISHED, write_json
 
 STATE = 'run.json'
@@ -33,6 +35,8 @@ class Run:
         retraining: options for re-training the classifier of ``start``; None if the
             run trains a whole model.
         requested: whether it is a row of the table, or only the start of other runs.
+        data: digests of the present data sets, by split; see
+            :func:`mmgala.datasets.dataset_digest`. None if they are unknown.
     """
 
     method: str
@@ -42,6 +46,7 @@ class Run:
     start: 'Run | None' = None
     retraining: Mapping[str, Any] | None = None
     requested: bool = True
+    data: Mapping[str, Mapping[str, str]] | None = None
 
     @property
     def name(self) -> str:
@@ -67,7 +72,12 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether it has finished with exactly these settings."""
+        """Whether it has finished with exactly these settings and data."""
+        return self.has_finished and not self.changed_data
+
+    @property
+    def has_finished(self) -> bool:
+        """Whether it has finished with exactly these settings, on any data."""
         state = read_run_state(self.folder)
         return (
             state is not None
@@ -75,6 +85,25 @@ class Run:
             and state.get('hash') == self.hash
             and all((self.folder / name).is_file() for name in state['files'])
         )
+
+    @property
+    def changed_data(self) -> dict[str, str]:
+        """What has changed in each data set since it was started, in words, by split.
+
+        A run that an earlier version stored without digests is compared by what it has:
+        the labels in its scores of the validation and test set, and the class counts of
+        the training set. Whether its images have changed is unknown. They count as
+        unchanged, as repeating all trainings for nothing would cost more than it helps.
+
+        It is empty if nothing has changed, the run has not been started, or the present
+        data are unknown.
+        """
+        state = read_run_state(self.folder)
+        if state is None or self.data is None:
+            return {}
+        if state.get('data') is not None:
+            return changed_parts(state['data'], self.data)
+        return _changed_labels(self.folder, self.data)
 
 
 def flatten(value: Any, name: str = '') -> dict[str, str]:
@@ -97,6 +126,23 @@ def flatten(value: Any, name: str = '') -> dict[str, str]:
     for key, entry in items:
         found |= flatten(entry, f'{name}.{key}' if name else str(key))
     return found
+
+
+def _changed_labels(
+    folder: Path, now: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
+    """Changes of labels since the scores in a run's folder were computed."""
+    changed = {}
+    for split, name in SCORES.items():
+        if not (folder / name).is_file() or split not in now:
+            continue
+        stored = read_npz(folder / name)
+        if array_digest(stored['gt_label']) != now[split]['labels']:
+            changed[split] = 'labels'
+        counts = stored.get('class_counts')
+        if counts is not None and array_digest(counts) != now['train']['counts']:
+            changed['train'] = 'class counts'
+    return changed
 
 
 def write_run_state(folder: Path, state: Mapping[str, Any]) -> None:

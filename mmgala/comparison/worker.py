@@ -18,6 +18,7 @@ from rich.console import Console
 
 from mmgala.apis.launch import add_paths_to_image_errors, set_dataloader_defaults
 from mmgala.apis.runner import build_runner
+from mmgala.comparison.data_state import must_train_again, set_aside
 from mmgala.comparison.processes import one_line
 from mmgala.comparison.runs import (
     CONFIG,
@@ -70,7 +71,9 @@ class ProgressHook(Hook):
 def execute(run: Run, report: ReportShare) -> None:
     """Train and test one run, and store its state in its folder.
 
-    An interrupted training continues from its last complete checkpoint.
+    An interrupted training continues from its last complete checkpoint. If the data
+    have changed, a training that depends on them starts again, and the old folder is
+    kept under another name; otherwise only the tests are repeated.
 
     Args:
         run: run to train.
@@ -84,6 +87,11 @@ def execute(run: Run, report: ReportShare) -> None:
 
 
 def _execute(run: Run, report: ReportShare) -> None:
+    if run.has_finished and not must_train_again(run):
+        _test_again(run)
+        return
+    if run.changed_data and must_train_again(run):
+        set_aside(run.folder)
     before = read_run_state(run.folder) or {}
     state = dict(
         status='running',
@@ -95,6 +103,7 @@ def _execute(run: Run, report: ReportShare) -> None:
         resumed_at=list(before.get('resumed_at', ())),
         files=[],
         settings=run.settings,
+        data=run.data,
     )
     write_run_state(run.folder, state)
     start = time.perf_counter()
@@ -111,6 +120,31 @@ def _execute(run: Run, report: ReportShare) -> None:
     state |= dict(status='finished', files=[*files, CONFIG, LOG])
     state['seconds'] = round(earlier + time.perf_counter() - start, 1)
     write_run_state(run.folder, state)
+
+
+def _test_again(run: Run) -> None:
+    """Repeat the tests of a finished run whose validation or test set has changed.
+
+    Its state changes at the end, so that it counts as outdated until then.
+    """
+    state = read_run_state(run.folder)
+    assert state is not None
+    with printing_to(run.folder / LOG):
+        weights = next(name for name in state['files'] if name.endswith('.pth'))
+        exact = Config.fromfile(str(run.folder / CONFIG))
+        _test_checkpoint(exact, run.folder, run.folder / weights)
+    write_run_state(run.folder, state | dict(data=run.data))
+
+
+def _test_checkpoint(exact: Config, folder: Path, path: Path) -> list[str]:
+    """Save the scores of a checkpoint; return the names of the files."""
+    cfg = copy.deepcopy(exact)
+    cfg.load_from = str(path)
+    set_dataloader_defaults(cfg)
+    runner = _build_runner(cfg, exact, folder)
+    check_fits(read_checkpoint(path), runner.model, path)
+    runner.load_or_resume()
+    return save_scores(runner, folder)
 
 
 @contextmanager
@@ -231,13 +265,7 @@ def _retrain(run: Run) -> list[str]:
     exact = Config.fromfile(str(out.with_suffix('.py')))
     exact.work_dir = str(run.folder)
     out.with_suffix('.py').unlink()
-    cfg = copy.deepcopy(exact)
-    cfg.load_from = str(out)
-    set_dataloader_defaults(cfg)
-    runner = _build_runner(cfg, exact, run.folder)
-    check_fits(read_checkpoint(out), runner.model, out)
-    runner.load_or_resume()
-    return [*save_scores(runner, run.folder), RETRAINED_FILE]
+    return [*_test_checkpoint(exact, run.folder, out), RETRAINED_FILE]
 
 
 def remove_features(runs: Sequence[Run]) -> None:

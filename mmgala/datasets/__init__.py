@@ -5,6 +5,7 @@ from mmgala.datasets.benchmarks import ImageNetLT, INaturalist2018, PlacesLT
 from mmgala.datasets.class_alignment import align_classes
 from mmgala.datasets.class_counts import official_class_counts
 from mmgala.datasets.csv_dataset import CSVDataset
+from mmgala.datasets.digest import DatasetDigest, dataset_digest
 from mmgala.datasets.digits import DigitsDataset
 from mmgala.datasets.fashion_pairs import FashionPairs
 from mmgala.datasets.labels import count_classes, count_draws, dataset_labels
@@ -27,6 +28,7 @@ __all__ = [
     'ClassAwareSampler',
     'ClassBalancedSampler',
     'Cutout',
+    'DatasetDigest',
     'DigitsDataset',
     'FashionPairs',
     'FlooredPosterize',
@@ -41,6 +43,7 @@ __all__ = [
     'align_classes',
     'count_classes',
     'count_draws',
+    'dataset_digest',
     'dataset_labels',
     'official_class_counts',
 ]

@@ -58,6 +58,10 @@ class ArrayFolder(LabelledDataset):
         """Advice for error messages about missing or damaged files."""
         return 'Check `data_root`.'
 
+    def image_files(self) -> list[Path]:
+        """Files that the images are read from."""
+        return [self.folder / self.array_files()[0]]
+
     @property
     def images(self) -> np.ndarray:
         """All images in the file, ``(N, H, W)`` or ``(N, H, W, 3)`` uint8."""

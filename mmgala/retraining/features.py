@@ -17,7 +17,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmgala.apis.class_vectors import inputs_of
-from mmgala.datasets import count_classes, dataset_labels
+from mmgala.datasets import (
+    DatasetDigest,
+    count_classes,
+    dataset_digest,
+    dataset_labels,
+)
+from mmgala.datasets.digest import changed_parts
 from mmgala.evaluation.score_dump import stack_scores, stack_targets
 from mmgala.utils.files import locked, remove_unfinished, replacing
 
@@ -166,11 +172,10 @@ def cached_features(
 ) -> SplitFeatures:
     """Read the features of a split from the cache, or compute them.
 
-    Cached features are used for the same checkpoint, model, layer, data set, pipeline
-    and labels. **Image files that were changed in place are not noticed**: delete the
-    folder. Features are computed as in a test: every sample once, and training
-    images like test images, without augmentation. If another process is computing
-    the same features, this waits for it.
+    Cached features are used for the same checkpoint, model, layer, pipeline, labels and
+    images; see :func:`mmgala.datasets.dataset_digest`. Features are computed as in a
+    test: every sample once, and training images like test images, without augmentation.
+    If another process is computing the same features, this waits for it.
 
     Args:
         source: model to run.
@@ -187,12 +192,14 @@ def cached_features(
     """
     count_classes(loader.dataset, source.layer.out_features)  # checks the labels
     labels = dataset_labels(loader.dataset)
-    about = _describe(source, split, labels)
+    about = _describe(source, split, dataset_digest(loader.dataset))
     digest = hashlib.sha256(about.encode()).hexdigest()
     path = folder / f'{split}-{digest[:16]}'
     size = 4 * len(labels) * source.layer.in_features
     found = path.is_dir()
     if not found:
+        if change := _changed_since(folder, split, about):
+            console.print(f'The {change} of {split} have changed: new features.')
         lock = folder / f'.{path.name}.lock'
         with _explained_disk_errors(folder, size), locked(lock):
             found = path.is_dir()  # another process may have computed them meanwhile
@@ -207,7 +214,18 @@ def cached_features(
     return SplitFeatures(FeatureFile(path / 'features.npy'), stored)
 
 
-def _describe(source: FeatureSource, split: str, labels: np.ndarray) -> str:
+def _changed_since(folder: Path, split: str, about: str) -> str:
+    """What has changed in the data since features of the same model were cached."""
+    now = json.loads(about)
+    for path in folder.glob(f'{split}-*/about.json'):
+        before = json.loads(path.read_text())
+        if {**before, 'digest': 0} == {**now, 'digest': 0}:
+            digests = ({split: part['digest']} for part in (before, now))
+            return changed_parts(*digests).get(split, '')
+    return ''
+
+
+def _describe(source: FeatureSource, split: str, digest: DatasetDigest) -> str:
     """Describe, as text, everything that the features depend on."""
     cfg = source.cfg
     # Training images are prepared by the pipeline of the test or validation set.
@@ -219,7 +237,7 @@ def _describe(source: FeatureSource, split: str, labels: np.ndarray) -> str:
         model=cfg.model,
         data_preprocessor=cfg.get('data_preprocessor'),
         data={s: (cfg.get(f'{s}_dataloader') or {}).get('dataset') for s in splits},
-        labels=hashlib.sha256(labels.tobytes()).hexdigest(),
+        digest=digest.as_dict(),
     )
     return json.dumps(about, indent=1, sort_keys=True, default=repr)
 

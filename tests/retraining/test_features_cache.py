@@ -14,8 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rich.console import Console
 
 from mmgala.apis.data_splits import build_whole_split
+from mmgala.datasets import digest as digest_module
 from mmgala.evaluation.score_dump import stack_scores
-from mmgala.retraining import features as features_module
 from mmgala.retraining.features import cached_features
 from tests.retraining.small_source import open_source, write_source
 
@@ -117,13 +117,22 @@ def test_another_checkpoint_has_other_features(files, tmp_path):
 
 def test_labels_that_changed_in_their_file_are_noticed(files, tmp_path, monkeypatch):
     compute(open_source(files), 'val', tmp_path)
-    labels = features_module.dataset_labels
-    monkeypatch.setattr(
-        features_module, 'dataset_labels', lambda data: 9 - labels(data)
-    )
+    labels = digest_module.dataset_labels
+    monkeypatch.setattr(digest_module, 'dataset_labels', lambda data: 9 - labels(data))
 
     _, text = compute(open_source(files), 'val', tmp_path)
 
+    assert 'The labels of val have changed: new features.' in text
+    assert 'are in' in text
+
+
+def test_images_that_changed_in_their_files_are_noticed(files, tmp_path, monkeypatch):
+    compute(open_source(files), 'val', tmp_path)
+    monkeypatch.setattr(digest_module, '_images_digest', lambda data: 'others')
+
+    _, text = compute(open_source(files), 'val', tmp_path)
+
+    assert 'The image files of val have changed: new features.' in text
     assert 'are in' in text
 
 
