@@ -48,6 +48,7 @@ def call_tool(
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(list(PRELOADED))
     out, err = cwd / '.stdout', cwd / '.stderr'
+    (cwd / '.status').unlink(missing_ok=True)
     start, command = time.monotonic(), [str(argument) for argument in arguments]
     process = context.Process(target=_be_tool, args=(command, cwd, out, err))
     process.start()
@@ -56,7 +57,9 @@ def call_tool(
     kill_group(process)
     process.kill()  # if it had not yet become a group
     process.join()
-    status = process.exitcode
+    # Two threads of this process may both ask for a status, and one gets none.
+    noted = cwd / '.status'
+    status = int(noted.read_text()) if noted.exists() else process.exitcode
     assert status is not None
     texts = [p.read_text(errors='replace') if p.exists() else '' for p in (out, err)]
     return Ended(status, *texts, hung, time.monotonic() - start)
@@ -81,14 +84,25 @@ def _be_tool(command: list[str], cwd: Path, out: Path, err: Path) -> None:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    status = 0
     try:
         spec.loader.exec_module(module)
         module.main()
-    except SystemExit:
-        raise
-    except BaseException:  # as the interpreter does, without the frames of this file
+    except SystemExit as end:
+        status = _status(end)
+    except BaseException:  # as the interpreter does
         traceback.print_exc()
-        sys.exit(1)
+        status = 1
+    (cwd / '.status').write_text(str(status))
+    sys.exit(status)
+
+
+def _status(end: SystemExit) -> int:
+    """What the interpreter makes of ``sys.exit``."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    print(end.code, file=sys.stderr)
+    return 1
 
 
 def _limit_threads() -> None:

@@ -90,6 +90,12 @@ def images() -> Iterator[BadInput]:
                 'images', f'{name}, {workers} workers', 'train', (), (word,),
                 _spoiled(change, classes, workers),
             )  # fmt: skip
+    no_labels = ('--cfg-options', 'test_dataloader.dataset.with_label=False')
+    for out in ((), ('--out', 'x.npz')):
+        yield BadInput(
+            'images', f'no labels {" ".join(out)}', 'test', (*out, *no_labels),
+            ('test_evaluator=[]',), _spoiled(lambda images: None, 10, 0),
+        )  # fmt: skip
 
 
 def _spoiled(

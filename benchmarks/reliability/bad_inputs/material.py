@@ -76,5 +76,5 @@ class Material:
         ended: Ended = call_tool(arguments, limit=300, cwd=self.folder)
         if ended.status != 0:
             raise RuntimeError(f'{arguments[0]} failed: {ended.last_line}')
-        for name in ('.stdout', '.stderr'):
+        for name in ('.stdout', '.stderr', '.status'):
             (self.folder / name).unlink()
