@@ -62,7 +62,7 @@ def call_tool(
     status = int(noted.read_text()) if noted.exists() else process.exitcode
     assert status is not None
     texts = [p.read_text(errors='replace') if p.exists() else '' for p in (out, err)]
-    return Ended(status, *texts, hung, time.monotonic() - start)
+    return Ended(status, texts[0], texts[1], hung, time.monotonic() - start)
 
 
 def _be_tool(command: list[str], cwd: Path, out: Path, err: Path) -> None:

@@ -1,8 +1,8 @@
 """torchrun for the scripts in tools/: ``python -m mmgala.cli.torchrun ARGUMENTS``.
 
-It differs from torchrun in three ways: with ``--standalone``, it listens on this
-machine only; a signal ends it and its processes without a traceback; and if one of them
-fails, only their own messages are printed.
+It differs from torchrun in three ways: with ``--standalone`` or a master at 127.0.0.1,
+it listens on this machine only; a signal ends it and its processes without a traceback;
+and if one of them fails, only their own messages are printed.
 """
 
 import mmgala.cli.interrupts as interrupts
@@ -28,18 +28,20 @@ class LocalStore(torch.distributed.TCPStore):
         port: int,
         world_size: int | None = None,
         is_master: bool = False,
+        *further: Any,
         **options: Any,
     ) -> None:
         if is_master:
             server = socket.create_server((LOCALHOST, port))
             port = server.getsockname()[1]
             options['master_listen_fd'] = server.detach()
-        super().__init__(LOCALHOST, port, world_size, is_master, **options)
+        super().__init__(LOCALHOST, port, world_size, is_master, *further, **options)
 
 
 def main(arguments: list[str]) -> None:
     """Run torchrun with these arguments."""
-    if '--standalone' in arguments:
+    pairs = zip(arguments, arguments[1:], strict=False)
+    if '--standalone' in arguments or ('--master-addr', LOCALHOST) in pairs:
         # Before torchrun imports it.
         setattr(torch.distributed, 'TCPStore', LocalStore)  # noqa: B010
         arguments = ['--local-addr', LOCALHOST, *arguments]

@@ -7,6 +7,7 @@ import torch
 import yaml
 from mmengine.config import Config
 
+from benchmarks.reliability.bombs import write_bomb
 from mmgala.apis.launch import (
     check_work_dir,
     end_distributed,
@@ -16,7 +17,6 @@ from mmgala.apis.launch import (
     set_work_dir,
 )
 from mmgala.utils.checkpoint import read_checkpoint
-from tests.utils.bombs import write_bomb
 
 
 def test_missing_config_is_named(tmp_path):

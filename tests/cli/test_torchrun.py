@@ -1,21 +1,31 @@
 """The launcher of tools/dist_*.sh: where it listens, and how failures end."""
 
+import socket
 import subprocess
 import sys
+
+import pytest
 
 from tests.tools.command_line import environment
 
 
-def torchrun(folder, script, processes=2):
+def torchrun(folder, script, processes=2, place=('--standalone',)):
     (folder / 'script.py').write_text(script)
     return subprocess.run(
-        [sys.executable, '-m', 'mmgala.cli.torchrun', '--standalone',
-         '--nproc-per-node', str(processes), str(folder / 'script.py')],
+        [sys.executable, '-m', 'mmgala.cli.torchrun', *place, '--nproc-per-node',
+         str(processes), str(folder / 'script.py')],
         env=environment(), capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 
-def test_one_machine_is_listened_to_on_the_loopback_interface_only(tmp_path):
+@pytest.mark.parametrize('port', [False, True], ids=['any port', 'given port'])
+def test_one_machine_is_listened_to_on_the_loopback_interface_only(tmp_path, port):
+    place = ['--standalone']
+    if port:
+        with socket.create_server(('127.0.0.1', 0)) as free:
+            number = free.getsockname()[1]
+        place = ['--nnodes', '1', '--master-addr', '127.0.0.1',
+                 '--master-port', str(number)]  # fmt: skip
     result = torchrun(tmp_path, """
 import os, torch.distributed as dist
 dist.init_process_group('gloo')
@@ -35,7 +45,7 @@ if dist.get_rank() == 0:
                 print('listens', fields[1].split(':')[0])
 dist.barrier()
 dist.destroy_process_group()
-""")  # fmt: skip
+""", place=place)  # fmt: skip
 
     assert result.returncode == 0, result.stderr
     loopback = {'0100007F', '00000000000000000000000001000000'}

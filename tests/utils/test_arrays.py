@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from benchmarks.reliability.bombs import write_bomb
 from mmgala.utils.arrays import UNREADABLE, read_npy, read_npz
-from tests.utils.bombs import write_bomb
 
 ARRAYS = {
     'scores': np.arange(6, dtype=np.float32).reshape(2, 3),

@@ -19,12 +19,12 @@ import yaml
 from mmengine.runner import CheckpointLoader
 from torch.utils.data import DataLoader
 
+from benchmarks.reliability.bombs import FORMATS, write_bomb
 from mmgala.utils.safe_loading import (
     RefusedContentError,
     only_plain_data,
     refusal,
 )
-from tests.utils.bombs import FORMATS, write_bomb
 
 
 def read_raw(path):
