@@ -12,10 +12,12 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from benchmarks.reliability.processes import ROOT, Ended, kill_group
 
+OUT, ERR = '.stdout', '.stderr'
 PRELOADED = (
     '__main__',
     'benchmarks.reliability.forked_tools',
@@ -45,13 +47,27 @@ def call_tool(
         limit: after it, the process and all that it started are killed.
         cwd: working directory.
     """
+    start = time.monotonic()
+    return wait_for_call(start_call(arguments, cwd), cwd, start, limit)
+
+
+def start_call(arguments: Sequence[str | Path], cwd: Path) -> BaseProcess:
+    """Start calling a tool, in a process group of its own."""
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(list(PRELOADED))
-    out, err = cwd / '.stdout', cwd / '.stderr'
     (cwd / '.status').unlink(missing_ok=True)
-    start, command = time.monotonic(), [str(argument) for argument in arguments]
-    process = context.Process(target=_be_tool, args=(command, cwd, out, err))
+    command = [str(argument) for argument in arguments]
+    process = context.Process(
+        target=_be_tool, args=(command, cwd, cwd / OUT, cwd / ERR)
+    )
     process.start()
+    return process
+
+
+def wait_for_call(
+    process: BaseProcess, cwd: Path, start: float, limit: float = 120
+) -> Ended:
+    """Wait for a call that was started at this time; kill it after the limit."""
     process.join(limit)
     hung = process.is_alive()
     kill_group(process)
@@ -61,8 +77,11 @@ def call_tool(
     noted = cwd / '.status'
     status = int(noted.read_text()) if noted.exists() else process.exitcode
     assert status is not None
-    texts = [p.read_text(errors='replace') if p.exists() else '' for p in (out, err)]
-    return Ended(status, texts[0], texts[1], hung, time.monotonic() - start)
+    out, err = (
+        path.read_text(errors='replace') if path.exists() else ''
+        for path in (cwd / OUT, cwd / ERR)
+    )
+    return Ended(status, out, err, hung, time.monotonic() - start)
 
 
 def _be_tool(command: list[str], cwd: Path, out: Path, err: Path) -> None:

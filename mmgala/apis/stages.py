@@ -56,7 +56,8 @@ def training_lock(cfg: Config) -> Iterator[None]:
         yield
         return
     folders = [Path(cfg.work_dir)]
-    if cfg.get(STAGE1) is not None:
+    skips_stage1 = cfg.get('load_from') and not cfg.get('resume')
+    if cfg.get(STAGE1) is not None and not skips_stage1:
         folders.append(folders[0] / STAGE1)
     with locked_folders(*folders):
         yield

@@ -20,6 +20,7 @@ MAX_TEXT_BYTES = 4 << 30
 MAX_TEXT_VARIABLE = 'MMGALA_MAX_TEXT_BYTES'
 UNFINISHED = '.partial'  # suffix of the private folders of `replacing`
 LOCK = '.lock'  # in a work directory
+WRITTEN_BY_TRAININGS = ('*.pth', '*.py', 'last_checkpoint', 'gradient_statistics/*')
 NO_LOCKS = (
     errno.ENOLCK,
     errno.ENOTSUP,
@@ -223,7 +224,7 @@ def _names_locked_file(path: Path, lock: FileLock) -> bool:
 def locked_folders(*folders: str | Path) -> Iterator[None]:
     """Keep other trainings and comparisons out of work directories.
 
-    What killed trainings left of checkpoints that they were writing is removed.
+    What killed trainings left of files that they were writing is removed.
 
     Raises:
         BlockingIOError: if another process holds the lock of one of them.
@@ -236,8 +237,9 @@ def locked_folders(*folders: str | Path) -> Iterator[None]:
             )
             check_writable(Path(folder, LOCK))
             locks.enter_context(locked(Path(folder, LOCK), busy))
-            for pattern in ('*.pth', 'last_checkpoint'):
-                for left in Path(folder).glob(f'.{pattern}.*{UNFINISHED}'):
+            for pattern in WRITTEN_BY_TRAININGS:
+                place, name = os.path.split(pattern)
+                for left in Path(folder, place).glob(f'.{name}.*{UNFINISHED}'):
                     shutil.rmtree(left)
         yield
 

@@ -1,6 +1,8 @@
 """dist_train.sh and dist_test.sh with two processes on the CPU."""
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import time
@@ -82,7 +84,7 @@ def test_too_few_arguments_print_the_usage(script, arguments):
 
 def left_over(name):
     """Processes whose command line names this."""
-    listed = subprocess.run(['ps', '-eo', 'args'], capture_output=True, text=True)
+    listed = subprocess.run(['ps', '-ewwo', 'args'], capture_output=True, text=True)
     return [line for line in listed.stdout.splitlines() if name in line]
 
 
@@ -101,13 +103,17 @@ def test_the_processes_end_with_the_launcher(tmp_path, trained, number, status):
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    wait_until((work_dir / 'epoch_1.pth').exists)
-    assert len(left_over(str(work_dir))) == 3  # launcher and two ranks
+    try:
+        wait_until((work_dir / 'epoch_1.pth').exists)
+        assert len(left_over(str(work_dir))) == 3  # launcher and two ranks
 
-    script.send_signal(number)
+        script.send_signal(number)
 
-    assert script.wait(timeout=60) == status
-    wait_until(lambda: not left_over(str(work_dir)))
+        assert script.wait(timeout=60) == status
+        wait_until(lambda: not left_over(str(work_dir)))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(script.pid, signal.SIGKILL)
     text = (tmp_path / 'output').read_text()
     assert text.splitlines()[-1] == 'error: terminated; run the same command again.'
     assert 'Traceback' not in text

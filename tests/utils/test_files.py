@@ -151,10 +151,9 @@ def test_a_file_system_without_locks_is_used_with_a_warning(tmp_path, monkeypatc
 def test_work_directories_are_locked_and_cleaned_of_killed_trainings(tmp_path):
     first, second = tmp_path / 'first', tmp_path / 'second'
     for name in (
-        '.epoch_1.pth.abc.partial',
-        '.last_checkpoint.x.partial',
-        '.x.partial',
-    ):
+        '.epoch_1.pth.abc.partial', '.config.py.x.partial', '.x.partial',
+        '.last_checkpoint.x.partial', 'gradient_statistics/.epoch_1.npz.x.partial',
+    ):  # fmt: skip
         (first / name).mkdir(parents=True)
 
     with locked_folders(first, second):
@@ -165,7 +164,8 @@ def test_work_directories_are_locked_and_cleaned_of_killed_trainings(tmp_path):
             ):
                 pass
 
-    assert sorted(os.listdir(first)) == ['.x.partial']
+    assert sorted(os.listdir(first)) == ['.x.partial', 'gradient_statistics']
+    assert not os.listdir(first / 'gradient_statistics')
     with locked_folders(first, second):
         pass
 
