@@ -13,7 +13,13 @@ from torch import Tensor
 
 from mmgala.registry import MODELS
 from mmgala.utils.checkpoint import check_fits
-from mmgala.utils.files import check_writable, replacing, write_text
+from mmgala.utils.files import (
+    check_writable,
+    locked,
+    remove_unfinished,
+    replacing,
+    write_text,
+)
 
 
 def load_model(cfg: Config, checkpoint: dict, path: str | Path) -> BaseModel:
@@ -84,9 +90,12 @@ def save_model(
     """
     content = {'meta': {**meta, 'cfg': cfg.pretty_text}, 'state_dict': state}
     check_fits(content, load_model(cfg, content, out), out)
-    try:
-        with replacing(out) as unfinished:
-            torch.save(content, unfinished)
-    except RuntimeError as error:  # PyTorch's writer, on a full disk
-        raise OSError(f'{out} cannot be written: {error}') from error
-    write_text(out.with_suffix('.py'), cfg.pretty_text)
+    with locked(out.with_name(f'.{out.name}.lock')):  # the two files belong together
+        for path in (out, out.with_suffix('.py')):
+            remove_unfinished(path)
+        try:
+            with replacing(out) as unfinished:
+                torch.save(content, unfinished)
+        except RuntimeError as error:  # PyTorch's writer, on a full disk
+            raise OSError(f'{out} cannot be written: {error}') from error
+        write_text(out.with_suffix('.py'), cfg.pretty_text)

@@ -6,7 +6,6 @@ with its own logs and checkpoints, in ``<work_dir>/stage1`` and ``<work_dir>``.
 """
 
 import copy
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from mmengine.config import Config
 from mmgala.apis.launch import check_work_dir
 from mmgala.utils.checkpoint import read_latest_checkpoint
 from mmgala.utils.files import locked_folders
+from mmgala.utils.ranks import launched_rank
 
 STAGE1 = 'stage1'
 
@@ -52,7 +52,7 @@ def training_lock(cfg: Config) -> Iterator[None]:
         BlockingIOError: if another training or comparison is running there.
         OSError: if the directory is not writable.
     """
-    if int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) != 0:
+    if launched_rank() != 0:
         yield
         return
     folders = [Path(cfg.work_dir)]

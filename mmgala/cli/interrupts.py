@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from types import FrameType
 
+from mmgala.utils.ranks import launched_rank
+
 GRACE = 1.0  # seconds in which a tool may release what it holds
 SIGNALS = {signal.SIGINT: 'interrupted', signal.SIGTERM: 'terminated'}
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
@@ -39,7 +41,7 @@ def exit_status() -> int:
 
 def say_interrupted() -> None:
     """Print the line about the interruption, once, and by the first rank only."""
-    if _State.said or os.environ.get('RANK', '0') != '0':
+    if _State.said or launched_rank() != 0:
         return
     _State.said = True
     what = SIGNALS[signal.Signals(_State.received or signal.SIGINT)]

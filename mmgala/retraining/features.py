@@ -25,7 +25,7 @@ from mmgala.datasets import (
 )
 from mmgala.datasets.digest import changed_parts
 from mmgala.evaluation.score_dump import stack_scores, stack_targets
-from mmgala.utils.files import locked, remove_unfinished, replacing
+from mmgala.utils.files import locked, remove_abandoned, replacing
 
 DTYPE = np.dtype('<f4')
 
@@ -201,10 +201,10 @@ def cached_features(
         if change := _changed_since(folder, split, about):
             console.print(f'The {change} of {split} have changed: new features.')
         lock = folder / f'.{path.name}.lock'
+        remove_abandoned(folder)
         with _explained_disk_errors(folder, size), locked(lock):
             found = path.is_dir()  # another process may have computed them meanwhile
             if not found:
-                remove_unfinished(path)
                 with replacing(path) as unfinished:
                     unfinished.mkdir()
                     _compute(source, loader, len(labels), split, unfinished, console)

@@ -163,6 +163,18 @@ def remove_unfinished(path: str | Path) -> None:
         shutil.rmtree(folder)
 
 
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left in a folder.
+
+    This is for folders in which every ``NAME`` is written while holding the lock
+    ``.NAME.lock``: what another process is writing stays.
+    """
+    for left in folder.glob(f'.*{UNFINISHED}'):
+        name = left.name[1:].removesuffix(UNFINISHED).rpartition('.')[0]
+        with suppress(BlockingIOError), locked(folder / f'.{name}.lock', 'in use'):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 @contextmanager
 def locked(path: Path, busy: str | None = None) -> Iterator[None]:
     """Keep other processes out while the block runs.

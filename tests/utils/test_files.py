@@ -18,6 +18,7 @@ from mmgala.utils.files import (
     locked,
     locked_folders,
     read_bytes,
+    remove_abandoned,
     remove_unfinished,
     replacing,
     write_json,
@@ -95,6 +96,20 @@ def test_what_killed_processes_left_is_removed(tmp_path):
     (tmp_path / 'set').mkdir()
     remove_unfinished(tmp_path / 'set')
     assert sorted(os.listdir(tmp_path)) == ['.other.abc.partial', 'set']
+
+
+def test_what_killed_processes_left_is_told_from_what_others_write(tmp_path):
+    (tmp_path / '.train-1.abc.partial' / 'train-1').mkdir(parents=True)
+    (tmp_path / '.val-2.abc.partial').mkdir()
+    (tmp_path / 'train-3').mkdir()
+
+    with locked(tmp_path / '.val-2.lock'):
+        remove_abandoned(tmp_path)
+        assert not (tmp_path / '.train-1.abc.partial').exists()
+        assert (tmp_path / '.val-2.abc.partial').exists()
+
+    remove_abandoned(tmp_path)
+    assert os.listdir(tmp_path) == ['train-3']
 
 
 ENTER = """
