@@ -47,8 +47,13 @@ from mmgala.comparison.data_state import (  # noqa: E402
 )
 from mmgala.comparison.methods import (  # noqa: E402
     CATALOGUE,
+    OWN_METHOD,
     find_methods,
     user_methods,
+)
+from mmgala.comparison.own_loss import (  # noqa: E402
+    has_row,
+    own_loss_note,
 )
 from mmgala.comparison.plan import check_runs, plan_runs  # noqa: E402
 from mmgala.comparison.processes import Task, default_workers, run_tasks  # noqa: E402
@@ -63,12 +68,14 @@ from mmgala.functional.rebalance import check_target_prior  # noqa: E402
 from mmgala.utils.files import locked_folders  # noqa: E402
 from mmgala.utils.progress import CONSOLE, RunProgress  # noqa: E402
 
+DEFAULT_METHODS = ['ce', 'gala']
+
 
 class ListMethods(argparse.Action):
     """Print the methods and exit."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        for method in CATALOGUE.values():
+        for method in (OWN_METHOD, *CATALOGUE.values()):
             print(method.describe())
         parser.exit()
 
@@ -87,10 +94,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--methods',
         nargs='+',
-        default=['ce', 'gala'],
         metavar='METHOD',
         help='methods to compare, the first of which is the baseline; with settings: '
-        'gala:lambda_pos=2,lambda_neg=2',
+        'gala:lambda_pos=2,lambda_neg=2. config is the head and loss of CONFIG itself. '
+        'Default: ce gala, and config if its loss is neither',
     )
     parser.add_argument(
         '--methods-file',
@@ -185,9 +192,12 @@ def plan(cfg: Config, work_dir: Path, args: argparse.Namespace) -> list[Run]:
         extra = load_config(args.methods_file)
         own = user_methods(extra.get('methods', {}), args.methods_file)
         add_imports(cfg, extra.get('custom_imports'))
-    methods = find_methods(args.methods, own)
-    seeds = range(args.seeds)
     check_comparable(cfg)
+    methods = find_methods(args.methods or DEFAULT_METHODS, own)
+    if args.methods is None and not has_row(cfg, methods):
+        methods += find_methods([OWN_METHOD.name])
+    args.own_loss = own_loss_note(cfg, methods)
+    seeds = range(args.seeds)
     data = present_data(cfg, args)
     runs = plan_runs(cfg, methods, seeds, work_dir, args.selection, data)
     for line in describe_changes(runs, repeated=not args.only_report):
@@ -266,6 +276,7 @@ def run(args: argparse.Namespace) -> dict[str, str]:
         failed,
         config_thresholds(cfg),
         args.target_prior,
+        args.own_loss,
     )
     CONSOLE.print(f'\n{text}', soft_wrap=True, highlight=False, markup=False)
     files = ('results.json', 'results.md', PLOT_FILE)

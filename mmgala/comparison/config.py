@@ -98,6 +98,8 @@ def _switch_off_decay(cfg: Config, parameters: Sequence[str]) -> None:
 def _parts(cfg: Config, method: Method) -> list[Any]:
     """The head with its loss, and the method's hooks."""
     head = cfg.model.head
+    if method.keeps_config:
+        return [head]
     if is_linear_head(find_class(head.type, MODELS)):
         head = _linear_head(head, method.head)
     elif (needed := _required_head(method)) is not None:

@@ -35,6 +35,7 @@ class Method:
         no_weight_decay: names of parameters that are excluded from weight decay.
         needs_counts: whether it uses the class counts of the training set.
         settings: arguments of loss, head or hooks, given by the user.
+        keeps_config: whether the head, loss and hooks of the config stay as they are.
         start: name of the method whose finished training it starts from.
         retraining: settings of :func:`mmgala.retraining.retrain_classifier`.
         defaults: default settings, with their sources.
@@ -50,6 +51,7 @@ class Method:
     no_weight_decay: Sequence[str] = ()
     needs_counts: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    keeps_config: bool = False
     start: str | None = None
     retraining: Mapping[str, Any] = field(default_factory=dict)
     defaults: Sequence[Setting] = ()

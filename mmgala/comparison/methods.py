@@ -13,6 +13,10 @@ from mmgala.comparison.method import Method
 from mmgala.retraining.options import METHOD_OPTIONS
 
 CATALOGUE = {method.name: method for method in (*JOINT, *DECOUPLED)}
+# Not a method of its own: what the user has configured.
+OWN_METHOD = Method(
+    'config', "the config's own head, loss and hooks", keeps_config=True
+)
 
 
 def find_methods(
@@ -30,7 +34,7 @@ def find_methods(
     Raises:
         ValueError: if a method is unknown or repeated, or its settings are invalid.
     """
-    known = {**CATALOGUE, **(own or {})}
+    known = {**CATALOGUE, OWN_METHOD.name: OWN_METHOD, **(own or {})}
     methods: list[Method] = []
     for text in texts:
         name, colon, written = text.partition(':')

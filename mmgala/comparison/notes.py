@@ -75,6 +75,7 @@ def footnotes(
     targets: np.ndarray,
     target_prior: TargetPrior = None,
     class_counts: np.ndarray | None = None,
+    own_loss: str = '',
 ) -> list[str]:
     """Explain the numbers of the table, the choice of epochs, and the intervals.
 
@@ -86,6 +87,7 @@ def footnotes(
         targets: labels of the test set, ``(N,)``.
         target_prior: class shares that post-hoc steps aim at.
         class_counts: training images of each class, ``(C,)``, if known.
+        own_loss: a sentence on the loss of the config, if needed.
     """
     seeds = len({run.seed for run in runs})
     spread = f'mean ± standard deviation of {seeds} seeds' if seeds > 1 else 'one seed'
@@ -94,6 +96,7 @@ def footnotes(
         f'many: classes of more than {thresholds.many} training images; few: of fewer '
         f'than {thresholds.few}.',
         EPOCH_NOTES[selection],
+        *filter(None, [own_loss]),
     ]
     if class_counts is not None:
         empty = thresholds.empty_groups(torch.from_numpy(class_counts))

@@ -109,6 +109,7 @@ def write_report(
     failed: Mapping[str, str] | None = None,
     thresholds: ShotThresholds | None = None,
     target_prior: TargetPrior = None,
+    own_loss: str = '',
 ) -> str:
     """Write ``results.json``, ``results.md``, ``head_vs_tail.png`` and the configs.
 
@@ -124,6 +125,8 @@ def write_report(
         failed: one line for each run that failed, by its name.
         thresholds: shot thresholds. Defaults to those stored with the scores.
         target_prior: class shares that post-hoc steps aim at.
+        own_loss: a sentence on the loss of the config, if needed; see
+            :func:`mmgala.comparison.own_loss.own_loss_note`.
 
     Returns:
         The Markdown text.
@@ -141,7 +144,7 @@ def write_report(
     found = verdict(rows, over_first, targets)
     counts = None if stored is None else stored.class_counts
     remarks = footnotes(
-        runs, selection, post_hoc, thresholds, targets, target_prior, counts
+        runs, selection, post_hoc, thresholds, targets, target_prior, counts, own_loss
     )
     chosen = {name: METRIC_NAMES[name] for name in columns}
     parts = [
