@@ -20,7 +20,10 @@ MAX_TEXT_BYTES = 4 << 30
 MAX_TEXT_VARIABLE = 'MMGALA_MAX_TEXT_BYTES'
 UNFINISHED = '.partial'  # suffix of the private folders of `replacing`
 LOCK = '.lock'  # in a work directory
-WRITTEN_BY_TRAININGS = ('*.pth', '*.py', 'last_checkpoint', 'gradient_statistics/*')
+WRITTEN_BY_TRAININGS = (
+    *('*.pth', '*.py', 'last_checkpoint'),
+    *('*/vis_data/*', 'gradient_statistics/*'),
+)
 NO_LOCKS = (
     errno.ENOLCK,
     errno.ENOTSUP,
@@ -251,7 +254,8 @@ def locked_folders(*folders: str | Path) -> Iterator[None]:
             locks.enter_context(locked(Path(folder, LOCK), busy))
             for pattern in WRITTEN_BY_TRAININGS:
                 place, name = os.path.split(pattern)
-                for left in Path(folder, place).glob(f'.{name}.*{UNFINISHED}'):
+                unfinished = os.path.join(place, f'.{name}.*{UNFINISHED}')
+                for left in Path(folder).glob(unfinished):
                     shutil.rmtree(left)
         yield
 
