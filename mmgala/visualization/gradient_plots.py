@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure, SubFigure
@@ -84,10 +85,7 @@ def draw_gradient_sources(
             axes, np.array([_numbers(r) for r in run['source_shares']])[order]
         )
         axes.set_title(name, fontsize=10)
-        label_classes(axes, order)
-        if len(order) > 20:
-            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        axes.set_xlabel('receiving class, from head to tail')
+        axes.set_xlabel(_label_axis(axes.xaxis, order, len(order), 'receiving class'))
     panels[0].set_ylabel("share of the class weight vector's\nnegative gradient")
     handles, labels = panels[0].get_legend_handles_labels()
     parts[0].legend(handles, labels, loc='outside right upper', fontsize=8)
@@ -223,10 +221,32 @@ def _draw_matrices(
             axes.axis('off')
             continue
         image = axes.imshow(values, norm=norm, cmap='viridis', aspect='auto')
-        bins = f' ({len(values)} bins)' if len(matrix['bins']) > len(values) else ''
-        axes.set_xlabel(f'source class, from head to tail{bins}')
-    panels[0].set_ylabel('receiving class,\nfrom head to tail')
+        order, size = np.argsort(matrix['bins'], kind='stable'), len(values)
+        axes.set_xlabel(_label_axis(axes.xaxis, order, size, 'source class'))
+        receiving = _label_axis(axes.yaxis, order, size, 'receiving class')
+        panels[0].set_ylabel(receiving.replace(', ', ',\n'))
     part.colorbar(image, ax=panels.tolist(), label='relative to the largest value')
+
+
+def _label_axis(axis: Axis, order: np.ndarray, size: int, what: str) -> str:
+    """Set the ticks of an axis of classes: their numbers, or ranks if they do not fit.
+
+    Args:
+        axis: of S positions.
+        order: the C classes from head to tail.
+        size: S, less than C if each position is a bin of several classes.
+        what: what the positions are.
+
+    Returns:
+        Label of the axis, which says what its numbers are.
+    """
+    if size == len(order) <= 20:
+        axis.set_ticks(np.arange(size), [str(c) for c in order])
+        return f'{what}, from head to tail'
+    axis.set_major_locator(MaxNLocator(4, integer=True))
+    if size == len(order):
+        return f'rank of the {what},\nfrom head to tail'
+    return f'bin of the {what},\nfrom head to tail ({size} bins)'
 
 
 def _numbers(values: Any) -> np.ndarray:

@@ -118,3 +118,47 @@ def test_the_image_equals_the_saved_figure(runs, tmp_path):
     assert (image == 255).all(axis=2).mean() > 0.5  # the background is white
     save_figure(figure, tmp_path / 'x.svg')
     assert '<svg' in (tmp_path / 'x.svg').read_text()
+
+
+def ticks(axis):
+    return [text.get_text() for text in axis.get_ticklabels()]
+
+
+def test_shares_and_matrix_name_the_same_classes(runs):
+    figure = draw_gradient_sources(COUNTS, runs)
+    figure_to_image(figure)
+
+    shares, matrices = figure.axes[:2], figure.axes[2:4]
+    expected = [str(c) for c in BY_COUNT]
+    for axes in shares:
+        assert ticks(axes.xaxis) == expected
+    for axes in matrices:
+        assert ticks(axes.xaxis) == expected
+        assert axes.get_xlabel() == 'source class, from head to tail'
+    assert ticks(matrices[0].yaxis) == expected
+    assert matrices[0].get_ylabel() == 'receiving class,\nfrom head to tail'
+
+
+def test_many_classes_have_ranks_on_all_axes():
+    counts = np.arange(30, 0, -1)
+    run = dict(
+        source_shares=np.full((30, 3), 1 / 3).tolist(),
+        matrix=dict(values=np.ones((30, 30)).tolist(), bins=list(range(30))),
+    )
+
+    shares, matrix = draw_gradient_sources(counts, {'CE': run}).axes[:2]
+
+    assert shares.get_xlabel() == 'rank of the receiving class,\nfrom head to tail'
+    assert matrix.get_xlabel() == 'rank of the source class,\nfrom head to tail'
+    assert matrix.get_ylabel().startswith('rank of the receiving class')
+
+
+def test_bins_of_several_classes_are_called_bins():
+    run = dict(
+        source_shares=np.full((6, 3), 1 / 3).tolist(),
+        matrix=dict(values=np.ones((3, 3)).tolist(), bins=[0, 0, 1, 1, 2, 2]),
+    )
+
+    matrix = draw_gradient_sources(np.arange(6, 0, -1), {'CE': run}).axes[1]
+
+    assert matrix.get_xlabel() == 'bin of the source class,\nfrom head to tail (3 bins)'
