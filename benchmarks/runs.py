@@ -1,7 +1,9 @@
 """Train configs with several seeds in parallel, and store their predictions."""
 
 import contextlib
+import functools
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -111,14 +113,28 @@ def config_hash(training: Training) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@functools.cache
+def data_hash(config: str) -> str:
+    """Hash of the labels and images of the data sets of a config."""
+    from mmengine.config import Config
+
+    from mmgala.comparison.data_state import data_digests
+
+    digests = data_digests(Config.fromfile(config))
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
 def _finished(training: Training, work_dir: Path) -> dict[str, np.ndarray] | None:
     path = work_dir / training.name / 'result.npz'
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as file:
         arrays = dict(file)
-    same = str(arrays['config_hash']) == config_hash(training)
-    return arrays if same else None
+    if str(arrays['config_hash']) != config_hash(training):
+        return None
+    # Results of earlier versions are kept, as they do not say what they were made from.
+    data = str(arrays.get('data_hash', data_hash(training.config)))
+    return arrays if data == data_hash(training.config) else None
 
 
 def _train(training: Training, work_dir: Path, report: Callable[[float], None]) -> None:
@@ -130,7 +146,11 @@ def _train(training: Training, work_dir: Path, report: Callable[[float], None]) 
     folder = work_dir / training.name
     with logged_and_timed(folder) as clock:
         arrays = _train_arrays(training, folder, report)
-    arrays |= dict(config_hash=config_hash(training), seconds=clock['seconds'])
+    arrays |= dict(
+        config_hash=config_hash(training),
+        data_hash=data_hash(training.config),
+        seconds=clock['seconds'],
+    )
     with replacing(folder / 'result.npz') as unfinished:
         np.savez_compressed(unfinished, **arrays)
 

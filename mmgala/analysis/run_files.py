@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,15 +16,21 @@ from mmgala.analysis.gradient_files import (
     record_paths,
 )
 from mmgala.analysis.gradient_summary import describe_gradients
-from mmgala.analysis.prediction_files import predictions_thresholds, read_predictions
+from mmgala.analysis.prediction_files import (
+    PredictionDump,
+    predictions_thresholds,
+    read_predictions,
+)
 from mmgala.analysis.predictions import analyse_predictions
 from mmgala.analysis.results import VECTOR_COLUMNS, VECTORS_PER_CLASS
-from mmgala.functional import ShotThresholds
+from mmgala.functional import PostHocSteps, ShotThresholds
+from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.utils.files import read_bytes
 
 PREDICTIONS_FILE = 'predictions.npz'
 VECTORS_FILE = 'class_vectors.json'
 GRADIENT_HOOK = "custom_hooks=[dict(type='mmgala.GradientStatisticsHook', matrix=True)]"
+REMEDY_OF_REPORT = 'State the true class shares with --target-prior train or FILE'
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class RunPart:
         counts: number of training samples per class.
         names: class names, if known.
         targets: label of each test sample, for predictions.
+        warning: what is wrong with the content, in words; empty if nothing is.
     """
 
     content: dict[str, Any]
@@ -44,6 +51,7 @@ class RunPart:
     counts: Sequence[int]
     names: Sequence[str] | None
     targets: np.ndarray | None = None
+    warning: str = ''
 
 
 def agreed_thresholds(folders: Sequence[str | Path]) -> ShotThresholds | None:
@@ -138,7 +146,11 @@ def _check_vectors(report: Mapping[str, Any], num_classes: int) -> None:
 
 
 def analyse_file(
-    path: Path, thresholds: ShotThresholds, tau: float, counts: Sequence[int] | None
+    path: Path,
+    thresholds: ShotThresholds,
+    tau: float,
+    counts: Sequence[int] | None,
+    target_prior: Sequence[float] | Literal['train'] | None = None,
 ) -> RunPart:
     """Analyse a file of predictions.
 
@@ -147,6 +159,8 @@ def analyse_file(
         thresholds: shot thresholds.
         tau: strength of re-balancing.
         counts: number of training samples per class, for files without them.
+        target_prior: class shares of the test set, C values with sum 1; ``'train'``:
+            those of the training set. Defaults to balanced.
 
     Raises:
         ValueError: if it is another kind of file, or training counts are unknown.
@@ -160,13 +174,30 @@ def analyse_file(
                 f'{dump.num_classes} of them.'
             )
         dump = dump.with_counts(counts)
+    steps = PostHocSteps.from_config(
+        rebalancing=tau, class_counts=dump.class_counts, target_prior=target_prior
+    )
     try:
-        content = analyse_predictions(dump, tau, thresholds)
+        steps.check_num_classes(dump.num_classes)
+        content = analyse_predictions(dump, tau, thresholds, steps.prior)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
     assert dump.class_counts is not None  # analyse_predictions requires them
     names = None if dump.class_names is None else _known(dump.class_names)
-    return RunPart(content, path, dump.class_counts.tolist(), names, dump.targets)
+    counts = dump.class_counts.tolist()
+    warning = _prior_warning(dump, steps, path)
+    return RunPart(content, path, counts, names, dump.targets, warning)
+
+
+def _prior_warning(dump: PredictionDump, steps: PostHocSteps, path: Path) -> str:
+    """A warning if the labels contradict the class shares that the steps assume."""
+    if not steps.assumes_prior:
+        return ''
+    support = np.bincount(dump.targets, minlength=dump.num_classes)
+    found = contradicted_prior(support.tolist(), steps.prior)
+    if found is None:
+        return ''
+    return prior_warning(str(path), found, dump.class_names or (), REMEDY_OF_REPORT)
 
 
 def _refuse(constant: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class RunReport:
         predictions: result of :func:`mmgala.analysis.analyse_predictions`.
         targets: label of each test sample, if there are predictions.
         missing: for each part without data, a line with the command that creates it.
+        warnings: what is wrong with the parts, in words.
     """
 
     name: str
@@ -57,6 +58,7 @@ class RunReport:
     predictions: dict[str, Any] | None = None
     targets: np.ndarray | None = None
     missing: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 def read_run(
@@ -64,6 +66,7 @@ def read_run(
     name: str,
     thresholds: ShotThresholds | None = None,
     tau: float = 1.0,
+    target_prior: Sequence[float] | Literal['train'] | None = None,
 ) -> RunReport:
     """Read gradient statistics, predictions and class weight vectors of a work dir.
 
@@ -74,6 +77,8 @@ def read_run(
         name: name of the run.
         thresholds: shot thresholds. Defaults to those that the files state.
         tau: strength of re-balancing, chosen on validation data.
+        target_prior: class shares of the test set, see
+            :func:`mmgala.analysis.run_files.analyse_file`.
 
     Raises:
         FileNotFoundError: if there is no such folder, or none of the three is in it.
@@ -84,7 +89,7 @@ def read_run(
     if not folder.is_dir():
         raise FileNotFoundError(f'Work dir {folder} does not exist.')
     thresholds = thresholds or agreed_thresholds([folder]) or ShotThresholds()
-    parts = _read_parts(folder, thresholds, tau)
+    parts = _read_parts(folder, thresholds, tau, target_prior)
     commands = commands_for(folder, thresholds)
     if not parts:
         raise FileNotFoundError(
@@ -113,12 +118,16 @@ def read_run(
             for part, title in PART_TITLES.items()
             if part not in parts and not is_loss_folder(folder)
         ],
+        warnings=[part.warning for part in parts.values() if part.warning],
         **{key: part.content for key, part in parts.items()},
     )
 
 
 def _read_parts(
-    folder: Path, thresholds: ShotThresholds, tau: float
+    folder: Path,
+    thresholds: ShotThresholds,
+    tau: float,
+    target_prior: Sequence[float] | Literal['train'] | None,
 ) -> dict[str, RunPart]:
     parts = {}
     if record_paths(folder):
@@ -128,7 +137,7 @@ def _read_parts(
     if (folder / PREDICTIONS_FILE).exists():
         counts = next((part.counts for part in parts.values()), None)
         parts['predictions'] = analyse_file(
-            folder / PREDICTIONS_FILE, thresholds, tau, counts
+            folder / PREDICTIONS_FILE, thresholds, tau, counts, target_prior
         )
     return parts
 
@@ -142,7 +151,7 @@ def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
 
     Returns:
         ``title``, ``limits``, ``classes`` (name, count and group of each), ``runs``
-        (name and the three parts of each) and ``missing``.
+        (name and the three parts of each), ``missing`` and ``warnings``.
 
     Raises:
         ValueError: if there is no run, names repeat, classes or shot thresholds differ,
@@ -176,6 +185,7 @@ def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
             for run in runs
         ],
         'missing': [line for run in runs for line in run.missing],
+        'warnings': [line for run in runs for line in run.warnings],
     }
 
 

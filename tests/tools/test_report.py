@@ -10,6 +10,7 @@ from mmgala.analysis import describe_gradients, write_record
 from mmgala.functional import ShotThresholds
 from tests.analysis.gradient_records import make_record, write_run
 from tests.evaluation.predictions import biased_scores
+from tests.reference.rebalance_numpy import rebalance
 from tests.tools.command_line import assert_one_line, load_tool
 
 COUNTS = np.array([200, 150, 40, 30, 9, 3])
@@ -145,3 +146,53 @@ def test_predictions_beside_the_stages_are_a_run_too(tmp_path, work_dirs):
         'ce b': {'gradients'},
         'gala': {'predictions'},
     }
+
+
+@pytest.fixture
+def long_tailed(tmp_path):
+    """A work dir with predictions on a test set of 60, 20, 10, 6, 3 and 1 samples."""
+    scores, targets = biased_scores(600, 6)
+    sizes = (60, 20, 10, 6, 3, 1)
+    kept = [np.flatnonzero(targets == c)[:size] for c, size in enumerate(sizes)]
+    kept = np.concatenate(kept)
+    folder = tmp_path / 'long_tailed'
+    folder.mkdir()
+    arrays = dict(pred_score=scores[kept], gt_label=targets[kept])
+    np.savez(folder / 'predictions.npz', **arrays, class_counts=10 * np.array(sizes))
+    return folder
+
+
+def test_balanced_classes_that_are_not_are_a_warning(tmp_path, long_tailed, capsys):
+    out = tmp_path / 'r.html'
+
+    assert call(long_tailed, '--out', out) is None
+
+    (warning,) = json.loads(out.with_suffix('.json').read_text())['warnings']
+    assert 'class 0 16.7 % assumed, 60.0 % seen' in warning
+    assert '--target-prior train or FILE' in warning
+    assert capsys.readouterr().out.strip().splitlines()[-1] == warning
+    assert call(long_tailed, '--out', out, '--tau', 0) is None
+    assert json.loads(out.with_suffix('.json').read_text())['warnings'] == []
+
+
+def test_report_for_the_shares_of_the_training_set(tmp_path, long_tailed):
+    out = tmp_path / 'r.html'
+    share = np.array([60, 20, 10, 6, 3, 1]) / 100
+    (tmp_path / 'share.json').write_text(json.dumps(share.tolist()))
+
+    for prior in ('train', tmp_path / 'share.json'):
+        assert call(long_tailed, '--out', out, '--target-prior', prior) is None
+
+        report = json.loads(out.with_suffix('.json').read_text())
+        stored = np.load(long_tailed / 'predictions.npz')
+        expected = rebalance(stored['pred_score'], 1.0, target_prior=share)
+        top1 = 100 * (expected.argmax(axis=1) == stored['gt_label']).mean()
+        metrics = report['runs'][0]['predictions']['rebalanced']['metrics']
+        assert metrics['top1'] == pytest.approx(top1)
+        assert report['warnings'] == []
+
+
+def test_report_has_no_validation_labels(long_tailed):
+    end = call(long_tailed, '--target-prior', 'val')
+
+    assert_one_line(end, '--target-prior val needs .* FILE')

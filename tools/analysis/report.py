@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from mmgala.analysis import merge_runs, read_run
+from mmgala.analysis import merge_runs, read_predictions, read_run
 from mmgala.analysis.run_files import (
     PREDICTIONS_FILE,
     VECTORS_FILE,
@@ -28,6 +28,7 @@ from mmgala.cli.arguments import (
     check_threshold_arguments,
     choose_thresholds,
 )
+from mmgala.cli.post_hoc import VAL, add_target_prior_argument, read_target_prior
 from mmgala.functional.rebalance import check_tau
 from mmgala.utils.files import check_writable, write_text
 from mmgala.visualization import write_html_report
@@ -51,6 +52,7 @@ def parse_args() -> argparse.Namespace:
         default=1.0,
         help='strength of re-balancing; choose it on validation data. Default: 1',
     )
+    add_target_prior_argument(parser, 'the test set')
     add_threshold_arguments(parser, 'those in the files of the WORK_DIRs')
     return parser.parse_args()
 
@@ -58,14 +60,29 @@ def parse_args() -> argparse.Namespace:
 def check_args(args: argparse.Namespace) -> None:
     """Check the arguments before large files are read."""
     check_tau(args.tau)
+    if args.target_prior == VAL:
+        raise ValueError(
+            f'--target-prior {VAL} needs the labels of validation data, which a report '
+            'does not read: give the class shares in a FILE.'
+        )
     args.runs = runs_by_name(
         args.work_dir, args.names, (PREDICTIONS_FILE, VECTORS_FILE)
     )
     check_threshold_arguments(args)
+    args.target_prior = read_target_prior(
+        args.target_prior, lambda: predicted_classes([*args.runs.values()])
+    )
     if args.out.suffix != '.html':
         raise ValueError(f'--out must end in .html, but is {args.out}.')
     for path in (args.out, args.out.with_suffix('.json')):
         check_writable(path)
+
+
+def predicted_classes(folders: list[Path]) -> list[str]:
+    """Class names in the first predictions; empty if they are unknown."""
+    paths = [folder / PREDICTIONS_FILE for folder in folders]
+    found = next((path for path in paths if path.exists()), None)
+    return (read_predictions(found).class_names or []) if found else []
 
 
 @command
@@ -78,7 +95,7 @@ def main() -> None:
         stated = agreed_thresholds([*args.runs.values()])
     thresholds = choose_thresholds(args, stated, console.print)
     runs = [
-        read_run(folder, name, thresholds, args.tau)
+        read_run(folder, name, thresholds, args.tau, args.target_prior)
         for name, folder in args.runs.items()
     ]
     report = merge_runs(runs, args.title)
@@ -89,6 +106,8 @@ def main() -> None:
     for line in report['missing']:
         console.print(line)
     console.print(f'Wrote the report to {args.out} and its numbers to {numbers}.')
+    for line in report['warnings']:
+        console.print(line)
 
 
 if __name__ == '__main__':

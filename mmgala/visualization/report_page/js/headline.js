@@ -119,6 +119,14 @@ function drawLead() {
     'are in percent.';
 }
 
+function drawWarnings() {
+  const lines = report.warnings || [];
+  document.getElementById('warnings').hidden = lines.length === 0;
+  document.getElementById('warnings-list').replaceChildren(
+    ...lines.map((line) => element('li', { text: line })),
+  );
+}
+
 // "run X has no predictions: python tools/test.py ..." with the command as code.
 function drawMissing() {
   document.getElementById('missing').hidden = report.missing.length === 0;

@@ -128,6 +128,7 @@ leaveOutWhatIsMissing();
 buildControls();
 buildTableControls();
 drawLead();
+drawWarnings();
 drawMissing();
 if (summaryKeys().length) explainSummaries();
 followSize();
