@@ -29,6 +29,10 @@ def _number(value: Any) -> bool:
 SECTION: Check = (lambda v: isinstance(v, Mapping), 'a dict')
 # Programs may also pass what they have built.
 BUILT: Check = (lambda v: not isinstance(v, str | int | float | list), 'a dict')
+TYPED: Check = (
+    lambda v: BUILT[0](v) and not (isinstance(v, Mapping) and 'type' not in v),
+    'a dict with a type',
+)
 SEQUENCE: Check = (lambda v: isinstance(v, list | tuple), 'a list of dicts')
 DICTS: Check = (
     lambda v: BUILT[0](v) or (SEQUENCE[0](v) and all(map(BUILT[0], v))),
@@ -63,7 +67,7 @@ LEVEL: Check = (
 # Key: check. `None` as a value means that the key is not set, and is left to MMEngine,
 # except for the keys in `REQUIRED`.
 CHECKS: dict[str, Check] = {
-    'model': BUILT,
+    'model': TYPED,
     'data_preprocessor': BUILT,
     'data_preprocessor.std': SCALES,
     'optim_wrapper': BUILT,
@@ -100,7 +104,7 @@ CHECKS: dict[str, Check] = {
 for _split in ('train', 'val', 'test'):
     CHECKS |= {
         f'{_split}_dataloader': BUILT,
-        f'{_split}_dataloader.dataset': BUILT,
+        f'{_split}_dataloader.dataset': TYPED,
         f'{_split}_dataloader.sampler': BUILT,
         f'{_split}_dataloader.batch_size': POSITIVE,
         f'{_split}_dataloader.num_workers': NOT_NEGATIVE,
@@ -142,8 +146,8 @@ def _check_value(cfg: Config, section: Any, key: str, check: Check) -> None:
         if key in REQUIRED:
             name = f'Config {cfg.filename}' if cfg.filename else 'The config'
             raise ValueError(
-                f'{name} has no {key}: {expected} with a type is needed there. Add it, '
-                'or take the right config as _base_.'
+                f'{name} has no {key}: {expected} is needed there. Add it, or take the '
+                'right config as _base_.'
             )
     elif not fits(value):
         raise ValueError(

@@ -144,5 +144,25 @@ def user_methods(definitions: Mapping[str, Any], path: str) -> dict[str, Method]
                 f'{path}: names of methods have letters, digits and ._+-, but got '
                 f'{name!r}.'
             )
+        _check_parts(parts, f'{path}: {name}')
         methods[name] = Method(name, **{'source': f'defined in {path}', **parts})
     return methods
+
+
+def _check_parts(parts: Mapping[str, Any], name: str) -> None:
+    """Check the types of what a user's method changes."""
+    for key in ('loss', 'head'):
+        if not isinstance(parts.get(key, {}), Mapping):
+            raise ValueError(
+                f'{name}.{key} must be a dict, such as dict(type=...), but is '
+                f'{parts[key]!r}.'
+            )
+    for key, kind in (('custom_hooks', Mapping), ('no_weight_decay', str)):
+        entries = parts.get(key, [])
+        if not isinstance(entries, (list, tuple)) or not all(
+            isinstance(entry, kind) for entry in entries
+        ):
+            what = 'dicts with a type' if kind is Mapping else 'names of parameters'
+            raise ValueError(
+                f'{name}.{key} must be a list of {what}, but is {entries!r}.'
+            )

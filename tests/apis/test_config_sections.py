@@ -30,6 +30,7 @@ def config(**changes):
         ('train_dataloader.batch_size', 0, '1 or more'),
         ('train_dataloader.batch_size', 1.5, 'a whole number'),
         ('train_dataloader.dataset', None, 'a dict with a type'),
+        ('train_dataloader', dict(dataset=dict(_delete_=True)), 'a dict with a type'),
         ('train_cfg', [], 'a dict'),
         ('train_cfg.max_epochs', 'x', 'a whole number'),
         ('optim_wrapper.optimizer.lr', float('nan'), 'a finite number'),
@@ -45,7 +46,12 @@ def test_the_key_the_value_and_what_is_expected_are_named(key, value, expected):
     with pytest.raises(ValueError, match='in the config|has no') as end:
         check_sections(config(**{key: value}))
 
-    shown = {'randomness': '-1', 'param_scheduler': '0', 'model': "'x'"}
+    shown = {
+        'randomness': '-1',
+        'train_dataloader': '',
+        'param_scheduler': '0',
+        'model': "'x'",
+    }
     assert key in str(end.value)
     assert value is None or shown.get(key, str(value)) in str(end.value)
     assert expected in str(end.value)

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmgala.cli.arguments import add_config_arguments, merge_options
 
 SECTIONS = dict(
-    model=dict(head=dict(num_classes=10)),
+    model=dict(type='X', head=dict(num_classes=10)),
     train_dataloader=dict(batch_size=2, dataset=dict(type='X')),
     optim_wrapper=dict(optimizer=dict(lr=0.1)),
 )

@@ -181,6 +181,9 @@ def test_methods_of_users(tmp_path):
         ({}, r'f.py has no methods = dict'),
         ([1], r'f.py has no methods = dict'),
         (dict(mine=dict(source='x')), 'must be a dict with loss, head or custom_hooks'),
+        (dict(mine=dict(head=3)), r'mine\.head must be a dict'),
+        (dict(mine=dict(loss='x')), r"mine\.loss must be a dict.*'x'"),
+        (dict(mine=dict(custom_hooks=['x'])), 'custom_hooks must be a list of dicts'),
         (dict(mine=dict(loss={}, optim_wrapper={})), "'optim_wrapper': only"),
         ({'../mine': dict(loss={})}, 'names of methods have letters'),
     ):

@@ -39,6 +39,24 @@ OTHER: dict[str, tuple[str, str]] = {
     'config': ('model = dict()\n', 'config'),
 }
 
+METHODS_FILES: dict[str, tuple[str, str]] = {
+    'no methods': ('a = 1\n', 'methods'),
+    'methods a number': ('methods = 3\n', 'methods'),
+    'method a number': ('methods = dict(mine=3)\n', 'mine'),
+    'head a number': ('methods = dict(mine=dict(head=3))\n', 'head'),
+    'loss a text': ("methods = dict(mine=dict(loss='x'))\n", 'loss'),
+    'hooks a dict': (
+        'methods = dict(mine=dict(custom_hooks=dict()))\n',
+        'custom_hooks',
+    ),
+    'hooks of text': (
+        "methods = dict(mine=dict(custom_hooks=['x']))\n",
+        'custom_hooks',
+    ),
+    'unknown part': ('methods = dict(mine=dict(loss=dict(), lr=1))\n', 'lr'),
+    'syntax error': ('methods = dict(\n', 'line'),
+}
+
 READERS = ('train', 'test', 'fit', 'compare')
 
 
@@ -52,3 +70,8 @@ def configs() -> Iterator[BadInput]:
         tool = READERS[index % 4]
         spoil = replaced(file, text)
         yield BadInput('configs', file, tool, (), (word,), spoil, config=file)
+    for name, (text, word) in METHODS_FILES.items():
+        arguments = ('--methods', 'ce', 'mine', '--methods-file', 'methods.py')
+        spoil = replaced('methods.py', text)
+        yield BadInput('configs', f'methods.py: {name}', 'compare', arguments,
+                       (word,), spoil)  # fmt: skip

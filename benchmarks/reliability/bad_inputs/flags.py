@@ -62,7 +62,7 @@ FLAGS: dict[str, dict[str, tuple[str, ...]]] = {
         '--post-hoc': ('x',),
         '--selection': ('x',),
         '--target-prior': ('x', 'train', 'x.txt'),
-        '--only-report': ('',),
+        '--only-report': ('x',),
         '--work-dir': ('config.py',),
     },
     'vectors': {

@@ -53,6 +53,7 @@ TRAINING: dict[str, tuple[str, ...]] = {
     'train_dataloader.sampler': ('x',),
     'train_dataloader.sampler.type': ('Nope',),
     'train_dataloader.dataset': ('None', '[]', 'x'),
+    'train_dataloader.dataset._delete_': ('True',),
     'train_dataloader.dataset.type': ('Nope', 'CustomDataset'),
     'train_dataloader.dataset.imbalance_factor': ('0', '-1', 'x', 'nan', '0.5'),
     'train_dataloader.dataset.seed': ('x', '-1'),
