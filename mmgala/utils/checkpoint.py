@@ -5,6 +5,7 @@ import logging
 import os
 import pickle
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def load_plain(source: Any, map_location: Any = None) -> Any:
         ValueError: if it contains more than weights and plain data.
     """
     try:
-        with mmengine_globals():
+        with _LOADING, mmengine_globals():
             if _READS_PLAIN_DATA:
                 return torch.load(source, map_location=map_location, weights_only=True)
             return torch.load(
@@ -136,6 +137,7 @@ def why_unreadable(error: Exception) -> str:
     return f'cannot be read: it is truncated, or not a checkpoint ({reason}).'
 
 
+_LOADING = threading.RLock()  # PyTorch's list of safe types belongs to all threads
 _READS_PLAIN_DATA = hasattr(torch.serialization, 'safe_globals')  # PyTorch 2.5
 _HARMLESS = (set, frozenset, bytearray, complex, range, slice)
 _NUMPY_DTYPES = list({type(np.dtype(code)) for code in np.typecodes['All']})

@@ -24,6 +24,7 @@ WRITTEN_BY_TRAININGS = (
     *('*.pth', '*.py', 'last_checkpoint'),
     *('*/vis_data/*', 'gradient_statistics/*'),
 )
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NO_LOCKS = (
     errno.ENOLCK,
     errno.ENOTSUP,
@@ -63,8 +64,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
         prefix=f'.{path.name}.', suffix=UNFINISHED, dir=path.parent
     ) as folder:
         unfinished = Path(folder) / path.name
-        yield unfinished
-        _flush(unfinished)
+        try:
+            yield unfinished
+            _flush(unfinished)
+        except OSError as error:
+            if error.errno in NO_ROOM and error.filename is None:
+                error.filename = str(path)  # which the system does not know
+            raise
         os.replace(unfinished, path)
         _flush_entry(path.parent)
 

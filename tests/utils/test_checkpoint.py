@@ -3,6 +3,7 @@
 import os
 import re
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -128,6 +129,13 @@ def test_real_training_checkpoint_is_read_whole(trained, loader):
         runner.message_hub.get_scalar('train/loss').data[0].tolist()
     )
     assert 'state' in checkpoint['optimizer']
+
+
+def test_several_threads_read_at_once(trained):
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(read_checkpoint, [trained[1]] * 40))
+
+    assert all(checkpoint['meta']['epoch'] == 1 for checkpoint in found)
 
 
 def test_bare_state_dict_is_wrapped(tmp_path):

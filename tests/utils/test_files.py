@@ -50,6 +50,15 @@ def test_a_failure_leaves_what_was_there(tmp_path):
     assert os.listdir(tmp_path) == ['file.txt']
 
 
+def test_a_full_disk_is_reported_with_the_name_of_the_file(tmp_path):
+    def fill_the_disk():
+        with replacing(tmp_path / 'x.npz'):
+            raise OSError(errno.ENOSPC, 'No space left on device')
+
+    with pytest.raises(OSError, match=r'No space left.*x\.npz'):
+        fill_the_disk()
+
+
 def test_a_folder_appears_when_it_is_complete(tmp_path):
     with replacing(tmp_path / 'set') as unfinished:
         unfinished.mkdir()
