@@ -6,6 +6,7 @@ A file of 130 kB can decode to gigabytes.
 import functools
 import io
 import os
+import re
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
@@ -57,7 +58,9 @@ def check_pixels(content: bytes, most: int) -> None:
     try:
         width, height = Image.open(io.BytesIO(content)).size
     except Image.DecompressionBombError as error:
-        raise ValueError(_too_large(str(error).partition(',')[0], most)) from error
+        found = re.search(r'\d+', str(error))
+        pixels = f'{int(found[0]):,}' if found else 'too many'
+        raise ValueError(_too_large(f'Image of {pixels} pixels', most)) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return
     if width * height > most:

@@ -14,6 +14,7 @@ from mmengine.device import get_device
 import mmgala.engine  # noqa: F401  # files that MMEngine writes are whole
 from mmgala.apis.config_errors import explained_config_errors
 from mmgala.apis.image_sizes import limit_image_sizes
+from mmgala.utils.files import check_readable
 from mmgala.utils.safe_loading import RefusedContentError, only_plain_data
 
 
@@ -30,12 +31,14 @@ def load_config(path: str) -> Config:
     if os.path.isdir(path):
         raise IsADirectoryError(f'Config {path} is a folder: give a file in it.')
     if not os.path.isfile(path):
+        if os.path.exists(path):
+            check_readable(path)  # says that it is a pipe or a device
         raise FileNotFoundError(f'Config {path} does not exist.')
     try:
         with only_plain_data(), explained_config_errors(path):
             return Config.fromfile(path)
     except RefusedContentError as error:  # names a temporary copy of MMEngine
-        reason = str(error).partition(' was not loaded: ')[2]
+        reason = str(error).partition(' was not loaded: ')[2] or error
         raise RefusedContentError(
             f'Config {path}, or a file in its _base_, was not loaded: {reason}'
         ) from error

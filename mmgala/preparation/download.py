@@ -235,7 +235,7 @@ def _copy(
 ) -> None:
     name = unfinished.path.name.removesuffix('.part')
     with (
-        open(unfinished.path, 'ab') as file,
+        open(unfinished.path, 'ab', opener=_open_no_link) as file,
         progress_bar(name, total, done=offset) as bar,
     ):
         while True:
@@ -248,6 +248,11 @@ def _copy(
                 return
             file.write(chunk)
             bar(file.tell())
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    """Open a file whose name can be foreseen, but not where a link leads."""
+    return os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 0o666)
 
 
 def _start(response: HTTPResponse) -> int | None:

@@ -163,3 +163,9 @@ def test_types_that_a_config_allows_stay_allowed(tmp_path, monkeypatch):
     finally:
         torch.serialization.clear_safe_globals()
         torch.serialization.add_safe_globals(before)
+
+
+def test_a_config_that_never_ends_is_refused(tmp_path):
+    (tmp_path / 'x.py').symlink_to('/dev/zero')
+    with pytest.raises(ValueError, match=r'x\.py is a pipe or a device'):
+        load_config(str(tmp_path / 'x.py'))

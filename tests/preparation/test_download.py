@@ -230,3 +230,21 @@ def test_redirections_to_other_protocols_are_not_followed(fetch, server, url):
     with pytest.raises(ConnectionError, match='unknown url type|is not allowed'):
         fetch()
     assert not fetch.path.exists()
+
+
+def test_a_link_in_the_place_of_the_unfinished_file_is_not_followed(
+    fetch, server, tmp_path, monkeypatch
+):
+    victim = tmp_path / 'victim'
+    victim.write_text('precious')
+    fetch.path.parent.mkdir()
+    start = module.UnfinishedDownload.start
+
+    def start_and_lose_the_race(unfinished, version):
+        start(unfinished, version)
+        unfinished.path.symlink_to(victim)
+
+    monkeypatch.setattr(module.UnfinishedDownload, 'start', start_and_lose_the_race)
+    with pytest.raises(OSError, match=r'file\.bin'):
+        fetch()
+    assert victim.read_text() == 'precious'
