@@ -367,7 +367,7 @@ def test_predictions_that_do_not_fit_the_file(case, monkeypatch):
     (message,) = messages
     assert f'39 of the 40 images in {path} have no predictions' in message
     samples[3]['pred_instances']['labels'][:] = 15
-    with pytest.raises(ValueError, match='predicts label 15, but .* has 15 categ'):
+    with pytest.raises(ValueError, match='label 15, but only 15 .* num_classes'):
         figures(LVISMetric(path), samples)
 
 
