@@ -239,7 +239,8 @@ def log_steps(
     if choice is not None:
         if validates_on_test(runner.cfg):
             runner.logger.warning(VALIDATES_ON_TEST_WARNING)
-        runner.logger.info(f'{choice}\n{choice.assumption(names)}'.rstrip())
+        assumption = choice.assumption(names)
+        runner.logger.info(f'{choice}\n{assumption}' if assumption else str(choice))
     if isinstance(runner.test_evaluator, PostHocEvaluator):
         runner.logger.info(f'Predictions are {runner.test_evaluator.steps}.')
 
