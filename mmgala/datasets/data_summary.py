@@ -8,6 +8,7 @@ from tabulate import tabulate
 
 from mmgala.datasets.labels import ClassCounts
 from mmgala.functional.longtail import SHOT_GROUPS, ShotThresholds
+from mmgala.utils.text import visible
 
 
 def summary_table(
@@ -46,7 +47,7 @@ def summary_table(
         ('largest', int(images.argmax())),
         ('smallest', int(images.argmin())),
     ):
-        rows[f'{title}: {names[c] if known else c}'] = np.array([c])
+        rows[f'{title}: {visible(str(names[c])) if known else c}'] = np.array([c])
     columns = [images] if counts.images == counts.draws else [images, draws]
     return tabulate(
         [

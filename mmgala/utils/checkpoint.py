@@ -1,6 +1,7 @@
 """Safe reading and validation of checkpoints."""
 
 import contextlib
+import functools
 import logging
 import os
 import pickle
@@ -17,7 +18,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
 from mmgala.utils.checkpoint_content import check_content
-from mmgala.utils.safe_loading import ADVICE, contains
+from mmgala.utils.safe_loading import ADVICE, contains, with_own_unpickler
 from mmgala.utils.safe_pickle import SafePickle
 
 
@@ -73,14 +74,16 @@ def load_plain(source: Any, map_location: Any = None) -> Any:
         with _LOADING, mmengine_globals():
             if _READS_PLAIN_DATA:
                 return torch.load(source, map_location=map_location, weights_only=True)
-            return torch.load(
-                source,
-                map_location=map_location,
-                weights_only=False,
-                pickle_module=SafePickle(
-                    _allowed_globals(), (HistoryBuffer, np.ndarray, np.dtype)
-                ),
-            )
+            load = getattr(torch.load, '__wrapped__', torch.load)
+            with with_own_unpickler():
+                return load(
+                    source,
+                    map_location=map_location,
+                    weights_only=False,
+                    pickle_module=SafePickle(
+                        _allowed_globals(), (HistoryBuffer, np.ndarray, np.dtype)
+                    ),
+                )
     except Exception as error:  # damaged files cause many kinds of errors
         reason = why_unreadable(error)
         damaged = reason.startswith('cannot be read')
@@ -141,6 +144,18 @@ _LOADING = threading.RLock()  # PyTorch's list of safe types belongs to all thre
 _READS_PLAIN_DATA = hasattr(torch.serialization, 'safe_globals')  # PyTorch 2.5
 _HARMLESS = (set, frozenset, bytearray, complex, range, slice)
 _NUMPY_DTYPES = list({type(np.dtype(code)) for code in np.typecodes['All']})
+
+
+def replaced_torch_load() -> Any:
+    """A safe ``torch.load`` for PyTorch before 2.5, or ``None`` if it has its own."""
+    if _READS_PLAIN_DATA:
+        return None
+
+    @functools.wraps(torch.load)
+    def load(f: Any, map_location: Any = None, *_: Any, **__: Any) -> Any:
+        return load_plain(f, map_location)
+
+    return load
 
 
 @contextlib.contextmanager

@@ -5,10 +5,16 @@ import pickle
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmgala.utils.checkpoint import load_plain, mmengine_globals, why_unreadable
+from mmgala.utils.checkpoint import (
+    load_plain,
+    mmengine_globals,
+    replaced_torch_load,
+    why_unreadable,
+)
 
 
 def is_local(source: str) -> bool:
@@ -48,6 +54,9 @@ def mmengine_reads_plain_data() -> Iterator[None]:
         undo.enter_context(mmengine_globals())  # for loaders that call torch.load
         undo.callback(setattr, CheckpointLoader, 'load_checkpoint', before)
         CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)
+        if (safe := replaced_torch_load()) is not None:
+            undo.callback(setattr, torch, 'load', torch.load)
+            torch.load = safe
         unsafe = getattr(mmengine_checkpoint, '_safe_torch_load', None)
         if unsafe is not None:  # only in the onedl line
             undo.callback(setattr, mmengine_checkpoint, '_safe_torch_load', unsafe)

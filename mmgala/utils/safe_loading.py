@@ -226,6 +226,17 @@ def _close_torch(undo: contextlib.ExitStack) -> None:
         undo.enter_context(mmengine_reads_plain_data())
 
 
+@contextlib.contextmanager
+def with_own_unpickler() -> Iterator[None]:
+    """Let ``torch.load`` use a pickle module, for a caller whose module is safe."""
+    forced = os.environ.pop(FORCE, None)
+    try:
+        yield
+    finally:
+        if forced is not None:
+            os.environ[FORCE] = forced
+
+
 def _restore(variables: dict[str, str | None]) -> None:
     for name, value in variables.items():
         if value is None:

@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 from torch.utils.data import DataLoader
 
 from benchmarks.reliability.bombs import FORMATS, write_bomb
+from mmgala.utils import checkpoint
 from mmgala.utils.safe_loading import (
     RefusedContentError,
     only_plain_data,
@@ -272,3 +274,43 @@ def test_the_null_device_and_pipes_between_processes_are_read():
         assert Path('/dev/null').read_bytes() == b''
         echoed = subprocess.run(['echo', 'x'], capture_output=True, text=True)
         assert echoed.stdout == 'x\n'
+
+
+OLD_READERS = (
+    lambda path: torch.load(path, weights_only=False),
+    lambda path: checkpoint.read_checkpoint(path),
+    lambda path: CheckpointLoader.load_checkpoint(path),
+)
+
+
+@pytest.fixture
+def old_pytorch(monkeypatch):
+    """As before PyTorch 2.5 and in the original MMEngine: no list of safe types."""
+    monkeypatch.setattr(checkpoint, '_READS_PLAIN_DATA', False)
+    monkeypatch.setattr(
+        'mmengine.runner.checkpoint._safe_torch_load',
+        lambda *args, **kwargs: torch.load(*args, **kwargs, weights_only=False),
+    )
+
+
+@pytest.mark.usefixtures('old_pytorch')
+@pytest.mark.parametrize('kind', ['pth', 'legacy.pth'])
+def test_old_pytorch_refuses_the_same_bombs(tmp_path, kind):
+    path, victim = write_bomb(tmp_path, kind)
+    for read in OLD_READERS:
+        with only_plain_data(), pytest.raises(ValueError, match=f'{path} was not'):
+            read(str(path))
+    assert not victim.exists()
+
+
+@pytest.mark.usefixtures('old_pytorch')
+def test_old_pytorch_reads_what_trainings_save(tmp_path):
+    history = HistoryBuffer([1.0], [1])
+    torch.save({'state_dict': {'a': torch.ones(2)}, 'x': history}, tmp_path / 'x.pth')
+    for read in OLD_READERS:
+        with only_plain_data():
+            found = read(str(tmp_path / 'x.pth'))
+        assert found['state_dict']['a'].tolist() == [1, 1]
+        assert found['x'].data[0].tolist() == [1]
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(tmp_path / 'x.pth')  # everything is as it was
