@@ -49,7 +49,7 @@ from mmgala.functional.metrics import (
     metrics_of_outcomes,
     sample_outcomes,
 )
-from mmgala.functional.post_hoc import PostHocSteps, temperature_scale
+from mmgala.functional.post_hoc import PostHocSteps
 from mmgala.functional.prior_check import PriorContradiction, contradicted_prior
 from mmgala.functional.rebalance import (
     log_count_adjustment,
@@ -57,6 +57,7 @@ from mmgala.functional.rebalance import (
     logit_adjustment,
     rebalance,
 )
+from mmgala.functional.temperature import temperature_scale
 
 __all__ = [
     'METRIC_NAMES',
