@@ -128,10 +128,8 @@ CLASS_VECTORS: dict[str, Callable[[Path], None]] = {
     'counts of words': _json(
         lambda c: {**c, 'classes': [{**e, 'count': 'x'} for e in c['classes']]}
     ),
-    'norms of words': _json(
-        lambda c: {**c, 'classes': [{**e, 'norm': 'x'} for e in c['classes']]}
-    ),
-    'thresholds a word': _json(lambda c: {**c, 'shot_thresholds': 'x'}),
+    'norms of words': _json(lambda c: {**c, 'norm': ['x'] * 10}),
+    'thresholds a word': _json(lambda c: {**c, 'limits': 'x'}),
 }
 
 
