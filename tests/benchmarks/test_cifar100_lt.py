@@ -126,7 +126,8 @@ def run_folder(tmp_path, scores):
                  class_counts=counts)  # fmt: skip
     state = {'head.fc.weight': torch.ones(3, 2)}
     meta = dict(epoch=200, dataset_meta=dict(class_counts=counts.tolist()), cfg='x')
-    checkpoint = dict(state_dict=state, meta=meta, optimizer=torch.ones(100))
+    optimizer = dict(state=torch.ones(100))
+    checkpoint = dict(state_dict=state, meta=meta, optimizer=optimizer)
     torch.save(checkpoint, folder / 'epoch_200.pth')
     (folder / 'config.py').write_text('model = 1\n')
     (folder / 'train.log').write_text(

@@ -13,13 +13,19 @@ from tests.tools.command_line import assert_one_line, call, options
 TRAIN = dict(train_cfg__max_epochs=1, train_cfg__val_interval=1)
 
 
-@pytest.mark.parametrize('lr', ['1e30', 'nan'])
-def test_a_training_that_diverges(tmp_path, small_config, lr):
+@pytest.mark.parametrize(
+    ('lr', 'message'),
+    [
+        ('1e30', r'diverged after \d+ steps .* is nan.*learning rate'),
+        ('nan', r'optimizer\.lr .* but got nan'),
+    ],
+)
+def test_a_training_that_diverges(tmp_path, small_config, lr, message):
     end = call(
         'train', small_config, '--work-dir', tmp_path / 'work',
         *options(**TRAIN, optim_wrapper__optimizer__lr=lr), cwd=tmp_path,
     )  # fmt: skip
-    assert_one_line(end, r'diverged after \d+ steps .* is nan.*learning rate')
+    assert_one_line(end, message)
     assert not list(tmp_path.rglob('*.pth'))
 
 
