@@ -147,9 +147,13 @@ def test_inaturalist_lists_give_the_same_metrics_as_json(
     inaturalist, inaturalist_figures, miniatures, tmp_path
 ):
     names = [name for _, name in SPECIES]  # the lists have numbers only
+    config = tmp_path / 'resnet50_inaturalist2018.py'  # options lose spaces
+    config.write_text(
+        f'_base_ = {str(inaturalist.config)!r}\n'
+        f'test_dataloader = dict(dataset=dict(classes={names}))\n'
+    )
     found = figures(
-        inaturalist.config, inaturalist.checkpoint, tmp_path / 'work',
-        *inaturalist.small, f'test_dataloader.dataset.classes={names}',
+        config, inaturalist.checkpoint, tmp_path / 'work', *inaturalist.small,
         f'test_dataloader.dataset.data_root={miniatures.inaturalist_lists}',
     )  # fmt: skip
 
