@@ -19,6 +19,7 @@ from pathlib import Path
 import results_accuracy as accuracy
 import results_comparisons as comparisons
 import results_cost as cost
+import results_reliability as reliability
 from cifar100_table import cifar100_table
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from results_configs import with_metrics, with_results
@@ -50,6 +51,8 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     're-training': cost.retraining_table,
     'training speed': cost.train_speed_table,
     'on-device loading': cost.on_device_table,
+    'reliability': reliability.reliability_table,
+    'reliability, failures': reliability.failures_table,
 }
 TEMPLATE = Path(__file__).with_name('benchmarks.md.j2')
 PAGE = ROOT / 'docs' / 'benchmarks.md'
