@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
 from mmpretrain.datasets import CustomDataset, KFoldDataset, MultiLabelDataset
 from torch.utils.data import DataLoader
 
@@ -21,6 +22,11 @@ from tests.datasets.class_folders import folder_set, names_by_file
 
 TRAINING = ('a0', 'a1', 'a2', 'a3')
 WITHOUT_A1 = dict(a0=3, a2=4, a3=5)
+
+
+@pytest.fixture(autouse=True)
+def _mmpretrain_scope():
+    init_default_scope('mmpretrain')
 
 
 @pytest.fixture
