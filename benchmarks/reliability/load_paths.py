@@ -47,6 +47,8 @@ _base_ = {str(CONFIG)!r}
 model = dict(backbone=dict(base_channels=4, stem_channels=4), head=dict(in_channels=16))
 train_cfg = dict(max_epochs=1, val_interval=1)
 """
+# Messages about what a trial has got wrong itself.
+NOT_TRIED = ('arguments are required', 'Dataset is not in the')
 PRETRAINED = '{key}.type=Pretrained {key}.checkpoint={path}'
 # Settings that lead to a file, for every tool that takes a config.
 SETTINGS = {
@@ -59,14 +61,12 @@ SETTINGS = {
         for part in ('model', 'model.backbone', 'model.head')
     },
     **{
-        f'ann_file of {split}': f'{split}_dataloader.dataset._delete_=True '
+        f'ann_file of {split}, {kind}': f'{split}_dataloader.dataset._delete_=True '
         f'{split}_dataloader.dataset.type={kind} '
         f'{split}_dataloader.dataset.ann_file={{path}}'
-        for split, kind in (
-            ('train', 'mmengine.BaseDataset'),
-            ('val', 'mmgala.CSVDataset'),
-            ('test', 'CustomDataset'),
-        )
+        for split in ('train', 'val', 'test')
+        # The first reads pickles, as MMEngine's data sets do.
+        for kind in ('MultiLabelDataset', 'CustomDataset', 'mmgala.CSVDataset')
     },
 }
 
@@ -185,7 +185,9 @@ def _try(
         return Outcome(False, f'it ran: {seen.last_line}', 'code run')
     if seen.hung:
         return Outcome(False, f'no end: {seen.last_line}', 'hang')
-    if 'arguments are required' in seen.last_line:
+    if any(sign in seen.last_line for sign in NOT_TRIED) or (
+        seen.status and not seen.last_line
+    ):
         return Outcome(False, seen.last_line, 'not tried')
     return Outcome(True, f'status {seen.status}: {seen.last_line}')
 
