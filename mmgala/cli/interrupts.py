@@ -4,6 +4,7 @@ Tools import this before anything else, so that it also holds during their other
 imports, which take seconds. It must therefore import little itself.
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -125,6 +126,17 @@ def end_with_parent() -> None:
             os._exit(128 + signal.SIGTERM)
 
 
+def _ignore_signals() -> None:
+    """Let a tool that has done its work end with its own status.
+
+    Python resets handlers before it unloads modules, which takes a moment with
+    PyTorch: a signal would then kill the process without a word.
+    """
+    if os.getpid() == _State.owner:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def _is_tool(main_file: str | None) -> bool:
     """Whether the program is one of this project's, not a test or a worker."""
     if main_file is None:
@@ -139,5 +151,6 @@ def _is_tool(main_file: str | None) -> bool:
 if _is_tool(getattr(sys.modules['__main__'], '__file__', None)):
     for _number in SIGNALS:
         signal.signal(_number, _handle)
+    atexit.register(_ignore_signals)  # registered first, so it is called last
     if 'TORCHELASTIC_RUN_ID' in os.environ:
         end_with_parent()

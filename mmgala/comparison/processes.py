@@ -7,12 +7,14 @@ processes are forked from a server that has imported what they need.
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
@@ -200,7 +202,7 @@ class _Starter:
         process = self.context.Process(
             target=_run, args=(task, sender, self.threads), name=task.name
         )
-        with self._environment(slot):
+        with self._environment(slot), _without_ctrl_c():
             process.start()
         sender.close()
         return _Running(task, process, receiver, slot)
@@ -224,6 +226,24 @@ class _Starter:
                     del os.environ[name]
                 else:
                     os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Block Ctrl-C in this process for a moment, and in those that it starts for good.
+
+    A terminal sends it to all of them, and they would print tracebacks while they
+    import. This process ends them.
+    """
+    if not hasattr(signal, 'pthread_sigmask'):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # it unblocks Ctrl-C when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _run(task: Task, sender: Connection, threads: int | None) -> None:

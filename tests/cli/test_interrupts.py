@@ -107,6 +107,28 @@ def test_ctrl_c_in_a_terminal_also_ends_the_children():
     assert not os.path.exists(f'/proc/{child}')
 
 
+@pytest.mark.parametrize('number', LINES, ids=str)
+def test_a_tool_that_has_done_its_work_ends_with_its_own_status(number):
+    """Python unloads modules after it has reset the handlers of signals."""
+    process, _ = start("""
+class Slow:
+    def __del__(self, write=sys.stdout.write, flush=sys.stdout.flush, wait=time.sleep):
+        write('ready\\n')
+        flush()
+        wait(1)
+slow = Slow()
+@command
+def main():
+    pass
+main()
+""")
+
+    process.send_signal(number)
+
+    assert process.communicate(timeout=60)[1] == ''
+    assert process.returncode == 0
+
+
 def test_other_ranks_say_nothing():
     process, _ = start(MOMENTS['working'], RANK='1')
 

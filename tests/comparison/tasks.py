@@ -30,6 +30,12 @@ def fail(report):
     raise ValueError('two\nlines')
 
 
+def interrupt(path, report):
+    """Receive Ctrl-C, as all processes of a terminal do."""
+    os.kill(os.getpid(), signal.SIGINT)
+    Path(path).touch()
+
+
 def die(report):
     """End like a process that is out of memory."""
     os.kill(os.getpid(), signal.SIGKILL)

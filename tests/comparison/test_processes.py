@@ -1,6 +1,7 @@
 """Tasks in separate processes: a failure does not affect the others."""
 
 import os
+import signal
 
 import pytest
 
@@ -73,6 +74,14 @@ def test_workers_are_at_work_at_the_same_time(tmp_path):
     a, b = tmp_path / 'a', tmp_path / 'b'
     pair = [Task('a', tasks.meet, (a, b)), Task('b', tasks.meet, (b, a))]
     assert run_tasks(pair, 2, Notes()) == {}
+
+
+def test_ctrl_c_is_left_to_the_process_that_started_the_others(tmp_path):
+    task = Task('interrupted', tasks.interrupt, (tmp_path / 'survived',))
+
+    assert run_tasks([task], 1, Notes()) == {}
+    assert (tmp_path / 'survived').exists()
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 @pytest.mark.parametrize(
