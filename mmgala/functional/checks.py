@@ -2,7 +2,8 @@
 
 Scalars are checked wherever they enter; this takes less than a microsecond. The values
 of tensors are checked on the CPU only: on an accelerator the host would wait for the
-device.
+device. While ``torch.compile`` or ``torch.export`` captures a graph, tensors have no
+values, so only shapes and types are checked.
 """
 
 import math
@@ -12,6 +13,19 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+# Before PyTorch 2.3, there is no way to ask, and checks are graph breaks.
+_is_compiling = getattr(torch.compiler, 'is_compiling', lambda: False)
+
+
+def capturing() -> bool:
+    """Whether a graph is being captured, so that tensors have no values to check."""
+    return _is_compiling()
+
+
+def is_readable(values: Tensor) -> bool:
+    """Whether values can be read without waiting for a device or breaking a graph."""
+    return values.device.type == 'cpu' and not capturing()
 
 
 def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
@@ -45,7 +59,7 @@ def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
             f'{tuple(logits.shape)}, but got {tuple(target.shape)}. Soft labels '
             'must be floating.'
         )
-    if target.device.type == 'cpu' and target.numel() > 0:
+    if is_readable(target) and target.numel() > 0:
         _check_values(target, num_classes)
 
 
@@ -88,7 +102,7 @@ def check_region_labels(label: Tensor, num_regions: int, num_classes: int) -> No
             f'Expected integer labels of shape ({num_regions},), one for each row of '
             f'the logits, but got {tuple(label.shape)} of {label.dtype}.'
         )
-    if label.device.type != 'cpu' or label.numel() == 0:
+    if not is_readable(label) or label.numel() == 0:
         return
     low, high = map(int, torch.aminmax(label))
     if low < 0 or high > num_classes:
@@ -112,12 +126,12 @@ def check_statistics(pos_grad: Tensor, neg_grad: Tensor, num_classes: int) -> No
                 f'Expected `{name}` to have shape ({num_classes},), one value per '
                 f'class of the logits, but got {tuple(value.shape)}.'
             )
-        if value.device.type == 'cpu':
+        if is_readable(value):
             check_values(name, value)
 
 
 def check_values(name: str, values: Tensor) -> None:
-    """Check that numbers are finite and 0 or more; the device waits for it.
+    """Check that numbers are finite and 0 or more; the host waits for the device.
 
     Args:
         name: of the argument.
@@ -126,6 +140,8 @@ def check_values(name: str, values: Tensor) -> None:
     Raises:
         ValueError: if a value is negative, infinite or NaN.
     """
+    if capturing():
+        return
     valid = (values >= 0) & (values < math.inf)  # False for NaN
     if not bool(valid.all()):
         raise ValueError(
@@ -147,7 +163,7 @@ def check_margin_arguments(lambda_pos: float, lambda_neg: float, eps: float) -> 
 
 
 def usable_weight(weight: Tensor) -> Tensor:
-    """Sample weights in float32: checked on the CPU, masked on an accelerator.
+    """Sample weights in float32: checked on the CPU, else masked.
 
     Args:
         weight: of any shape.
@@ -155,7 +171,7 @@ def usable_weight(weight: Tensor) -> Tensor:
     Raises:
         ValueError: if (on the CPU) a weight is negative, infinite or NaN.
     """
-    if weight.device.type != 'cpu':
+    if not is_readable(weight):
         return masked_weight(weight)
     check_values('weight', weight)
     return weight.float()
@@ -201,6 +217,8 @@ def check_finite_scores(of_samples: Tensor) -> None:
     Raises:
         ValueError: if there are such samples; the message counts them.
     """
+    if capturing():
+        return
     broken = int((~of_samples.isfinite()).sum())
     if broken:
         raise ValueError(
@@ -224,7 +242,7 @@ def check_class_vector(name: str, value: Tensor, num_classes: int) -> None:
             f'shape {tuple(value.shape)}.'
         )
     check_values(name, value)
-    if float(value.sum()) <= 0:
+    if not capturing() and float(value.sum()) <= 0:
         raise ValueError(f'Expected `{name}` to have a positive sum, but got 0.')
 
 

@@ -35,7 +35,9 @@ def fill_absent_classes(class_counts: Tensor) -> Tensor:
         )
     counts = class_counts.double()
     check_class_vector('class_counts', counts, counts.numel())
-    return torch.where(counts > 0, counts, counts[counts > 0].min())
+    present = counts > 0
+    rarest = torch.where(present, counts, math.inf).min()
+    return torch.where(present, counts, rarest)
 
 
 def log_class_prior(class_counts: Tensor) -> Tensor:

@@ -149,7 +149,7 @@ class PostHocSteps:
     @property
     def needs_class_counts(self) -> bool:
         """Whether the steps depend on ``class_counts``."""
-        return self.logit_adjustment is not None or self.target_prior == 'train'
+        return self.logit_adjustment is not None or isinstance(self.target_prior, str)
 
     @property
     def draws(self) -> Tensor:
@@ -260,7 +260,8 @@ class PostHocSteps:
             logits = logits + added.float()
         if self.temperature is not None:
             # A tensor: dividing by a number multiplies by its reciprocal on a GPU.
-            logits = logits / logits.new_tensor(self.temperature)
+            divisor = torch.as_tensor(self.temperature, dtype=logits.dtype)
+            logits = logits / divisor.to(logits.device)
         return logits
 
     def check_num_classes(self, num_classes: int) -> None:
@@ -286,7 +287,8 @@ class PostHocSteps:
 
     @property
     def _vectors(self) -> dict[str, Tensor]:
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        names = [item.name for item in fields(self) if item.name not in STEPS]
+        values = {name: getattr(self, name) for name in names}
         return {name: v for name, v in values.items() if isinstance(v, Tensor)}
 
     def _check_vectors(self, num_classes: int) -> None:

@@ -11,19 +11,25 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mmgala.functional.checks import check_class_vector, check_finite_scores
+from mmgala.functional.checks import (
+    capturing,
+    check_class_vector,
+    check_finite_scores,
+)
 from mmgala.functional.class_priors import fill_absent_classes
 
 # Beyond it, float32 would round the scores away, and then the classes' differences.
 LARGEST_TAU = 1000.0
 
 
-def check_tau(tau: float) -> None:
+def check_tau(tau: float | Tensor) -> None:
     """Check the strength of re-balancing or logit adjustment.
 
     Raises:
         ValueError: if it is negative, above ``LARGEST_TAU`` or NaN.
     """
+    if isinstance(tau, Tensor) and capturing():
+        return
     if not 0 <= tau <= LARGEST_TAU:
         raise ValueError(
             f'Expected `tau` to be a finite number from 0 to {LARGEST_TAU:g}, but got '
@@ -38,6 +44,8 @@ def check_target_prior(target_prior: Tensor, num_classes: int) -> None:
         ValueError: if it is not ``(num_classes,)``, non-negative, with sum 1.
     """
     check_class_vector('target_prior', target_prior, num_classes)
+    if capturing():
+        return
     total = float(target_prior.sum())
     if abs(total - 1) > 1e-3:
         raise ValueError(
@@ -68,7 +76,7 @@ def class_shares(class_counts: Sequence[float] | Tensor) -> Tensor:
 
 
 def log_prior_adjustment(
-    class_mass: Tensor, tau: float = 1.0, target_prior: Tensor | None = None
+    class_mass: Tensor, tau: float | Tensor = 1.0, target_prior: Tensor | None = None
 ) -> Tensor:
     r"""Vector of per-class values that re-balancing adds to the logits.
 
@@ -94,8 +102,6 @@ def log_prior_adjustment(
     num_classes = class_mass.numel()
     class_mass = class_mass.double()
     check_class_vector('class_mass', class_mass, num_classes)
-    if tau == 0:
-        return torch.zeros_like(class_mass)
     share = class_mass * (num_classes / class_mass.sum())
     # A class of mass 0 would get an infinite boost: use the smallest normal float.
     adjustment = -share.clamp(min=torch.finfo(torch.float32).tiny).log()
@@ -103,7 +109,8 @@ def log_prior_adjustment(
         target_prior = target_prior.to(adjustment)
         check_target_prior(target_prior, num_classes)
         adjustment = adjustment + (target_prior * num_classes).log()
-    return tau * adjustment
+    # With tau = 0, nothing is added, not even where the logarithm of a prior is -inf.
+    return torch.where(adjustment.isinf() & (tau == 0), 0.0, tau * adjustment)
 
 
 def rebalance(
@@ -159,7 +166,7 @@ def rebalance(
 
 
 def log_count_adjustment(
-    class_counts: Tensor, tau: float = 1.0, target_prior: Tensor | None = None
+    class_counts: Tensor, tau: float | Tensor = 1.0, target_prior: Tensor | None = None
 ) -> Tensor:
     r"""Vector of per-class values that post-hoc logit adjustment adds to the logits.
 
@@ -234,6 +241,8 @@ def check_scores(scores: Tensor) -> None:
             'Expected `scores` to be a floating tensor of shape (N, C), but got shape '
             f'{tuple(scores.shape)} of {scores.dtype}.'
         )
+    if capturing():
+        return
     sums = scores.float().sum(dim=1)
     check_finite_scores(sums)
     if bool((scores < 0).any()) or not torch.allclose(

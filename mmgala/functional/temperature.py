@@ -3,19 +3,22 @@
 import torch
 from torch import Tensor
 
+from mmgala.functional.checks import capturing
 from mmgala.functional.rebalance import check_scores
 
 # Beyond these, quotients may overflow in float32.
 TEMPERATURES = (1e-6, 1e6)
 
 
-def check_temperature(temperature: float) -> None:
+def check_temperature(temperature: float | Tensor) -> None:
     """Check a temperature.
 
     Raises:
         ValueError: if it is not positive and finite, or so small or large that scores
             would overflow.
     """
+    if isinstance(temperature, Tensor) and capturing():
+        return
     low, high = TEMPERATURES
     if not low <= temperature <= high:
         raise ValueError(

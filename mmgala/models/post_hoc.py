@@ -8,7 +8,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmgala.functional.checks import check_restored
+from mmgala.functional.checks import capturing, check_restored
 from mmgala.functional.post_hoc import STEPS, PostHocSteps
 from mmgala.functional.rebalance import check_scores, estimate_class_mass
 from mmgala.models.float32_buffers import Float32BuffersMixin
@@ -81,7 +81,9 @@ class PostHocStep(Float32BuffersMixin):
             )
         vectors = {name: getattr(self, name) for name in self.VECTORS}
         known = {name: value for name, value in vectors.items() if value.numel()}
-        return PostHocSteps(**{self.NAME: float(self.strength), **known})
+        # A graph that is captured depends on the buffer, not on its present value.
+        strength = self.strength if capturing() else float(self.strength)
+        return PostHocSteps(**{self.NAME: strength, **known})
 
     def transform(self, scores: Tensor) -> Tensor:
         """Apply the step to softmax scores.
@@ -96,6 +98,10 @@ class PostHocStep(Float32BuffersMixin):
             ValueError: see :meth:`values`.
         """
         return self.values(scores.shape[-1]).transform(scores)
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """As :meth:`transform_logits`, so that a step can follow any module."""
+        return self.transform_logits(logits)
 
     def transform_logits(self, logits: Tensor) -> Tensor:
         """Apply the step to logits; their softmax then equals :meth:`transform`.
@@ -307,6 +313,10 @@ class PostHocChain(nn.Module):
         for step in self.steps:
             scores = step.transform(scores)
         return scores
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """As :meth:`transform_logits`, so that the chain can follow any module."""
+        return self.transform_logits(logits)
 
     def transform_logits(self, logits: Tensor) -> Tensor:
         """Apply all steps to logits; see :meth:`PostHocStep.transform_logits`."""

@@ -13,7 +13,13 @@ from mmgala.registry import MODELS
 
 
 class PostHocHead(LinearClsHead):
-    """``LinearClsHead`` that applies a post-hoc step in :meth:`predict`.
+    """``LinearClsHead`` that applies a post-hoc step outside training.
+
+    In evaluation mode, calling the head gives the logits after the step, so that the
+    softmax of a model's ``mode='tensor'`` is what :meth:`predict` says, also in an
+    exported model. In training mode, and in :meth:`forward`, which subclasses may
+    replace, the logits are those of the layer ``fc``: to look at them in evaluation
+    mode, for class activation maps or to fit a step, call ``head.forward(feats)``.
 
     Args:
         *args: of ``LinearClsHead``.
@@ -45,6 +51,7 @@ class PostHocHead(LinearClsHead):
         super().__init__(*args, **kwargs)
         step: Any = rebalancer if post_hoc is None else post_hoc
         self.post_hoc = MODELS.build(step) if isinstance(step, dict) else step
+        self.register_forward_hook(_after_post_hoc)
 
     @property
     def rebalancer(self) -> nn.Module | None:
@@ -54,7 +61,7 @@ class PostHocHead(LinearClsHead):
     def loss(
         self, feats: tuple[Tensor, ...], data_samples: list[DataSample], **kwargs: Any
     ) -> dict[str, Tensor]:
-        """Compute the loss of a batch; see MMPretrain's ``ClsHead.loss``.
+        """Compute the loss of a batch, without post-hoc steps; see MMPretrain's.
 
         Raises:
             ValueError: if the post-hoc step is not fitted: training would fail at the
@@ -65,12 +72,15 @@ class PostHocHead(LinearClsHead):
                 'A post-hoc step is fitted after training: remove `post_hoc` (or '
                 '`rebalancer`) from the head, train, then run tools/fit_rebalancer.py.'
             )
-        return super().loss(feats, data_samples, **kwargs)
+        if self.training:
+            return super().loss(feats, data_samples, **kwargs)
+        # Calling the head, as MMPretrain does, would apply the step.
+        return self._get_loss(self.forward(feats), data_samples, **kwargs)
 
     def _get_predictions(
         self, cls_score: Tensor, data_samples: list[DataSample] | None
     ) -> list[DataSample]:
-        if self.post_hoc is not None:
+        if self.training and self.post_hoc is not None:
             cls_score = self.post_hoc.transform_logits(cls_score)
         return super()._get_predictions(cls_score, data_samples)
 
@@ -82,6 +92,13 @@ class PostHocHead(LinearClsHead):
         for name in [name for name in state_dict if name.startswith(old)]:
             state_dict[f'{prefix}post_hoc.{name[len(old) :]}'] = state_dict.pop(name)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def _after_post_hoc(head: PostHocHead, _: Any, logits: Tensor) -> Tensor:
+    """Forward hook: a subclass cannot lose the step by a ``forward`` of its own."""
+    if head.training or head.post_hoc is None:
+        return logits
+    return head.post_hoc.transform_logits(logits)
 
 
 class LongTailedClsHead(PostHocHead):

@@ -64,7 +64,7 @@ def test_a_checkpoint_holds_the_center():
 def test_a_rebalancer_divides_its_scores():
     mass = [50.0, 20.0, 5.0, 1.0]
     head, feats = filled(post_hoc=PredictionRebalancer(1.3, mass)), features()
-    expected = rebalance(head(feats).softmax(dim=1), 1.3, torch.tensor(mass))
+    expected = rebalance(head.forward(feats).softmax(dim=1), 1.3, torch.tensor(mass))
     scores = torch.stack([p.pred_score for p in head.predict(feats)])
     assert_close(scores, expected)
 

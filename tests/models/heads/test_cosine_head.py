@@ -111,7 +111,7 @@ def test_its_default_loss_is_cross_entropy():
 def test_a_rebalancer_divides_its_scores():
     rebalancer = PredictionRebalancer(1.3, MASS)
     head, feats = CosineClsHead(4, 8, post_hoc=rebalancer).eval(), features()
-    expected = rebalance(head(feats).softmax(dim=1), 1.3, torch.tensor(MASS))
+    expected = rebalance(head.forward(feats).softmax(dim=1), 1.3, torch.tensor(MASS))
     scores = torch.stack([p.pred_score for p in head.predict(feats)])
     assert_close(scores, expected)
 
