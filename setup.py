@@ -11,11 +11,12 @@ def requirements(name: str) -> list[str]:
     return [line for line in text.splitlines() if line and line[0] not in '#-']
 
 
-# Without mmcv and mmdet: no extra can say how those must be installed, and a plain
-# `pip install` of them breaks the stack (requirements/detection-no-deps.txt).
+# No extra brings mmcv or mmdet: none can say how they must be installed, and a plain
+# `pip install` of them breaks the stack (requirements/mmcv-lite.txt,
+# requirements/detection-no-deps.txt). `onedl` is the stack without mmcv.
 extras = {
-    'classification': requirements('classification'),
-    'detection': requirements('classification') + requirements('detection'),
+    'tools': requirements('tools'),
+    'onedl': requirements('tools') + requirements('classification'),
     'tests': requirements('tests'),
 }
 

@@ -135,7 +135,7 @@ case $goal in
   detection | tests) with_detection=1 ;;
   *) fail "unknown goal: $goal (classification, detection or tests)" ;;
 esac
-detection_files=(requirements.txt $req/{classification,detection{,-no-deps},constraints}.txt)
+detection_files=(requirements.txt $req/{tools,classification,detection{,-no-deps},constraints}.txt)
 
 # Creating an environment would empty the folder that a link points to.
 [ ! -L $venv ] || fail "$venv is a link to $(readlink $venv), which would be emptied;" \
@@ -154,7 +154,7 @@ if [ "$python" != $bin/python ]; then
 fi
 forget_half_installed
 step build build $req/{build,constraints}.txt
-step classification classification $req/{classification,constraints}.txt
+step classification classification $req/{tools,classification,constraints}.txt
 if [ -n "$with_detection" ]; then
   step detection detection "${detection_files[@]}"
 elif ! installed onedl_mmcv; then

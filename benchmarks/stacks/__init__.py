@@ -1,0 +1,1 @@
+"""Try mmgala in fresh environments: Pythons, releases of PyTorch and of OpenMMLab."""
