@@ -1,10 +1,13 @@
 """Command-line arguments that several tools share."""
 
 import argparse
+import contextlib
 import inspect
+import io
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,6 +22,7 @@ from mmgala.cli.class_values import in_class_order, read_named_values
 from mmgala.functional import ShotThresholds
 from mmgala.utils.arrays import UNREADABLE, read_npy
 from mmgala.utils.files import check_readable
+from mmgala.utils.ranks import speaks_for_all
 
 Classes = Sequence[str] | Callable[[], Sequence[str]]
 # Sections that a config may lack, besides the arguments of Runner.
@@ -127,9 +131,21 @@ def parse_launched_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
     )
     # torch.distributed.launch passes it; torchrun sets the environment instead.
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
-    args = parser.parse_args()
+    args = _parse(parser)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
+
+
+def _parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse the command line; if it is wrong, one rank prints the usage."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return parser.parse_args()
+    except SystemExit:
+        if speaks_for_all():
+            sys.stderr.write(said.getvalue())
+        raise
 
 
 def add_threshold_arguments(parser: argparse.ArgumentParser, source: str) -> None:

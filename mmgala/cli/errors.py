@@ -24,7 +24,9 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from mmgala.cli.built_objects import built_from_config
+from mmgala.cli.interrupts import was_interrupted
 from mmgala.cli.known_errors import remedy
+from mmgala.utils.ranks import speaks_for_all
 from mmgala.utils.safe_loading import refusal
 from mmgala.utils.text import visible
 
@@ -73,14 +75,17 @@ class Place:
 def one_line_errors() -> Iterator[None]:
     """Exit with a message of one line and status 1 if there is an error.
 
-    Set ``MMGALA_TRACEBACK=1`` in the environment to see the traceback.
+    Of several ranks, one prints the message; see
+    :func:`mmgala.utils.ranks.speaks_for_all`. Set ``MMGALA_TRACEBACK=1`` in the
+    environment to see the traceback.
     """
     try:
         yield
     except Exception as error:
-        if os.environ.get(TRACEBACK):
-            raise
-        sys.exit(f'error: {visible(describe(error))}')
+        if os.environ.get(TRACEBACK) or was_interrupted():
+            raise  # after a signal, an error is a consequence of it
+        line = f'error: {visible(describe(error))}'
+        sys.exit(line if speaks_for_all() else 1)
 
 
 def describe(error: Exception) -> str:

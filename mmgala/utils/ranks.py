@@ -1,11 +1,46 @@
-"""The rank of this process, before a process group exists."""
+"""What a launcher tells a process, before a process group exists."""
 
 import os
+import time
 
 VARIABLES = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+DELAY = 2.0  # seconds in which the first rank may report an error of all ranks
+_SPOKEN = 'mmgala_spoken'
 
 
 def launched_rank() -> int:
     """Rank that the launcher has given to this process; 0 without a launcher."""
     given = (os.environ.get(name, '') for name in VARIABLES)
     return next((int(rank) for rank in given if rank.isdecimal()), 0)
+
+
+def speaks_for_all() -> bool:
+    """Whether this process is the one of its launch that reports why it ends.
+
+    Most errors happen on all ranks, and the end of one rank ends the others, so that
+    only the first report is worth reading.
+
+    With torchrun, that is the rank that asks first on its machine: it creates a file in
+    the folder that torchrun has made for the launch. With other launchers, ranks other
+    than the first wait, as the end of the first rank ends them.
+    """
+    own, name = os.path.split(os.environ.get('TORCHELASTIC_ERROR_FILE', ''))
+    folder = os.path.dirname(own)
+    if name == 'error.json' and os.path.isdir(folder):
+        return _is_first(os.path.join(folder, _SPOKEN))
+    if launched_rank() > 0:
+        time.sleep(DELAY)
+    return True
+
+
+def _is_first(path: str) -> bool:
+    """Whether this process creates the file, or did so before."""
+    try:
+        with open(path, 'x') as file:
+            file.write(str(os.getpid()))
+    except FileExistsError:
+        with open(path) as file:
+            return file.read() == str(os.getpid())
+    except OSError:  # a full disk, for example
+        pass
+    return True

@@ -9,11 +9,11 @@ import pytest
 from tests.tools.command_line import environment
 
 
-def torchrun(folder, script, processes=2, place=('--standalone',)):
+def torchrun(folder, script, processes=2, place=('--standalone',), arguments=()):
     (folder / 'script.py').write_text(script)
     return subprocess.run(
         [sys.executable, '-m', 'mmgala.cli.torchrun', *place, '--nproc-per-node',
-         str(processes), str(folder / 'script.py')],
+         str(processes), str(folder / 'script.py'), *arguments],
         env=environment(), capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
@@ -76,3 +76,33 @@ time.sleep(100)
 
     assert result.returncode == 128 + 9
     assert result.stderr == 'error: rank 1 was killed by signal 9: out of memory?\n'
+
+
+@pytest.mark.parametrize('failing', ['0, 1, 2', '2'])
+def test_one_rank_says_what_is_wrong(tmp_path, failing):
+    result = torchrun(tmp_path, f"""
+import os, time
+from mmgala.cli.command import command
+
+@command
+def main():
+    if int(os.environ['RANK']) in ({failing},):
+        raise ValueError('tau is -1')
+    time.sleep(100)
+
+main()
+""", processes=3)  # fmt: skip
+
+    assert result.returncode == 1
+    assert result.stderr == 'error: tau is -1\n'
+
+
+def test_one_rank_says_that_the_command_line_is_wrong(tmp_path):
+    result = torchrun(tmp_path, """
+import argparse
+from mmgala.cli.arguments import parse_launched_args
+parse_launched_args(argparse.ArgumentParser())
+""", arguments=['--wrong'])  # fmt: skip
+
+    assert result.returncode == 2
+    assert result.stderr.count('unrecognized arguments: --wrong') == 1
