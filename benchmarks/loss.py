@@ -22,12 +22,14 @@ from runs import CONSOLE  # noqa: E402
 from torch.utils.benchmark import Timer  # noqa: E402
 from torchvision.models import resnet50  # noqa: E402
 
+import mmgala.models  # noqa: E402, F401  (registers the losses)
+from mmgala import losses  # noqa: E402
 from mmgala.functional import (  # noqa: E402
     gala_margin,
     logit_gradient_sums,
     long_tailed_counts,
 )
-from mmgala.models import GALALoss, losses  # noqa: E402
+from mmgala.losses import GALALoss  # noqa: E402
 from mmgala.registry import MODELS  # noqa: E402
 from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
 from mmgala.utils.files import write_json  # noqa: E402

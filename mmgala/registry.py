@@ -18,11 +18,16 @@ from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry as MMEngineRegistry
 
+FORMER_MODULES = ('models.losses.', 'models.post_hoc.')
+
 
 class Registry(MMEngineRegistry):
     """A registry that imports ``mmgala.detection`` for names that it does not know.
 
     Listed in ``locations``, it would make every classification import MMDetection.
+
+    Configs in Python style are saved with the module of each class, and classes move:
+    names in modules that are gone are found by their last part.
     """
 
     def get(self, key: str) -> Any:
@@ -32,8 +37,10 @@ class Registry(MMEngineRegistry):
             ImportError: if the name is not found, and MMDetection, which may be
                 needed for it, is not installed.
         """
-        found = super().get(key)
         name = key.removeprefix('mmgala.')
+        if name.startswith(FORMER_MODULES):
+            return super().get(name.rsplit('.', 1)[1])
+        found = super().get(key)
         if found is not None or '.' in name:
             return found
         try:

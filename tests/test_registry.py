@@ -34,6 +34,13 @@ print((model.head.loss_module.pos_grad > 0).tolist())
 LOSS = """
 print({registry}.MODELS.build(dict(type='mmgala.GALALoss', num_classes=4)).num_classes)
 """
+# Configs in Python style were saved with these modules.
+FORMER = """
+get = {registry}.MODELS.get
+print(
+    get('mmgala.models.losses.seesaw.SeesawLoss') is get('mmgala.SeesawLoss'),
+    get('mmgala.models.post_hoc.LogitAdjuster') is get('mmgala.LogitAdjuster'))
+"""
 # Names of each registry; a fork looks up all of one.
 NAMES = {
     'DATASETS': [
@@ -76,6 +83,7 @@ for registry in ('mmengine.registry', 'mmpretrain.registry'):
         'PredictionRebalancer(tau=1.7, fitted=False)',
     )
     CHECKS[f'{registry} loss'] = LOSS.format(registry=registry), '4'
+    CHECKS[f'{registry} former modules'] = FORMER.format(registry=registry), 'True True'
     for kind, names in NAMES.items():
         CHECKS[f'{registry} {kind}'] = get(registry, kind, names)
 CHECKS['mmengine.registry EVALUATOR'] = get(

@@ -47,7 +47,7 @@ from mmgala.evaluation.selection import (
 from mmgala.functional.post_hoc import STEPS, PostHocSteps
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.models import LongTailedClsHead
-from mmgala.models.post_hoc import PostHocChain, PostHocStep, build_post_hoc
+from mmgala.post_hoc import PostHocChain, PostHocStep, build_post_hoc
 from mmgala.registry import MODELS, find_class, is_subclass
 from mmgala.utils.checkpoint import check_fits, read_checkpoint, stored_class_names
 

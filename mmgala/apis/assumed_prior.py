@@ -11,7 +11,7 @@ from mmgala.datasets.labels import class_names
 from mmgala.evaluation import PostHocEvaluator
 from mmgala.functional.post_hoc import PostHocSteps
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
-from mmgala.models.post_hoc import PostHocChain, PostHocStep
+from mmgala.post_hoc import PostHocChain, PostHocStep
 from mmgala.utils.checkpoint import unwrap_model
 
 DEPLOYED_REMEDY = (

@@ -26,6 +26,26 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(logits, target, reduction='none')
 
 
+def sigmoid_focal_loss(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
+    r"""Sigmoid focal loss of each class, without :math:`\alpha`.
+
+    Source: Lin et al., ICCV 2017, arXiv 1708.02002, equation 4; the values of
+    torchvision's function of this name with ``alpha=-1``.
+
+    Args:
+        logits: ``(N, C)``.
+        target: probability of each class, ``(N, C)``, of the type of the logits.
+        gamma: focusing parameter, 0 or more.
+
+    Returns:
+        ``(N, C)``.
+    """
+    prob = torch.sigmoid(logits)
+    loss = F.binary_cross_entropy_with_logits(logits, target, reduction='none')
+    prob_of_target = prob * target + (1 - prob) * (1 - target)
+    return loss * (1 - prob_of_target) ** gamma
+
+
 def logit_adjusted_loss(
     logits: Tensor, target: Tensor, log_prior: Tensor, tau: float = 1.0
 ) -> Tensor:

@@ -1,11 +1,12 @@
-"""Backbones, classifiers, heads, losses and post-hoc steps."""
+"""Backbones, classifiers, heads, losses and post-hoc steps, registered."""
 # ruff: noqa: F401, F403
 
+from mmgala.losses import *
+from mmgala.models import core  # registers losses and post-hoc steps
 from mmgala.models.backbones import *
 from mmgala.models.classifiers import *
 from mmgala.models.heads import *
-from mmgala.models.losses import *
-from mmgala.models.post_hoc import (
+from mmgala.post_hoc import (
     LogitAdjuster,
     PostHocChain,
     PredictionRebalancer,

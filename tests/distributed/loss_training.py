@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.batches import random_logits, random_target
-from tests.models.losses.loss_cases import CASES, NUM_CLASSES
+from tests.losses.loss_cases import CASES, NUM_CLASSES
 
 # Where the shares of two ranks part; of two batches, one rank has nothing.
 PARTS = [(7, 2), (6, 0), (1, 1), (8, 3), (5, 5), (9, 4)]

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tests.distributed.loss_training import PARTS, call_loss, weights
-from tests.models.losses.loss_cases import CASES
+from tests.losses.loss_cases import CASES
 
 TOLERANCE = dict(rtol=1e-6, atol=1e-7)
 

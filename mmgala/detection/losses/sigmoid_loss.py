@@ -15,7 +15,7 @@ from mmgala.functional.checks import (
     usable_weight,
 )
 from mmgala.functional.gala_detection import SIGMOID_BACKGROUNDS
-from mmgala.models.losses.gradient_statistics import GradientStatistics
+from mmgala.losses.gradient_statistics import GradientStatistics
 from mmgala.registry import MODELS
 
 

@@ -7,8 +7,8 @@ from mmpretrain.models.heads import LinearClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmgala.models.losses import ClassificationLoss
-from mmgala.models.post_hoc import PostHocChain, PostHocStep
+from mmgala.losses import ClassificationLoss
+from mmgala.post_hoc import PostHocChain, PostHocStep
 from mmgala.registry import MODELS
 
 

@@ -9,7 +9,7 @@ from mmgala.comparison.results import read_scores
 from mmgala.evaluation import PostHocEvaluator, ScoreDump
 from mmgala.functional import logit_adjustment
 from mmgala.functional.post_hoc import PostHocSteps
-from mmgala.models.post_hoc import build_post_hoc
+from mmgala.post_hoc import build_post_hoc
 from mmgala.utils.checkpoint import (
     read_checkpoint,
     stored_class_counts,

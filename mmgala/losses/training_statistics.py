@@ -3,11 +3,11 @@
 from typing import Any
 
 import torch
-from mmengine.logging import MessageHub, print_log
 from torch import Tensor
 
 from mmgala.functional.checks import check_restored
-from mmgala.models.float32_buffers import Float32BuffersMixin
+from mmgala.modules.float32_buffers import Float32BuffersMixin
+from mmgala.modules.runner import log, training_is_resumed
 
 LOW = '_low'
 
@@ -65,10 +65,10 @@ class TrainingStatistics(Float32BuffersMixin):
 
     def train(self, mode: bool = True) -> 'TrainingStatistics':
         """Set training mode; at the start of a new training, reset what was loaded."""
-        if mode and self._restored and (resumed := _training_is_resumed()) is not None:
+        if mode and self._restored and (resumed := training_is_resumed()) is not None:
             self._restored = False
             if not resumed:
-                print_log(self._dropped(), logger='current')
+                log(self._dropped())
                 self.reset_statistics()
         return super().train(mode)
 
@@ -93,11 +93,3 @@ class TrainingStatistics(Float32BuffersMixin):
                 state_dict[prefix + name] = torch.zeros_like(buffer)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         self._restored = any(bool(buffer.any()) for buffer in self.statistics.values())
-
-
-def _training_is_resumed() -> bool | None:
-    """Whether MMEngine's runner continues a training; None if it is not training."""
-    hub = MessageHub.get_current_instance()
-    if hub.get_info('loop_stage', None) != 'train':
-        return None
-    return hub.get_info('iter', 0) > 0

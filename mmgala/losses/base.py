@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from mmpretrain.models.losses.utils import weight_reduce_loss
 from torch import Tensor
 
 from mmgala.functional.checks import (
@@ -15,7 +14,7 @@ from mmgala.functional.checks import (
     check_num_classes,
     usable_weight,
 )
-from mmgala.models.losses.training_statistics import TrainingStatistics
+from mmgala.losses.training_statistics import TrainingStatistics
 
 REDUCTIONS = ('none', 'mean', 'sum')
 
@@ -33,6 +32,37 @@ def at_target(vector: Tensor, target: Tensor) -> Tensor:
     if target.is_floating_point():
         return (target.to(vector.dtype) * vector).sum(dim=1)
     return vector[target.long()]
+
+
+def weight_reduce_loss(
+    loss: Tensor, weight: Tensor | None, reduction: str, avg_factor: float | None
+) -> Tensor:
+    """Weight and reduce losses, with the arithmetic of MMPretrain's function.
+
+    Args:
+        loss: ``(N,)``.
+        weight: ``(N,)``, or ``None``.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        avg_factor: divisor of the mean instead of N.
+
+    Returns:
+        A scalar, or ``(N,)`` with reduction ``'none'``.
+
+    Raises:
+        ValueError: if ``avg_factor`` is given with reduction ``'sum'``.
+    """
+    if weight is not None:
+        loss = loss * weight
+    if avg_factor is not None and reduction == 'sum':
+        raise ValueError(
+            f'`avg_factor={avg_factor}` divides a mean, so it cannot be used with '
+            "reduction 'sum': use 'mean', or leave `avg_factor` out."
+        )
+    if reduction == 'none':
+        return loss
+    if reduction == 'sum':
+        return loss.sum()
+    return loss.mean() if avg_factor is None else loss.sum() / avg_factor
 
 
 class ClassificationLoss(TrainingStatistics):

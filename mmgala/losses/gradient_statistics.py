@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
 from mmgala.functional.compensated_sum import compensated_add_
-from mmgala.models.losses.base import ClassificationLoss
+from mmgala.losses.base import ClassificationLoss
+from mmgala.modules.ranks import all_reduce, world_size
 
 
 class GradientStatistics(ClassificationLoss):
@@ -130,7 +130,7 @@ class GradientStatistics(ClassificationLoss):
             neg: contribution to :math:`\phi`, ``(C,)``.
             samples: number of samples; with ``count_classes``, of each class, ``(C,)``.
         """
-        if get_world_size() == 1 and self.pending is None:
+        if world_size() == 1 and self.pending is None:
             self._add(pos, neg, samples)
             return
         # One collective of a fixed shape: labels may be soft on one rank and hard on

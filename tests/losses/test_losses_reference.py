@@ -18,7 +18,7 @@ from mmgala.models import (
     SeesawLoss,
 )
 from tests.batches import one_hot, random_logits, random_target
-from tests.models.losses.loss_cases import CASES, unreduced
+from tests.losses.loss_cases import CASES, unreduced
 from tests.reference import long_tailed_losses_numpy as reference
 
 N = 15

@@ -7,11 +7,9 @@ from torch import Tensor
 from mmgala.functional.checks import check_positive
 from mmgala.functional.class_priors import effective_number_weights, ldam_margins
 from mmgala.functional.losses import label_margin_loss
-from mmgala.models.losses.base import ClassCountsLoss, at_target
-from mmgala.registry import MODELS
+from mmgala.losses.base import ClassCountsLoss, at_target
 
 
-@MODELS.register_module()
 class LDAMLoss(ClassCountsLoss):
     r"""LDAM loss (Cao et al., NeurIPS 2019, arXiv 1906.07413).
 

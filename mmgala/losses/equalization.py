@@ -7,11 +7,9 @@ from torch import Tensor
 
 from mmgala.functional import equalization_loss
 from mmgala.functional.checks import check_share
-from mmgala.models.losses.base import ClassCountsLoss
-from mmgala.registry import MODELS
+from mmgala.losses.base import ClassCountsLoss
 
 
-@MODELS.register_module()
 class EqualizationLoss(ClassCountsLoss):
     r"""Softmax equalization loss (SEQL) of Tan et al. (CVPR 2020, arXiv 2003.05176).
 

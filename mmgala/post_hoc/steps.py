@@ -1,18 +1,17 @@
 """Post-hoc steps as modules, saved and deployed with the model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.logging import print_log
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmgala.functional.checks import capturing, check_restored
 from mmgala.functional.post_hoc import STEPS, PostHocSteps
 from mmgala.functional.rebalance import check_scores, estimate_class_mass
-from mmgala.models.float32_buffers import Float32BuffersMixin
-from mmgala.registry import MODELS
+from mmgala.modules.float32_buffers import Float32BuffersMixin
+from mmgala.modules.runner import log
 
 Vector = Sequence[float] | Tensor
 
@@ -135,10 +134,9 @@ class PostHocStep(Float32BuffersMixin):
         name, own = self._strength_name, float(self.strength)
         stored = state_dict.get(prefix + name)
         if stored is not None and float(stored) != own:
-            print_log(
+            log(
                 f'{STEPS[self.NAME].title.capitalize()} uses {name}={float(stored):g} '
-                f'from the checkpoint, not {own:g} from the config.',
-                logger='current',
+                f'from the checkpoint, not {own:g} from the config.'
             )
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
@@ -160,7 +158,6 @@ def _float32(values: Vector | None) -> Tensor:
     return torch.as_tensor(values, dtype=torch.float32)
 
 
-@MODELS.register_module()
 class LogitAdjuster(PostHocStep):
     """Adjust scores for the class counts of the training set.
 
@@ -194,7 +191,6 @@ class LogitAdjuster(PostHocStep):
         super().__init__(tau, class_counts=class_counts, target_prior=target_prior)
 
 
-@MODELS.register_module()
 class PredictionRebalancer(PostHocStep):
     r"""Re-balance scores by a class mass that was fitted earlier.
 
@@ -249,7 +245,6 @@ class PredictionRebalancer(PostHocStep):
         return self
 
 
-@MODELS.register_module()
 class TemperatureScaler(PostHocStep):
     """Divide the logits by a temperature.
 
@@ -268,93 +263,3 @@ class TemperatureScaler(PostHocStep):
 
     def __init__(self, temperature: float = 1.0) -> None:
         super().__init__(temperature)
-
-
-@MODELS.register_module()
-class PostHocChain(nn.Module):
-    """Several post-hoc steps: logit adjustment, then re-balancing, then temperature.
-
-    Args:
-        steps: configs or modules, in that order, each kind at most once.
-
-    Raises:
-        ValueError: if there are no steps, or they are in the wrong order.
-
-    Examples:
-        >>> import torch
-        >>> adjuster = LogitAdjuster(1.0, [90, 10])
-        >>> chain = PostHocChain([adjuster, TemperatureScaler(2.0)])
-        >>> chain.transform(torch.tensor([[0.9, 0.1]]))
-        tensor([[0.5000, 0.5000]])
-    """
-
-    steps: Any  # a ModuleList; type checkers regard its items as plain modules
-
-    def __init__(self, steps: Sequence[dict | nn.Module]) -> None:
-        super().__init__()
-        modules = [MODELS.build(s) if isinstance(s, dict) else s for s in steps]
-        names = [getattr(module, 'NAME', None) for module in modules]
-        if not names or names != [name for name in STEPS if name in names]:
-            found = ', '.join(type(module).__name__ for module in modules) or 'none'
-            raise ValueError(
-                'Expected `steps` to be post-hoc steps in this order, each at most '
-                f'once: {", ".join(step.title for step in STEPS.values())}; but got '
-                f'{found}.'
-            )
-        self.steps = nn.ModuleList(modules)
-
-    @property
-    def fitted(self) -> bool:
-        """Whether every step is fitted."""
-        return all(step.fitted for step in self.steps)
-
-    def transform(self, scores: Tensor) -> Tensor:
-        """Apply all steps to softmax scores; see :meth:`PostHocStep.transform`."""
-        for step in self.steps:
-            scores = step.transform(scores)
-        return scores
-
-    def forward(self, logits: Tensor) -> Tensor:
-        """As :meth:`transform_logits`, so that the chain can follow any module."""
-        return self.transform_logits(logits)
-
-    def transform_logits(self, logits: Tensor) -> Tensor:
-        """Apply all steps to logits; see :meth:`PostHocStep.transform_logits`."""
-        for step in self.steps:
-            logits = step.transform_logits(logits)
-        return logits
-
-    def config(self) -> dict:
-        """Config that builds this module; the checkpoint holds its vectors."""
-        steps = [step.config() for step in self.steps]
-        return dict(type='mmgala.PostHocChain', steps=steps)
-
-
-STEP_MODULES: Mapping[str, type[PostHocStep]] = {
-    kind.NAME: kind for kind in (LogitAdjuster, PredictionRebalancer, TemperatureScaler)
-}
-
-
-def build_post_hoc(steps: PostHocSteps) -> PostHocStep | PostHocChain:
-    """Build the module that applies ``steps``.
-
-    Args:
-        steps: at least one; re-balancing with a class mass.
-
-    Returns:
-        The module of a single step, or a :class:`PostHocChain`.
-
-    Raises:
-        ValueError: if there is no step.
-    """
-    vectors = dict(
-        class_counts=None if steps.class_counts is None else steps.draws,
-        class_mass=steps.class_mass,
-        target_prior=steps.prior,
-    )
-    modules = []
-    for name, strength in steps.strengths.items():
-        kind = STEP_MODULES[name]
-        used = {vector: vectors[vector] for vector in kind.VECTORS}
-        modules.append(kind(strength, **used))
-    return modules[0] if len(modules) == 1 else PostHocChain(modules)

@@ -1,7 +1,6 @@
 """Seesaw loss with counts over all ranks."""
 
 import torch
-from mmengine.dist import all_reduce
 from torch import Tensor
 
 from mmgala.functional.checks import (
@@ -10,11 +9,10 @@ from mmgala.functional.checks import (
     check_positive,
 )
 from mmgala.functional.losses import seesaw_loss
-from mmgala.models.losses.base import ClassificationLoss
-from mmgala.registry import MODELS
+from mmgala.losses.base import ClassificationLoss
+from mmgala.modules.ranks import all_reduce
 
 
-@MODELS.register_module()
 class SeesawLoss(ClassificationLoss):
     r"""Seesaw loss (Wang et al., CVPR 2021, arXiv 2008.10032) for classification.
 

@@ -5,16 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.ops import sigmoid_focal_loss
 
 from mmgala.functional.checks import check_logits_and_target, check_not_negative
 from mmgala.functional.class_priors import effective_number_weights
-from mmgala.functional.losses import cross_entropy
-from mmgala.models.losses.base import ClassCountsLoss, at_target
-from mmgala.registry import MODELS
+from mmgala.functional.losses import cross_entropy, sigmoid_focal_loss
+from mmgala.losses.base import ClassCountsLoss, at_target
 
 
-@MODELS.register_module()
 class ClassBalancedLoss(ClassCountsLoss):
     r"""Class-balanced softmax cross-entropy (Cui et al., CVPR 2019, arXiv 1901.05555).
 
@@ -86,7 +83,6 @@ class ClassBalancedLoss(ClassCountsLoss):
         return cross_entropy(logits, target)
 
 
-@MODELS.register_module()
 class ClassBalancedFocalLoss(ClassBalancedLoss):
     r"""Class-balanced focal loss (Cui et al., CVPR 2019, arXiv 1901.05555).
 
@@ -147,10 +143,9 @@ class ClassBalancedFocalLoss(ClassBalancedLoss):
     def _unweighted_loss(self, logits: Tensor, target: Tensor) -> Tensor:
         if target.is_floating_point():
             target = target.to(logits.dtype)
-            loss = sigmoid_focal_loss(logits, target, alpha=-1, gamma=self.gamma)
-            return loss.sum(dim=1)
+            return sigmoid_focal_loss(logits, target, self.gamma).sum(dim=1)
         # With the sign of the label's logit flipped, every class has the loss of a
-        # negative class: half the passes of torchvision's function.
+        # negative class: half the passes of the function for soft labels.
         index = target.long()[:, None]
         logits = logits.scatter(1, index, -logits.gather(1, index))
         log_rest = F.softplus(logits)  # -log(1 - p)

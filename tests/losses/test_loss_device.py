@@ -7,7 +7,7 @@ result whose shape depends on values, raises an error there.
 import pytest
 import torch
 
-from tests.models.losses.loss_cases import CASES, NUM_CLASSES, names
+from tests.losses.loss_cases import CASES, NUM_CLASSES, names
 
 
 @pytest.mark.parametrize(

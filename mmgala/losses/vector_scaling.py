@@ -7,11 +7,9 @@ from torch import Tensor
 from mmgala.functional.checks import check_not_negative
 from mmgala.functional.class_priors import log_class_prior, vector_scaling_factors
 from mmgala.functional.losses import vector_scaling_loss
-from mmgala.models.losses.base import ClassCountsLoss
-from mmgala.registry import MODELS
+from mmgala.losses.base import ClassCountsLoss
 
 
-@MODELS.register_module()
 class VectorScalingLoss(ClassCountsLoss):
     r"""Vector-scaling (VS) loss (Kini et al., NeurIPS 2021, arXiv 2103.01550).
 

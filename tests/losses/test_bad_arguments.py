@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from mmgala.functional import checks
-from mmgala.models.losses import base
+from mmgala.losses import base
 from tests.batches import random_logits, random_target
-from tests.models.losses.loss_cases import CASES, NUM_CLASSES
+from tests.losses.loss_cases import CASES, NUM_CLASSES
 
 KINDS = sorted({case.loss for case in CASES.values()}, key=lambda kind: kind.__name__)
 NUMBERS = [

@@ -15,8 +15,8 @@ from torchvision.ops import sigmoid_focal_loss
 
 from mmgala import functional as mf
 from mmgala import models
+from mmgala.losses import ClassCountsLoss
 from mmgala.models import GALALoss, LDAMLoss, SeesawLoss
-from mmgala.models.losses import ClassCountsLoss
 from tests.batches import random_logits, random_target
 from tests.reference import equalization_numpy
 from tests.reference import long_tailed_losses_numpy as reference

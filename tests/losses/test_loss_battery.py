@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from mmgala.models import ClassificationLoss
 from mmgala.registry import MODELS
 from tests.batches import one_hot, random_logits, random_target
-from tests.models.losses.loss_cases import (
+from tests.losses.loss_cases import (
     CASES,
     NUM_CLASSES,
     names,
@@ -45,7 +45,7 @@ def test_every_registered_loss_is_in_the_battery():
         for kind in MODELS.module_dict.values()
         if isinstance(kind, type)
         and issubclass(kind, ClassificationLoss)
-        and kind.__module__.startswith('mmgala.models.')
+        and kind.__module__.startswith('mmgala.losses.')
     }
     assert registered == {case.loss for case in CASES.values()}
 
@@ -235,7 +235,7 @@ def test_weighs_averages_and_reduces_as_mmpretrain_does(
 
 
 def test_avg_factor_with_a_sum_is_refused_as_mmpretrain_does(case):
-    with pytest.raises(ValueError, match='avg_factor can not be used'):
+    with pytest.raises(ValueError, match=r"avg_factor=.*'sum': use 'mean'"):
         case.warmed_up(reduction='sum')(*batch(), avg_factor=3.0)
 
 

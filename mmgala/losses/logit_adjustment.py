@@ -7,11 +7,9 @@ from torch import Tensor
 from mmgala.functional.checks import check_not_negative
 from mmgala.functional.class_priors import log_class_prior
 from mmgala.functional.losses import logit_adjusted_loss
-from mmgala.models.losses.base import ClassCountsLoss
-from mmgala.registry import MODELS
+from mmgala.losses.base import ClassCountsLoss
 
 
-@MODELS.register_module()
 class LogitAdjustmentLoss(ClassCountsLoss):
     r"""Logit-adjusted cross-entropy (Menon et al., ICLR 2021, arXiv 2007.07314).
 
@@ -69,7 +67,6 @@ class LogitAdjustmentLoss(ClassCountsLoss):
         return logit_adjusted_loss(cls_score, label, self.log_prior, self.tau)
 
 
-@MODELS.register_module()
 class BalancedSoftmaxLoss(LogitAdjustmentLoss):
     r"""Balanced softmax (Ren et al., NeurIPS 2020, arXiv 2007.10740).
 

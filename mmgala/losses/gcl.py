@@ -8,11 +8,9 @@ from torch import Tensor
 from mmgala.functional.checks import check_not_negative, check_positive
 from mmgala.functional.class_priors import cloud_sizes
 from mmgala.functional.losses import clouded_loss
-from mmgala.models.losses.base import ClassCountsLoss
-from mmgala.registry import MODELS
+from mmgala.losses.base import ClassCountsLoss
 
 
-@MODELS.register_module()
 class GCLLoss(ClassCountsLoss):
     r"""Gaussian clouded logit adjustment (Li et al., CVPR 2022, arXiv 2305.11733).
 

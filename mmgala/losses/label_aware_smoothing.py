@@ -7,13 +7,11 @@ from torch import Tensor
 from mmgala.functional.checks import check_choice
 from mmgala.functional.class_priors import smoothing_factors
 from mmgala.functional.losses import smoothed_cross_entropy
-from mmgala.models.losses.base import ClassCountsLoss
-from mmgala.registry import MODELS
+from mmgala.losses.base import ClassCountsLoss
 
 SMOOTHING_VARIANTS = ('official', 'paper')
 
 
-@MODELS.register_module()
 class LabelAwareSmoothingLoss(ClassCountsLoss):
     r"""Label-aware smoothing (Zhong et al., MiSLAS, CVPR 2021, arXiv 2104.00466).
 

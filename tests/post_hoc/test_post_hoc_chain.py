@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from mmgala.functional.post_hoc import STEPS, PostHocSteps
 from mmgala.models import GALAHead, PredictionRebalancer
-from mmgala.models.post_hoc import (
+from mmgala.post_hoc import (
     STEP_MODULES,
     LogitAdjuster,
     PostHocChain,

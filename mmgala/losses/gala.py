@@ -17,8 +17,7 @@ from mmgala.functional.checks import (
 )
 from mmgala.functional.compensated_sum import compensated_add_
 from mmgala.functional.gala import soft_label_margin
-from mmgala.models.losses.gradient_statistics import GradientStatistics
-from mmgala.registry import MODELS
+from mmgala.losses.gradient_statistics import GradientStatistics
 
 
 class PaperVariant:
@@ -80,7 +79,6 @@ class OfficialVariant(PaperVariant):
 GALA_VARIANTS = dict(paper=PaperVariant(), official=OfficialVariant())
 
 
-@MODELS.register_module()
 class GALALoss(GradientStatistics):
     r"""Gradient-aware logit adjustment loss (arXiv 2403.09036).
 
