@@ -33,14 +33,18 @@ def speaks_for_all() -> bool:
     return True
 
 
+_claimed: set[str] = set()  # by this process, which may fail more than once
+
+
 def _is_first(path: str) -> bool:
     """Whether this process creates the file, or did so before."""
+    if path in _claimed:
+        return True
     try:
-        with open(path, 'x') as file:
-            file.write(str(os.getpid()))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     except FileExistsError:
-        with open(path) as file:
-            return file.read() == str(os.getpid())
+        return False
     except OSError:  # a full disk, for example
-        pass
+        return True
+    _claimed.add(path)
     return True
