@@ -30,12 +30,10 @@ from mmgala.apis.launch import (  # noqa: E402
     set_work_dir,
 )
 from mmgala.apis.pretrained_weights import check_pretrained_weights  # noqa: E402
-from mmgala.cli.arguments import add_config_arguments, merge_options  # noqa: E402
-from mmgala.cli.post_hoc import (  # noqa: E402
-    BALANCED,
-    add_target_prior_argument,
-    read_target_prior,
-)
+from mmgala.cli.arguments import add_config_arguments  # noqa: E402
+from mmgala.cli.cfg_options import merge_options  # noqa: E402
+from mmgala.cli.post_hoc import read_target_prior  # noqa: E402
+from mmgala.cli.post_hoc_arguments import BALANCED, add_target_prior_argument  # noqa: E402
 from mmgala.comparison.config import (  # noqa: E402
     SELECTIONS,
     check_comparable,

@@ -28,14 +28,10 @@ from mmgala.apis.launch import (
 )
 from mmgala.apis.models import check_output_path, save_model
 from mmgala.apis.runner import build_runner
-from mmgala.cli.arguments import add_config_arguments, merge_options
-from mmgala.cli.post_hoc import (
-    add_class_counts,
-    add_post_hoc_arguments,
-    flag,
-    requested_steps,
-    resolve_target_prior,
-)
+from mmgala.cli.arguments import add_config_arguments
+from mmgala.cli.cfg_options import merge_options
+from mmgala.cli.post_hoc import add_class_counts, requested_steps, resolve_target_prior
+from mmgala.cli.post_hoc_arguments import add_post_hoc_arguments, flag
 from mmgala.datasets.labels import class_names
 from mmgala.evaluation.selection import (
     AUTO,

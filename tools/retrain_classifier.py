@@ -14,8 +14,10 @@ from pathlib import Path
 from rich.console import Console
 
 from mmgala.apis.launch import add_paths_to_image_errors, load_config
-from mmgala.cli.arguments import Settings, add_config_arguments, merge_options
-from mmgala.cli.post_hoc import add_target_prior_argument, read_target_prior
+from mmgala.cli.arguments import Settings, add_config_arguments
+from mmgala.cli.cfg_options import merge_options
+from mmgala.cli.post_hoc import read_target_prior
+from mmgala.cli.post_hoc_arguments import add_target_prior_argument
 from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
 from mmgala.utils.checkpoint import read_checkpoint, stored_class_names
 

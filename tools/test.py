@@ -35,17 +35,17 @@ from mmgala.apis.launch import (
 from mmgala.apis.runner import build_runner
 from mmgala.cli.arguments import (
     add_config_arguments,
-    merge_options,
+    add_launcher_arguments,
     parse_launched_args,
 )
+from mmgala.cli.cfg_options import merge_options
 from mmgala.cli.post_hoc import (
     add_class_counts,
-    add_post_hoc_arguments,
-    flag,
     flags_of,
     requested_steps,
     resolve_target_prior,
 )
+from mmgala.cli.post_hoc_arguments import add_post_hoc_arguments, flag
 from mmgala.evaluation import PostHocChoice, PostHocEvaluator
 from mmgala.evaluation.score_dump import add_dump
 from mmgala.evaluation.selection import (
@@ -105,6 +105,7 @@ def parse_args() -> argparse.Namespace:
         help="test-time augmentation: the config's tta_pipeline and tta_model, or "
         'else the mean score of the image and its mirror image',
     )
+    add_launcher_arguments(parser)
     return parse_launched_args(parser)
 
 

@@ -11,11 +11,7 @@ from unittest.mock import patch
 
 from benchmarks.reliability.processes import ROOT
 
-TOOLS = sorted(
-    path
-    for path in (ROOT / 'tools').rglob('*.py')
-    if '@command\n' in path.read_text(encoding='utf-8')
-)
+TOOLS = sorted((ROOT / 'tools').rglob('*.py'))
 
 
 class _FoundParser(BaseException):

@@ -1,14 +1,66 @@
-"""Files with a value for each class, keyed by class name."""
+"""Files with a value for each class, in the order of the classes or by their names."""
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from mmgala.datasets.readers.annotations import find_duplicate
-from mmgala.utils.class_names import comparable_name, list_names
+import numpy as np
 
+from mmgala.datasets.readers.annotations import find_duplicate
+from mmgala.utils.arrays import UNREADABLE, read_npy
+from mmgala.utils.class_names import comparable_name, list_names
+from mmgala.utils.files import check_readable
+
+Classes = Sequence[str] | Callable[[], Sequence[str]]
 Pairs = list[tuple[str, str]]
+
+
+def read_class_vector(path: str, classes: Classes = ()) -> list[float]:
+    """Read one number per class.
+
+    Args:
+        path: JSON list, ``.npy`` or text with one number per line, in the order of the
+            classes; or a JSON object or a CSV file with two columns, which name them.
+        classes: names of the training classes, or a function that returns them, for
+            files that name classes.
+
+    Returns:
+        Numbers in the order of the classes.
+
+    Raises:
+        FileNotFoundError: if the file does not exist.
+        ValueError: if its content is not one number per class, or class names are
+            missing, repeated or unknown.
+    """
+    if not os.path.exists(path) or os.path.isdir(path):
+        raise FileNotFoundError(f'{path} does not exist.')
+    check_readable(path)
+    try:
+        named = read_named_values(path)
+        values = _read_list(path) if named is None else np.zeros(0)
+    except (TypeError, *UNREADABLE) as error:
+        raise ValueError(
+            f'{path} does not contain one number per class ({error}).'
+        ) from error
+    if named is not None:
+        known = classes() if callable(classes) else classes
+        return in_class_order(path, named, known)
+    if values.ndim != 1:
+        raise ValueError(
+            f'{path} does not contain one number per class, but has shape '
+            f'{values.shape}.'
+        )
+    return values.tolist()
+
+
+def _read_list(path: str) -> np.ndarray:
+    if path.endswith('.json'):
+        return np.asarray(json.loads(Path(path).read_text()), dtype=np.float64)
+    if path.endswith('.npy'):
+        return np.asarray(read_npy(path), dtype=np.float64)
+    return np.loadtxt(path, dtype=np.float64, ndmin=1)
 
 
 def read_named_values(path: str) -> Pairs | None:

@@ -3,12 +3,22 @@
 from mmgala.cli import interrupts  # first, as it also holds during other imports
 
 # isort: split
+import contextlib
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from mmgala.cli.errors import one_line_errors
-from mmgala.utils.safe_loading import enter_plain_data, only_plain_data
+from mmgala.utils.safe_loading import (
+    close_new_readers,
+    enter_plain_data,
+    only_plain_data,
+)
+
+SPAWNED = '__mp_main__'  # as what a process of multiprocessing imports the program
+
+if interrupts.is_tool(getattr(sys.modules.get(SPAWNED), '__file__', None)):
+    enter_plain_data()
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
@@ -18,7 +28,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
     Ctrl-C with a message of one line and status 130, SIGTERM with 143. Files that could
     run code are refused, also by processes that the tool starts.
     """
-    if main.__module__ == '__mp_main__':  # multiprocessing imports the tool in a child
+    if main.__module__ == SPAWNED:  # a program that is not one of this project's
         enter_plain_data()
 
     @functools.wraps(main)
@@ -37,3 +47,14 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             sys.exit(interrupts.exit_status())
 
     return run
+
+
+@contextlib.contextmanager
+def importing() -> Iterator[None]:
+    """Import what takes seconds, such as PyTorch, within a command.
+
+    A signal ends the process at once, and what was imported reads only plain data.
+    """
+    with interrupts.end_at_once():
+        yield
+    close_new_readers()

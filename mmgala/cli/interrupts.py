@@ -112,6 +112,19 @@ def interruptible(advice: str = DEFAULT_ADVICE) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def end_at_once() -> Iterator[None]:
+    """Let a signal end a running tool without an exception while the block runs.
+
+    An exception in the middle of an import can crash the process.
+    """
+    before, _State.running = _State.running, False
+    try:
+        yield
+    finally:
+        _State.running = before
+
+
 def end_with_parent() -> None:
     """Let Linux end this process when its parent ends, even if that is killed.
 
@@ -137,8 +150,8 @@ def _ignore_signals() -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def _is_tool(main_file: str | None) -> bool:
-    """Whether the program is one of this project's, not a test or a worker."""
+def is_tool(main_file: str | None) -> bool:
+    """Whether a program is one of this project's, not a test or a worker."""
     if main_file is None:
         return False
     path, package = os.path.realpath(main_file), os.path.dirname(_FOLDER)
@@ -148,7 +161,7 @@ def _is_tool(main_file: str | None) -> bool:
     return any(path.startswith(folder + os.sep) for folder in folders)
 
 
-if _is_tool(getattr(sys.modules['__main__'], '__file__', None)):
+if is_tool(getattr(sys.modules['__main__'], '__file__', None)):
     for _number in SIGNALS:
         signal.signal(_number, _handle)
     atexit.register(_ignore_signals)  # registered first, so it is called last

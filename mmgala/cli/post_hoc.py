@@ -1,53 +1,19 @@
-"""Command-line flags of post-hoc steps."""
+"""Post-hoc steps that command-line flags ask for."""
 
 import argparse
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from mmengine.config import Config
 
 from mmgala.apis.data_splits import build_whole_split
-from mmgala.cli.arguments import Classes, read_class_vector
+from mmgala.cli.class_values import Classes, read_class_vector
+from mmgala.cli.post_hoc_arguments import BALANCED, TRAIN, VAL, flag
 from mmgala.datasets import count_classes
 from mmgala.evaluation.selection import AUTO, check_steps, steps_to_choose
 from mmgala.functional.post_hoc import STEPS
 from mmgala.functional.rebalance import class_shares
 from mmgala.utils.checkpoint import stored_class_counts, stored_class_draws
-
-# Values of --target-prior, besides the path of a file.
-BALANCED: Final = 'balanced'
-TRAIN: Final = 'train'
-VAL: Final = 'val'
-
-
-def flag(name: str) -> str:
-    """Flag for the strength of a step."""
-    return '--tau' if name == 'rebalancing' else f'--{name.replace("_", "-")}'
-
-
-def add_post_hoc_arguments(parser: argparse.ArgumentParser, rebalance: str) -> None:
-    """Add the flags of all steps; ``rebalance`` is the help of ``--rebalance``."""
-    parser.add_argument('--rebalance', action='store_true', help=rebalance)
-    for name, step in STEPS.items():
-        parser.add_argument(
-            flag(name),
-            dest=name,
-            metavar='FLOAT|auto',
-            help=f'{step.title}: {step.purpose}; auto: choose it on the validation set',
-        )
-    add_target_prior_argument(parser, 'the data to predict')
-
-
-def add_target_prior_argument(parser: argparse.ArgumentParser, data: str) -> None:
-    """Add ``--target-prior``; ``data`` names what has these class shares."""
-    parser.add_argument(
-        '--target-prior',
-        metavar='balanced|train|val|FILE',
-        help=f'class shares of {data}: balanced (default), those of the training set, '
-        'those of the labels of the validation set, or those in a file, summing to 1: '
-        'a JSON list, .npy, or text with one number per line; or a JSON object or a '
-        'CSV file with class names and numbers',
-    )
 
 
 def requested_steps(
@@ -119,7 +85,7 @@ def read_target_prior(
     Raises:
         FileNotFoundError: if the file does not exist.
         ValueError: if its content is not one number per class; see
-            :func:`mmgala.cli.arguments.read_class_vector`.
+            :func:`mmgala.cli.class_values.read_class_vector`.
     """
     if given in (None, BALANCED):
         return None

@@ -37,6 +37,7 @@ from mmgala.functional.rebalance import (
     rebalance,
 )
 from mmgala.functional.temperature import check_temperature, temperature_scale
+from mmgala.names import STEP_TEXTS
 
 
 @dataclass(frozen=True)
@@ -96,22 +97,19 @@ class PostHocSteps:
     """
 
     logit_adjustment: float | None = _step(
-        'logit adjustment',
-        'divide the scores by this power of the training counts; in theory 1',
+        *STEP_TEXTS['logit_adjustment'],
         'tau',
         check_tau,
         'logit-adjusted with tau={:g}',
     )
     rebalancing: float | None = _step(
-        're-balancing',
-        'divide the scores by this power of the class mass',
+        *STEP_TEXTS['rebalancing'],
         'tau',
         check_tau,
         're-balanced with tau={:g}',
     )
     temperature: float | None = _step(
-        'temperature',
-        'divide the logits by this; above 1, scores become less confident',
+        *STEP_TEXTS['temperature'],
         'temperature',
         check_temperature,
         'scaled by temperature {:.4g}',

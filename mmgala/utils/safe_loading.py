@@ -88,6 +88,7 @@ _opened = _Opened()
 _lock = threading.RLock()
 _undo: list[contextlib.ExitStack] = []
 _hooked = False
+_mmengine_is_closed = False
 
 
 @contextlib.contextmanager
@@ -125,7 +126,15 @@ def enter_plain_data() -> None:
                 _hooked = True
             _close_torch(undo)
             _close_yaml(undo)
+        _close_mmengine(undo)
         _undo.append(undo)
+
+
+def close_new_readers() -> None:
+    """Close readers that were imported after the gate was closed."""
+    with _lock:
+        if _undo:
+            _close_mmengine(_undo[-1])
 
 
 def last_opened() -> str:
@@ -219,11 +228,23 @@ def _close_torch(undo: contextlib.ExitStack) -> None:
     undo.callback(_restore, {name: os.environ.get(name) for name in (FORCE, FORCE_NOT)})
     os.environ[FORCE] = '1'
     os.environ.pop(FORCE_NOT, None)
-    if 'mmengine.runner.checkpoint' in sys.modules:
-        # Imported late, as programs without MMEngine start in half a second.
-        from mmgala.utils.mmengine_loading import mmengine_reads_plain_data
 
-        undo.enter_context(mmengine_reads_plain_data())
+
+def _close_mmengine(undo: contextlib.ExitStack) -> None:
+    global _mmengine_is_closed
+    if _mmengine_is_closed or 'mmengine.runner.checkpoint' not in sys.modules:
+        return
+    # Imported late, as programs without MMEngine start in half a second.
+    from mmgala.utils.mmengine_loading import mmengine_reads_plain_data
+
+    undo.enter_context(mmengine_reads_plain_data())
+    _mmengine_is_closed = True
+    undo.callback(_open_mmengine)
+
+
+def _open_mmengine() -> None:
+    global _mmengine_is_closed
+    _mmengine_is_closed = False
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ import argparse
 import pytest
 from mmengine.config import Config
 
-from mmgala.cli.arguments import add_config_arguments, merge_options
+from mmgala.cli.arguments import add_config_arguments
+from mmgala.cli.cfg_options import merge_options
 
 SECTIONS = dict(
     model=dict(type='X', head=dict(num_classes=10)),

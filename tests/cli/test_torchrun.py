@@ -100,8 +100,10 @@ main()
 def test_one_rank_says_that_the_command_line_is_wrong(tmp_path):
     result = torchrun(tmp_path, """
 import argparse
-from mmgala.cli.arguments import parse_launched_args
-parse_launched_args(argparse.ArgumentParser())
+from mmgala.cli.arguments import add_launcher_arguments, parse_launched_args
+parser = argparse.ArgumentParser()
+add_launcher_arguments(parser)
+parse_launched_args(parser)
 """, arguments=['--wrong'])  # fmt: skip
 
     assert result.returncode == 2

@@ -48,6 +48,7 @@ def read_with_subclass(path):
         return OwnUnpickler(file).load()
 
 
+REPOSITORY = Path(__file__).parents[2]
 READERS = {
     'torch': ('pth', lambda path: torch.load(path, weights_only=False)),
     'torch, old format': (
@@ -184,10 +185,10 @@ def test_forked_processes_are_closed_too(tmp_path):
     assert not victim.exists()
 
 
-def run_python(*arguments):
+def run_python(*arguments, path=''):
     return subprocess.run(
         [sys.executable, *arguments],
-        env={**os.environ, 'PYTHONPATH': str(Path(__file__).parents[2])},
+        env={**os.environ, 'PYTHONPATH': f'{REPOSITORY}{os.pathsep}{path}'},
         capture_output=True,
         text=True,
         timeout=120,
@@ -212,6 +213,36 @@ def test_a_child_started_by_multiprocessing_closes_itself(tmp_path):
     assert ended.returncode == 1
     assert 'io.open' in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    'program', [['tools/train.py'], ['-m', 'mmgala', 'train'], ['mmgala', 'train']]
+)
+def test_children_of_our_own_programs_close_themselves(tmp_path, monkeypatch, program):
+    path, victim = write_bomb(tmp_path, 'pkl')
+    (tmp_path / 'spawning.py').write_text(
+        'import multiprocessing, mmengine\n'
+        "with multiprocessing.get_context('spawn').Pool(1) as pool:\n"
+        f'    pool.apply(mmengine.load, ({str(path)!r},))\n'
+    )
+    config = tmp_path / 'config.py'
+    config.write_text("custom_imports = dict(imports=['spawning'])\n")
+    command = tmp_path / 'mmgala'  # as pip writes it
+    command.write_text(
+        'import sys\nfrom mmgala.cli.main import main\n'
+        "if __name__ == '__main__':\n    sys.exit(main())\n"
+    )
+    places = {'tools/train.py': REPOSITORY / 'tools/train.py', 'mmgala': command}
+    if program[0] in places:
+        program = [places[program[0]], *program[1:]]
+    monkeypatch.chdir(tmp_path)
+
+    ended = run_python(*program, config, path=tmp_path)
+
+    assert not victim.exists()
+    assert ended.returncode == 1
+    assert 'io.open' in ended.stderr.strip().splitlines()[-1]
 
 
 def test_blocks_nest_and_leave_everything_as_it_was(monkeypatch):

@@ -16,13 +16,9 @@ from rich.console import Console
 from mmgala.analysis import vectors_table, write_class_vectors
 from mmgala.apis.class_vectors import measure_class_vectors
 from mmgala.apis.launch import add_paths_to_image_errors, load_config
-from mmgala.cli.arguments import (
-    add_config_arguments,
-    add_threshold_arguments,
-    check_threshold_arguments,
-    choose_thresholds,
-    merge_options,
-)
+from mmgala.cli.arguments import add_config_arguments, add_threshold_arguments
+from mmgala.cli.cfg_options import merge_options
+from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
 from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.utils.files import check_writable

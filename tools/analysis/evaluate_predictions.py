@@ -26,18 +26,11 @@ from mmgala.analysis import (
     write_predictions,
 )
 from mmgala.analysis.prediction_files import predictions_thresholds
-from mmgala.cli.arguments import (
-    add_threshold_arguments,
-    check_threshold_arguments,
-    choose_thresholds,
-    read_class_vector,
-)
-from mmgala.cli.post_hoc import (
-    TRAIN,
-    VAL,
-    add_target_prior_argument,
-    read_target_prior,
-)
+from mmgala.cli.arguments import add_threshold_arguments
+from mmgala.cli.class_values import read_class_vector
+from mmgala.cli.post_hoc import read_target_prior
+from mmgala.cli.post_hoc_arguments import TRAIN, VAL, add_target_prior_argument
+from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
 from mmgala.evaluation import choose_post_hoc
 from mmgala.functional import PostHocSteps, ShotThresholds
 from mmgala.functional.prior_check import contradicted_prior, prior_warning

@@ -23,12 +23,10 @@ from mmgala.analysis.run_files import (
     agreed_thresholds,
     runs_by_name,
 )
-from mmgala.cli.arguments import (
-    add_threshold_arguments,
-    check_threshold_arguments,
-    choose_thresholds,
-)
-from mmgala.cli.post_hoc import VAL, add_target_prior_argument, read_target_prior
+from mmgala.cli.arguments import add_threshold_arguments
+from mmgala.cli.post_hoc import read_target_prior
+from mmgala.cli.post_hoc_arguments import VAL, add_target_prior_argument
+from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
 from mmgala.functional.rebalance import check_tau
 from mmgala.utils.files import check_writable, write_text
 from mmgala.visualization import write_html_report

@@ -3,6 +3,9 @@
 The exit status is 0 if the core works: losses, metrics and post-hoc steps.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 import dataclasses
 import json
@@ -40,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@command
 def main() -> None:
     """Try everything, print the findings, and exit."""
     args = build_parser().parse_args()

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mmgala.cli.arguments import read_class_vector
+from mmgala.cli.class_values import read_class_vector
 
 VALUES = [0.5, 0.25, 0.25]
 

@@ -1,0 +1,56 @@
+"""The command ``mmgala``: it calls the command that its first argument names."""
+
+# First: it handles Ctrl-C, and makes child processes refuse unsafe files.
+import mmgala.cli.command  # noqa: F401
+
+# isort: split
+import importlib
+import sys
+from difflib import get_close_matches
+
+from mmgala.version import __version__
+
+# Each is a module of mmgala.cli.commands, and a line of `mmgala --help`.
+COMMANDS = {
+    'train': 'train a model from a config',
+    'doctor': 'print what works here, and what to install for the rest',
+}
+USAGE = 'usage: mmgala COMMAND [ARGUMENT ...]'
+LAST_LINES = (
+    '`mmgala COMMAND --help` describes the arguments of a command.\n'
+    '`mmgala --version` prints the version.'
+)
+
+
+def help_text() -> str:
+    """What ``mmgala --help`` prints: one line for each command."""
+    width = max(map(len, COMMANDS))
+    lines = [f'  {name:{width}}  {text}' for name, text in COMMANDS.items()]
+    commands = '\n'.join(lines)
+    return (
+        f'{USAGE}\n\nGALA and other methods for long-tailed data, on OpenMMLab configs.'
+        f'\n\ncommands:\n{commands}\n\n{LAST_LINES}'
+    )
+
+
+def main() -> None:
+    """Run the command on the command line of this process."""
+    name, *arguments = sys.argv[1:] or ['--help']
+    if name in ('-h', '--help', 'help'):
+        print(help_text())
+    elif name == '--version':
+        print(f'mmgala {__version__}')
+    elif name in COMMANDS:
+        # argparse takes the name of the program from here, up to the last slash.
+        sys.argv = [f'mmgala {name}', *arguments]
+        importlib.import_module(f'mmgala.cli.commands.{name}').main()
+    else:
+        sys.exit(unknown(name))
+
+
+def unknown(name: str) -> str:
+    """Message about a command that does not exist."""
+    known = ', '.join(COMMANDS)
+    similar = get_close_matches(name, COMMANDS, n=1)
+    hint = f'Did you mean {similar[0]!r}?' if similar else f'Choose one of {known}.'
+    return f'error: mmgala has no command {name!r}. {hint}'
