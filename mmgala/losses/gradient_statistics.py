@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from mmgala.functional.checks import capturing
 from mmgala.functional.compensated_sum import compensated_add_
 from mmgala.losses.base import ClassificationLoss
+from mmgala.losses.training_statistics import LOW
 from mmgala.modules.ranks import all_reduce, world_size
 
 
@@ -151,6 +154,13 @@ class GradientStatistics(ClassificationLoss):
 
     def _add(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
         """Add sums that are reduced over all ranks."""
+        if capturing():  # a graph cannot update tensors that overlap with its others
+            sums: dict[str, Any] = dict(pos_grad=pos, neg_grad=neg)
+            if self.count_classes:
+                sums['seen'] = samples
+            for name, added in sums.items():
+                compensated_add_(getattr(self, name), getattr(self, name + LOW), added)
+            return
         if not self._sums_are_tied():
             self._tie_sums()
         if self.count_classes:
