@@ -9,6 +9,7 @@ from torch.testing import assert_close
 
 from mmgala.losses import GALALoss
 from tests.batches import random_logits, random_target
+from tests.graphs import compile_whole
 from tests.losses.loss_cases import CASES, NUM_CLASSES
 
 STEPS = 4
@@ -31,12 +32,6 @@ def train(loss, call, kind, **arguments):
         value.backward()
         results.append((value.detach(), logits.grad))
     return results, loss.state_dict()
-
-
-def compile_whole(function):
-    """Compile without a C++ compiler, and refuse graph breaks."""
-    torch._dynamo.reset()
-    return torch.compile(function, fullgraph=True, backend='aot_eager')
 
 
 @pytest.mark.parametrize('weighted', [False, True], ids=['plain', 'weighted'])

@@ -22,6 +22,7 @@ from mmgala.models import (
     PredictionRebalancer,
     TemperatureScaler,
 )
+from tests.graphs import compile_whole
 from tests.reference import post_hoc_numpy as reference
 from tests.reference.rebalance_numpy import rebalance
 
@@ -180,9 +181,8 @@ class TestCapturedGraphs:
     """No graph break, the same bits, and buffers that are read when the graph runs."""
 
     def test_compiled(self, module, formula):
-        torch._dynamo.reset()
         head, feats = build(post_hoc=module()), features()
-        compiled = torch.compile(head, fullgraph=True, backend='aot_eager')
+        compiled = compile_whole(head)
         assert torch.equal(compiled(feats), head(feats))
         for name, buffer in head.post_hoc.named_buffers():
             if not name.endswith('target_prior'):
@@ -197,7 +197,6 @@ class TestCapturedGraphs:
         assert_close(program.module()(feats), head(feats))
 
     def test_scores_are_transformed_in_a_compiled_function(self, module, formula):
-        torch._dynamo.reset()
         step, scores = module(), torch.randn(6, 4).softmax(dim=1)
-        transform = torch.compile(step.transform, fullgraph=True, backend='eager')
-        assert torch.equal(transform(scores), step.transform(scores))
+        actual = compile_whole(step.transform)(scores)
+        assert torch.equal(actual, step.transform(scores))
