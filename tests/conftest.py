@@ -2,6 +2,7 @@
 
 import gc
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import pytest
 import torch
 
 from tests.distributed.pool import RankPool
+from tests.global_state import SharedFixtures, global_state_restored
 from tests.miniature_cifar import write_cifar
 from tests.miniatures import write_imagenet_lt, write_inaturalist, write_places_lt
 from tests.plain_config_text import plain_config_text
@@ -43,7 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Measure where asked."""
+    """Measure where asked, and watch the fixtures of all folders."""
+    config.pluginmanager.register(SharedFixtures())
     if config.getoption('--folder-times'):
         config.pluginmanager.register(FolderTimes())
 
@@ -72,7 +75,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
+def _global_state() -> Iterator[None]:
+    with global_state_restored():
+        yield
+
+
+@pytest.fixture(autouse=True)
 def _seed() -> None:
+    random.seed(0)
     torch.manual_seed(0)
     np.random.seed(0)
 

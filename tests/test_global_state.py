@@ -1,0 +1,52 @@
+"""A test, or a fixture of several tests, leaves nothing behind in MMEngine."""
+
+import pytest
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope, init_default_scope
+
+ORDER = ('first', 'second')  # each finds what the other would have left
+
+
+def leave_something():
+    init_default_scope('mmengine')
+    MessageHub.get_instance('of a fixture')
+
+
+@pytest.fixture(scope='module')
+def _of_a_module():
+    leave_something()
+
+
+@pytest.fixture(scope='session')
+def _of_all():
+    leave_something()
+
+
+@pytest.fixture
+def _own():
+    init_default_scope('mmpretrain')
+
+
+@pytest.mark.parametrize('turn', ORDER)
+def test_a_test_leaves_no_default_scope(turn):
+    assert DefaultScope.get_current_instance() is None
+    init_default_scope('mmengine')
+
+
+@pytest.mark.parametrize('turn', ORDER)
+def test_a_test_leaves_no_logger(turn):
+    assert not MMLogger.check_instance_created('left behind')
+    MMLogger.get_instance('left behind')
+
+
+@pytest.mark.parametrize('fixture', ['_of_a_module', '_of_all'])
+def test_a_shared_fixture_leaves_nothing(request, fixture):
+    request.getfixturevalue(fixture)
+
+    assert DefaultScope.get_current_instance() is None
+    assert not MessageHub.check_instance_created('of a fixture')
+
+
+@pytest.mark.usefixtures('_own')
+def test_the_fixture_of_a_test_may_set_the_scope():
+    assert DefaultScope.get_current_instance().scope_name == 'mmpretrain'
