@@ -21,8 +21,18 @@ from mmengine.registry import Registry as MMEngineRegistry
 FORMER_MODULES = ('models.losses.', 'models.post_hoc.')
 
 
+DETECTION = (
+    'Float32OperatorsHook',
+    'GALABBoxLoss',
+    'GALASigmoidLoss',
+    'LVISDataset',
+    'LVISMetric',
+)
+"""The classes of ``mmgala.detection``."""
+
+
 class Registry(MMEngineRegistry):
-    """A registry that imports ``mmgala.detection`` for names that it does not know.
+    """A registry that imports ``mmgala.detection`` for the names of its classes.
 
     Listed in ``locations``, it would make every classification import MMDetection.
 
@@ -34,21 +44,20 @@ class Registry(MMEngineRegistry):
         """Look up a class by name.
 
         Raises:
-            ImportError: if the name is not found, and MMDetection, which may be
-                needed for it, is not installed.
+            ImportError: if it is a class of the detection half, and MMDetection is not
+                installed.
         """
         name = key.removeprefix('mmgala.')
         if name.startswith(FORMER_MODULES):
             return super().get(name.rsplit('.', 1)[1])
         found = super().get(key)
-        if found is not None or '.' in name:
+        if found is not None or name not in DETECTION:
             return found
         try:
             import_module('mmgala.detection')
         except ImportError as error:
             raise ImportError(
-                f'There is no {name} in the classification half of mmgala, and the '
-                'detection half needs MMDetection and mmcv with its compiled operators '
+                f'mmgala.{name} needs MMDetection and mmcv with its compiled operators '
                 f'({error}): `make install-detection` installs them; for another '
                 'environment, see requirements/detection-no-deps.txt.'
             ) from error

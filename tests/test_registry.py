@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from mmgala.registry import DETECTION
+
 pytestmark = pytest.mark.slow
 
 HEAD = """
@@ -64,6 +66,22 @@ NAMES = {
     ],
     'LOOPS': ['OnDeviceTrainLoop'],
 }  # fmt: skip
+# As in an environment without MMDetection. MMPretrain's loss is in no registry of ours:
+# GALAHead asks whether it is one.
+WITHOUT_MMDET = """
+sys.modules['mmdet'] = None
+head = {registry}.MODELS.build(dict(
+    type='mmgala.GALAHead', num_classes=4, in_channels=3,
+    loss=dict(type='mmpretrain.CrossEntropyLoss')))
+print(type(head.loss_module).__name__, {registry}.MODELS.get('mmgala.CrossEntropyLoss'))
+"""
+DETECTION_CLASS = """
+sys.modules['mmdet'] = None
+try:
+    {registry}.MODELS.get('mmgala.GALABBoxLoss')
+except ImportError as error:
+    print('MMDetection' in str(error), 'mmgala.GALABBoxLoss' in str(error))
+"""
 GET = """
 found = [{registry}.{kind}.get('mmgala.' + name) for name in {names}]
 print(*(each and each.__name__ for each in found))
@@ -83,6 +101,14 @@ for registry in ('mmengine.registry', 'mmpretrain.registry'):
         'PredictionRebalancer(tau=1.7, fitted=False)',
     )
     CHECKS[f'{registry} loss'] = LOSS.format(registry=registry), '4'
+    CHECKS[f'{registry} without MMDetection'] = (
+        WITHOUT_MMDET.format(registry=registry),
+        'CrossEntropyLoss None',
+    )
+    CHECKS[f'{registry} detection class'] = (
+        DETECTION_CLASS.format(registry=registry),
+        'True True',
+    )
     CHECKS[f'{registry} former modules'] = FORMER.format(registry=registry), 'True True'
     for kind, names in NAMES.items():
         CHECKS[f'{registry} {kind}'] = get(registry, kind, names)
@@ -137,3 +163,8 @@ def answers(repository):
 def test_name_is_found_without_custom_imports(answers, name):
     answer = answers[name].strip()
     assert answer.splitlines()[-1:] == [CHECKS[name][1]], answer
+
+
+def test_the_registries_know_the_classes_of_the_detection_half():
+    detection = pytest.importorskip('mmgala.detection')
+    assert sorted(DETECTION) == sorted(detection.__all__)
