@@ -14,6 +14,9 @@ from mmengine.registry import OPTIMIZERS
 
 from mmgala.registry import find_class
 
+SPLITS = ('train', 'val', 'test')
+# PyTorch's default is none: the training set unshuffled, and in full on each rank.
+SAMPLER = "a dict such as dict(type='DefaultSampler', shuffle=True)"
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 Check = tuple[Callable[[Any], bool], str]
 
@@ -101,19 +104,16 @@ CHECKS: dict[str, Check] = {
     'val_evaluator': METRICS,
     'test_evaluator': METRICS,
 }
-for _split in ('train', 'val', 'test'):
+for _split in SPLITS:
     CHECKS |= {
         f'{_split}_dataloader': BUILT,
         f'{_split}_dataloader.dataset': TYPED,
-        f'{_split}_dataloader.sampler': BUILT,
+        f'{_split}_dataloader.sampler': (BUILT[0], SAMPLER),
         f'{_split}_dataloader.batch_size': POSITIVE,
         f'{_split}_dataloader.num_workers': NOT_NEGATIVE,
     }
-REQUIRED = (
-    'model',
-    'train_dataloader.dataset',
-    'val_dataloader.dataset',
-    'test_dataloader.dataset',
+REQUIRED = ('model',) + tuple(
+    f'{split}_dataloader.{part}' for split in SPLITS for part in ('dataset', 'sampler')
 )
 
 

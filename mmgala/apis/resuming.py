@@ -39,6 +39,19 @@ def check_same_losses(cfg: Config, checkpoint: dict, path: str | Path) -> None:
             )
 
 
+def number_of_schedulers(cfg: Config) -> int | None:
+    """How many parameter schedulers a config has; ``None`` if each optimizer has some.
+
+    Examples:
+        >>> number_of_schedulers(Config(dict(param_scheduler=dict(type='StepLR'))))
+        1
+    """
+    schedulers = cfg.get('param_scheduler') or []
+    if isinstance(schedulers, Mapping):
+        return 1 if 'type' in schedulers else None
+    return len(schedulers) if isinstance(schedulers, (list, tuple)) else 1
+
+
 def former_work_dir(cfg: Config, config_path: str | Path) -> str | None:
     """Default work directory of earlier versions, if it holds this training.
 

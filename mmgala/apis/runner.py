@@ -4,20 +4,23 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmgala.engine import ClassNamesHook
+from mmgala.engine.hooks.added_counts_hook import AddedCountsHook
+from mmgala.engine.hooks.class_names_hook import ClassNamesHook
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build a runner whose labels mean the training classes in every data set.
+    """Build a runner whose labels are checked, and mean the training classes.
 
     Args:
         cfg: config of a training or test; it is not changed.
 
     Returns:
-        The runner, with :class:`mmgala.engine.ClassNamesHook` if the config has none.
+        The runner, with
+        :class:`mmgala.engine.hooks.added_counts_hook.AddedCountsHook` if the config has
+        neither :class:`mmgala.engine.ClassNamesHook` nor a subclass.
     """
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     runner = build(cfg)
     if not any(isinstance(hook, ClassNamesHook) for hook in runner.hooks):
-        runner.register_hook(ClassNamesHook())
+        runner.register_hook(AddedCountsHook())
     return runner

@@ -99,7 +99,10 @@ def check_content(checkpoint: Mapping[str, Any], path: str | Path) -> None:
 
 
 def check_resumable(
-    checkpoint: Mapping[str, Any], path: str | Path, max_epochs: int | None = None
+    checkpoint: Mapping[str, Any],
+    path: str | Path,
+    max_epochs: int | None = None,
+    schedulers: int | None = None,
 ) -> None:
     """Check that a checkpoint holds what is needed to continue its training.
 
@@ -107,10 +110,11 @@ def check_resumable(
         checkpoint: that has passed :func:`check_content`.
         path: path of the checkpoint, for the error message.
         max_epochs: length of the training, if it is counted in epochs.
+        schedulers: number of parameter schedulers of the training, if it is known.
 
     Raises:
         ValueError: if a part is missing, as in published weights, or the training was
-            longer than the one to continue.
+            longer than the one to continue, or has other schedulers.
     """
     meta = checkpoint.get('meta') or {}
     lacks = [f'meta.{key}' for key in ('epoch', 'iter') if meta.get(key) is None]
@@ -126,6 +130,18 @@ def check_resumable(
             f'Checkpoint {path} cannot be resumed: it is from epoch {meta["epoch"]}, '
             f'but train_cfg.max_epochs is {max_epochs}. Choose an earlier checkpoint, '
             'or set max_epochs to a larger number.'
+        )
+    states = checkpoint.get('param_schedulers') or []
+    if (
+        schedulers is not None
+        and isinstance(states, list)
+        and len(states) != schedulers
+    ):
+        raise ValueError(
+            f'Checkpoint {path} cannot be resumed: it has the states of {len(states)} '
+            f'schedulers, but param_scheduler in the config has {schedulers}. Resume '
+            'it with the param_scheduler of its training, or start a new training '
+            f'from these weights: --cfg-options load_from={path}.'
         )
 
 

@@ -10,7 +10,9 @@ def config(**changes):
     cfg = Config(
         dict(
             model=dict(type='X'),
-            train_dataloader=dict(batch_size=2, dataset=dict(type='X')),
+            train_dataloader=dict(
+                batch_size=2, dataset=dict(type='X'), sampler=dict(type='X')
+            ),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
             train_cfg=dict(max_epochs=1),
             val_evaluator=[dict(type='X')],
@@ -30,6 +32,8 @@ def config(**changes):
         ('train_dataloader.batch_size', 0, '1 or more'),
         ('train_dataloader.batch_size', 1.5, 'a whole number'),
         ('train_dataloader.dataset', None, 'a dict with a type'),
+        ('train_dataloader.sampler', None, 'shuffle=True'),
+        ('train_dataloader.sampler', 'DefaultSampler', 'shuffle=True'),
         ('train_dataloader', dict(dataset=dict(_delete_=True)), 'a dict with a type'),
         ('train_cfg', [], 'a dict'),
         ('train_cfg.max_epochs', 'x', 'a whole number'),

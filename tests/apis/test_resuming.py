@@ -8,7 +8,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from mmgala.apis.launch import default_work_dir
-from mmgala.apis.resuming import check_same_losses, former_work_dir, read_settings
+from mmgala.apis.resuming import (
+    check_same_losses,
+    former_work_dir,
+    number_of_schedulers,
+    read_settings,
+)
 from tests.tools.command_line import ROOT
 
 CONFIGS = ROOT / 'configs'
@@ -104,3 +109,16 @@ def test_a_training_of_an_earlier_version_is_found(tmp_path, monkeypatch, path, 
     folder = former_work_dir(config(path), CONFIGS / path)
 
     assert folder == ('work_dirs/resnet14_digits-lt' if found else None)
+
+
+@pytest.mark.parametrize(
+    ('schedulers', 'number'),
+    [
+        (None, 0),
+        (dict(type='StepLR'), 1),
+        ([dict(type='LinearLR'), dict(type='StepLR')], 2),
+        (dict(generator=[dict(type='StepLR')]), None),  # of several optimizers
+    ],
+)
+def test_schedulers_are_counted(schedulers, number):
+    assert number_of_schedulers(Config(dict(param_scheduler=schedulers))) == number

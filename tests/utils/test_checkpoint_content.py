@@ -89,6 +89,16 @@ def test_a_longer_training_cannot_be_resumed():
         check_resumable(checkpoint(), 'x.pth', max_epochs=1)
 
 
+def test_states_of_other_schedulers_cannot_be_resumed():
+    states = checkpoint(param_schedulers=[{}, {}])
+
+    check_resumable(states, 'x.pth', schedulers=2)
+    check_resumable(states, 'x.pth')  # it is unknown how many there are
+    for number in (0, 1, 3):
+        with pytest.raises(ValueError, match=f'of 2 schedulers, .* has {number}.*load'):
+            check_resumable(states, 'x.pth', schedulers=number)
+
+
 def test_a_folder_is_no_checkpoint(tmp_path):
     with pytest.raises(IsADirectoryError, match='is a folder'):
         read_checkpoint(tmp_path)

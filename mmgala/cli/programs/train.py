@@ -22,7 +22,11 @@ from mmgala.apis.launch import (
     set_work_dir,
 )
 from mmgala.apis.pretrained_weights import check_pretrained_weights
-from mmgala.apis.resuming import check_same_losses, former_work_dir
+from mmgala.apis.resuming import (
+    check_same_losses,
+    former_work_dir,
+    number_of_schedulers,
+)
 from mmgala.apis.runner import build_runner
 from mmgala.apis.stages import (
     Stage,
@@ -108,7 +112,12 @@ def train(stage: Stage) -> None:
         runner.logger.info(f'{stage.title}{", resumed" if start else ""}.')
     if start is not None:
         path, checkpoint = start
-        check_resumable(checkpoint, path, stage.cfg.train_cfg.get('max_epochs'))
+        check_resumable(
+            checkpoint,
+            path,
+            stage.cfg.train_cfg.get('max_epochs'),
+            number_of_schedulers(stage.cfg),
+        )
         check_fits(checkpoint, runner.model, path)
     add_metric_rules(runner)
     add_divergence_hook(runner)

@@ -1,7 +1,10 @@
 """Hook that provides class counts and shot thresholds of the training set."""
 
+from typing import Any
+
 from mmengine.evaluator import Evaluator
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import nn
 
 from mmgala.datasets.labels import count_images_and_draws
 from mmgala.engine.data_report import (
@@ -10,6 +13,7 @@ from mmgala.engine.data_report import (
     require_monitored_groups,
 )
 from mmgala.engine.hooks.class_names_hook import ClassNamesHook
+from mmgala.engine.resumed_data import require_same_counts
 from mmgala.evaluation.shot_thresholds import (
     checkpoint_thresholds,
     metrics_with_thresholds,
@@ -38,6 +42,7 @@ class ClassCountsHook(ClassNamesHook):
       classes: see :class:`ClassNamesHook`.
     * A table of what was counted is logged, and what is odd about the data; see
       :func:`mmgala.datasets.data_check.check_data`.
+    * A resumed training has to have the class counts and draws of its checkpoint.
     * A training set smaller than a batch is rejected, as with ``drop_last`` the
       training would end without a single step and without an error.
     * Checkpoints store the counts as ``meta['class_counts']``. These are distinct
@@ -64,8 +69,9 @@ class ClassCountsHook(ClassNamesHook):
         few: classes with fewer training samples are few-shot; likewise.
 
     Raises:
-        ValueError: if a training label is out of range, an epoch has no batch, or the
-            config states two different shot thresholds.
+        ValueError: if a training label is out of range, an epoch has no batch, a
+            resumed training has other data, or the config states two different shot
+            thresholds.
     """
 
     shot_thresholds: ShotThresholds | None = None
@@ -76,6 +82,7 @@ class ClassCountsHook(ClassNamesHook):
         self.shot_thresholds = ShotThresholds.from_arguments(many, few)
         self._of_training: ShotThresholds | None = None
         self._of_checkpoint: ShotThresholds | None = None
+        self._checkpoint_meta: dict[str, Any] = {}
 
     def before_train(self, runner: Runner) -> None:
         """Validate and count the training labels, and pass the counts on."""
@@ -91,13 +98,13 @@ class ClassCountsHook(ClassNamesHook):
         counted = count_images_and_draws(
             runner.train_dataloader.dataset, getattr(head, 'num_classes', None)
         )
+        if runner.iter > 0:  # resumed
+            path = runner._load_from or runner.work_dir
+            require_same_counts(self._checkpoint_meta, path, counted, self.classes)
         self.class_counts, self.class_draws = counted.images, counted.draws
         report_counts(runner, counted, self._of_training)
         require_monitored_groups(runner, counted, self._of_training)
-        for module in model.modules():
-            set_class_counts = getattr(module, 'set_class_counts', None)
-            if set_class_counts is not None:
-                set_class_counts(self.class_draws)
+        self._set_class_counts(model)
         if runner.val_loop is not None:
             self._pass_on(runner, runner.val_evaluator)
 
@@ -115,6 +122,7 @@ class ClassCountsHook(ClassNamesHook):
         self.class_counts = stored_class_counts(checkpoint)
         self.class_draws = stored_class_draws(checkpoint)
         self._of_checkpoint = checkpoint_thresholds(checkpoint)
+        self._checkpoint_meta = checkpoint.get('meta') or {}
 
     def before_val(self, runner: Runner) -> None:
         """Pass names, counts and thresholds to the validation metrics."""
@@ -126,6 +134,12 @@ class ClassCountsHook(ClassNamesHook):
         report_remarks(runner, runner.test_dataloader.dataset)
         super().before_test(runner)
         self._pass_on(runner, runner.test_evaluator)
+
+    def _set_class_counts(self, model: nn.Module) -> None:
+        for module in model.modules():
+            set_class_counts = getattr(module, 'set_class_counts', None)
+            if set_class_counts is not None:
+                set_class_counts(self.class_draws)
 
     def _pass_on(self, runner: Runner, evaluator: Evaluator) -> None:
         meta = dict(evaluator.dataset_meta or {})

@@ -17,6 +17,7 @@ from mmgala.datasets.class_alignment import (
 )
 from mmgala.datasets.labels import class_names, dataset_labels, is_detection_dataset
 from mmgala.engine.class_width import check_widths, head_width
+from mmgala.engine.resumed_data import REMEDY
 from mmgala.registry import HOOKS
 from mmgala.utils.checkpoint import stored_class_names, unwrap_model
 from mmgala.utils.class_names import list_names
@@ -40,7 +41,7 @@ class ClassNamesHook(Hook):
     * Checkpoints store the names as ``meta['class_names']``, metrics get them as
       ``dataset_meta['classes']``.
 
-    All tools of this package use it; :class:`ClassCountsHook` contains it.
+    :class:`ClassCountsHook`, which all tools use, contains it.
 
     Raises:
         TypeError: if a data set with another list of classes cannot be re-labelled.
@@ -58,10 +59,12 @@ class ClassNamesHook(Hook):
         names = class_names(dataset)
         if runner.iter > 0 and self._stored_classes:  # resumed, not only load_from
             wanted = self._stored_classes
+            relabelled = _align_resumed(runner, wanted)
         else:
             wanted = _trained_classes(dataset, names, head_width(model))
             self._stored_classes = None
-        if align_classes(dataset, wanted, PARTS['train']):
+            relabelled = align_classes(dataset, wanted, PARTS['train'])
+        if relabelled:
             _reload_training_labels(runner)
         self.classes = wanted
         check_widths(model, wanted, lambda: _about_empty_classes(dataset, wanted))
@@ -135,6 +138,16 @@ def _trained_classes(
         logger='current',
     )
     return tuple(name for name in names if name not in empty)
+
+
+def _align_resumed(runner: Runner, classes: Sequence[str]) -> bool:
+    """Align the training set with the classes of the checkpoint."""
+    try:
+        dataset = runner.train_dataloader.dataset
+        return align_classes(dataset, classes, PARTS['train'])
+    except ValueError as error:
+        remedy = REMEDY.format(path=runner._load_from or runner.work_dir)
+        raise ValueError(f'{error} {remedy}') from error
 
 
 def _about_empty_classes(dataset: Any, names: Sequence[str]) -> str:
