@@ -23,9 +23,9 @@ from torch import nn
 
 from mmgala.functional import long_tailed_counts
 from mmgala.models.heads.normalised_heads import ClassMeanLinear
+from mmgala.names import RETRAINING_METHODS
 from mmgala.registry import MODELS
 from mmgala.retraining import (
-    METHODS,
     RetrainOptions,
     initial_classifier,
     learn_weight_scale,
@@ -162,7 +162,7 @@ def main() -> None:
         size = (folder / 'train.npy').stat().st_size
         rows = {
             name: measure_in_fresh_process(__file__, str(folder), name)
-            for name in (*METHODS, *LOSSES)
+            for name in (*RETRAINING_METHODS, *LOSSES)
         }
     CONSOLE.print(table(rows))
     result = dict(

@@ -1,5 +1,6 @@
 """Names that the command line offers, known without importing PyTorch."""
 
+import itertools
 from typing import NamedTuple
 
 
@@ -29,3 +30,34 @@ STEP_TEXTS = {
         'divide the logits by this; above 1, scores become less confident',
     ),
 }
+
+# Post-hoc steps to evaluate: one, or several that are applied in this order.
+POST_HOC = tuple(
+    '+'.join(name.replace('_', '-') for name in names)
+    for number in range(1, len(STEP_TEXTS) + 1)
+    for names in itertools.combinations(STEP_TEXTS, number)
+)
+# Heading of each metric in tables, by its key in files and logs.
+METRIC_NAMES = {
+    'top1': 'top-1',
+    'many': 'many',
+    'medium': 'medium',
+    'few': 'few',
+    'class_mean': 'class mean',
+    'worst_class': 'worst class',
+    'ece': 'ECE',
+}
+# Of a comparison: the checkpoint of each run that is evaluated.
+SELECTIONS = ('last', 'best')
+# Ways to re-train a classifier.
+RETRAINING_METHODS = ('crt', 'lws', 'tau-norm', 'ncm')
+# Data sets that can be prepared.
+DATA_SET_NAMES = (
+    'cifar10',
+    'cifar100',
+    'plankton',
+    'fashion-mnist',
+    'imagenet-lt',
+    'places-lt',
+    'inaturalist2018',
+)

@@ -13,6 +13,15 @@ from mmgala.version import __version__
 # Each is a module of mmgala.cli.commands, and a line of `mmgala --help`.
 COMMANDS = {
     'train': 'train a model from a config',
+    'test': 'test a model, with optional post-hoc steps',
+    'compare': 'train and compare methods on one config',
+    'fit': 'fit a re-balancer or other post-hoc steps, and store them in a checkpoint',
+    'retrain': 'train or adjust only the classifier of a trained model',
+    'prepare': 'download, convert and verify a data set',
+    'report': 'write an interactive report on trainings, for the browser',
+    'predictions': 'analyse saved predictions, raw and re-balanced',
+    'gradients': 'compare the gradients of several trainings',
+    'vectors': 'compare class weight vectors with the features of a data set',
     'doctor': 'print what works here, and what to install for the rest',
 }
 USAGE = 'usage: mmgala COMMAND [ARGUMENT ...]'

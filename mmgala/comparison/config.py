@@ -170,9 +170,6 @@ def accepts(kind: Any, argument: str) -> bool:
     )
 
 
-SELECTIONS = ('last', 'best')
-
-
 def run_config(
     cfg: Config, method: Method, seed: int, folder: Path, selection: str
 ) -> Config:

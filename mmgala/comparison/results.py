@@ -1,6 +1,5 @@
 """Metrics of finished runs, with and without post-hoc steps."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,16 +148,8 @@ def contradicted_aim(runs: Sequence[Run], target_prior: TargetPrior) -> str:
     return prior_warning('the test set', found, scores.class_names, AIM_REMEDY)
 
 
-# Post-hoc steps to evaluate: one, or several that are applied in this order.
-POST_HOC = tuple(
-    '+'.join(name.replace('_', '-') for name in names)
-    for number in range(1, len(STEPS) + 1)
-    for names in itertools.combinations(STEPS, number)
-)
-
-
 def step_names(post_hoc: str) -> list[str]:
-    """Fields of ``PostHocSteps`` for a value of ``POST_HOC``."""
+    """Fields of ``PostHocSteps`` for a value of ``mmgala.names.POST_HOC``."""
     return post_hoc.replace('-', '_').split('+')
 
 

@@ -39,7 +39,6 @@ from mmgala.functional.losses import (
     vector_scaling_loss,
 )
 from mmgala.functional.metrics import (
-    METRIC_NAMES,
     METRIC_RULES,
     calibration_bins,
     class_accuracies,
@@ -58,6 +57,7 @@ from mmgala.functional.rebalance import (
     rebalance,
 )
 from mmgala.functional.temperature import temperature_scale
+from mmgala.names import METRIC_NAMES
 
 __all__ = [
     'METRIC_NAMES',

@@ -18,16 +18,6 @@ from mmgala.functional.checks import check_finite_scores, check_logits_and_targe
 from mmgala.functional.longtail import ShotThresholds
 
 Rule = Literal['greater', 'less']
-# Heading of each metric in tables, by its key in files and logs.
-METRIC_NAMES = {
-    'top1': 'top-1',
-    'many': 'many',
-    'medium': 'medium',
-    'few': 'few',
-    'class_mean': 'class mean',
-    'worst_class': 'worst class',
-    'ece': 'ECE',
-}
 # Whether larger or smaller values are better, for the choice of the best checkpoint.
 METRIC_RULES: dict[str, Rule] = {
     'top1': 'greater',

@@ -3,7 +3,7 @@
 PyTorch and MMPretrain are imported only when they are needed.
 """
 
-from mmgala.preparation.catalogue import DATA_SET_NAMES, find_data_set
+from mmgala.preparation.catalogue import find_data_set
 from mmgala.preparation.checking import CheckReport, check
 from mmgala.preparation.prepare import (
     delete_archives,
@@ -13,7 +13,6 @@ from mmgala.preparation.prepare import (
 )
 
 __all__ = [
-    'DATA_SET_NAMES',
     'CheckReport',
     'check',
     'delete_archives',

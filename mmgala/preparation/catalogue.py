@@ -18,7 +18,6 @@ BUILDERS: dict[str, Callable[[], DataSet]] = {
     'places-lt': places_lt,
     'inaturalist2018': inaturalist,
 }
-DATA_SET_NAMES = tuple(BUILDERS)
 
 
 def find_data_set(name: str) -> DataSet:

@@ -6,7 +6,7 @@ from mmgala.retraining.closed_form import (
     search_norm_tau,
     tau_normalize,
 )
-from mmgala.retraining.options import METHODS, RetrainOptions
+from mmgala.retraining.options import RetrainOptions
 from mmgala.retraining.retrain import retrain_classifier
 from mmgala.retraining.training import (
     Schedule,
@@ -16,7 +16,6 @@ from mmgala.retraining.training import (
 )
 
 __all__ = [
-    'METHODS',
     'ClassMeans',
     'RetrainOptions',
     'Schedule',

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from torch import nn
 
 from mmgala.functional.rebalance import check_tau
+from mmgala.names import RETRAINING_METHODS
 from mmgala.registry import MODELS, find_class
 from mmgala.retraining.closed_form import check_distance
 from mmgala.retraining.training import Schedule
@@ -66,7 +67,6 @@ def corrects_for_counts(loss: nn.Module) -> bool:
     return getattr(loss, 'corrects_class_prior', takes_counts)
 
 
-METHODS = ('crt', 'lws', 'tau-norm', 'ncm')
 TRAINED_METHODS = ('crt', 'lws')
 # Options of each method, besides `seed`, which all of them accept.
 _SCHEDULE = ('sampling', 'epochs', 'lr', 'batch_size', 'weight_decay')
@@ -128,9 +128,10 @@ class RetrainOptions:
         Raises:
             ValueError: if the method is unknown, or an option is invalid or unused.
         """
-        if method not in METHODS:
+        if method not in RETRAINING_METHODS:
             raise ValueError(
-                f'There is no method {method!r}: choose one of {", ".join(METHODS)}.'
+                f'There is no method {method!r}: choose one of '
+                f'{", ".join(RETRAINING_METHODS)}.'
             )
         given = {f.name for f in fields(self) if getattr(self, f.name) is not None}
         useless = sorted(given - {'seed', *METHOD_OPTIONS[method]})

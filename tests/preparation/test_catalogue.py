@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mmgala.preparation import DATA_SET_NAMES, cifar, find_data_set
+from mmgala.names import DATA_SET_NAMES
+from mmgala.preparation import cifar, find_data_set
+from mmgala.preparation.catalogue import BUILDERS
 from mmgala.preparation.data_set import Checksum
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
@@ -18,6 +20,10 @@ CONFIGS = Path(__file__).parents[2] / 'configs'
 def part_of(name, target):
     (part,) = (part for part in find_data_set(name).parts if part.target == target)
     return part
+
+
+def test_the_command_offers_every_data_set():
+    assert tuple(BUILDERS) == DATA_SET_NAMES
 
 
 @pytest.mark.parametrize('name', DATA_SET_NAMES)

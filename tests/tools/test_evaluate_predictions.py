@@ -28,7 +28,7 @@ def call(*arguments, pictures=False):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, 'argv', ['evaluate_predictions.py', *map(str, arguments)])
         if not pictures:  # they take seconds
-            patch.setattr(tool, 'draw', lambda *_: None)
+            patch.setattr('mmgala.cli.programs.predictions.draw', lambda *_: None)
         try:
             tool.main()
         except SystemExit as end:

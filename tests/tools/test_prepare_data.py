@@ -6,7 +6,7 @@ from urllib.error import URLError
 
 import pytest
 
-from mmgala.preparation import DATA_SET_NAMES
+from mmgala.names import DATA_SET_NAMES
 from tests.preparation.archives import tree
 from tests.preparation.file_server import quick_server
 from tests.preparation.small_image_sets import image
@@ -37,7 +37,7 @@ def prepare(monkeypatch, tmp_path):
             return end.code
         return None
 
-    prepare.tool, prepare.root = tool, root
+    prepare.root = root
     return prepare
 
 

@@ -14,7 +14,8 @@ from mmgala.engine.metric_rules import (
     require_rule,
 )
 from mmgala.evaluation import LongTailedAccuracy
-from mmgala.functional.metrics import METRIC_NAMES, Rule
+from mmgala.functional.metrics import Rule
+from mmgala.names import METRIC_NAMES
 from mmgala.registry import HOOKS
 
 

@@ -1,0 +1,50 @@
+"""Write an interactive report on one or several trainings, for the browser.
+
+Reads work dirs that contain gradient statistics (from mmgala.GradientStatisticsHook),
+predictions.npz (from tools/test.py --out) or class_vectors.json (from
+tools/analysis/class_vectors.py), all of the same classes. Writes OUT.html, which works
+offline, and its numbers, OUT.json. If a training has several losses, such as the stages
+of a cascade, each counts as a separate run.
+"""
+
+from mmgala.cli.command import command, importing  # first: it handles Ctrl-C
+
+# isort: split
+import argparse
+from pathlib import Path
+
+from mmgala.cli.arguments import add_threshold_arguments
+from mmgala.cli.post_hoc_arguments import add_target_prior_argument
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('work_dir', nargs='+', type=Path, help='work dir of a training')
+    parser.add_argument(
+        '--names', nargs='+', help="a name per WORK_DIR; default: the folders' names"
+    )
+    parser.add_argument(
+        '--out', type=Path, default=Path('report.html'), help='page to write'
+    )
+    parser.add_argument(
+        '--title', default='Gradients, class weight vectors and predictions'
+    )
+    parser.add_argument(
+        '--tau',
+        type=float,
+        default=1.0,
+        help='strength of re-balancing; choose it on validation data. Default: 1',
+    )
+    add_target_prior_argument(parser, 'the test set')
+    add_threshold_arguments(parser, 'those in the files of the WORK_DIRs')
+    return parser
+
+
+@command
+def main() -> None:
+    """Run the command."""
+    args = build_parser().parse_args()
+    with importing():
+        from mmgala.cli.programs.report import run
+    run(args)

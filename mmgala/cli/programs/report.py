@@ -1,0 +1,73 @@
+"""The work of ``mmgala report``."""
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from mmgala.analysis import merge_runs, read_predictions, read_run
+from mmgala.analysis.run_files import (
+    PREDICTIONS_FILE,
+    VECTORS_FILE,
+    agreed_thresholds,
+    runs_by_name,
+)
+from mmgala.cli.post_hoc import read_target_prior
+from mmgala.cli.post_hoc_arguments import VAL
+from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
+from mmgala.functional.rebalance import check_tau
+from mmgala.utils.files import check_writable, write_text
+from mmgala.visualization import write_html_report
+
+
+def check_args(args: argparse.Namespace) -> None:
+    """Check the arguments before large files are read."""
+    check_tau(args.tau)
+    if args.target_prior == VAL:
+        raise ValueError(
+            f'--target-prior {VAL} needs the labels of validation data, which a report '
+            'does not read: give the class shares in a FILE.'
+        )
+    args.runs = runs_by_name(
+        args.work_dir, args.names, (PREDICTIONS_FILE, VECTORS_FILE)
+    )
+    check_threshold_arguments(args)
+    args.target_prior = read_target_prior(
+        args.target_prior, lambda: predicted_classes([*args.runs.values()])
+    )
+    if args.out.suffix != '.html':
+        raise ValueError(f'--out must end in .html, but is {args.out}.')
+    for path in (args.out, args.out.with_suffix('.json')):
+        check_writable(path)
+
+
+def predicted_classes(folders: list[Path]) -> list[str]:
+    """Class names in the first predictions; empty if they are unknown."""
+    paths = [folder / PREDICTIONS_FILE for folder in folders]
+    found = next((path for path in paths if path.exists()), None)
+    return (read_predictions(found).class_names or []) if found else []
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do what the arguments ask for."""
+    check_args(args)
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    stated = None
+    if None in (args.many, args.few):
+        stated = agreed_thresholds([*args.runs.values()])
+    thresholds = choose_thresholds(args, stated, console.print)
+    runs = [
+        read_run(folder, name, thresholds, args.tau, args.target_prior)
+        for name, folder in args.runs.items()
+    ]
+    report = merge_runs(runs, args.title)
+    text = json.dumps(report, allow_nan=False)
+    write_html_report(report, args.out)
+    numbers = args.out.with_suffix('.json')
+    write_text(numbers, text)
+    for line in report['missing']:
+        console.print(line)
+    console.print(f'Wrote the report to {args.out} and its numbers to {numbers}.')
+    for line in report['warnings']:
+        console.print(line)

@@ -1,0 +1,49 @@
+"""The work of ``mmgala vectors``."""
+
+import argparse
+
+from rich.console import Console
+
+from mmgala.analysis import vectors_table, write_class_vectors
+from mmgala.apis.class_vectors import measure_class_vectors
+from mmgala.apis.launch import add_paths_to_image_errors, load_config
+from mmgala.cli.cfg_options import merge_options
+from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
+from mmgala.evaluation.shot_thresholds import resolve_thresholds
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.files import check_writable
+from mmgala.visualization import plot_class_vectors
+
+
+def check_args(args: argparse.Namespace) -> None:
+    """Check the arguments before anything is read."""
+    check_threshold_arguments(args)
+    args.out = args.out or args.checkpoint.with_name('class_vectors.json')
+    if args.out.suffix != '.json':
+        raise ValueError(f'--out must end in .json, but is {args.out}.')
+    check_writable(args.out)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do what the arguments ask for."""
+    add_paths_to_image_errors()
+    check_args(args)
+    cfg = load_config(args.config)
+    merge_options(cfg, args.cfg_options, args.checkpoint)
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    stated = resolve_thresholds(cfg, read_checkpoint(args.checkpoint))
+    thresholds = choose_thresholds(args, stated, console.print)
+    report = measure_class_vectors(
+        cfg, args.checkpoint, args.split, args.layer, thresholds, console
+    )
+    write_class_vectors(args.out, report)
+    for ending in ('.png', '.svg'):
+        plot_class_vectors(
+            [entry['count'] for entry in report['classes']],
+            {args.checkpoint.stem: report},
+            args.out.with_suffix(ending),
+            thresholds=thresholds,
+        )
+    console.print(f'Class weight vectors are the rows of {report["layer"]}.weight.')
+    console.print(vectors_table(report))
+    console.print(f'Wrote numbers and plots to {args.out} and next to it.')
