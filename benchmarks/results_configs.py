@@ -1,4 +1,4 @@
-"""Results by config, in the table of configs/gala/README.md and in metafile.yml."""
+"""Results by config, in the table of configs/gala/README.md and in the metafiles."""
 
 import re
 from statistics import mean
@@ -6,6 +6,20 @@ from statistics import mean
 from results_comparisons import top1
 from results_table import read_result
 
+# Methods, as the comparisons name them, by the folder of their configs.
+METHODS = {
+    'cross_entropy': 'ce',
+    'gala': 'gala',
+    'balanced_softmax': 'balanced-softmax',
+    'class_balanced': 'cb-ce',
+    'class_balanced_focal': 'cb-focal',
+    'eql': 'eql',
+    'gcl': 'gcl-one-stage',
+    'label_aware_smoothing': 'las-one-stage',
+    'ldam_drw': 'ldam-drw',
+    'seesaw': 'seesaw',
+    'vector_scaling': 'vs',
+}
 COMPARED = {
     'resnet14_digits-lt': 'digits-lt',
     'plain-conv-net_fashion-mnist-lt': 'fashion-mnist-lt_if100',
@@ -15,84 +29,81 @@ TRAINED = {
     'resnet14_fashion-mnist-lt': 'fashion_mnist_lt',
     'resnet32_fashion-mnist-lt_15e': 'fashion_mnist_lt_resnet32',
 }
+CIFAR = re.compile(r'resnet32_cifar100-lt-if(\d+)')
 CIFAR_EPOCHS = 200  # shorter runs are trials
+RAW, REBALANCED = 'Top 1 Accuracy', 'Top 1 Accuracy (re-balanced)'
 
 
-def config_results() -> dict[str, dict[str, float]]:
-    """Mean top-1 of ``ce``, ``gala`` and ``rebalanced`` for each trained config.
+def metrics(folder: str, config: str) -> dict[str, float]:
+    """Mean accuracies of a config, as its metafile has them; empty if it was not run.
 
-    Results on CIFAR100-LT also include the number of ``seeds``, and lack ``ce`` if it
-    has not been trained.
+    Args:
+        folder: of the config, in ``configs``.
+        config: name of its file, without suffix.
     """
-    found = {}
-    for config, name in COMPARED.items():
-        values = top1(name)
-        found[config] = dict(
-            ce=values['ce', ''],
-            gala=values['gala', ''],
-            rebalanced=values['gala', 'rebalancing'],
-        )
-    for config, name in TRAINED.items():
-        found[config] = _means(read_result(name)['runs'])
-    runs = [
-        r for r in read_result('cifar100_lt')['runs'] if r['epochs'] == CIFAR_EPOCHS
-    ]
-    for factor in {run['imbalance_factor'] for run in runs}:
-        of_factor = [run for run in runs if run['imbalance_factor'] == factor]
-        seeds = sum(run['method'] == 'gala' for run in of_factor)
-        if seeds:
-            config = f'resnet32_cifar100-lt-if{factor}'
-            found[config] = {**_means(of_factor), 'seeds': seeds}
-    return found
+    method = METHODS.get(folder)
+    if config in COMPARED:
+        found = top1(COMPARED[config])
+        keys = {RAW: (method, ''), REBALANCED: (method, 'rebalancing')}
+        return {name: found[key] for name, key in keys.items() if key in found}
+    runs = runs_of(config, method)
+    keys = {RAW: 'top1', REBALANCED: 'top1_rebalanced'}
+    return {name: mean(run[key] for run in runs) for name, key in keys.items() if runs}
 
 
-def _means(runs: list[dict]) -> dict[str, float]:
-    means = {}
-    for key, method, number in (
-        ('ce', 'ce', 'top1'),
-        ('gala', 'gala', 'top1'),
-        ('rebalanced', 'gala', 'top1_rebalanced'),
-    ):
-        values = [run[number] for run in runs if run['method'] == method]
-        if values:
-            means[key] = mean(values)
-    return means
+def runs_of(config: str, method: str | None) -> list[dict]:
+    """The trainings of a config that has a benchmark of its own."""
+    if config in TRAINED:
+        runs = read_result(TRAINED[config])['runs']
+    elif (cifar := CIFAR.fullmatch(config)) is not None:
+        runs = [
+            run
+            for run in read_result('cifar100_lt')['runs']
+            if run['imbalance_factor'] == int(cifar[1])
+            and run['epochs'] == CIFAR_EPOCHS
+        ]
+    else:
+        return []
+    return [run for run in runs if run['method'] == method]
 
 
-def describe(result: dict[str, float]) -> str:
-    """The results of a config in one cell."""
-    labels = {'ce': 'CE', 'gala': 'GALA', 'rebalanced': 're-balanced'}
-    text = ', '.join(f'{t} {result[k]:.1f}' for k, t in labels.items() if k in result)
-    if seeds := result.get('seeds'):
+def describe(config: str) -> str:
+    """The results of GALA, and of cross-entropy, in one cell."""
+    ce, gala = metrics('cross_entropy', config), metrics('gala', config)
+    if not gala:
+        return 'not run'
+    parts = [f'CE {ce[RAW]:.1f}'] if ce else []
+    parts += [f'GALA {gala[RAW]:.1f}', f're-balanced {gala[REBALANCED]:.1f}']
+    text = ', '.join(parts)
+    if CIFAR.fullmatch(config):
+        seeds = len(runs_of(config, 'gala'))
         text += f' ({seeds} seed{"s" * (seeds > 1)})'
     return text
 
 
 def with_results(readme: str) -> str:
     """The README of the configs, with our results in the last column."""
-    results = config_results()
-
-    def line(match: re.Match) -> str:
-        name = match['name']
-        cell = describe(results[name]) if name in results else 'not run'
-        return f'{match["start"]} {cell} |'
-
     return re.sub(
-        r'^(?P<start>\| `(?P<name>.*?)` \|.*\|)[^|]*\|$', line, readme, flags=re.M
+        r'^(?P<start>\| `(?P<name>.*?)` \|.*\|)[^|]*\|$',
+        lambda match: f'{match["start"]} {describe(match["name"])} |',
+        readme,
+        flags=re.M,
     )
 
 
 def with_metrics(metafile: str) -> str:
-    """The metafile, with the results of every config that was trained."""
-    first, *models = re.split(r'(?m)^(?=  - Name: gala_)', metafile)
-    results = config_results()
-    return first + ''.join(_with_metrics(model, results) for model in models)
+    """A metafile, with the results of every config that was trained."""
+    first, *models = re.split(
+        r'(?m)^(?=  - Name: [\w-]+\n    In Collection:)', metafile
+    )
+    return first + ''.join(map(_with_metrics, models))
 
 
-def _with_metrics(model: str, results: dict[str, dict[str, float]]) -> str:
-    name = model.split('\n')[0].removeprefix('  - Name: gala_')
+def _with_metrics(model: str) -> str:
+    (place,) = re.findall(r' {4}Config: configs/(.+)/(.+)\.py\n', model)
     model = re.sub(r'    Results:\n(?: {6}.*\n)+', '', model)
-    if name not in results:
+    found = metrics(*place)
+    if not found:
         return model
     (data,) = re.findall(r'Training Data: (.*)\n', model)
     block = (
@@ -100,7 +111,5 @@ def _with_metrics(model: str, results: dict[str, dict[str, float]]) -> str:
         '      - Task: Image Classification\n'
         f'        Dataset: {data}\n'
         '        Metrics:\n'
-        f'          Top 1 Accuracy: {results[name]["gala"]:.1f}\n'
-        f'          Top 1 Accuracy (re-balanced): {results[name]["rebalanced"]:.1f}\n'
-    )
+    ) + ''.join(f'          {name}: {value:.1f}\n' for name, value in found.items())
     return re.sub(r'(    Metadata:\n(?: {6}.*\n)+)', lambda m: m[1] + block, model)

@@ -57,7 +57,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
 TEMPLATE = Path(__file__).with_name('benchmarks.md.j2')
 PAGE = ROOT / 'docs' / 'benchmarks.md'
 WITH_TABLES = ('*.md', 'docs/*.md', 'configs/gala/*.md', 'projects/*/*.md')
-CONFIGS = ROOT / 'configs' / 'gala'
+CONFIGS = ROOT / 'configs'
 BLOCK = re.compile(
     r'(<!-- results: (?P<name>.*?) -->\n).*?(<!-- end of results -->)', re.DOTALL
 )
@@ -97,9 +97,10 @@ def current_pages() -> dict[Path, str]:
         text = path.read_text()
         if path != PAGE and BLOCK.search(text):
             pages[path] = with_tables(text, path)
-    readme, metafile = CONFIGS / 'README.md', CONFIGS / 'metafile.yml'
+    readme = CONFIGS / 'gala' / 'README.md'
     pages[readme] = with_results(pages.get(readme, readme.read_text()))
-    pages[metafile] = with_metrics(metafile.read_text())
+    for metafile in sorted(CONFIGS.glob('*/metafile.yml')):
+        pages[metafile] = with_metrics(metafile.read_text())
     return pages
 
 

@@ -89,7 +89,7 @@ def test_new_results_need_only_the_command(tmp_path, monkeypatch):
     assert '## PlanktonSet' in page
     assert '## PlanktonSet' not in before
     assert '| 100 | ce | seed 0 | 200 | 12.3 |' in page
-    config = results_configs.config_results()['resnet32_cifar100-lt-if100']
+    config = 'resnet32_cifar100-lt-if100'
     assert results_configs.describe(config).startswith('CE 12.3, GALA 51.5, ')
 
 
