@@ -58,7 +58,9 @@ def make(stack: Stack, folder: Path, project: str, keep: bool) -> Environment:
     """
     kept = keep and (folder / 'complete').exists()
     environment = Environment(folder, None if kept else find_python(stack.python))
-    if not kept:
+    if kept:
+        environment.run(['python', '-m', 'pip', 'uninstall', '-qy', 'mmgala'], ROOT)
+    else:
         for arguments in stack.before:
             environment.install(arguments, project)
         (folder / 'complete').touch()

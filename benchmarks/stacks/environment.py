@@ -61,6 +61,7 @@ class Environment:
     ) -> subprocess.CompletedProcess:
         """Run a program of the environment; its output goes to one text."""
         variables = {k: v for k, v in os.environ.items() if k not in FOREIGN}
+        variables.setdefault('OMP_NUM_THREADS', '1')  # CI machines are shared
         variables['PATH'] = f'{self.bin}{os.pathsep}{variables.get("PATH", "")}'
         return subprocess.run(
             [str(self.bin / command[0]), *command[1:]],
