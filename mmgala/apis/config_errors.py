@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Iterator
 from types import FrameType
 
+from mmgala.utils.package_configs import VARIABLE
 from mmgala.utils.safe_loading import RefusedContentError
 
 # Functions of MMEngine that read one config file; each has its path as `filename`.
@@ -52,6 +53,11 @@ def _reason(error: BaseException, file: str) -> str:
     if lines:
         reason = f'{kind}: {text}' if text else kind
         return f'raises an error in line {lines[-1]}: {reason}'
+    if isinstance(error, AssertionError) and 'load mmgala config' in text:
+        return (
+            'inherits a config of mmgala in a form that MMEngine offers to its own '
+            f"packages only. Write _base_ = '{{{{${VARIABLE}:}}}}/FOLDER/NAME.py'."
+        )
     if isinstance(error, UnicodeDecodeError):
         return f'is not a text file in UTF-8 ({text}). Save it in this encoding.'
     if isinstance(error, AttributeError) and not file.endswith('.py'):

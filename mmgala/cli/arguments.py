@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from mmgala.cli.command import importing
+from mmgala.utils.package_configs import find_config
 from mmgala.utils.ranks import speaks_for_all
 
 
@@ -62,7 +63,12 @@ class Settings(argparse.Action):
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``config`` and ``--cfg-options``."""
-    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'config',
+        type=find_config,
+        help='config file; or the name of one of the package, such as '
+        'gala/resnet14_digits-lt.py',
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',

@@ -5,7 +5,17 @@ No check can come before them: only the library sees both of the things that do 
 
 import re
 
+# Packages that an installation may lack, beside PyTorch and NumPy.
+OPTIONAL = (
+    'mmengine|mmcv|mmpretrain|mmdet|torchvision|torchmetrics|rich|matplotlib|plotly|'
+    'scipy|sklearn|filelock|tabulate'
+)
 KNOWN: tuple[tuple[str, str], ...] = (
+    (
+        rf"^No module named '({OPTIONAL})\b",
+        'A package is not installed that this needs: `mmgala doctor` says how to '
+        'install it.',
+    ),
     (
         r'mat1 and mat2 shapes cannot be multiplied|expected input.* to have \d+ ch',
         'A layer gets features of another width than it was built for: set '

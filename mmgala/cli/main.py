@@ -22,6 +22,7 @@ COMMANDS = {
     'predictions': 'analyse saved predictions, raw and re-balanced',
     'gradients': 'compare the gradients of several trainings',
     'vectors': 'compare class weight vectors with the features of a data set',
+    'completion': 'print a script by which a shell completes commands and paths',
     'doctor': 'print what works here, and what to install for the rest',
 }
 USAGE = 'usage: mmgala COMMAND [ARGUMENT ...]'

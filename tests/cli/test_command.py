@@ -1,5 +1,8 @@
 """The entry point that all tools share."""
 
+import importlib
+import sys
+
 import pytest
 
 from mmgala.cli.command import command
@@ -26,3 +29,18 @@ def test_an_error_of_the_input_ends_in_one_line(capsys):
     with pytest.raises(SystemExit) as end:
         refused()
     assert end.value.code == 'error: tau is -1: choose a positive number'
+
+
+@command
+def lacking() -> None:
+    importlib.import_module('mmpretrain.no_such')
+
+
+def test_a_missing_package_of_openmmlab_is_named_with_the_way_to_it(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith('mmpretrain')]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, 'meta_path', [])
+    with pytest.raises(SystemExit) as end:
+        lacking()
+    assert 'mmgala doctor' in end.value.code
+    assert "'mmpretrain'" in end.value.code
