@@ -3,9 +3,8 @@
 import gc
 import os
 import random
-from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 # Subprocesses and spawned ranks inherit this: more threads than cores crawl.
@@ -15,12 +14,17 @@ import numpy as np
 import pytest
 import torch
 
-from tests.distributed.pool import RankPool
-from tests.global_state import SharedFixtures, global_state_restored
-from tests.miniature_cifar import write_cifar
-from tests.miniatures import write_imagenet_lt, write_inaturalist, write_places_lt
-from tests.plain_config_text import plain_config_text
-from tests.timings import FolderTimes
+# The core needs PyTorch and NumPy alone, and so do its tests.
+WITH_OPENMMLAB = find_spec('mmengine') is not None
+if WITH_OPENMMLAB:
+    from tests.global_state import SharedFixtures
+    from tests.openmmlab_fixtures import (  # noqa: F401
+        miniatures,
+        on_cpu,
+        rank_pool,
+        restored_global_state,
+        unformatted_configs,
+    )
 
 torch.set_num_threads(1)
 
@@ -46,8 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Measure where asked, and watch the fixtures of all folders."""
-    config.pluginmanager.register(SharedFixtures())
+    if WITH_OPENMMLAB:
+        config.pluginmanager.register(SharedFixtures())
     if config.getoption('--folder-times'):
+        from tests.timings import FolderTimes
+
         config.pluginmanager.register(FolderTimes())
 
 
@@ -75,30 +82,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _global_state() -> Iterator[None]:
-    with global_state_restored():
-        yield
-
-
-@pytest.fixture(autouse=True)
 def _seed() -> None:
     random.seed(0)
     torch.manual_seed(0)
     np.random.seed(0)
-
-
-@pytest.fixture(scope='session', autouse=True)
-def _on_cpu() -> Iterator[None]:
-    """Runners run on the CPU, also where there is a GPU."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('mmengine.device.utils.DEVICE', 'cpu')
-        yield
-
-
-@pytest.fixture(scope='session', autouse=True)
-def _plain_config_text() -> Iterator[None]:
-    with plain_config_text():
-        yield
 
 
 @pytest.fixture(scope='session')
@@ -114,25 +101,3 @@ def shared_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f'{path} is not here: recorded numbers cannot be compared')
     return path
-
-
-@pytest.fixture(scope='session')
-def miniatures(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """Folder of each benchmark, with six classes. To be read, not to be changed."""
-    folder = tmp_path_factory.mktemp('miniatures')
-    return SimpleNamespace(
-        imagenet=write_imagenet_lt(folder / 'imagenet'),
-        places=write_places_lt(folder / 'places'),
-        inaturalist=write_inaturalist(folder / 'inaturalist'),
-        inaturalist_lists=write_inaturalist(folder / 'inaturalist_lists', form='txt'),
-        cifar10=write_cifar(folder / 'cifar10'),
-        cifar100=write_cifar(folder / 'cifar100'),
-    )
-
-
-@pytest.fixture(scope='session')
-def rank_pool() -> Iterator[RankPool]:
-    """Four processes, started once, that play the ranks of a gloo group."""
-    pool = RankPool(size=4)
-    yield pool
-    pool.close()

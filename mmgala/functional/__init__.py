@@ -1,5 +1,6 @@
 """Pure functions on tensors, usable in any PyTorch loop without OpenMMLab."""
 
+from mmgala.functional.class_counts import class_counts_of
 from mmgala.functional.class_priors import (
     cloud_sizes,
     effective_number_weights,
@@ -71,6 +72,7 @@ __all__ = [
     'add_sigmoid_margin',
     'calibration_bins',
     'class_accuracies',
+    'class_counts_of',
     'contradicted_prior',
     'cloud_sizes',
     'clouded_loss',

@@ -182,12 +182,14 @@ class ClassCountsLoss(ClassificationLoss):
     """A loss with per-class values that are computed from the training counts.
 
     :class:`mmgala.engine.ClassCountsHook` counts the training set and passes the counts
-    on before the first step, so they need not be in a config or file. They are part of
-    the checkpoint. These are the samples of one epoch: where a wrapper such as
-    ``ClassBalancedDataset`` repeats images, the loss corrects for the prior of what it
-    is computed on, not for that of the distinct images (see
-    :class:`mmgala.datasets.labels.ClassCounts`). A class without samples is treated
-    like the rarest class that has samples.
+    on before the first step, so they need not be in a config or file. In any other
+    training loop, pass ``class_counts``; :func:`mmgala.functional.class_counts_of`
+    counts labels or a data set. The counts are part of the checkpoint.
+
+    They are the samples of one epoch: where a wrapper such as ``ClassBalancedDataset``
+    repeats images, the loss corrects for the prior of what it is computed on, not for
+    that of the distinct images (see :class:`mmgala.datasets.labels.ClassCounts`). A
+    class without samples is treated like the rarest class that has samples.
 
     Subclasses implement :meth:`compute_vectors` and :meth:`compute_loss`. Their
     ``__init__`` stores its arguments and then calls :meth:`start_counts`.
@@ -252,12 +254,13 @@ class ClassCountsLoss(ClassificationLoss):
         """Set the number of training samples of each class in one epoch.
 
         Args:
-            class_counts: C counts.
+            class_counts: C counts, in a list, a tensor or an array; not labels.
 
         Raises:
+            TypeError: if they are not numbers.
             ValueError: if they are not C whole numbers, or negative, or all zero.
         """
-        counts = torch.as_tensor(class_counts)
+        counts = self._as_counts(class_counts)
         check_class_vector('class_counts', counts, self.num_classes)
         broken = counts[counts != counts.long()]
         if len(broken):
@@ -268,6 +271,26 @@ class ClassCountsLoss(ClassificationLoss):
         self.class_counts.copy_(counts)
         self._restored = False
         self._update_vectors()
+
+    def _as_counts(self, class_counts: Any) -> Tensor:
+        """Counts as a tensor of any type; whatever else is refused with the remedy."""
+        remedy = (
+            'Labels or a data set are counted by '
+            f'mmgala.functional.class_counts_of(data, {self.num_classes}).'
+        )
+        try:
+            counts = torch.as_tensor(class_counts)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(
+                f'Expected `class_counts` to be {self.num_classes} numbers, but got '
+                f'{type(class_counts).__name__}. {remedy}'
+            ) from error
+        if counts.shape != (self.num_classes,):
+            raise ValueError(
+                f'Expected `class_counts` to hold {self.num_classes} values, one per '
+                f'class, but got shape {tuple(counts.shape)}. {remedy}'
+            )
+        return counts
 
     def compute_vectors(self, class_counts: Tensor) -> Mapping[str, Tensor]:
         """Compute the per-class values; each is stored as a buffer of that name.
@@ -287,7 +310,9 @@ class ClassCountsLoss(ClassificationLoss):
         if needed and not self._counted:
             raise ValueError(
                 f'{type(self).__name__} needs the class counts of the training set: '
-                "add custom_hooks=[dict(type='mmgala.ClassCountsHook')] to the config."
+                'pass class_counts=mmgala.functional.class_counts_of(train_set, '
+                f'{self.num_classes}); in a config of OpenMMLab, add '
+                "custom_hooks=[dict(type='mmgala.ClassCountsHook')]."
             )
 
     def _update_vectors(self) -> None:

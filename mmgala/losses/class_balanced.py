@@ -28,8 +28,9 @@ class ClassBalancedLoss(ClassCountsLoss):
     Args:
         num_classes: C.
         beta: :math:`\beta`, 0 or more and below 1; 0 is cross-entropy.
-        class_counts: training samples of each class, for use without
-            :class:`mmgala.engine.ClassCountsHook`.
+        class_counts: training samples of each class (not labels), for use without
+            :class:`mmgala.engine.ClassCountsHook`;
+            :func:`mmgala.functional.class_counts_of` counts them.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 
@@ -111,8 +112,9 @@ class ClassBalancedFocalLoss(ClassBalancedLoss):
         num_classes: C.
         beta: :math:`\beta`, 0 or more and below 1; 0 is focal loss.
         gamma: :math:`\gamma`, focusing parameter; 0 is sigmoid cross-entropy.
-        class_counts: training samples of each class, for use without
-            :class:`mmgala.engine.ClassCountsHook`.
+        class_counts: training samples of each class (not labels), for use without
+            :class:`mmgala.engine.ClassCountsHook`;
+            :func:`mmgala.functional.class_counts_of` counts them.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 

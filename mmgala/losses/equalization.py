@@ -35,7 +35,8 @@ class EqualizationLoss(ClassCountsLoss):
             samples is a tail class; so is a class without samples. The threshold has
             to suit the data set: the default is that of public implementations for
             CIFAR100-LT, where 52 of 100 classes are tail (imbalance factor 100).
-        class_counts: training samples of each class, for use without the hook.
+        class_counts: training samples of each class (not labels), for use without the
+            hook; :func:`mmgala.functional.class_counts_of` counts them.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 

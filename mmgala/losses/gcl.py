@@ -46,8 +46,9 @@ class GCLLoss(ClassCountsLoss):
             cosine.
         margin: margin of every label, in the same units.
         scale: :math:`s`, that of the head.
-        class_counts: training samples of each class, for use without
-            :class:`mmgala.engine.ClassCountsHook`.
+        class_counts: training samples of each class (not labels), for use without
+            :class:`mmgala.engine.ClassCountsHook`;
+            :func:`mmgala.functional.class_counts_of` counts them.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
         gamma: focusing parameter, 0 or more: the loss of a sample is multiplied by

@@ -41,8 +41,9 @@ class LabelAwareSmoothingLoss(ClassCountsLoss):
         smooth_head: :math:`\epsilon_1`, smoothing of the largest class.
         smooth_tail: :math:`\epsilon_K`, smoothing of the smallest class.
         shape: of the curve in between, ``'concave'``, ``'linear'`` or ``'convex'``.
-        class_counts: training samples of each class, for use without
-            :class:`mmgala.engine.ClassCountsHook`.
+        class_counts: training samples of each class (not labels), for use without
+            :class:`mmgala.engine.ClassCountsHook`;
+            :func:`mmgala.functional.class_counts_of` counts them.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
         variant: ``'official'``, the authors' code, which spreads the smoothing over all

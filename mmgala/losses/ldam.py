@@ -29,8 +29,9 @@ class LDAMLoss(ClassCountsLoss):
         max_margin: :math:`\Delta` of the rarest class.
         scale: :math:`s`, that of the head.
         beta: :math:`\beta` of the effective number, for the weights.
-        class_counts: training samples of each class, for use without
-            :class:`mmgala.engine.ClassCountsHook`.
+        class_counts: training samples of each class (not labels), for use without
+            :class:`mmgala.engine.ClassCountsHook`;
+            :func:`mmgala.functional.class_counts_of` counts them.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 

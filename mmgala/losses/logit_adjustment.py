@@ -20,8 +20,9 @@ class LogitAdjustmentLoss(ClassCountsLoss):
     Args:
         num_classes: C.
         tau: :math:`\tau`, 0 or more; 0 is cross-entropy.
-        class_counts: training samples of each class, for use without
-            :class:`mmgala.engine.ClassCountsHook`.
+        class_counts: training samples of each class (not labels), for use without
+            :class:`mmgala.engine.ClassCountsHook`;
+            :func:`mmgala.functional.class_counts_of` counts them.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 
@@ -75,8 +76,9 @@ class BalancedSoftmaxLoss(LogitAdjustmentLoss):
 
     Args:
         num_classes: C.
-        class_counts: training samples of each class, for use without
-            :class:`mmgala.engine.ClassCountsHook`.
+        class_counts: training samples of each class (not labels), for use without
+            :class:`mmgala.engine.ClassCountsHook`;
+            :func:`mmgala.functional.class_counts_of` counts them.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 

@@ -29,8 +29,9 @@ class VectorScalingLoss(ClassCountsLoss):
         num_classes: C.
         gamma: :math:`\gamma`, 0 or more; 0 is logit adjustment.
         tau: :math:`\tau`, 0 or more.
-        class_counts: training samples of each class, for use without
-            :class:`mmgala.engine.ClassCountsHook`.
+        class_counts: training samples of each class (not labels), for use without
+            :class:`mmgala.engine.ClassCountsHook`;
+            :func:`mmgala.functional.class_counts_of` counts them.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 

@@ -69,9 +69,11 @@ class PostHocStep(Float32BuffersMixin):
         """
         name = type(self).__name__
         if not self.fitted:
+            vector = self.VECTORS[0]
+            fit = 'call `fit(scores)`, ' if hasattr(self, 'fit') else ''
             raise ValueError(
-                f'{name} has no {self.VECTORS[0].replace("_", " ")} yet: fit it with '
-                'tools/fit_rebalancer.py and load the checkpoint that it writes.'
+                f'{name} has no {vector.replace("_", " ")} yet: {fit}pass `{vector}`, '
+                'or load a checkpoint that tools/fit_rebalancer.py wrote.'
             )
         if self._num_classes not in (None, num_classes):
             raise ValueError(

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from mmgala.models import EqualizationLoss
+from mmgala.losses import EqualizationLoss
 from tests.batches import random_logits, random_target
 
 COUNTS = [500, 300, 100, 60, 40, 0]

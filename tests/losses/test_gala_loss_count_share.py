@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmgala.models import BalancedSoftmaxLoss, GALALoss
+from mmgala.losses import BalancedSoftmaxLoss, GALALoss
 from tests.batches import one_hot, random_logits, random_target
 
 C, EPS = 5, 1e-3

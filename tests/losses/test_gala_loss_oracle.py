@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmgala.models import GALALoss
+from mmgala.losses import GALALoss
 
 TRACES = ['official_trace_c10_l1.0_l1.0', 'official_trace_c20_l1.2_l0.9']
 RELATIVE = 1e-5

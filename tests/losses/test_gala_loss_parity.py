@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmgala.models import GALALoss
+from mmgala.losses import GALALoss
 from tests.batches import one_hot, random_logits, random_target
 from tests.reference.gala_numpy import Gala
 

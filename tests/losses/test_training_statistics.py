@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from mmgala.models import (
+from mmgala.losses import (
     BalancedSoftmaxLoss,
     GALALoss,
     LogitAdjustmentLoss,

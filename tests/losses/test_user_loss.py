@@ -6,12 +6,10 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from mmgala.functional.class_priors import log_class_prior
-from mmgala.models import (
+from mmgala.losses import (
     ClassCountsLoss,
     ClassificationLoss,
-    GALAHead,
     GALALoss,
-    LongTailedClsHead,
 )
 from tests.batches import random_logits, random_target
 
@@ -47,10 +45,6 @@ class HeavyGALALoss(GALALoss):
         super().__init__(num_classes, lambda_pos=2.0, lambda_neg=2.0, **kwargs)
 
 
-class HeavyGALAHead(GALAHead):
-    default_loss = dict(type=HeavyGALALoss)
-
-
 def test_the_formula_is_all_a_loss_needs():
     logits, target = random_logits(8, 4), random_target('hard', 8, 4)
     plain = F.cross_entropy(logits, target, reduction='none')
@@ -74,16 +68,3 @@ def test_class_vectors_follow_the_counts_and_a_checkpoint():
     restored.load_state_dict(loss_module.state_dict())
     assert_close(restored(logits, target), expected)
     assert 'strength=2.0' in repr(restored)
-
-
-@pytest.mark.parametrize('kind', [SquaredLoss, PriorLoss, HeavyGALALoss])
-def test_heads_pass_the_number_of_classes_on(kind):
-    assert LongTailedClsHead(4, 3, loss=dict(type=kind)).loss_module.num_classes == 4
-    with pytest.raises(ValueError, match='its loss num_classes=5'):
-        LongTailedClsHead(4, 3, loss=dict(type=kind, num_classes=5))
-
-
-def test_a_subclass_of_the_head_has_its_default_loss():
-    loss_module = HeavyGALAHead(4, 3).loss_module
-    assert type(loss_module) is HeavyGALALoss
-    assert loss_module.lambda_pos == 2.0

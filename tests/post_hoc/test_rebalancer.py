@@ -5,20 +5,16 @@ import math
 import numpy as np
 import pytest
 import torch
-from mmengine.runner.checkpoint import load_state_dict as mmengine_load_state_dict
 from torch import nn
 from torch.testing import assert_close
 
-from mmgala.models import PredictionRebalancer
+from mmgala.post_hoc import PredictionRebalancer
 from tests.batches import random_logits
+from tests.post_hoc.loading import LOADS
 from tests.reference import rebalance_numpy
 
 PRIOR = [0.4, 0.3, 0.15, 0.1, 0.05]
 MASS = [50.0, 20.0, 10.0, 4.0, 0.5]
-
-
-def torch_load_state_dict(module, state_dict):
-    module.load_state_dict(state_dict)
 
 
 @pytest.fixture(scope='module')
@@ -81,11 +77,7 @@ def test_half_logits_are_adjusted_in_float32(logits):
     )
 
 
-@pytest.mark.parametrize(
-    'load',
-    [torch_load_state_dict, mmengine_load_state_dict],
-    ids=['torch', 'mmengine'],
-)
+@pytest.mark.parametrize('load', LOADS.values(), ids=LOADS)
 @pytest.mark.parametrize('prior', [None, PRIOR], ids=['balanced', 'prior'])
 class TestStateDict:
     def test_unfitted_module_takes_everything(self, scores, prior, load):
@@ -202,7 +194,7 @@ class TestChecks:
 
     @pytest.mark.parametrize('method', ['transform', 'transform_logits'])
     def test_unfitted(self, scores, method):
-        with pytest.raises(ValueError, match='no class mass yet: fit it with tools/'):
+        with pytest.raises(ValueError, match='no class mass yet: call `fit.*tools/'):
             getattr(PredictionRebalancer(), method)(scores)
 
     @pytest.mark.parametrize('method', ['transform', 'transform_logits'])

@@ -191,7 +191,7 @@ class TestUnfittedRebalancer:
         assert not head.loss_module.pos_grad.any()
 
     def test_prediction_is_refused(self, head):
-        with pytest.raises(ValueError, match='no class mass yet: fit it with tools/'):
+        with pytest.raises(ValueError, match='no class mass yet: call `fit.*tools/'):
             head.predict(features())
 
     def test_a_rebalancer_for_other_classes_is_refused(self):
