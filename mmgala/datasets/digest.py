@@ -105,6 +105,18 @@ def changed_parts(
     return changed
 
 
+def files_digest(paths: Sequence[str]) -> str:
+    """Digest of files, in hexadecimal: see :class:`DatasetDigest`.
+
+    Args:
+        paths: of the files, in a fixed order.
+    """
+    digest = hashlib.sha256()
+    for part in _file_parts(paths):
+        digest.update(part)
+    return digest.hexdigest()
+
+
 def _images_digest(dataset: Any) -> str:
     """Digest of the images of a data set, in the order of its samples."""
     epoch = epoch_samples(dataset)

@@ -12,7 +12,8 @@ from mmgala.utils.files import read_chunks, write_text
 from mmgala.utils.progress import progress_bar
 
 Packing = Literal['none', 'gzip', 'tar', 'tar of tars', 'images']
-CHECKSUM_FILE = 'SHA256SUMS'  # in the format of `sha256sum -c`
+CHECKSUM_FILE = 'SHA256SUMS'  # in the format of `sha256sum -c`, which skips comments
+SOURCE_COMMENT = '# made from '
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,17 @@ def published_checksums(
     }
 
 
-def write_checksums(folder: Path, names: Iterable[str]) -> None:
-    """Store the SHA-256 checksums of verified files."""
+def write_checksums(folder: Path, names: Iterable[str], source: str = '') -> None:
+    """Store the SHA-256 checksums of verified files.
+
+    Args:
+        folder: of the files.
+        names: of the files.
+        source: digest of what they were made from, stored as a comment.
+    """
     lines = [f'{Checksum("sha256", "").of(folder / n).value}  {n}\n' for n in names]
-    write_text(folder / CHECKSUM_FILE, ''.join(lines))
+    comment = f'{SOURCE_COMMENT}{source}\n' if source else ''
+    write_text(folder / CHECKSUM_FILE, comment + ''.join(lines))
 
 
 def read_checksums(folder: Path) -> dict[str, Checksum]:
@@ -95,8 +103,16 @@ def read_checksums(folder: Path) -> dict[str, Checksum]:
     if not path.is_file():
         return {}
     lines = path.read_text(errors='replace').splitlines()
-    pairs = [line.partition('  ') for line in lines]
+    pairs = [line.partition('  ') for line in lines if not line.startswith('#')]
     return {name: Checksum('sha256', value) for value, _, name in pairs}
+
+
+def recorded_source(folder: Path) -> str | None:
+    """Digest of what the files were made from, if it is stored."""
+    path = folder / CHECKSUM_FILE
+    lines = path.read_text(errors='replace').splitlines() if path.is_file() else []
+    found = [line for line in lines if line.startswith(SOURCE_COMMENT)]
+    return found[0].removeprefix(SOURCE_COMMENT) if found else None
 
 
 def uniform_counts(num_classes: int, count: int) -> Callable[[], list[int]]:

@@ -12,6 +12,7 @@ from rich.filesize import decimal
 from mmgala.preparation.archives import gunzip, untar
 from mmgala.preparation.data_set import CHECKSUM_FILE, DataSet, Part, write_checksums
 from mmgala.preparation.download import UnfinishedDownload, download
+from mmgala.preparation.sources import is_outdated, is_unpublished, source_digest
 from mmgala.utils.files import locked
 
 LOCK_FILE = '.prepare_data.lock'
@@ -54,10 +55,11 @@ def make_plan(data_set: DataSet, root: Path, source: Path | None = None) -> Plan
     plan = Plan([], [], [])
     for part in data_set.parts:
         where = root / part.target
-        if part.is_complete(root):
+        found = find_source(part, root, source)
+        exists = part.is_complete(root)
+        if exists and not is_outdated(part, root, source and found):
             plan.lines.append(f'{where}: exists')
             continue
-        found = find_source(part, root, source)
         if found is None and source is not None:
             raise FileNotFoundError(
                 f'{source / part.source} does not exist. {_how_to_get(part, data_set)}'
@@ -75,7 +77,7 @@ def make_plan(data_set: DataSet, root: Path, source: Path | None = None) -> Plan
             plan.lines.append(f'{where}: from {part.url}, {decimal(size)}')
         else:
             plan.lines.append(f'{where}: from {found}')
-        plan.lines += [f'  {remark}' for remark in _remarks(part, root)]
+        plan.lines += [f'  {remark}' for remark in _remarks(part, root, exists)]
     return plan
 
 
@@ -93,9 +95,11 @@ def _check_source(data_set: DataSet, source: Path | None) -> None:
         )
 
 
-def _remarks(part: Part, root: Path) -> Iterator[str]:
+def _remarks(part: Part, root: Path, outdated: bool) -> Iterator[str]:
     """Effects that users might not expect."""
-    if any((root / name).exists() for name in part.files or [part.target]):
+    if outdated:
+        yield 'replaces files that were made from another source, or before it changed'
+    elif any((root / name).exists() for name in part.files or [part.target]):
         yield 'replaces files that are not the published ones'
     if part.select is not None:
         yield 'only the listed images'
@@ -151,7 +155,10 @@ def run_plan(
         with locked(root / LOCK_FILE, busy):
             remove_scratch(root)
             for part in plan.todo:
-                if part.is_complete(root):
+                found = find_source(part, root, source)
+                if part.is_complete(root) and not is_outdated(
+                    part, root, source and found
+                ):
                     continue  # another process has created it since
                 try:
                     make_part(part, root, source)
@@ -282,7 +289,8 @@ def _unpack(part: Part, archive: Path, folder: Path, root: Path) -> None:
     most = 4 * part.unpacked_size + (1 << 20)
     if part.convert is not None:
         part.convert(archive, folder)
-        write_checksums(folder, part.files)
+        digest = source_digest(archive) if is_unpublished(part) else ''
+        write_checksums(folder, part.files, digest)
     elif part.packing == 'none':
         shutil.copyfile(archive, folder / part.target)
     elif part.packing == 'gzip':

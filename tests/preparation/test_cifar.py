@@ -10,7 +10,7 @@ from PIL import Image
 from mmgala.datasets import ArrayDataset
 from mmgala.preparation import check, find_data_set, make_plan, run_plan
 from mmgala.preparation.cifar import CIFAR10, CIFAR100
-from tests.preparation.archives import checksum, tar, tree
+from tests.preparation.archives import checksum, made_files, tar
 from tests.preparation.tiny_cifar import (
     CLASSES,
     PER_CLASS,
@@ -94,13 +94,10 @@ def test_every_form_gives_the_same_files(name, form, tmp_path, root):
         np.testing.assert_array_equal(found, labels)
         assert found.dtype == np.int64
     assert (root / 'classes.txt').read_text() == 'apple\nbear\ncup\n'
-    sums = ''.join(
-        f'{checksum("sha256", content).value}  {file}\n'
-        for file, content in tree(root).items()
-        if file != 'SHA256SUMS'
-    )
-    assert sorted((root / 'SHA256SUMS').read_text().split('\n')) == sorted(
-        sums.split('\n')
+    files = made_files(root)
+    assert sorted(files.pop('SHA256SUMS').decode().splitlines()) == sorted(
+        f'{checksum("sha256", content).value}  {file}'
+        for file, content in files.items()
     )
 
 
@@ -109,7 +106,7 @@ def test_files_of_all_forms_are_byte_identical(tmp_path):
     for number, form in enumerate(FORMS):
         form(images, tmp_path / f'{number}')
         prepare(images.entry(), tmp_path / f'root{number}', tmp_path / f'{number}')
-        found.append(tree(tmp_path / f'root{number}'))
+        found.append(made_files(tmp_path / f'root{number}'))
     assert all(files == found[0] for files in found)
 
 

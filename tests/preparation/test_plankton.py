@@ -13,7 +13,7 @@ from mmgala.preparation import check, find_data_set, make_plan
 from mmgala.preparation.images import as_square
 from mmgala.preparation.plankton import SHA256
 from tests.miniature_plankton import COUNTS, jpeg_files
-from tests.preparation.archives import checksum, tar, tree
+from tests.preparation.archives import checksum, made_files, tar
 from tests.preparation.tiny_cifar import unpack, zipped
 from tests.preparation.tiny_set import prepare
 
@@ -72,7 +72,7 @@ def test_every_form_gives_the_same_files(entry, source, root, tmp_path, form):
 
     prepare(entry, tmp_path / 'again', other)
 
-    assert tree(tmp_path / 'again') == tree(root)
+    assert made_files(tmp_path / 'again') == made_files(root)
 
 
 def test_the_data_set_reads_the_prepared_files(entry, source, root):
