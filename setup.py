@@ -86,6 +86,7 @@ extras = {
     'tools': requirements('tools'),
     'onedl': requirements('tools') + requirements('classification'),
     'completion': ['shtab>=1.7'],
+    'export': requirements('export'),
     'tests': requirements('tests'),
 }
 

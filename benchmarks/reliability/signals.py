@@ -28,6 +28,7 @@ TOOLS: dict[str, tuple[str, ...]] = {
     'compare': ('config.py', '--work-dir', 'x', '--workers', '2'),
     'retrain_classifier': (*TEST, 'x.pth', '--method', 'crt', '--epochs', '99'),
     'fit_rebalancer': (*TEST, 'x.pth', '--tau', 'auto'),
+    'export': (*TEST, 'x.pt2'),
     'prepare_data': ('cifar10', '--root', 'x', '--dry-run'),
     'analysis/class_vectors': (*TEST, '--out', 'x.json'),
     'analysis/evaluate_predictions': ('test.npz', '--out', 'x'),

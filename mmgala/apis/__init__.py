@@ -10,6 +10,7 @@ _MODULE_OF = {
     'build_runner': 'runner',
     'build_whole_split': 'data_splits',
     'check_pretrained_weights': 'pretrained_weights',
+    'export_model': 'export',
     'find_class_layer': 'class_vectors',
     'load_config': 'launch',
     'load_model': 'models',
