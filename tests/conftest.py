@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from tests.slow_tests import is_slow
+
 # The core needs PyTorch and NumPy alone, and so do its tests.
 WITH_OPENMMLAB = find_spec('mmengine') is not None
 if WITH_OPENMMLAB:
@@ -29,14 +31,6 @@ if WITH_OPENMMLAB:
 torch.set_num_threads(1)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-
-# Fixtures that start processes or open a browser, once for all tests.
-COSTLY = ('rank_pool', 'browser')
-# Folders whose tests run whole programs and recipes.
-SLOW = {
-    ('tests', name)
-    for name in ('benchmarks', 'browser', 'configs', 'docs', 'projects', 'tools')
-}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,11 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow folders, and whatever uses a costly fixture."""
+    """Mark the slow tests."""
     for item in items:
-        fixtures = getattr(item, 'fixturenames', ())
-        folder = item.path.relative_to(REPOSITORY).parts[:2]
-        if folder in SLOW or any(name in fixtures for name in COSTLY):
+        if is_slow(item, item.path.relative_to(REPOSITORY).parts[:2]):
             item.add_marker(pytest.mark.slow)
 
 

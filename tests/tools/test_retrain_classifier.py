@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from numpy.testing import assert_allclose
 from sklearn.neighbors import NearestCentroid
 
@@ -238,6 +239,7 @@ def test_a_head_that_is_not_linear_has_no_centred_class_means(trained, tmp_path)
     head += ' in_channels=32, mid_channels=[16])'
     config.write_text(f"_base_ = '{trained.config}'\nmodel = dict(head={head})\n")
     checkpoint = read_checkpoint(trained.checkpoint)
+    init_default_scope('mmpretrain')
     model = MODELS.build(Config.fromfile(config).model)
     fresh = {k: v for k, v in model.state_dict().items() if k.startswith('head.')}
     torch.save(
