@@ -62,6 +62,7 @@ def test_documented_keys_are_written_without_pickle(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_file_for_iNaturalist_is_small(tmp_path):
     counts = np.random.default_rng(0).integers(2, 1000, 8142)
     record = make_record(names=map(str, range(8142)), counts=counts)

@@ -143,6 +143,7 @@ def test_folders_without_images_are_no_classes(tmp_path, name):
     assert names == folders
 
 
+@pytest.mark.slow
 def test_aligned_data_sets_survive_pickling_and_spawned_workers(tmp_path):
     dataset = folder_set(
         tmp_path,

@@ -68,6 +68,7 @@ def grey_share_of(policy):
     return share
 
 
+@pytest.mark.slow
 def test_grey_share(noise):
     np.random.seed(0)
     pixels = np.array(noise)
