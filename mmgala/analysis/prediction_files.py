@@ -1,4 +1,4 @@
-"""Read and check predictions written by ``tools/test.py --out x.npz``."""
+"""Read and check predictions written by ``mmgala test --out x.npz``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from mmgala.functional.rebalance import check_scores
 from mmgala.utils.arrays import UNREADABLE, read_npz
 from mmgala.utils.chunks import row_slices
 
-WRITE_COMMAND = 'python tools/test.py CONFIG CHECKPOINT --out x.npz'
+WRITE_COMMAND = 'mmgala test CONFIG CHECKPOINT --out x.npz'
 REQUIRED_ARRAYS = ('gt_label', 'pred_score')
 
 

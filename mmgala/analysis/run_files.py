@@ -99,7 +99,7 @@ def read_gradients(folder: Path, thresholds: ShotThresholds) -> RunPart:
 
 
 def read_vectors(path: Path, thresholds: ShotThresholds) -> RunPart:
-    """Read a file written by ``tools/analysis/class_vectors.py``.
+    """Read a file written by ``mmgala vectors``.
 
     Raises:
         ValueError: if it is another kind of file, or has other shot thresholds.
@@ -234,16 +234,12 @@ def commands_for(
     where = shlex.quote(str(folder))
     flags = f' --many {thresholds.many} --few {thresholds.few}' if thresholds else ''
     return {
-        'gradients': (
-            f'python tools/train.py {config} --work-dir {where} with {GRADIENT_HOOK}'
-        ),
+        'gradients': f'mmgala train {config} --work-dir {where} with {GRADIENT_HOOK}',
         'vectors': (
-            f'python tools/analysis/class_vectors.py {config} {checkpoint} --out '
-            f'{where}/{VECTORS_FILE}{flags}'
+            f'mmgala vectors {config} {checkpoint} --out {where}/{VECTORS_FILE}{flags}'
         ),
         'predictions': (
-            f'python tools/test.py {config} {checkpoint} --out '
-            f'{where}/{PREDICTIONS_FILE}'
+            f'mmgala test {config} {checkpoint} --out {where}/{PREDICTIONS_FILE}'
         ),
     }
 

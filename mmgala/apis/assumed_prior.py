@@ -15,7 +15,7 @@ from mmgala.post_hoc import PostHocChain, PostHocStep
 from mmgala.utils.checkpoint import unwrap_model
 
 DEPLOYED_REMEDY = (
-    'Fit the model again with tools/fit_rebalancer.py --target-prior train, val or '
+    'Fit the model again with mmgala fit --target-prior train, val or '
     'FILE, or test the one without post-hoc steps'
 )
 

@@ -59,7 +59,7 @@ class Method:
     differences: str = ''
 
     def describe(self) -> str:
-        """Source, settings and differences, for ``tools/compare.py --list``."""
+        """Source, settings and differences, for ``mmgala compare --list``."""
         lines = [f'{self.name:18}{self.source}']
         lines += [f'    {setting}' for setting in self.defaults]
         lines += [f'    or {setting}' for setting in self.alternatives]

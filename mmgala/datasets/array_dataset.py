@@ -175,7 +175,7 @@ class ArrayDataset(ArrayFolder):
     - ``<part>_labels.npy``: ``(N,)`` integers from 0 to C - 1,
 
     and ``classes.txt``, one class name per line in label order. You can create the
-    files with ``tools/prepare_data.py cifar100``, or with ``np.save`` and a text
+    files with ``mmgala prepare cifar100``, or with ``np.save`` and a text
     editor. Files are never unpickled, and loader workers share the images through the
     page cache.
 
@@ -221,7 +221,7 @@ class ArrayDataset(ArrayFolder):
     def missing_files_hint(self) -> str:
         """How to create the files."""
         return (
-            'For CIFAR, create the files with "python tools/prepare_data.py cifar100" '
+            'For CIFAR, create the files with "mmgala prepare cifar100" '
             '(or cifar10); its --help lists the accepted sources.'
         )
 

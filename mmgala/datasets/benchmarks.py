@@ -61,7 +61,7 @@ class BenchmarkDataset(ImageDataset):
     def missing_files_hint(self) -> str:
         """Advice for error messages about missing files."""
         return (
-            f'Check `data_root`; `python tools/prepare_data.py {self.NAME} --root '
+            f'Check `data_root`; `mmgala prepare {self.NAME} --root '
             f'{self.data_root or "."} --check` lists what is missing.'
         )
 

@@ -28,7 +28,7 @@ class PlanktonSet(ArrayFolder):
     ``metainfo['class_counts']`` holds the number of training images per class in every
     split.
 
-    ``tools/prepare_data.py plankton`` creates the files: ``images.npy``
+    ``mmgala prepare plankton`` creates the files: ``images.npy``
     (``(N, 64, 64)`` uint8), ``labels.npy``, ``names.txt`` (``class/file`` of each
     image) and ``classes.txt``.
 
@@ -45,7 +45,7 @@ class PlanktonSet(ArrayFolder):
     def missing_files_hint(self) -> str:
         """How to create the files."""
         return (
-            'Create the files with "python tools/prepare_data.py plankton --source '
+            'Create the files with "mmgala prepare plankton --source '
             'ARCHIVE_OR_FOLDER"; docs/plankton.md explains where to get the data.'
         )
 

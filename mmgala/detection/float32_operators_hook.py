@@ -28,7 +28,7 @@ class Float32OperatorsHook(Hook):
     converted to float32. This also preserves box coordinates, as bfloat16 has 8
     significant bits and therefore steps of 4 near 1,000 pixels.
 
-    ``--amp`` of ``tools/train.py`` and ``tools/test.py`` adds it on a CPU to configs
+    ``--amp`` of ``mmgala train`` and ``mmgala test`` adds it on a CPU to configs
     with ``default_scope = 'mmdet'``. Deformable convolutions are not converted.
     """
 

@@ -17,7 +17,7 @@ class BFloat16OptimWrapper(OptimWrapper):
 
     bfloat16 has the exponent range of float32, so no loss scaling is needed. Weights,
     gradients and optimizer state stay float32. MMEngine's ``AmpOptimWrapper`` does not
-    run without a GPU and always scales the loss. ``tools/train.py --amp`` uses this
+    run without a GPU and always scales the loss. ``mmgala train --amp`` uses this
     wrapper on a CPU; on a GPU, set ``optim_wrapper.type`` to
     ``mmgala.BFloat16OptimWrapper``. Detectors also need
     :class:`mmgala.detection.Float32OperatorsHook`.

@@ -37,7 +37,7 @@ class PostHocEvaluator(Evaluator):
         metrics: configs of the metrics.
         **steps: fields of :class:`mmgala.functional.PostHocSteps`. The strengths
             ``logit_adjustment``, ``rebalancing`` and ``temperature`` should be chosen
-            on validation data (as ``auto`` of ``tools/test.py`` does). ``class_counts``
+            on validation data (as ``auto`` of ``mmgala test`` does). ``class_counts``
             default to those of the checkpoint, by
             :class:`mmgala.engine.ClassCountsHook`; ``class_mass`` to that of the test
             set itself, which must then be whole and have balanced classes, or the
@@ -201,7 +201,7 @@ class RebalancingEvaluator(PostHocEvaluator):
     Args:
         metrics: configs of the metrics.
         tau: strength, 0 or more. Choose it on validation data
-            (``tools/test.py --tau auto``).
+            (``mmgala test --tau auto``).
         class_mass: class mass fitted earlier, ``(C,)``. Defaults to that of the test
             set itself.
         target_prior: class shares of the test set, ``(C,)`` with sum 1, or

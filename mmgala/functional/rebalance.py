@@ -275,5 +275,5 @@ def check_enough_samples(num_samples: int, num_classes: int) -> None:
         raise ValueError(
             f'Re-balancing cannot estimate the mass of {num_classes} classes from '
             f'{num_samples} samples: use a whole data set, or a `class_mass` fitted '
-            'earlier (tools/fit_rebalancer.py).'
+            'earlier (mmgala fit).'
         )

@@ -24,7 +24,7 @@ class GCLLoss(ClassCountsLoss):
     train the classifier further on the frozen backbone, with class-balanced sampling
     and other settings. The command for a checkpoint of the first stage is::
 
-        python tools/retrain_classifier.py CONFIG CHECKPOINT OUT.pth --method crt \
+        mmgala retrain CONFIG CHECKPOINT OUT.pth --method crt \
             --init trained --loss mmgala.GCLLoss \
             --loss-options margin=0.1 scale=20 gamma=1 \
             --epochs 30 --lr 0.004 --batch-size 64 --weight-decay 2e-4

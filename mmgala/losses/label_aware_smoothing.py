@@ -23,7 +23,7 @@ class LabelAwareSmoothingLoss(ClassCountsLoss):
     further on a frozen backbone, with class-balanced sampling. After a first stage with
     cross-entropy, the command for CIFAR100-LT with imbalance factor 100 is::
 
-        python tools/retrain_classifier.py CONFIG CHECKPOINT OUT.pth --method crt \
+        mmgala retrain CONFIG CHECKPOINT OUT.pth --method crt \
             --init trained --loss mmgala.LabelAwareSmoothingLoss \
             --loss-options smooth_head=0.4 smooth_tail=0.1 \
             --lr 0.02 --batch-size 128 --weight-decay 2e-4

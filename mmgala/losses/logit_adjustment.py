@@ -15,7 +15,7 @@ class LogitAdjustmentLoss(ClassCountsLoss):
 
     Cross-entropy on :math:`z_j + \tau \log \pi_j`; see
     :func:`mmgala.functional.logit_adjusted_loss`. For the adjustment after training,
-    see ``tools/test.py --logit-adjustment``.
+    see ``mmgala test --logit-adjustment``.
 
     Args:
         num_classes: C.

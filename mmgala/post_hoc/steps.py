@@ -73,7 +73,7 @@ class PostHocStep(Float32BuffersMixin):
             fit = 'call `fit(scores)`, ' if hasattr(self, 'fit') else ''
             raise ValueError(
                 f'{name} has no {vector.replace("_", " ")} yet: {fit}pass `{vector}`, '
-                'or load a checkpoint that tools/fit_rebalancer.py wrote.'
+                'or load a checkpoint that mmgala fit wrote.'
             )
         if self._num_classes not in (None, num_classes):
             raise ValueError(
@@ -171,7 +171,7 @@ class LogitAdjuster(PostHocStep):
         class_counts: training samples of each class, ``(C,)``; of an epoch, where a
             wrapper such as ``RepeatDataset`` repeats them. A class without samples
             is treated like the rarest class that has samples. By default, counts come
-            from a checkpoint that ``tools/fit_rebalancer.py`` wrote.
+            from a checkpoint that ``mmgala fit`` wrote.
         target_prior: class shares of the data to predict, ``(C,)`` with sum 1.
             Defaults to balanced.
 

@@ -62,7 +62,7 @@ from mmgala.utils.safe_loading import only_plain_data
 _OF_TRAINING = (
     'If the data to predict are alike, use --sampling instance and a loss that does '
     'not correct for the class counts, or correct the result with '
-    'tools/fit_rebalancer.py --target-prior val'
+    'mmgala fit --target-prior val'
 )
 REMEDIES = {
     'crt': _OF_TRAINING,

@@ -81,9 +81,7 @@ def test_other_dtypes_are_converted(tmp_path, arrays, kind):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r'no\.npz does not exist.*tools/test\.py'
-    ):
+    with pytest.raises(FileNotFoundError, match=r'no\.npz does not exist.*mmgala test'):
         read_predictions(tmp_path / 'no.npz')
 
 

@@ -109,11 +109,11 @@ def test_missing_parts_come_with_the_command_for_this_folder(tmp_path):
     vectors, predictions = read_run(folder, 'CE').missing
     config, checkpoint = f"'{folder}/c.py'", f"'{folder}/epoch_2.pth'"
     assert predictions == (
-        f'CE has no predictions: python tools/test.py {config} {checkpoint} --out '
+        f'CE has no predictions: mmgala test {config} {checkpoint} --out '
         f"'{folder}'/predictions.npz"
     )
     assert vectors == (
-        f'CE has no class weight vectors: python tools/analysis/class_vectors.py '
+        f'CE has no class weight vectors: mmgala vectors '
         f"{config} {checkpoint} --out '{folder}'/class_vectors.json --many 100 --few 20"
     )
 
@@ -121,8 +121,8 @@ def test_missing_parts_come_with_the_command_for_this_folder(tmp_path):
 def test_an_empty_work_dir_says_what_to_run(tmp_path):
     message = (
         'no gradient statistics, no predictions.npz and no class_vectors.json: run '
-        'python tools/test.py CONFIG CHECKPOINT --out .*predictions.npz, or python '
-        r'tools/analysis/class_vectors.py CONFIG .*GradientStatisticsHook'
+        'mmgala test CONFIG CHECKPOINT --out .*predictions.npz, or '
+        r'mmgala vectors CONFIG .*GradientStatisticsHook'
     )
     with pytest.raises(FileNotFoundError, match=message):
         read_run(tmp_path, 'CE')
@@ -211,7 +211,7 @@ def test_files_that_contradict_each_other_are_named(tmp_path, part):
 )
 def test_unrelated_json_is_refused(tmp_path, text):
     (tmp_path / 'class_vectors.json').write_text(text)
-    message = 'class weight vectors .*write it again with python tools/analysis'
+    message = 'class weight vectors .*write it again with mmgala vectors'
     with pytest.raises(ValueError, match=message):
         read_run(tmp_path, 'x')
 

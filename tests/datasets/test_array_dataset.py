@@ -179,7 +179,7 @@ def test_error_for_a_missing_file_says_how_to_create_it(tmp_path, name):
     write(tmp_path)
     (tmp_path / name).unlink()
     with pytest.raises(
-        FileNotFoundError, match=f'{name} does not exist.*prepare_data.py ci'
+        FileNotFoundError, match=f'{name} does not exist.*mmgala prepare ci'
     ):
         ArrayDataset(str(tmp_path))
 

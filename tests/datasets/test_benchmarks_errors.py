@@ -34,8 +34,8 @@ def test_unknown_split_is_refused_with_the_available_ones(cls):
 )
 def test_error_for_missing_annotations_says_how_to_get_them(tmp_path, cls, name, file):
     message = (
-        f'{tmp_path}/{file}: no such annotation file. Check `data_root`; `python '
-        f'tools/prepare_data.py {name} --root {tmp_path} --check`'
+        f'{tmp_path}/{file}: no such annotation file. Check `data_root`; `'
+        f'mmgala prepare {name} --root {tmp_path} --check`'
     )
     with pytest.raises(FileNotFoundError, match=re.escape(message)):
         cls(str(tmp_path), 'val')
@@ -62,7 +62,7 @@ def test_missing_images_are_counted_and_the_first_is_named(
 
     message = (
         f'2 of 7 images are missing in {root}, first {paths[5]} '
-        f'({root}/{file}{origin}). Check `data_root`; `python tools/prepare_data.py '
+        f'({root}/{file}{origin}). Check `data_root`; `mmgala prepare '
     )
     with pytest.raises(FileNotFoundError, match=re.escape(message)) as info:
         cls(**kwargs)

@@ -230,7 +230,7 @@ def test_error_for_missing_files_says_how_to_get_them(tmp_path, file):
     folder = tiny_fashion_mnist(tmp_path / 'tiny', per_kind=12)
     (folder / file).unlink()
 
-    message = rf'{folder}/{file} does not exist\. .*prepare_data\.py fash'
+    message = rf'{folder}/{file} does not exist\. .*mmgala prepare fash'
     with pytest.raises(FileNotFoundError, match=message):
         FashionPairs(str(folder))
     assert len(FashionPairs(str(folder), 'test')) == 5000  # has its own files
@@ -243,7 +243,7 @@ def test_damaged_file_is_refused(tmp_path, content):
 
     with pytest.raises(ValueError, match=r'10k|test files') as raised:
         FashionPairs(str(folder), 'test')
-    assert 'prepare_data.py fashion-mnist' in str(raised.value)
+    assert 'mmgala prepare fashion-mnist' in str(raised.value)
 
 
 @pytest.mark.parametrize(

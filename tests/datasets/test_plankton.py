@@ -80,7 +80,7 @@ def test_a_subset_keeps_the_training_counts(root):
 def test_error_for_a_missing_file_says_how_to_create_it(tmp_path, name):
     root = write_plankton(tmp_path / 'set')
     (root / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f'{name} .*prepare_data.py plankton'):
+    with pytest.raises(FileNotFoundError, match=f'{name} .*mmgala prepare plankton'):
         PlanktonSet(str(root))
 
 

@@ -194,7 +194,9 @@ class TestChecks:
 
     @pytest.mark.parametrize('method', ['transform', 'transform_logits'])
     def test_unfitted(self, scores, method):
-        with pytest.raises(ValueError, match='no class mass yet: call `fit.*tools/'):
+        with pytest.raises(
+            ValueError, match='no class mass yet: call `fit.*mmgala fit'
+        ):
             getattr(PredictionRebalancer(), method)(scores)
 
     @pytest.mark.parametrize('method', ['transform', 'transform_logits'])

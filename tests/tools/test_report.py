@@ -53,10 +53,7 @@ def test_writes_page_and_numbers(tmp_path, work_dirs, capsys):
     assert [entry['count'] for entry in report['classes']] == COUNTS.tolist()
     assert '<title>Mine</title>' in out.read_text()
     printed = capsys.readouterr().out
-    assert (
-        f'python tools/analysis/class_vectors.py CONFIG CHECKPOINT --out {work_dirs[0]}'
-        in printed
-    )
+    assert f'mmgala vectors CONFIG CHECKPOINT --out {work_dirs[0]}' in printed
     assert f'Wrote the report to {out}' in printed
 
 

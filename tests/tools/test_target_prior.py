@@ -130,7 +130,7 @@ def test_fitted_model_knows_the_shares_and_is_checked_in_a_test(
     )
     last = even[0].strip().splitlines()[-1]
     assert 'labels of the test set contradict them' in last
-    assert 'tools/fit_rebalancer.py --target-prior' in last
+    assert 'mmgala fit --target-prior' in last
     assert 'contradict' not in val[0]
 
 

@@ -1,6 +1,6 @@
 """Analyse saved predictions, raw and re-balanced.
 
-Reads the files that `tools/test.py CONFIG CHECKPOINT --out x.npz` writes, of one or
+Reads the files that `mmgala test CONFIG CHECKPOINT --out x.npz` writes, of one or
 several models on the same test set. Writes predictions.json, classes.csv and plots.
 """
 

@@ -1,8 +1,8 @@
 """Write an interactive report on one or several trainings, for the browser.
 
 Reads work dirs that contain gradient statistics (from mmgala.GradientStatisticsHook),
-predictions.npz (from tools/test.py --out) or class_vectors.json (from
-tools/analysis/class_vectors.py), all of the same classes. Writes OUT.html, which works
+predictions.npz (from mmgala test --out) or class_vectors.json (from
+mmgala vectors), all of the same classes. Writes OUT.html, which works
 offline, and its numbers, OUT.json. If a training has several losses, such as the stages
 of a cascade, each counts as a separate run.
 """

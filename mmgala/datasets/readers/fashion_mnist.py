@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 PREFIXES = {'train': 'train', 'test': 't10k'}
-_HOW_TO_GET_IT = 'Get Fashion-MNIST with "python tools/prepare_data.py fashion-mnist".'
+_HOW_TO_GET_IT = 'Get Fashion-MNIST with "mmgala prepare fashion-mnist".'
 
 
 def read_fashion_mnist(

@@ -49,7 +49,7 @@ class GALABBoxLoss(GALALoss):
     with which PISA ranks regions, does not update the statistics.
 
     Statistics are sums over all ranks. With several ranks, use
-    :class:`mmgala.engine.ReduceStatisticsHook`, which ``tools/train.py`` adds
+    :class:`mmgala.engine.ReduceStatisticsHook`, which ``mmgala train`` adds
     automatically. Without it, they are reduced in the forward pass, which MMDetection
     skips on a rank without any regions.
 

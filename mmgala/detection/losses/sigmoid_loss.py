@@ -38,7 +38,7 @@ class GALASigmoidLoss(GradientStatistics):
 
     The loss may be called several times per step, for levels or decoder layers; the
     samples of all calls count. The statistics are sums over all ranks. With
-    :class:`mmgala.engine.ReduceStatisticsHook`, which ``tools/train.py`` adds
+    :class:`mmgala.engine.ReduceStatisticsHook`, which ``mmgala train`` adds
     automatically, margins depend on earlier steps only, and the statistics are reduced
     once per step. Without it, each call also depends on the earlier calls of its step.
 

@@ -59,7 +59,7 @@ class GradientStatisticsHook(Hook):
     After each period, it writes
 
     * a file ``<work dir>/gradient_statistics/epoch_<n>.npz``, the input of
-      ``tools/analysis/gradient_report.py``; see :mod:`mmgala.analysis.gradient_files`;
+      ``mmgala gradients``; see :mod:`mmgala.analysis.gradient_files`;
     * scalars ``gradients/...`` to MMEngine's visualizer, hence to TensorBoard, W&B or
       MLflow; see :func:`mmgala.analysis.summarise_gradients`;
     * every ``draw_interval`` periods, a figure to the visualizer.

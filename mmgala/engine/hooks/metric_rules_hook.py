@@ -29,8 +29,8 @@ class MetricRulesHook(Hook):
     the first validation or, if that has only :class:`LongTailedAccuracy`, before
     training.
 
-    It is in ``configs/_base_/default_runtime.py``; ``tools/train.py`` and
-    ``tools/compare.py`` add it to every training.
+    It is in ``configs/_base_/default_runtime.py``; ``mmgala train`` and
+    ``mmgala compare`` add it to every training.
 
     Raises:
         ValueError: if a monitored metric has no known and no stated rule, or is not

@@ -22,7 +22,7 @@ class ReduceStatisticsHook(Hook):
 
         custom_hooks = [dict(type='mmgala.ReduceStatisticsHook')]
 
-    ``tools/train.py`` adds it to every config with ``default_scope = 'mmdet'``.
+    ``mmgala train`` adds it to every config with ``default_scope = 'mmdet'``.
     """
 
     priority = 'ABOVE_NORMAL'  # runs before EMAHook copies the buffers

@@ -25,7 +25,7 @@ class PostHocHead(LinearClsHead):
         *args: of ``LinearClsHead``.
         post_hoc: module, or its config: a :class:`PredictionRebalancer`,
             :class:`LogitAdjuster`, :class:`TemperatureScaler`, or a
-            :class:`PostHocChain` of these. ``tools/fit_rebalancer.py`` fits it and
+            :class:`PostHocChain` of these. ``mmgala fit`` fits it and
             writes the config. Defaults to none.
         rebalancer: another name for ``post_hoc``.
         **kwargs: of ``LinearClsHead``.
@@ -70,7 +70,7 @@ class PostHocHead(LinearClsHead):
         if self.post_hoc is not None and not self.post_hoc.fitted:
             raise ValueError(
                 'A post-hoc step is fitted after training: remove `post_hoc` (or '
-                '`rebalancer`) from the head, train, then run tools/fit_rebalancer.py.'
+                '`rebalancer`) from the head, train, then run mmgala fit.'
             )
         if self.training:
             return super().loss(feats, data_samples, **kwargs)

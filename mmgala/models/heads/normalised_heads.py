@@ -131,7 +131,7 @@ class ClassMeanLinear(nn.Linear):
 class ClassMeanClsHead(LongTailedClsHead):
     """Classification head with a :class:`ClassMeanLinear` layer.
 
-    ``tools/retrain_classifier.py --method ncm`` writes its config and weights: the
+    ``mmgala retrain --method ncm`` writes its config and weights: the
     nearest-class-mean classifier of Kang et al., ICLR 2020, arXiv 1910.09217.
 
     Args:

@@ -185,13 +185,15 @@ class TestUnfittedRebalancer:
         return GALAHead(4, 3, post_hoc=PredictionRebalancer())
 
     def test_training_is_refused_and_adds_nothing(self, head):
-        message = 'fitted after training: remove `post_hoc`.*fit_rebalancer.py'
+        message = 'fitted after training: remove `post_hoc`.*mmgala fit'
         with pytest.raises(ValueError, match=message):
             head.loss(features(), samples(random_target('hard', 6, 4)))
         assert not head.loss_module.pos_grad.any()
 
     def test_prediction_is_refused(self, head):
-        with pytest.raises(ValueError, match='no class mass yet: call `fit.*tools/'):
+        with pytest.raises(
+            ValueError, match='no class mass yet: call `fit.*mmgala fit'
+        ):
             head.predict(features())
 
     def test_a_rebalancer_for_other_classes_is_refused(self):

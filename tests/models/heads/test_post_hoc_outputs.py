@@ -165,7 +165,9 @@ class TestTraining:
 
 class TestUnfitted:
     def test_logits_of_predictions_are_refused(self):
-        with pytest.raises(ValueError, match='no class mass yet: call `fit.*tools/'):
+        with pytest.raises(
+            ValueError, match='no class mass yet: call `fit.*mmgala fit'
+        ):
             build(post_hoc=PredictionRebalancer())(features())
 
     def test_a_step_is_fitted_by_hand_to_the_logits_before_it(self):

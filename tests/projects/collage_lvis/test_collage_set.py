@@ -332,7 +332,7 @@ def test_two_processes_do_not_make_the_same_set(fashion_mnist, tmp_path):
 
 
 def test_missing_fashion_mnist_says_where_to_get_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match='prepare_data.py fashion-mnist'):
+    with pytest.raises(FileNotFoundError, match='mmgala prepare fashion-mnist'):
         make_collage_set(tmp_path / 'none', tmp_path / 'set', SMALL)
     assert list(tmp_path.iterdir()) == []
 
