@@ -10,16 +10,15 @@ from benchmarks.stacks.environment import ROOT, Environment
 
 CONFIG = 'configs/gala/resnet14_digits-lt.py'
 EPOCHS = ('train_cfg.max_epochs=2', 'train_cfg.val_interval=1')
-# -log(softmax) of the label by hand: with theta = (1, 3), phi = (1, 3), eps = 0 and
-# label 0, the margin of class 1 is log 3 - log 1, so the loss is log(1 + 3) for equal
-# logits.
+# By hand: with theta = phi = (0, 2), eps = 1 and label 0, the margin of class 1 is
+# log(2 + 1) - log(0 + 1), so the loss of equal logits is log(1 + 3).
 CORE = """
 import math, sys
 import torch
 import mmgala
 from mmgala.functional import gala_loss
-sums = torch.tensor([1.0, 3.0])
-loss = gala_loss(torch.zeros(1, 2), torch.tensor([0]), sums, sums, eps=0.0)
+sums = torch.tensor([0.0, 2.0])
+loss = gala_loss(torch.zeros(1, 2), torch.tensor([0]), sums, sums, eps=1.0)
 assert abs(loss.item() - math.log(4)) < 1e-6, loss
 from mmgala import GALALoss
 module = GALALoss(num_classes=2)
