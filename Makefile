@@ -1,4 +1,4 @@
-# Python 3.10-3.12 to build .venv with; the first one found when empty.
+# Python 3.10-3.13 to build .venv with; the first one found when empty.
 PYTHON ?=
 export PYTHON
 

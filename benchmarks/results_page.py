@@ -20,6 +20,7 @@ import results_accuracy as accuracy
 import results_comparisons as comparisons
 import results_cost as cost
 import results_reliability as reliability
+import results_stacks as stacks
 from cifar100_table import cifar100_table
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from results_configs import with_metrics, with_results
@@ -53,6 +54,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     'on-device loading': cost.on_device_table,
     'reliability': reliability.reliability_table,
     'reliability, failures': reliability.failures_table,
+    'stacks': stacks.stacks_table,
 }
 TEMPLATE = Path(__file__).with_name('benchmarks.md.j2')
 PAGE = ROOT / 'docs' / 'benchmarks.md'

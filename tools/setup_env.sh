@@ -25,20 +25,20 @@ stamp() { sum "${@:2}" >"$venv/.stamp-$1"; }
 # Sets $python. Candidates are run, since a pyenv shim may exist and still fail.
 find_python() {
   local candidate version tried=
-  local candidates=(python3 python3.12 python3.11 python3.10)
+  local candidates=(python3 python3.13 python3.12 python3.11 python3.10)
   [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
   for candidate in "${candidates[@]}"; do
     version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' \
       2>/dev/null) || version='not found'
     case $version in
-      3.10 | 3.11 | 3.12)
+      3.10 | 3.11 | 3.12 | 3.13)
         python=$candidate
         "$python" -c 'import ensurepip, venv' 2>/dev/null && return
         version="$version without the venv module (Debian: python$version-venv)" ;;
     esac
     tried+="${tried:+, }$candidate is $version"
   done
-  fail "Python 3.10, 3.11 or 3.12 is needed ($tried);" \
+  fail "Python 3.10 to 3.13 is needed ($tried);" \
     'name one with: make ... PYTHON=/path/to/python3.12'
 }
 
