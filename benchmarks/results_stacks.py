@@ -33,6 +33,5 @@ def _openmmlab(versions: dict[str, str]) -> str:
 
 
 def _worked(trials: dict[str, Any]) -> str:
-    failed = [f'{name}: {text}' for name, text in trials.items() if text is not True]
-    worked = ', '.join(name for name, text in trials.items() if text is True)
-    return f'{worked}; not {"; ".join(failed)}' if failed else worked
+    failed = [f'{name} ({text})' for name, text in trials.items() if text is not True]
+    return f'all but {", ".join(failed)}' if failed else f'all {len(trials)}'
