@@ -1,13 +1,12 @@
 """Base class of losses that accumulate gradient statistics over all ranks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mmgala.functional.checks import capturing
 from mmgala.functional.compensated_sum import compensated_add_
 from mmgala.losses.base import ClassificationLoss
 from mmgala.losses.training_statistics import LOW
@@ -62,7 +61,6 @@ class GradientStatistics(ClassificationLoss):
         self._sum_names = [*names, *(f'{name}_low' for name in names)]
         for name in self._sum_names:
             self.register_buffer(name, torch.zeros(num_classes))
-        self._tie_sums()
         # Not a buffer: a moving average pairs the buffers of two models by their order.
         self.pending: Tensor | None = None
         self._frozen = False
@@ -71,23 +69,6 @@ class GradientStatistics(ClassificationLoss):
     def statistics(self) -> dict[str, Tensor]:
         """The sums of the training so far."""
         return {name: getattr(self, name) for name in self._sum_names}
-
-    def _tie_sums(self) -> None:
-        """Make the sums views of one tensor, which is updated in few operations."""
-        sums = torch.stack([getattr(self, name) for name in self._sum_names])
-        self._tied = list(sums)
-        self._buffers.update(zip(self._sum_names, self._tied, strict=True))
-        self._high, self._low = sums.chunk(2)
-
-    def _sums_are_tied(self) -> bool:
-        """Whether no buffer was replaced, as by loading with ``assign=True``."""
-        pairs = zip(self._sum_names, self._tied, strict=True)
-        return all(self._buffers[name] is view for name, view in pairs)
-
-    def _apply(self, fn: Callable, recurse: bool = True) -> 'GradientStatistics':
-        super()._apply(fn, recurse)
-        self._tie_sums()
-        return self
 
     def defer_reduction(self, deferred: bool = True) -> None:
         """Start or stop deferring the reduction to :meth:`take_pending`.
@@ -153,19 +134,13 @@ class GradientStatistics(ClassificationLoss):
         self._add(*packed.split((num_classes, num_classes, rest)))
 
     def _add(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
-        """Add sums that are reduced over all ranks."""
-        if capturing():  # a graph cannot update tensors that overlap with its others
-            sums: dict[str, Any] = dict(pos_grad=pos, neg_grad=neg)
-            if self.count_classes:
-                sums['seen'] = samples
-            for name, added in sums.items():
-                compensated_add_(getattr(self, name), getattr(self, name + LOW), added)
-            return
-        if not self._sums_are_tied():
-            self._tie_sums()
+        """Add sums that are reduced over all ranks.
+
+        Each buffer has memory of its own. Views of one tensor would take half the
+        time, but libraries that save by safetensors drop all views but one.
+        """
+        sums: dict[str, Any] = dict(pos_grad=pos, neg_grad=neg)
         if self.count_classes:
-            assert isinstance(samples, Tensor)
-            added = torch.stack((pos, neg, samples))
-        else:  # with class indices both are the same tensor
-            added = pos if pos is neg else torch.stack((pos, neg))
-        compensated_add_(self._high, self._low, added)
+            sums['seen'] = samples
+        for name, added in sums.items():
+            compensated_add_(getattr(self, name), getattr(self, name + LOW), added)

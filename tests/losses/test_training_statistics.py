@@ -12,6 +12,7 @@ from mmgala.losses import (
     SeesawLoss,
 )
 from tests.batches import random_logits, random_target
+from tests.losses.loss_cases import CASES
 
 LOSSES = {
     'paper': lambda: GALALoss(4),
@@ -147,3 +148,14 @@ def test_buffers_follow_the_sums_after_a_change_of_the_module(change):
     loss.accumulate(torch.ones(4), torch.full((4,), 2.0), 1)
     torch.testing.assert_close(loss.state_dict()['pos_grad'], before + 1)
     torch.testing.assert_close(loss.state_dict()['neg_grad'], before + 2)
+
+
+@pytest.mark.parametrize('name', CASES)
+def test_no_two_tensors_of_a_state_dict_share_memory(name):
+    """Libraries that save by safetensors keep one of several tensors that do."""
+    loss = CASES[name].warmed_up()
+    state = loss.state_dict()
+    places = {t.untyped_storage().data_ptr() for t in state.values()}
+    assert len(places) == len(state)
+    for tensor in state.values():
+        assert tensor.untyped_storage().nbytes() == tensor.nbytes
