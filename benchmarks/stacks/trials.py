@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.stacks.environment import ROOT, Environment
+from benchmarks.stacks.environment import Environment
 
-CONFIG = 'configs/gala/resnet14_digits-lt.py'
+CONFIG = 'gala/resnet14_digits-lt.py'  # of the installed package
 EPOCHS = ('train_cfg.max_epochs=2', 'train_cfg.val_interval=1')
 # By hand: with theta = phi = (0, 2), eps = 1 and label 0, the margin of class 1 is
 # log(2 + 1) - log(0 + 1), so the loss of equal logits is log(1 + 3).
@@ -67,7 +67,7 @@ def try_core(environment: Environment, work: Path) -> Outcome:
 def try_train(environment: Environment, work: Path) -> Outcome:
     """Two epochs on digits, with validation."""
     outcome = _run(
-        environment, work, 'mmgala', 'train', str(ROOT / CONFIG),
+        environment, work, 'mmgala', 'train', CONFIG,
         '--work-dir', 'run', '--cfg-options', *EPOCHS,
     )  # fmt: skip
     return _accuracy(outcome)
@@ -80,7 +80,7 @@ def _test(environment: Environment, work: Path, *flags: str) -> Outcome:
             work,
             'mmgala',
             'test',
-            str(ROOT / CONFIG),
+            CONFIG,
             'run/epoch_2.pth',
             *flags,
         )  # fmt: skip
@@ -100,7 +100,7 @@ def try_rebalance(environment: Environment, work: Path) -> Outcome:
 def try_fit(environment: Environment, work: Path) -> Outcome:
     """A checkpoint that re-balances one image at a time."""
     outcome = _run(
-        environment, work, 'mmgala', 'fit', str(ROOT / CONFIG), 'run/epoch_2.pth',
+        environment, work, 'mmgala', 'fit', CONFIG, 'run/epoch_2.pth',
         'fitted.pth', '--tau', '1',
     )  # fmt: skip
     if outcome.ok and not (work / 'fitted.pth').is_file():
@@ -111,7 +111,7 @@ def try_fit(environment: Environment, work: Path) -> Outcome:
 def try_retrain(environment: Environment, work: Path) -> Outcome:
     """A new classifier on the features."""
     outcome = _run(
-        environment, work, 'mmgala', 'retrain', str(ROOT / CONFIG), 'run/epoch_2.pth',
+        environment, work, 'mmgala', 'retrain', CONFIG, 'run/epoch_2.pth',
         'retrained.pth', '--method', 'crt', '--epochs', '1',
     )  # fmt: skip
     if outcome.ok and not (work / 'retrained.pth').is_file():
@@ -122,7 +122,7 @@ def try_retrain(environment: Environment, work: Path) -> Outcome:
 def try_compare(environment: Environment, work: Path) -> Outcome:
     """Cross-entropy and GALA, one seed each."""
     outcome = _run(
-        environment, work, 'mmgala', 'compare', str(ROOT / CONFIG), '--methods', 'ce',
+        environment, work, 'mmgala', 'compare', CONFIG, '--methods', 'ce',
         'gala', '--seeds', '1', '--workers', '1', '--work-dir', 'compared',
         '--cfg-options', *EPOCHS,
     )  # fmt: skip

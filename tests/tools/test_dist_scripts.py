@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -50,6 +51,20 @@ def dist_trained(tmp_path_factory, trained):
              *options(train_cfg__max_epochs=2, train_cfg__val_interval=2)]  # fmt: skip
     run('dist_train.sh', trained.config, 2, *flags, cwd=folder)
     return read_checkpoint(folder / 'work' / 'epoch_2.pth')
+
+
+def test_torchrun_starts_the_command(tmp_path, trained):
+    """As the docs say, without a script of ``tools``."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone',
+         '--nproc-per-node', '2', '-m', 'mmgala', 'train', trained.config,
+         '--launcher', 'pytorch', '--work-dir', 'work',
+         *options(train_cfg__max_epochs=1, train_cfg__val_interval=1)],
+        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=LIMIT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    checkpoint = read_checkpoint(tmp_path / 'work' / 'epoch_1.pth')
+    assert checkpoint['meta']['iter'] == int(np.ceil(284 / 64))
 
 
 def test_training_on_two_processes_doubles_the_batch(dist_trained):
