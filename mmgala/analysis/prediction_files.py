@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmgala.evaluation.score_dump import ORIGIN_KEY
 from mmgala.evaluation.shot_thresholds import THRESHOLDS_KEY
 from mmgala.functional import ShotThresholds
 from mmgala.functional.checks import check_logits_and_target
 from mmgala.functional.rebalance import check_scores
 from mmgala.utils.arrays import UNREADABLE, read_npz
+from mmgala.utils.checkpoint_origin import Origin
 from mmgala.utils.chunks import row_slices
 
 WRITE_COMMAND = 'mmgala test CONFIG CHECKPOINT --out x.npz'
@@ -29,6 +31,7 @@ class PredictionDump:
         class_counts: number of *training* samples per class, ``(C,)`` int64, if known.
         class_names: ``(C,)``, if known.
         thresholds: shot thresholds, if known.
+        origin: checkpoint that made them, if known.
     """
 
     scores: np.ndarray
@@ -36,6 +39,7 @@ class PredictionDump:
     class_counts: np.ndarray | None = None
     class_names: list[str] | None = None
     thresholds: ShotThresholds | None = None
+    origin: Origin | None = None
 
     @property
     def num_classes(self) -> int:
@@ -118,6 +122,8 @@ def read_predictions(path: str | Path) -> PredictionDump:
     if 'class_names' in arrays:
         names = [str(name) for name in np.atleast_1d(arrays['class_names'])]
         dump = replace(dump, class_names=names)
+    if ORIGIN_KEY in arrays and arrays[ORIGIN_KEY].shape == (2,):
+        dump = replace(dump, origin=Origin(*map(str, arrays[ORIGIN_KEY])))
     try:
         dump.check()
         if 'class_counts' in arrays:
@@ -155,6 +161,7 @@ def _read_arrays(
         'class_counts',
         'class_names',
         THRESHOLDS_KEY,
+        ORIGIN_KEY,
     ),
 ) -> dict[str, np.ndarray]:
     if path.suffix in ('.pkl', '.pickle'):

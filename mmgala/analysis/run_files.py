@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mmgala.analysis.gradient_files import (
+    GradientRecord,
     loss_folders,
     read_gradient_run,
     read_record,
@@ -25,6 +26,7 @@ from mmgala.analysis.predictions import analyse_predictions
 from mmgala.analysis.results import VECTOR_COLUMNS, VECTORS_PER_CLASS
 from mmgala.functional import PostHocSteps, ShotThresholds
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
+from mmgala.utils.checkpoint_origin import Origin
 from mmgala.utils.files import read_bytes
 
 PREDICTIONS_FILE = 'predictions.npz'
@@ -44,6 +46,8 @@ class RunPart:
         names: class names, if known.
         targets: label of each test sample, for predictions.
         warning: what is wrong with the content, in words; empty if nothing is.
+        origin: checkpoint that the part is of, if its file states it.
+        record: the last gradient statistics, for gradients.
     """
 
     content: dict[str, Any]
@@ -52,6 +56,8 @@ class RunPart:
     names: Sequence[str] | None
     targets: np.ndarray | None = None
     warning: str = ''
+    origin: Origin | None = None
+    record: GradientRecord | None = None
 
 
 def agreed_thresholds(folders: Sequence[str | Path]) -> ShotThresholds | None:
@@ -94,7 +100,11 @@ def read_gradients(folder: Path, thresholds: ShotThresholds) -> RunPart:
     _check_thresholds(thresholds, last.thresholds, source)
     names = _known(last.class_names)
     return RunPart(
-        describe_gradients(records), source, last.class_counts.tolist(), names
+        describe_gradients(records),
+        source,
+        last.class_counts.tolist(),
+        names,
+        record=last,
     )
 
 
@@ -114,6 +124,7 @@ def _load_vectors(path: Path) -> tuple[RunPart, ShotThresholds]:
         text = read_bytes(path).decode()
         content = json.loads(text, parse_constant=_refuse)
         classes, limits = content.pop('classes'), content.pop('limits')
+        origin = Origin.from_plain(content.pop('origin', None))
         counts = [int(entry['count']) for entry in classes]
         names = _known([str(entry['name']) for entry in classes])
         stated = ShotThresholds(int(limits['many']), int(limits['few']))
@@ -124,7 +135,7 @@ def _load_vectors(path: Path) -> tuple[RunPart, ShotThresholds]:
             f'{path} cannot be read as class weight vectors ({type(error).__name__}: '
             f'{error}): write it again with {again}.'
         ) from error
-    return RunPart(content, path, counts, names), stated
+    return RunPart(content, path, counts, names, origin=origin), stated
 
 
 def _check_vectors(report: Mapping[str, Any], num_classes: int) -> None:
@@ -186,7 +197,7 @@ def analyse_file(
     names = None if dump.class_names is None else _known(dump.class_names)
     counts = dump.class_counts.tolist()
     warning = _prior_warning(dump, steps, path)
-    return RunPart(content, path, counts, names, dump.targets, warning)
+    return RunPart(content, path, counts, names, dump.targets, warning, dump.origin)
 
 
 def _prior_warning(dump: PredictionDump, steps: PostHocSteps, path: Path) -> str:

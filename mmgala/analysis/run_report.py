@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mmgala.analysis.gradient_files import is_loss_folder, record_paths
+from mmgala.analysis.origins import origin_warnings
 from mmgala.analysis.results import describe_classes
 from mmgala.analysis.run_files import (
     GRADIENT_HOOK,
@@ -118,7 +119,12 @@ def read_run(
             for part, title in PART_TITLES.items()
             if part not in parts and not is_loss_folder(folder)
         ],
-        warnings=[part.warning for part in parts.values() if part.warning],
+        warnings=[part.warning for part in parts.values() if part.warning]
+        + origin_warnings(
+            folder,
+            {part.source: part.origin for part in parts.values() if part.origin},
+            next((part.record for part in parts.values() if part.record), None),
+        ),
         **{key: part.content for key, part in parts.items()},
     )
 

@@ -18,7 +18,10 @@ from mmgala.evaluation.shot_thresholds import (
 )
 from mmgala.functional.checks import check_finite_scores
 from mmgala.registry import METRICS
+from mmgala.utils.checkpoint_origin import Origin
 from mmgala.utils.files import replacing
+
+ORIGIN_KEY = 'origin'
 
 
 def stack_scores(data_samples: Sequence[dict]) -> Tensor:
@@ -71,17 +74,20 @@ class ScoreDump(BaseMetric):
         scores (numpy.ndarray): ``(N, C)`` float32 in the order of the data set; on
             rank 0, after ``evaluate``.
         targets (numpy.ndarray): ``(N,)`` int64, likewise; empty for unlabelled data.
+        origin: checkpoint of the model, if it is known.
 
     Args:
         out_file_path: where to write ``pred_score`` ``(N, C)`` float32, ``gt_label``
             ``(N,)`` int64 (absent for unlabelled data) and, where known,
             ``class_counts`` ``(C,)`` int64 of the training set (and ``class_draws``,
             samples of an epoch, where its wrappers repeat images), ``shot_thresholds``
-            (many and few) ``(2,)`` int64 and ``class_names`` ``(C,)`` text. By
+            (many and few) ``(2,)`` int64, ``class_names`` ``(C,)`` text and the
+            ``origin`` ``(2,)``, name of the checkpoint and digest of its weights. By
             default, no file is written.
     """
 
     default_prefix = 'scores'
+    origin: Origin | None = None
 
     def __init__(self, out_file_path: str | None = None) -> None:
         super().__init__()
@@ -134,6 +140,8 @@ class ScoreDump(BaseMetric):
             names = meta.get('classes') or ()
             if len(names) == self.scores.shape[1]:  # otherwise they name something else
                 arrays['class_names'] = np.array(names, dtype=np.str_)
+            if self.origin is not None:
+                arrays[ORIGIN_KEY] = np.array(astuple(self.origin), dtype=np.str_)
             with replacing(self.out_file_path) as unfinished:
                 np.savez_compressed(unfinished, **arrays)
             print_log(f'Scores are in {self.out_file_path}.', logger='current')

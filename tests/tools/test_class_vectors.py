@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose
 from mmgala.datasets import DigitsDataset, LongTailedDataset
 from mmgala.registry import MODELS
 from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_origin import Origin
 from tests.tools.command_line import call, call_and_read
 
 TOOL = 'analysis/class_vectors'
@@ -71,6 +72,10 @@ def test_similarities_match_features_of_the_test_set(measured, trained):
     assert_allclose(report['bias'], state['head.fc.bias'].numpy(), rtol=1e-6)
     assert (report['split'], report['num_samples']) == ('test', 500)
     assert report['layer'] == 'head.fc'
+    checkpoint = read_checkpoint(trained.checkpoint)
+    assert Origin.from_plain(report['origin']) == Origin.of(
+        trained.checkpoint, checkpoint
+    )
 
 
 def test_classes_and_groups_are_those_of_the_training(measured):

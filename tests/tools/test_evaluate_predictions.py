@@ -290,6 +290,20 @@ def test_two_runs_with_the_same_name(pred, other):
     assert_one_line(end, r"Expected different --names, but got \['A', 'A'\]")
 
 
+@pytest.mark.parametrize('weights', ['a', 'b'])
+def test_validation_predictions_of_another_checkpoint(tmp_path, pred, other, weights):
+    for path, digest in ((pred, 'a'), (other, weights)):
+        arrays = dict(np.load(path))
+        np.savez(tmp_path / path.name, **arrays, origin=np.array(['x.pth', digest]))
+
+    end = call(tmp_path / pred.name, '--val', tmp_path / other.name)
+
+    if weights == 'a':
+        assert end is None
+    else:
+        assert_one_line(end, 'made from x.pth, .*predict both with one checkpoint')
+
+
 def test_validation_predictions_equal_to_the_test_predictions(tmp_path, pred):
     arrays = dict(np.load(pred))
     copied = tmp_path / 'copied.npz'

@@ -17,6 +17,7 @@ from mmgala.datasets import DigitsDataset, LongTailedDataset
 from mmgala.functional import ShotThresholds
 from mmgala.registry import MODELS
 from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_origin import Origin
 from tests.evaluation.references import expected_metrics
 from tests.reference.rebalance_numpy import rebalance
 from tests.tools.command_line import call
@@ -78,6 +79,8 @@ def test_counts_equal_those_of_the_training_set(raw):
 
 def test_shot_thresholds_of_the_config_are_written_and_read(tested, trained, raw):
     dump = read_predictions(tested['raw.npz'].path)
+    checkpoint = read_checkpoint(trained.checkpoint)
+    assert dump.origin == Origin.of(trained.checkpoint, checkpoint)
     assert dump.thresholds == ShotThresholds(**LIMITS)
     assert read_checkpoint(trained.checkpoint)['meta']['shot_thresholds'] == LIMITS
     found = analyse_predictions(dump, tau=1.0)['raw']['metrics']

@@ -18,6 +18,7 @@ from mmgala.analysis import (
     write_class_table,
     write_predictions,
 )
+from mmgala.analysis.origins import origin_warnings
 from mmgala.analysis.prediction_files import predictions_thresholds
 from mmgala.cli.class_values import read_class_vector
 from mmgala.cli.post_hoc import read_target_prior
@@ -95,6 +96,11 @@ def read_validation(dump: PredictionDump, val_path: Path) -> PredictionDump:
             f'{val_path} has {val.num_classes} classes, but PRED {dump.num_classes}.'
         )
     check_same_names(dump.class_names, val.class_names, ('PRED', str(val_path)))
+    if val.origin and dump.origin and val.origin.weights != dump.origin.weights:
+        raise ValueError(
+            f'{val_path} was made from {val.origin.checkpoint}, but PRED from other '
+            f'weights, of {dump.origin.checkpoint}: predict both with one checkpoint.'
+        )
     if np.array_equal(val.scores, dump.scores):
         raise ValueError(
             f'{val_path} has the same scores as PRED: tau must not be chosen on test '
@@ -147,9 +153,12 @@ def analyse(
     """
     first = None
     warning = ''
+    outdated: list[str] = []
     runs = {}
     for index, (path, name) in enumerate(zip(args.pred, args.names, strict=True)):
         dump = read_predictions(path)
+        if dump.origin is not None:
+            outdated += origin_warnings(Path(path).parent, {path: dump.origin})
         if None not in (args.many, args.few):
             dump = replace(dump, thresholds=thresholds)
         if args.class_counts is not None:
@@ -171,7 +180,7 @@ def analyse(
         runs[name] = analyse_predictions(dump, tau, thresholds, prior)
         del dump, val  # before the next ones are read
     assert first is not None
-    return first, runs, warning
+    return first, runs, '\n'.join(filter(None, [*outdated, warning]))
 
 
 def draw(

@@ -39,7 +39,7 @@ from mmgala.cli.post_hoc import (
 )
 from mmgala.cli.post_hoc_arguments import flag
 from mmgala.evaluation import PostHocChoice, PostHocEvaluator
-from mmgala.evaluation.score_dump import add_dump
+from mmgala.evaluation.score_dump import ScoreDump, add_dump
 from mmgala.evaluation.selection import (
     choose_on_validation_set,
     selection_config,
@@ -52,6 +52,7 @@ from mmgala.utils.checkpoint import (
     stored_class_names,
     unwrap_model,
 )
+from mmgala.utils.checkpoint_origin import Origin
 from mmgala.utils.files import check_writable
 
 
@@ -202,12 +203,14 @@ def dump_type(cfg: Config, path: str) -> str:
     return 'mmgala.ScoreDump' if path.endswith('.npz') else 'mmengine.DumpResults'
 
 
-def test(runner: Runner, args: argparse.Namespace) -> None:
+def test(runner: Runner, args: argparse.Namespace, checkpoint: dict) -> None:
     """Test, and write what ``--out`` asks for."""
     if args.out and args.out_item == 'pred':
         dump = METRICS.build(
             dict(type=dump_type(runner.cfg, args.out), out_file_path=args.out)
         )
+        if isinstance(dump, ScoreDump):
+            dump.origin = Origin.of(args.checkpoint, checkpoint)
         add_dump(runner.test_evaluator, dump)
     evaluator = runner.test_evaluator
     if isinstance(evaluator, PostHocEvaluator):
@@ -243,5 +246,5 @@ def run(args: argparse.Namespace) -> None:
         use_post_hoc_steps(cfg, steps)
     runner = build_test(cfg, checkpoint, steps)
     log_steps(runner, choice, stored_class_names(checkpoint))
-    test(runner, args)
+    test(runner, args, checkpoint)
     end_distributed()

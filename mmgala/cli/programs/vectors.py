@@ -11,6 +11,7 @@ from mmgala.cli.cfg_options import merge_options
 from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
 from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_origin import Origin
 from mmgala.utils.files import check_writable
 from mmgala.visualization import plot_class_vectors
 
@@ -31,11 +32,13 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config)
     merge_options(cfg, args.cfg_options, args.checkpoint)
     console = Console(soft_wrap=True, markup=False, highlight=False)
-    stated = resolve_thresholds(cfg, read_checkpoint(args.checkpoint))
+    checkpoint = read_checkpoint(args.checkpoint)
+    stated = resolve_thresholds(cfg, checkpoint)
     thresholds = choose_thresholds(args, stated, console.print)
     report = measure_class_vectors(
         cfg, args.checkpoint, args.split, args.layer, thresholds, console
     )
+    report['origin'] = Origin.of(args.checkpoint, checkpoint).as_dict()
     write_class_vectors(args.out, report)
     for ending in ('.png', '.svg'):
         plot_class_vectors(
