@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset
-from mmengine.fileio import load
 from mmengine.logging import print_log
 
+from mmgala.datasets.coco_categories import require_category_order
 from mmgala.datasets.labels import (
     class_names,
     dataset_labels,
@@ -67,7 +67,7 @@ def align_classes(
     names = tuple(map(str, classes))
     leaves = list(_leaves(dataset))
     for leaf in leaves:
-        _require_all_categories(leaf, part)
+        require_category_order(leaf, part, _describe(leaf))
     if not names or all(class_names(leaf) == names for leaf in leaves):
         return False
     mappings = [_mapping(leaf, names, part) for leaf in leaves]
@@ -117,31 +117,6 @@ def _leaves(dataset: Any) -> Iterator[Any]:
 
     visit(dataset)
     return iter(found.values())
-
-
-def _require_all_categories(leaf: Any, part: str) -> None:
-    """Refuse a COCO file that lacks classes, where MMDetection shifts the labels.
-
-    ``CocoDataset`` and ``CocoMetric`` number the categories of the file, and leave no
-    gap for a class that it lacks.
-    """
-    ids, own = getattr(leaf, 'cat_ids', None), class_names(leaf)
-    if not isinstance(ids, list) or hasattr(leaf, 'reload_labels'):
-        return
-    if len(ids) < len(own) and _category_names(leaf) != list(own[: len(ids)]):
-        raise ValueError(
-            f'{_describe(leaf)}, {part}, has {len(ids)} of the {len(own)} classes '
-            f"({list_names(own)}) among its 'categories'. MMDetection would shift the "
-            "labels of the others: add the missing classes to 'categories', in the "
-            'order of `classes`; they need no annotations.'
-        )
-
-
-def _category_names(leaf: Any) -> list[str]:
-    """Names of the categories of a COCO file, in the order of their labels."""
-    categories = load(leaf.ann_file, backend_args=leaf.backend_args)['categories']
-    names = {category['id']: str(category['name']) for category in categories}
-    return [names[id_] for id_ in leaf.cat_ids]
 
 
 def _mapping(leaf: Any, names: Sequence[str], part: str) -> np.ndarray | None:
