@@ -11,7 +11,13 @@ from markdown_it.token import Token
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ('*.md', 'docs/*.md', 'configs/**/*.md', 'projects/**/*.md')
+    for pattern in (
+        '*.md',
+        'docs/*.md',
+        'configs/**/*.md',
+        'examples/*.md',
+        'projects/**/*.md',
+    )
     for path in ROOT.glob(pattern)
 )
 PROGRAM = re.compile(r'(?:tools|benchmarks|projects)/[\w/]+\.py$')
