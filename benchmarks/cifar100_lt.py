@@ -24,6 +24,7 @@ import torch  # noqa: E402
 from cifar100_results import (  # noqa: E402
     RESULTS,
     is_done,
+    labels_digest,
     read_results,
     record_run,
 )
@@ -165,7 +166,7 @@ def hold_images_out(cfg: Config) -> None:
 class Recorder(RunProgress):
     """Shows progress, and stores the results of each run as soon as it has ended."""
 
-    def __init__(self, entries: dict[str, tuple[Entry, Run]]) -> None:
+    def __init__(self, entries: dict[str, tuple[Entry, Run, str | None]]) -> None:
         super().__init__(len(entries))
         self._entries = entries
 
@@ -173,9 +174,20 @@ class Recorder(RunProgress):
         """Store the results of a successful run."""
         super().ended(name, seconds, error)
         if error is None:
-            entry, run = self._entries[name]
-            record_run(entry, run.folder, current_commit())
+            entry, run, data = self._entries[name]
+            record_run(entry, run.folder, current_commit(), data)
             CONSOLE.print(markdown_table(HEADER, cifar100_rows(read_results())))
+
+
+_DIGESTS: dict[tuple[int, bool], str] = {}
+
+
+def digest_of(entry: Entry, cfg: Config) -> str:
+    """Digest of the labels of a run; many runs have the same."""
+    key = (entry.imbalance_factor, entry.chooses_tau)
+    if key not in _DIGESTS:
+        _DIGESTS[key] = labels_digest(cfg)
+    return _DIGESTS[key]
 
 
 def current_commit() -> str:
@@ -233,22 +245,21 @@ def main() -> None:
         for entry in QUEUE:
             print(f'{"done" if is_done(entry, results) else "-":5}{entry.name}')
         return
-    todo = [
-        entry
-        for entry in QUEUE
-        if not is_done(entry, results) and entry.name in (args.only or names)
-    ]
     os.nice(args.nice)
     settings = (args.data_root, args.precision, args.on_device)
     entries = {}
-    for entry in todo:
+    for entry in QUEUE:
+        if entry.name not in (args.only or names):
+            continue
         folder = args.work_dir / entry.name
-        run = Run(
-            entry.name, entry.seed, folder, exact_config(entry, folder, *settings)
-        )
+        cfg = exact_config(entry, folder, *settings)
+        data = digest_of(entry, cfg) if Path(args.data_root).is_dir() else None
+        if is_done(entry, results, data):
+            continue
+        run = Run(entry.name, entry.seed, folder, cfg)
         check_folder(run)
-        entries[entry.name] = (entry, run)
-    tasks = [Task(name, execute, (run,)) for name, (_, run) in entries.items()]
+        entries[entry.name] = (entry, run, data)
+    tasks = [Task(name, execute, (run,)) for name, (_, run, _) in entries.items()]
     with Recorder(entries) as progress:
         failed = run_tasks(tasks, args.workers, progress, threads=1)
     print(f'{len(tasks) - len(failed)} of {len(tasks)} runs finished; see {RESULTS}')

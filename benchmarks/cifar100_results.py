@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import Config
 
+from mmgala.comparison.data_state import data_digests
 from mmgala.comparison.results import evaluate
 from mmgala.comparison.runs import CONFIG, LOG, SCORES, read_run_state
+from mmgala.datasets.digest import text_digest
 from mmgala.evaluation import TAU_GRID, TauSearch, choose_post_hoc
 from mmgala.functional import rebalance
 from mmgala.utils.checkpoint import read_checkpoint
@@ -36,24 +39,63 @@ def identity(entry: Any) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in names}
 
 
-def is_done(entry: Any, results: dict[str, Any]) -> bool:
-    """Whether the results of a run are stored."""
-    known = results['tau_runs' if entry.chooses_tau else 'runs']
-    return any({**run, **identity(entry)} == run for run in known)
+def labels_digest(cfg: Config) -> str:
+    """Digest of classes and labels of all data sets of a config, in hexadecimal.
+
+    Images are left out: ``tools/prepare_data.py`` checks them, and the digest of large
+    files would depend on their times, so that a copy of the data repeated every run.
+    """
+    found = {
+        split: {part: digest[part] for part in ('classes', 'labels')}
+        for split, digest in data_digests(cfg).items()
+    }
+    return text_digest(json.dumps(found, sort_keys=True))
 
 
-def record_run(entry: Any, folder: Path, commit: str) -> None:
-    """Add a finished run to the results, and store its config, log and weights."""
+def is_done(entry: Any, results: dict[str, Any], data: str | None = None) -> bool:
+    """Whether the results of a run are stored.
+
+    Args:
+        entry: of the queue.
+        results: from :func:`read_results`.
+        data: digest of the labels that it would be trained and tested on. Results on
+            other labels do not count; those without a digest do.
+    """
+    known = results[_kind(entry)]
+    return any(
+        _is_of(run, entry) and (data is None or run.get('data', data) == data)
+        for run in known
+    )
+
+
+def _kind(entry: Any) -> str:
+    return 'tau_runs' if entry.chooses_tau else 'runs'
+
+
+def _is_of(run: dict[str, Any], entry: Any) -> bool:
+    return {**run, **identity(entry)} == run
+
+
+def record_run(entry: Any, folder: Path, commit: str, data: str | None = None) -> None:
+    """Add a finished run to the results, and store its config, log and weights.
+
+    Args:
+        entry: of the queue. Its results on other labels are replaced.
+        folder: of the run.
+        commit: of this checkout.
+        data: from :func:`labels_digest`.
+    """
     record = read_run_state(folder) or {}
     run = {**identity(entry), 'commit': commit, 'machine': describe_machine()}
     for key in ('seconds', 'resumed_at'):
         if key in record:
             run[key] = record[key]
+    if data is not None:
+        run['data'] = data
     results = read_results()
-    if entry.chooses_tau:
-        results['tau_runs'].append({**run, **chosen_tau(folder)})
-    else:
-        results['runs'].append({**run, **accuracies(folder)})
+    numbers = chosen_tau(folder) if entry.chooses_tau else accuracies(folder)
+    others = [other for other in results[_kind(entry)] if not _is_of(other, entry)]
+    results[_kind(entry)] = [*others, {**run, **numbers}]
     FOLDER.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / CONFIG, FOLDER / f'{entry.name}.py')
     write_text(FOLDER / f'{entry.name}.log', '\n'.join([*course(folder / LOG), '']))

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import PARAM_SCHEDULERS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 
 import cifar100_results
 from cifar100_lt import QUEUE, Entry, exact_config, short
-from cifar100_results import is_done, read_results, record_run
+from cifar100_results import is_done, labels_digest, read_results, record_run
 from cifar100_table import cifar100_rows
 
 CLASSES = 100
@@ -217,6 +218,41 @@ def test_finished_runs_are_never_repeated(results, run_folder):
     others = (Entry('gala', 100, 1), Entry('gala', 200), Entry('ce', 100),
               Entry('gala', 100, epochs=100), short('gala', 100))  # fmt: skip
     assert not any(is_done(other, found) for other in others)
+
+
+def test_runs_on_labels_that_were_corrected_are_repeated(results, run_folder):
+    entry, earlier = Entry('gala', 100), Entry('ce', 100)
+    record_run(earlier, run_folder, '')  # before digests were stored
+    record_run(entry, run_folder, '', 'before')
+
+    found = read_results()
+    assert is_done(earlier, found, 'now')
+    assert is_done(entry, found, 'before')
+    assert not is_done(entry, found, 'now')
+    record_run(entry, run_folder, '', 'now')
+
+    runs = read_results()['runs']
+    assert [(run['method'], run.get('data')) for run in runs] == [
+        ('ce', None), ('gala', 'now'),
+    ]  # fmt: skip
+
+
+def test_the_digest_is_of_the_labels_of_all_splits():
+    def digest(factor, split='val'):
+        digits = dict(type='mmgala.DigitsDataset', pipeline=[])
+        long_tailed = dict(type='mmgala.LongTailedDataset', imbalance_factor=factor,
+                           dataset=dict(digits, split='train'))  # fmt: skip
+        return labels_digest(
+            Config(
+                dict(
+                    train_dataloader=dict(dataset=long_tailed),
+                    val_dataloader=dict(dataset=dict(digits, split=split)),
+                )
+            )
+        )
+
+    assert digest(50) == digest(50)
+    assert len({digest(50), digest(20), digest(50, 'test')}) == 3
 
 
 def test_a_run_whose_files_could_not_be_kept_is_not_listed(results, run_folder):
