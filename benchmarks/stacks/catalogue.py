@@ -57,7 +57,7 @@ STACKS: dict[str, Stack] = {
         TOOLS,
     ),
     'newest': Stack('newest PyTorch', '3.11', pair('2.15.0', '0.29.2')),
-    'oldest': Stack('oldest PyTorch', '3.10', pair('2.1.2', '0.16.2')),
+    'oldest': Stack('oldest PyTorch', '3.10', pair('2.4.1', '0.19.1')),
     'py310': Stack('PyTorch 2.11', '3.10', pair('2.11.0', '0.26.0')),
     'py312': Stack('PyTorch 2.11', '3.12', pair('2.11.0', '0.26.0')),
     'py313': Stack('newest PyTorch', '3.13', pair('2.15.0', '0.29.2')),
