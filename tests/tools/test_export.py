@@ -191,6 +191,12 @@ class TestRefused:
                 pytest.importorskip(other, reason='it would be missing too')
         self.check(tmp_path, trained, message, out='out.onnx')
 
+    @pytest.mark.parametrize('out', ['out.onnx', 'out.pt2'])
+    def test_old_pytorch(self, tmp_path, trained, monkeypatch, out):
+        monkeypatch.setattr(torch, '__version__', '2.1.2+cu118')
+        message = r'needs PyTorch 2.6 or newer, but this is 2.1.2\+cu118'
+        self.check(tmp_path, trained, message, out=out)
+
     @pytest.mark.parametrize('opset', [-1, 5, 17, 999])
     def test_opset(self, tmp_path, trained, opset):
         require_onnx()

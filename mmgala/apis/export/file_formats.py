@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from mmengine.utils import digit_version
 from torch import Tensor, nn
 
 INPUT, OUTPUT = 'images', 'scores'
+OLDEST_PYTORCH = '2.6'
 OLDEST_OPSET = 18  # that PyTorch writes without converting
 ONNX_WRITERS, ONNX_RUNNERS = ('onnx', 'onnxscript'), ('onnxruntime',)
 METADATA_FILE = 'mmgala.json'  # in a .pt2 file
@@ -47,9 +49,10 @@ class OnnxFile:
 
         Raises:
             ImportError: if a package is missing.
-            ValueError: if the operator set is not supported.
+            ValueError: if the operator set, or this PyTorch, is not supported.
         """
         needed = ONNX_WRITERS + (ONNX_RUNNERS if run else ())
+        check_pytorch()
         missing = [p for p in needed if importlib.util.find_spec(p) is None]
         if missing:
             raise ImportError(
@@ -122,8 +125,9 @@ class Pt2File:
         """Check that no operator set is asked for.
 
         Raises:
-            ValueError: if one is.
+            ValueError: if one is, or this PyTorch is not supported.
         """
+        check_pytorch()
         if opset is not None:
             raise ValueError(
                 f'--opset {opset} is for files ending in .onnx: leave it out.'
@@ -165,6 +169,20 @@ def format_of(path: Path) -> FileFormat:
             f'Expected OUT to end in {" or ".join(FORMATS)}, but got {path}.'
         )
     return FORMATS[path.suffix]
+
+
+def check_pytorch() -> None:
+    """Check that PyTorch is new enough for both formats.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    found = digit_version(torch.__version__)
+    if found < digit_version(OLDEST_PYTORCH):
+        raise ValueError(
+            f'Export needs PyTorch {OLDEST_PYTORCH} or newer, but this is '
+            f'{torch.__version__}: export the checkpoint in another environment.'
+        )
 
 
 @contextmanager
