@@ -169,7 +169,7 @@ class TestRefused:
             f"_base_ = '{trained.config}'\n"
             "model = dict(head=dict(post_hoc=dict(type='mmgala.PredictionRebalancer')))"
         )
-        message = 'PredictionRebalancer has no class mass yet:.*fit_rebalancer'
+        message = 'PredictionRebalancer has no class mass yet:.*mmgala fit'
         self.check(tmp_path, trained, message, config=config)
 
     def test_images_that_are_not_there(self, tmp_path, trained):

@@ -108,7 +108,7 @@ def test_steps_in_words():
 class TestRefused:
     def test_a_step_that_is_not_fitted(self):
         model = classifier(GALAHead(4, 6, post_hoc=PredictionRebalancer()))
-        with pytest.raises(ValueError, match='no class mass yet:.*fit_rebalancer'):
+        with pytest.raises(ValueError, match='no class mass yet:.*mmgala fit'):
             ScoringModel(model)
 
     def test_a_step_of_other_classes(self):
