@@ -26,6 +26,10 @@ TOOLS: dict[str, tuple[str, ...]] = {
         'tools/retrain_classifier.py', 'config.py', 'weights.pth', 'out.pth',
         '--method', 'tau-norm',
     ),
+    'export': (
+        'tools/export.py', 'config.py', 'weights.pth', 'out.pt2',
+        '--check-images', '4',
+    ),
     'compare': (
         'tools/compare.py', 'config.py', '--work-dir', 'new', '--seeds', '1',
         '--workers', '1',

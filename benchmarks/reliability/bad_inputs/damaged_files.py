@@ -23,8 +23,9 @@ DAMAGES: dict[str, Damage] = {
 # Tool, file, and the arguments that make the tool read it.
 FILES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     *((tool, 'config.py', ()) for tool in ('train', 'test', 'fit', 'retrain',
-                                           'compare', 'vectors')),
-    *((tool, 'weights.pth', ()) for tool in ('test', 'fit', 'retrain', 'vectors')),
+                                           'compare', 'export', 'vectors')),
+    *((tool, 'weights.pth', ()) for tool in ('test', 'fit', 'retrain', 'export',
+                                             'vectors')),
     ('train', 'weights.pth', ('--resume', 'weights.pth')),
     ('train', 'weights.pth', ('--cfg-options', 'load_from=weights.pth')),
     ('compare', 'weights.pth', ('--cfg-options', 'load_from=weights.pth')),

@@ -65,6 +65,11 @@ FLAGS: dict[str, dict[str, tuple[str, ...]]] = {
         '--only-report': ('x',),
         '--work-dir': ('config.py',),
     },
+    'export': {
+        '--check-images': NO_COUNT,
+        '--tolerance': NO_NUMBER,
+        '--input-size': ('x 8 8', '0 8 8', '8'),
+    },
     'vectors': {
         '--split': ('x',),
         '--out': ('x.txt', 'run', 'config.py/x.json'),
