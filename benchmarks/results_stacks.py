@@ -34,4 +34,8 @@ def _openmmlab(versions: dict[str, str]) -> str:
 
 def _worked(trials: dict[str, Any]) -> str:
     failed = [f'{name} ({text})' for name, text in trials.items() if text is not True]
-    return f'all but {", ".join(failed)}' if failed else f'all {len(trials)}'
+    return f'all but {", ".join(failed)}' if failed else _all(trials)
+
+
+def _all(trials: dict[str, Any]) -> str:
+    return f'all {len(trials)}' if len(trials) > 1 else ', '.join(trials)
