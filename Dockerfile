@@ -2,7 +2,7 @@
 # PyTorch include CUDA; the host needs only the driver.
 #   docker build -t mmgala .
 #   docker run --rm --gpus all --ipc=host -v "$PWD":/work mmgala train CONFIG
-# Without a GPU, an image a fifth the size: the CPU builds have versions such as
+# Without a GPU, a much smaller image: the CPU builds have versions such as
 # 2.11.0+cpu, which pip prefers.
 #   docker build -t mmgala:cpu --build-arg INDEX=https://download.pytorch.org/whl/cpu .
 #   docker run --rm --ipc=host -v "$PWD":/work mmgala:cpu train CONFIG
