@@ -17,6 +17,12 @@ KNOWN: tuple[tuple[str, str], ...] = (
         'install it.',
     ),
     (
+        r'operator torchvision::\w+ does not exist|Numpy is not available|'
+        r"cannot import name '\w+' from '(torch|numpy|mmengine|mmcv)\b",
+        'The releases of the installed packages do not fit together: `mmgala doctor` '
+        'says which, and what to install.',
+    ),
+    (
         r'mat1 and mat2 shapes cannot be multiplied|expected input.* to have \d+ ch',
         'A layer gets features of another width than it was built for: set '
         'model.head.in_channels in the config to the channels that the backbone or the '

@@ -178,6 +178,9 @@ def test_an_argument_that_a_check_refuses_names_the_object():
         ('Trying to resize storage that is not resizable', 'different sizes'),
         ('DataLoader worker (pid 7) is killed by signal: Killed.', 'num_workers'),
         ('Class values must be smaller than num_classes.', 'data_preprocessor'),
+        ('operator torchvision::nms does not exist', 'mmgala doctor'),
+        ("cannot import name 'GradScaler' from 'torch.amp'", 'mmgala doctor'),
+        ('Numpy is not available', 'mmgala doctor'),
     ],
 )
 def test_known_errors_of_libraries_have_a_remedy(message, cure):
