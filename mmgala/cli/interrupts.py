@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from types import FrameType
 
-from mmgala.utils.ranks import launched_rank, speaks_for_all
+from mmgala.utils.ranks import speaks_for_all
 
 GRACE = 1.0  # seconds in which a tool may release what it holds
 SIGNALS = {signal.SIGINT: 'interrupted', signal.SIGTERM: 'terminated'}
@@ -41,8 +41,8 @@ def exit_status() -> int:
 
 
 def say_interrupted() -> None:
-    """Print the line about the interruption, once, and by the first rank only."""
-    if _State.said or launched_rank() != 0 or not speaks_for_all():
+    """Print the line about the interruption, once, and by one rank only."""
+    if _State.said or not speaks_for_all(waits=False):
         return
     _State.said = True
     what = SIGNALS[signal.Signals(_State.received or signal.SIGINT)]

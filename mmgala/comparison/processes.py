@@ -209,7 +209,8 @@ class _Starter:
 
     @contextlib.contextmanager
     def _environment(self, slot: int) -> Iterator[None]:
-        changes = {}
+        # A file such as random.py in the current folder is not a module of Python's.
+        changes = dict(PYTHONSAFEPATH='1')  # before Python 3.11, it has no effect
         if self.threads is not None:
             changes['OMP_NUM_THREADS'] = str(self.threads)
         if self.gpus:

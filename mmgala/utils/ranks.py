@@ -14,8 +14,12 @@ def launched_rank() -> int:
     return next((int(rank) for rank in given if rank.isdecimal()), 0)
 
 
-def speaks_for_all() -> bool:
+def speaks_for_all(waits: bool = True) -> bool:
     """Whether this process is the one of its launch that reports why it ends.
+
+    Args:
+        waits: without torchrun, whether ranks other than the first report it, too,
+            after a delay.
 
     Most errors happen on all ranks, and the end of one rank ends the others, so that
     only the first report is worth reading.
@@ -29,6 +33,8 @@ def speaks_for_all() -> bool:
     if name == 'error.json' and os.path.isdir(folder):
         return _is_first(os.path.join(folder, _SPOKEN))
     if launched_rank() > 0:
+        if not waits:
+            return False
         time.sleep(DELAY)
     return True
 

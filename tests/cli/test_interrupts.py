@@ -139,6 +139,20 @@ def test_other_ranks_say_nothing():
     assert process.returncode == 143
 
 
+def test_with_torchrun_any_rank_may_say_it_but_only_one(tmp_path):
+    """The first rank may have ended before."""
+    for rank, errors in ('1', LINES[signal.SIGTERM][1]), ('0', ''):
+        note = tmp_path / rank / 'error.json'
+        process, _ = start(
+            MOMENTS['working'], RANK=rank, TORCHELASTIC_ERROR_FILE=str(note)
+        )
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.communicate(timeout=60)[1] == errors
+        assert process.returncode == 143
+
+
 def test_a_rank_ends_when_its_launcher_is_killed():
     script = START + MOMENTS['working']
     launch = f"""

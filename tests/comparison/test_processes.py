@@ -2,11 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from mmgala.comparison.processes import Task, one_line, run_tasks
 from tests.comparison import tasks
+from tests.tools.command_line import environment
 
 pytestmark = pytest.mark.slow
 
@@ -82,6 +85,30 @@ def test_ctrl_c_is_left_to_the_process_that_started_the_others(tmp_path):
     assert run_tasks([task], 1, Notes()) == {}
     assert (tmp_path / 'survived').exists()
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason='PYTHONSAFEPATH is of 3.11')
+def test_files_of_the_current_folder_are_no_modules(tmp_path):
+    """`mmgala retrain ... random.pth` writes random.py, for example."""
+    trap = tmp_path / 'trap'
+    for name in ('random', 'json', 'struct'):
+        (tmp_path / f'{name}.py').write_text(f"open({str(trap)!r}, 'w')")
+    script = tmp_path / 'scripts' / 'run.py'
+    script.parent.mkdir()
+    script.write_text(f"""
+from mmgala.comparison.processes import Task, run_tasks
+from tests.comparison import tasks
+from tests.comparison.test_processes import Notes
+if __name__ == '__main__':
+    task = Task('task', tasks.write_name, ({str(tmp_path / 'done')!r},))
+    assert run_tasks([task], 1, Notes()) == {{}}
+""")
+    subprocess.run(
+        [sys.executable, script], cwd=tmp_path, env=environment(), check=True
+    )
+
+    assert (tmp_path / 'done').exists()
+    assert not trap.exists()
 
 
 @pytest.mark.parametrize(

@@ -198,9 +198,10 @@ def probe_all(names: Sequence[str], limit: float = LIMIT) -> dict[str, Probe]:
 
 def _child(names: Sequence[str], limit: float) -> tuple[str, str]:
     """Output of a child, and how it ended."""
-    command = [sys.executable, '-W', 'ignore', '-c', CHILD, json.dumps(sys.path)]
+    # -I: a file such as json.py in the current folder is not a module of Python's.
+    options = ('-I', '-W', 'ignore', '-c', CHILD, json.dumps(sys.path))
     child = subprocess.Popen(
-        [*command, *names],
+        [sys.executable, *options, *names],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         stdin=subprocess.DEVNULL,

@@ -55,3 +55,11 @@ def test_an_import_that_never_returns_leaves_the_others():
     found = probe_all(['fake_hanging'], limit=2)
     assert not found['fake_hanging'].ok
     assert '2 seconds' in found['fake_hanging'].error
+
+
+def test_files_of_the_current_folder_are_not_imported(tmp_path, monkeypatch):
+    (tmp_path / 'json.py').write_text("open('trap', 'w')")
+    monkeypatch.chdir(tmp_path)
+
+    assert probe_all(['numpy'])['numpy'].ok
+    assert not (tmp_path / 'trap').exists()
