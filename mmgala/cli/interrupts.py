@@ -40,12 +40,16 @@ def exit_status() -> int:
     return 128 + (_State.received or signal.SIGINT)
 
 
-def say_interrupted() -> None:
-    """Print the line about the interruption, once, and by one rank only."""
+def say_interrupted(number: int | None = None) -> None:
+    """Print the line about the interruption, once, and by one process of a launch.
+
+    Args:
+        number: of the signal; default: the one that this process has received.
+    """
     if _State.said or not speaks_for_all(waits=False):
         return
     _State.said = True
-    what = SIGNALS[signal.Signals(_State.received or signal.SIGINT)]
+    what = SIGNALS[signal.Signals(number or _State.received or signal.SIGINT)]
     shown_cursor = '\x1b[?25h' if sys.stderr.isatty() else ''  # progress bars hide it
     sys.stderr.write(f'{shown_cursor}error: {what}; {_State.advice}.\n')
     sys.stderr.flush()

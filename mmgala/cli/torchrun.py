@@ -10,11 +10,16 @@ import mmgala.cli.interrupts as interrupts
 # isort: split
 import logging
 import os
+import shutil
+import signal
 import socket
 import sys
+import tempfile
 from typing import Any
 
 import torch.distributed
+
+from mmgala.utils.ranks import LAUNCH_FOLDER
 
 LOCALHOST = '127.0.0.1'
 
@@ -52,11 +57,16 @@ def main(arguments: list[str]) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
     logging.disable(logging.ERROR)  # each process says by itself what is wrong
+    os.environ[LAUNCH_FOLDER] = folder = tempfile.mkdtemp(prefix='mmgala-launch-')
     try:
         run.main(arguments)
     except SignalException as error:
+        interrupts.say_interrupted(error.sigval)  # if no rank was there to say so
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(128 + error.sigval)  # its processes have ended, which took long enough
     except KeyboardInterrupt:
+        interrupts.say_interrupted(signal.SIGINT)
+        shutil.rmtree(folder, ignore_errors=True)
         interrupts.end_now()
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
@@ -68,6 +78,8 @@ def main(arguments: list[str]) -> None:
             )
             sys.exit(128 - failure.exitcode)
         sys.exit(failure.exitcode)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == '__main__':

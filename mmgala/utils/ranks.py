@@ -5,6 +5,7 @@ import time
 
 VARIABLES = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 DELAY = 2.0  # seconds in which the first rank may report an error of all ranks
+LAUNCH_FOLDER = 'MMGALA_LAUNCH_FOLDER'
 _SPOKEN = 'mmgala_spoken'
 
 
@@ -24,19 +25,29 @@ def speaks_for_all(waits: bool = True) -> bool:
     Most errors happen on all ranks, and the end of one rank ends the others, so that
     only the first report is worth reading.
 
-    With torchrun, that is the rank that asks first on its machine: it creates a file in
-    the folder that torchrun has made for the launch. With other launchers, ranks other
-    than the first wait, as the end of the first rank ends them.
+    With torchrun, that is the process that asks first on its machine: it creates a file
+    in the folder of the launch. With other launchers, ranks other than the first wait,
+    as the end of the first rank ends them.
     """
-    own, name = os.path.split(os.environ.get('TORCHELASTIC_ERROR_FILE', ''))
-    folder = os.path.dirname(own)
-    if name == 'error.json' and os.path.isdir(folder):
+    if (folder := _launch_folder()) is not None:
         return _is_first(os.path.join(folder, _SPOKEN))
     if launched_rank() > 0:
         if not waits:
             return False
         time.sleep(DELAY)
     return True
+
+
+def _launch_folder() -> str | None:
+    """Folder that this process shares with the others of its launch, if there is one.
+
+    It is that of ``mmgala.cli.torchrun``, or the one that torchrun makes for the ranks.
+    """
+    if (given := os.environ.get(LAUNCH_FOLDER)) and os.path.isdir(given):
+        return given
+    own, name = os.path.split(os.environ.get('TORCHELASTIC_ERROR_FILE', ''))
+    folder = os.path.dirname(own)
+    return folder if name == 'error.json' and os.path.isdir(folder) else None
 
 
 _claimed: set[str] = set()  # by this process, which may fail more than once

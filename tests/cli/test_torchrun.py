@@ -9,12 +9,14 @@ import pytest
 from tests.tools.command_line import environment
 
 
-def torchrun(folder, script, processes=2, place=('--standalone',), arguments=()):
+def torchrun(
+    folder, script, processes=2, place=('--standalone',), arguments=(), **variables
+):
     (folder / 'script.py').write_text(script)
     return subprocess.run(
         [sys.executable, '-m', 'mmgala.cli.torchrun', *place, '--nproc-per-node',
          str(processes), str(folder / 'script.py'), *arguments],
-        env=environment(), capture_output=True, text=True, timeout=300,
+        env=environment(**variables), capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 
 
@@ -76,6 +78,23 @@ time.sleep(100)
 
     assert result.returncode == 128 + 9
     assert result.stderr == 'error: rank 1 was killed by signal 9: out of memory?\n'
+
+
+def test_the_launcher_says_that_it_was_terminated_if_no_rank_does(tmp_path):
+    """They may have done their work, for example."""
+    files = tmp_path / 'files'
+    files.mkdir()
+    result = torchrun(tmp_path, """
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
+if os.environ['RANK'] == '0':
+    os.kill(os.getppid(), signal.SIGTERM)
+time.sleep(100)
+""", TMPDIR=str(files))  # fmt: skip
+
+    assert result.returncode == 143
+    assert result.stderr == 'error: terminated; run the same command again.\n'
+    assert not list(files.glob('mmgala-*'))
 
 
 @pytest.mark.parametrize('failing', ['0, 1, 2', '2'])
