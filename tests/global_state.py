@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from mmengine.utils import ManagerMixin
+from mmengine.utils.manager import _lock
 
 
 @contextlib.contextmanager
@@ -22,6 +23,9 @@ def global_state_restored() -> Iterator[None]:
         for manager in _managers():
             manager._instance_dict.clear()
             manager._instance_dict.update(before.get(manager, {}))
+        # If `get_current_instance` raises, it keeps it, and other threads would wait.
+        while _lock._is_owned():
+            _lock.release()
 
 
 def _managers(base: type = ManagerMixin) -> Iterator[type]:

@@ -1,8 +1,11 @@
 """A test, or a fixture of several tests, leaves nothing behind in MMEngine."""
 
+from threading import Thread
+
 import pytest
 from mmengine.logging import MessageHub, MMLogger
 from mmengine.registry import DefaultScope, init_default_scope
+from mmengine.visualization import Visualizer
 
 ORDER = ('first', 'second')  # each finds what the other would have left
 
@@ -37,6 +40,16 @@ def test_a_test_leaves_no_default_scope(turn):
 def test_a_test_leaves_no_logger(turn):
     assert not MMLogger.check_instance_created('left behind')
     MMLogger.get_instance('left behind')
+
+
+@pytest.mark.parametrize('turn', ORDER)
+def test_a_test_does_not_keep_the_lock(turn):
+    waiting = Thread(target=MMLogger.get_instance, args=('x',), daemon=True)
+    waiting.start()
+    waiting.join(timeout=10)
+    assert not waiting.is_alive()
+    with pytest.raises(RuntimeError, match='get_instance'):
+        Visualizer.get_current_instance()
 
 
 @pytest.mark.parametrize('fixture', ['_of_a_module', '_of_all'])
