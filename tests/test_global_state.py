@@ -11,8 +11,13 @@ ORDER = ('first', 'second')  # each finds what the other would have left
 
 
 def leave_something():
-    init_default_scope('mmengine')
+    init_default_scope('left behind')
     MessageHub.get_instance('of a fixture')
+
+
+def left_scope():
+    scope = DefaultScope.get_current_instance()
+    return scope is not None and scope.scope_name == 'left behind'
 
 
 @pytest.fixture(scope='module')
@@ -32,8 +37,8 @@ def _own():
 
 @pytest.mark.parametrize('turn', ORDER)
 def test_a_test_leaves_no_default_scope(turn):
-    assert DefaultScope.get_current_instance() is None
-    init_default_scope('mmengine')
+    assert not left_scope()
+    init_default_scope('left behind')
 
 
 @pytest.mark.parametrize('turn', ORDER)
@@ -56,7 +61,7 @@ def test_a_test_does_not_keep_the_lock(turn):
 def test_a_shared_fixture_leaves_nothing(request, fixture):
     request.getfixturevalue(fixture)
 
-    assert DefaultScope.get_current_instance() is None
+    assert not left_scope()
     assert not MessageHub.check_instance_created('of a fixture')
 
 

@@ -10,7 +10,7 @@ from mmgala.cli.cfg_options import merge_options
 
 SECTIONS = dict(
     model=dict(type='X', head=dict(num_classes=10)),
-    train_dataloader=dict(batch_size=2, dataset=dict(type='X')),
+    train_dataloader=dict(batch_size=2, dataset=dict(type='X'), sampler=dict(type='X')),
     optim_wrapper=dict(optimizer=dict(lr=0.1)),
 )
 

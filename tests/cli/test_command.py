@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from mmgala.cli import interrupts
 from mmgala.cli.command import command
 
 
@@ -18,7 +19,8 @@ def refused() -> None:
     raise ValueError('tau is -1:\nchoose a positive number')
 
 
-def test_ctrl_c_ends_in_one_line_with_the_status_of_shells(capsys):
+def test_ctrl_c_ends_in_one_line_with_the_status_of_shells(capsys, monkeypatch):
+    monkeypatch.setattr(interrupts._State, 'said', False)  # once in a process
     with pytest.raises(SystemExit) as end:
         interrupted()
     assert end.value.code == 130

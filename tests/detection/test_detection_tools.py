@@ -178,4 +178,4 @@ def test_without_mmdetection_one_line_says_how_to_get_it(monkeypatch, tmp_path):
     config = tmp_path / 'config.py'
     config.write_text("model = dict(type='mmgala.GALABBoxLoss', num_classes=4)\n")
     end = call('train', config, cwd=tmp_path)
-    assert_one_line(end, 'no GALABBoxLoss .*needs MMDetection .*make install-detect')
+    assert_one_line(end, 'GALABBoxLoss .*needs MMDetection .*make install-detect')

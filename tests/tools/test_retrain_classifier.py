@@ -15,8 +15,9 @@ from numpy.testing import assert_allclose
 from sklearn.neighbors import NearestCentroid
 
 from mmgala.datasets import DigitsDataset
+from mmgala.names import RETRAINING_METHODS as METHODS
 from mmgala.registry import MODELS
-from mmgala.retraining import METHODS, RetrainOptions, retrain_classifier
+from mmgala.retraining import RetrainOptions, retrain_classifier
 from mmgala.utils.checkpoint import read_checkpoint
 from tests.tools.command_line import assert_one_line, call, options
 

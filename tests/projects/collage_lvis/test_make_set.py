@@ -56,7 +56,7 @@ def test_the_same_command_again_does_nothing(run, capsys):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (('--fashion-mnist', 'none'), 'none/train-images.*prepare_data.py'),
+        (('--fashion-mnist', 'none'), 'none/train-images.*mmgala prepare'),
         (('--per-class', 0), '--per-class must be 1 or more'),
         (('--max-images', 5000), 'Ask for fewer'),
     ],
