@@ -252,6 +252,8 @@ def _run(task: Task, sender: Connection, threads: int | None) -> None:
     import torch
 
     enter_plain_data()
+    if hasattr(signal, 'pthread_sigmask'):  # also if the server had started before
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if threads is not None:
         torch.set_num_threads(threads)
