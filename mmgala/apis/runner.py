@@ -1,11 +1,17 @@
 """The one place where tools build MMEngine's runner."""
 
+import copy
+from collections import Counter
+from pathlib import Path
+
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmgala.engine.hooks.added_counts_hook import AddedCountsHook
 from mmgala.engine.hooks.class_names_hook import ClassNamesHook
+
+_uses_of_names: Counter[str] = Counter()
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -19,8 +25,23 @@ def build_runner(cfg: Config) -> Runner:
         :class:`mmgala.engine.hooks.added_counts_hook.AddedCountsHook` if the config has
         neither :class:`mmgala.engine.ClassNamesHook` nor a subclass.
     """
+    cfg = _with_own_name(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     runner = build(cfg)
     if not any(isinstance(hook, ClassNamesHook) for hook in runner.hooks):
         runner.register_hook(AddedCountsHook())
     return runner
+
+
+def _with_own_name(cfg: Config) -> Config:
+    """Number the experiments of one name in this process.
+
+    MMEngine tells experiments apart by name and second, and lets two that share both
+    write one log and one file of scalars.
+    """
+    name = cfg.get('experiment_name') or Path(cfg.filename or 'experiment').stem
+    _uses_of_names[name] += 1
+    if _uses_of_names[name] > 1:
+        cfg = copy.deepcopy(cfg)
+        cfg.experiment_name = f'{name}_{_uses_of_names[name]}'
+    return cfg

@@ -1,7 +1,10 @@
 """What tools add to the runner of a config that asks for nothing."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmgala.apis.runner import build_runner
@@ -73,7 +76,22 @@ def test_data_without_labels_that_can_be_counted_are_trained_on(tmp_path, monkey
     runner = tiny_runner(tmp_path, tiny_model())
     monkeypatch.setattr(Runner, 'from_cfg', lambda cfg: runner)
 
-    build_runner({}).train()
+    build_runner(Config()).train()
     runner.test()
 
     assert 'class_counts' not in read_checkpoint(tmp_path / 'epoch_1.pth')['meta']
+
+
+def test_runners_of_one_second_write_to_their_own_folders(tmp_path, monkeypatch):
+    """As a stage of less than a second and the next one."""
+    monkeypatch.setattr('time.time', lambda: 1.8e9)
+    runners = {
+        folder: build_runner(small_config(folder, experiment_name='name'))
+        for folder in (tmp_path / 'a', tmp_path / 'b')
+    }
+
+    for folder, runner in runners.items():
+        log = runner.logger.handlers[-1].baseFilename
+        writer = runner.visualizer.get_backend('LocalVisBackend')
+        assert Path(log).is_relative_to(folder)
+        assert Path(writer._save_dir).is_relative_to(folder)
