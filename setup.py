@@ -100,8 +100,9 @@ setup(
         'mmgala.datasets.class_counts': ['*.json'],
         'mmgala.visualization': [
             'report_page/*.html',
-            'report_page/*.css',
+            'report_page/css/*.css',
             'report_page/js/*.js',
+            'report_page/sections/*.html',
         ],
     },
 )

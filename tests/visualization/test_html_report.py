@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from mmgala.visualization.html_report import describe_run, write_html_report
+from mmgala.visualization.html_report import write_html_report
+from mmgala.visualization.report_sentences import describe_run
 from tests.browser.made_reports import make_report
 
 DATA = re.compile(

@@ -136,6 +136,12 @@ function drawVectorTable() {
   );
 }
 
+parts.push({
+  id: 'vector-table',
+  available: () => anyRunHas('own'),
+  update: drawVectorTable,
+});
+
 // Panels below each other, with the classes along a common axis.
 function classPanels(wanted, width, { height }) {
   const parts = wanted.filter(({ key }) => runsWith(key).length > 0);

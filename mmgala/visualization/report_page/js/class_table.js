@@ -147,3 +147,22 @@ function turnPage(step) {
   table.page += step;
   drawClassTable();
 }
+
+function buildTableControls() {
+  const search = document.getElementById('search');
+  search.addEventListener('input', () => {
+    Object.assign(table, { search: search.value, page: 0 });
+    drawClassTable();
+  });
+  document.getElementById('previous').addEventListener('click', () => turnPage(-1));
+  document.getElementById('next').addEventListener('click', () => turnPage(1));
+}
+
+parts.push({
+  id: 'class-table',
+  start: buildTableControls,
+  update() {
+    table.page = 0;
+    drawClassTable();
+  },
+});

@@ -1,54 +1,4 @@
-// Tables and sentences. All text is set by textContent, so names are not parsed as markup.
-
-function element(tag, { text, ...properties } = {}, children = []) {
-  const node = document.createElement(tag);
-  if (text !== undefined) node.textContent = text;
-  for (const [key, value] of Object.entries(properties)) {
-    if (key in node) node[key] = value;
-    else node.setAttribute(key, value);
-  }
-  node.append(...children);
-  return node;
-}
-
-function runLabel(i) {
-  const dot = element('span', { className: 'dot' });
-  dot.style.background = runColour(i);
-  return element('span', { className: 'run-label' }, [
-    dot,
-    element('span', { text: runs[i].name }),
-  ]);
-}
-
-// The name of a run, in the first of its rows only.
-const runHeading = (i, first) =>
-  element('th', { scope: 'row' }, first ? [runLabel(i)] : []);
-
-// Rows: { i, first, cells } with texts; the first `texts` columns are left-aligned.
-function fillTable(id, titles, rows, texts = 1) {
-  const side = (k) => (k < texts ? 'text' : '');
-  document.getElementById(id).replaceChildren(
-    element('thead', {}, [
-      element(
-        'tr',
-        {},
-        ['Run', ...titles].map((text, k) =>
-          element('th', { text, scope: 'col', className: side(k - 1) }),
-        ),
-      ),
-    ]),
-    element(
-      'tbody',
-      {},
-      rows.map(({ i, first, cells }) =>
-        element('tr', { className: first ? 'first' : '' }, [
-          runHeading(i, first),
-          ...cells.map((text, k) => element('td', { text, className: side(k) })),
-        ]),
-      ),
-    ),
-  );
-}
+// What the top of the page says: tables, sentences, warnings and what is missing.
 
 function drawMetrics() {
   const keys = Object.keys(metricNames).filter((key) =>
@@ -97,9 +47,7 @@ function drawSummaries() {
   fillTable('summary-table', ['Period', ...keys.map(summaryTitle)], rows);
 }
 
-function drawHeadline() {
-  if (anyPredictions()) drawMetrics();
-  if (summaryKeys().length) drawSummaries();
+function drawSentences() {
   document.getElementById('sentences').replaceChildren(
     ...chosenRuns()
       .filter((i) => runs[i].sentences.length)
@@ -141,3 +89,17 @@ function drawMissing() {
     }),
   );
 }
+
+parts.push(
+  { id: 'lead', start: drawLead },
+  { id: 'sentences', update: drawSentences },
+  { id: 'metrics-table', available: () => anyPredictions(), update: drawMetrics },
+  {
+    id: 'summary-table',
+    available: () => summaryKeys().length > 0,
+    start: explainSummaries,
+    update: drawSummaries,
+  },
+  { id: 'warnings', start: drawWarnings },
+  { id: 'missing', start: drawMissing },
+);

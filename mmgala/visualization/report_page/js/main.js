@@ -62,32 +62,17 @@ function buildControls() {
     .addEventListener('submit', (event) => event.preventDefault());
 }
 
-function buildTableControls() {
-  const search = document.getElementById('search');
-  search.addEventListener('input', () => {
-    Object.assign(table, { search: search.value, page: 0 });
-    drawClassTable();
-  });
-  document.getElementById('previous').addEventListener('click', () => turnPage(-1));
-  document.getElementById('next').addEventListener('click', () => turnPage(1));
-}
-
-// Remove figures without data, and sections without figures.
+// Remove figures and other parts without data, and sections that are left empty.
 function leaveOutWhatIsMissing() {
-  for (const { id } of figures.filter(({ available }) => !available())) {
-    document.getElementById(id).closest('figure').remove();
-  }
-  figures.splice(0, figures.length, ...figures.filter(({ available }) => available()));
-  const tables = {
-    'vector-table': anyRunHas('own'),
-    'metrics-table': anyPredictions(),
-    'summary-table': summaryKeys().length,
-  };
-  for (const [id, wanted] of Object.entries(tables)) {
-    if (!wanted) document.getElementById(id).parentElement.remove();
+  for (const list of [figures, parts]) {
+    const there = ({ available = () => true }) => available();
+    for (const { id } of list.filter((part) => !there(part))) {
+      document.getElementById(id).closest('figure, .scroll, .part').remove();
+    }
+    list.splice(0, list.length, ...list.filter(there));
   }
   document.querySelectorAll('main section').forEach((section) => {
-    if (!section.id && !section.querySelector('figure')) section.remove();
+    if (!section.querySelector('figure, .scroll, .part')) section.remove();
   });
   for (const [note, least] of [
     ['many-classes', MOST_WITHOUT_TREND],
@@ -101,10 +86,7 @@ function leaveOutWhatIsMissing() {
 
 function update() {
   sortClasses();
-  drawHeadline();
-  if (anyRunHas('own')) drawVectorTable();
-  table.page = 0;
-  drawClassTable();
+  for (const { update: updatePart } of parts) updatePart?.();
   drawAll();
 }
 
@@ -126,10 +108,6 @@ function followSize() {
 document.getElementById('controls').open = innerWidth > 640;
 leaveOutWhatIsMissing();
 buildControls();
-buildTableControls();
-drawLead();
-drawWarnings();
-drawMissing();
-if (summaryKeys().length) explainSummaries();
+for (const { start } of parts) start?.();
 followSize();
 update();
