@@ -12,8 +12,10 @@ from mmgala.version import __version__
 
 # Each is a module of mmgala.cli.commands, and a line of `mmgala --help`.
 COMMANDS = {
+    'start': 'from a folder of images to a trained model, in one command',
     'train': 'train a model from a config',
     'test': 'test a model, with optional post-hoc steps',
+    'predict': 'predict the classes of images',
     'compare': 'train and compare methods on one config',
     'fit': 'fit a re-balancer or other post-hoc steps, and store them in a checkpoint',
     'retrain': 'train or adjust only the classifier of a trained model',

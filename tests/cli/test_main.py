@@ -47,7 +47,8 @@ def test_version(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ('name', 'advice'), [('trian', "mean 'train'"), ('xyz', 'train, test, compare')]
+    ('name', 'advice'),
+    [('trian', "mean 'train'"), ('xyz', 'start, train, test, predict, compare')],
 )
 def test_an_unknown_command_is_named_with_the_nearest(monkeypatch, name, advice):
     with pytest.raises(SystemExit) as end:

@@ -54,7 +54,10 @@ def build_parser() -> argparse.ArgumentParser:
         help='Python file with further methods, methods = dict(my_method=dict(...))',
     )
     parser.add_argument(
-        '--seeds', type=int, default=3, help='number of seeds, counted from 0'
+        '--seeds', type=int, default=3, help='number of seeds; default: 3'
+    )
+    parser.add_argument(
+        '--first-seed', type=int, default=0, help='the first of them; default: 0'
     )
     parser.add_argument('--work-dir', help='directory for runs and results')
     parser.add_argument(

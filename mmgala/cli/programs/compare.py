@@ -61,6 +61,8 @@ def check_args(args: argparse.Namespace) -> None:
         )
     if args.seeds < 1:
         raise ValueError(f'--seeds must be 1 or more, but got {args.seeds}.')
+    if args.first_seed < 0:
+        raise ValueError(f'--first-seed must be 0 or more, but got {args.first_seed}.')
     if args.target_prior not in (None, BALANCED) and not args.post_hoc:
         raise ValueError('--target-prior requires --post-hoc STEPS.')
     if args.workers is not None and args.workers < 1:
@@ -104,7 +106,7 @@ def plan(cfg: Config, work_dir: Path, args: argparse.Namespace) -> list[Run]:
     if args.methods is None and not has_row(cfg, methods):
         methods += find_methods([OWN_METHOD.name])
     args.own_loss = own_loss_note(cfg, methods)
-    seeds = range(args.seeds)
+    seeds = range(args.first_seed, args.first_seed + args.seeds)
     data = present_data(cfg, args)
     runs = plan_runs(cfg, methods, seeds, work_dir, args.selection, data)
     for line in describe_changes(runs, repeated=not args.only_report):

@@ -1,0 +1,214 @@
+"""The work of ``mmgala start``: look, plan, and call the other commands."""
+
+import argparse
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.progress import Progress
+
+from mmgala.cli.programs import start_steps
+from mmgala.comparison.methods import find_methods
+from mmgala.comparison.processes import available_cores
+from mmgala.start.backbones import Backbone, choose_backbone
+from mmgala.start.config_text import config_text
+from mmgala.start.inspection import Inspection, inspect
+from mmgala.start.rules import Settings, choose_settings
+from mmgala.start.source import Source, find_images
+from mmgala.start.split import Split, check_fractions, split_images
+from mmgala.start.state import (
+    LOCK,
+    Folder,
+    check_same_images,
+    check_same_start,
+    images_csv,
+    read_start,
+    write_start,
+)
+from mmgala.start.tables import HEADER, class_rows, size_line
+from mmgala.utils.files import check_writable, locked
+from mmgala.utils.progress import CONSOLE
+from mmgala.version import __version__
+
+# Options that decide what is trained, and must stay the same when a start goes on.
+OPTIONS = (
+    *('val_fraction', 'test_fraction', 'backbone', 'pretrained', 'image_size'),
+    *('epochs', 'seed'),
+)
+ADAPTIVE_NAME = '._- '  # characters of a name beside letters and digits
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do what the arguments ask for."""
+    methods = check_args(args)
+    source = find_images(args.data)
+    folder = choose_folder(args)
+    options = {name: getattr(args, name) for name in OPTIONS}
+    before = read_start(folder)
+    if before is not None:
+        check_same_start(folder, before, args.data, options)
+        check_same_images(folder, source)
+        say(f'Going on in {folder.path}, with the settings in {folder.config}.')
+        if not args.dry_run:
+            with started(folder):
+                start_steps.run_steps(folder, methods, args.seed)
+        return
+    if not args.dry_run:
+        folder.check_free()
+        check_writable(folder.config)
+    found = look(source)
+    split = split_images(
+        found.source.items, args.val_fraction, args.test_fraction, args.seed
+    )
+    show_data(source, found, split)
+    backbone, settings = choose(args, split, found)
+    show_plan(folder, split, backbone, settings, methods)
+    if args.dry_run:
+        say('This was a dry run: nothing has been written.')
+        return
+    texts = {
+        folder.images: images_csv(source, found),
+        folder.split: split.as_csv(),
+        folder.config: write_config(args, folder, source, split, backbone, settings),
+    }
+    with started(folder):
+        write_start(folder, args.data, options, texts)
+        start_steps.run_steps(folder, methods, args.seed)
+
+
+def started(folder: Folder):  # type: ignore[no-untyped-def]
+    """Keep a second start out of the folder."""
+    busy = f'Another `mmgala start` is running in {folder.path}: wait for it.'
+    return locked(folder.path / LOCK, busy)
+
+
+def say(text: str = '') -> None:
+    """Print a line."""
+    CONSOLE.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def check_args(args: argparse.Namespace) -> list[str]:
+    """Check the arguments before anything is read; return the methods to train.
+
+    Raises:
+        ValueError: if one is out of range, or a method is unknown.
+    """
+    check_fractions(args.val_fraction, args.test_fraction)
+    for name, least, most in (('epochs', 1, 10_000), ('image_size', 16, 1024)):
+        value = getattr(args, name)
+        if value is not None and not least <= value <= most:
+            flag = f'--{name.replace("_", "-")}'
+            raise ValueError(f'{flag} must be {least} to {most}, but is {value}.')
+    if args.seed < 0:
+        raise ValueError(f'--seed must be 0 or more, but is {args.seed}.')
+    methods = ['gala']
+    if args.compare is not None:
+        wanted = [name.replace('_', '-') for name in args.compare or ['ce']]
+        methods = [*dict.fromkeys([*wanted, 'gala'])]
+    find_methods(methods)
+    return methods
+
+
+def choose_folder(args: argparse.Namespace) -> Folder:
+    """The folder of the results, and the name of the config."""
+    name = args.name or args.data.absolute().resolve().stem
+    if args.name and Path(args.name).name != args.name:
+        raise ValueError(
+            f'--name {args.name} is not a name but a path: use --work-dir for that.'
+        )
+    path = args.work_dir or Path('work_dirs', name)
+    safe = ''.join(c if c.isalnum() or c in ADAPTIVE_NAME else '_' for c in name)
+    return Folder(path, safe.strip(ADAPTIVE_NAME) or 'config')
+
+
+def look(source: Source) -> Inspection:
+    """Look into every image, with a progress bar."""
+    with Progress(
+        console=CONSOLE, transient=True, disable=not CONSOLE.is_terminal
+    ) as bar:
+        task = bar.add_task(
+            f'Looking at {len(source.items):,} images', total=len(source.items)
+        )
+        return inspect(source, lambda: bar.advance(task))
+
+
+def show_data(source: Source, found: Inspection, split: Split) -> None:
+    """Print what was found: one table, and a line for each problem."""
+    say(f'{source.data}: {source.layout}; {split.origin}.')
+    say()
+    start_steps.show_table(HEADER, class_rows(source, found, split))
+    say(size_line(found))
+    for remark in (*found.source.remarks, *split.remarks):
+        say(remark)
+
+
+def choose(
+    args: argparse.Namespace, split: Split, found: Inspection
+) -> tuple[Backbone, Settings]:
+    """Network and settings."""
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    if args.device and args.device.startswith('cuda') and not on_gpu:
+        raise ValueError(f'--device {args.device}: PyTorch finds no such GPU here.')
+    backbone = choose_backbone(args.backbone, args.pretrained, on_gpu)
+    settings = choose_settings(
+        backbone,
+        images=split.counts('train').total(),
+        side=found.median_side(),
+        on_gpu=on_gpu,
+        cores=available_cores(),
+        epochs=args.epochs,
+        image_size=args.image_size,
+    )
+    return backbone, settings
+
+
+def show_plan(
+    folder: Folder,
+    split: Split,
+    backbone: Backbone,
+    settings: Settings,
+    methods: Sequence[str],
+) -> None:
+    """Print what will be done, and where the results will be."""
+    start = 'pretrained weights' if backbone.weights else 'trained from the start'
+    reasons = settings.reasons
+    rows = [
+        ('network', f'{backbone.name}, {start}: {backbone.reason}'),
+        ('image size', f'{settings.image_size} pixels: {reasons["image_size"]}'),
+        ('batch size', f'{settings.batch_size}: {reasons["batch_size"]}'),
+        ('epochs', f'{settings.epochs}: {reasons["epochs"]}'),
+        ('methods', ', '.join(methods)),
+    ]
+    say()
+    say('Plan')
+    for name, text in rows:
+        say(f'  {name:12}{text}')
+    for what, where in start_steps.results_of(folder, methods):
+        say(f'  {what:12}{where}')
+    say()
+
+
+def write_config(
+    args: argparse.Namespace,
+    folder: Folder,
+    source: Source,
+    split: Split,
+    backbone: Backbone,
+    settings: Settings,
+) -> str:
+    """The text of the config."""
+    return config_text(
+        backbone,
+        settings,
+        title=args.data.name or str(args.data),
+        root=source.root,
+        path=Path(os.path.relpath(folder.config)),
+        classes=len(split.classes),
+        images=split.counts('train').total(),
+        seed=args.seed,
+        command=f'mmgala start {shlex.quote(str(args.data))}',
+        version=__version__,
+    )

@@ -1,0 +1,139 @@
+"""The steps of ``mmgala start``: each is another command, whose line it shows."""
+
+import shlex
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+from mmgala.analysis.run_files import PREDICTIONS_FILE
+from mmgala.cli.commands import compare as compare_command
+from mmgala.cli.commands import fit as fit_command
+from mmgala.cli.commands import report as report_command
+from mmgala.comparison.plan import folder_name
+from mmgala.comparison.runs import CONFIG, SCORES, read_run_state
+from mmgala.start.state import Folder
+from mmgala.utils.files import replacing
+from mmgala.utils.progress import CONSOLE
+
+OWN = 'gala'  # the method whose model is the result
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, its first column left-aligned."""
+    align = ['left', *['right'] * (len(header) - 1)]
+    text = tabulate(rows, header, colalign=align, disable_numparse=True)
+    CONSOLE.print(f'{text}\n', soft_wrap=True, highlight=False, markup=False)
+
+
+def say(text: str = '') -> None:
+    """Print a line."""
+    CONSOLE.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def results_of(folder: Folder, methods: Sequence[str]) -> list[tuple[str, str]]:
+    """What will be written, and where."""
+    return [
+        ('config', str(folder.config)),
+        ('parts', f'{folder.split}; {folder.images} lists what was looked at'),
+        ('trainings', ', '.join(str(folder.path / folder_name(m)) for m in methods)),
+        ('accuracy', str(folder.path / 'results.md')),
+        ('model', f'{folder.model}, with its config {folder.model.with_suffix(".py")}'),
+        ('report', str(folder.report)),
+    ]
+
+
+def run_steps(folder: Folder, methods: Sequence[str], seed: int) -> None:
+    """Train, fit the steps after training, and report; finished steps are kept."""
+    train(folder, methods, seed)
+    run = run_folder(folder, OWN, seed)
+    checkpoint = checkpoint_of(run)
+    fit(folder, run, checkpoint)
+    report(folder, methods, seed)
+    show_next(folder, checkpoint)
+
+
+def run_folder(folder: Folder, method: str, seed: int) -> Path:
+    """Folder of the training of a method."""
+    return folder.path / folder_name(method) / f'seed{seed}'
+
+
+def checkpoint_of(run: Path) -> Path:
+    """Weights of a finished training."""
+    files = (read_run_state(run) or {}).get('files', [])
+    return run / next(name for name in files if name.endswith('.pth'))
+
+
+def train(folder: Folder, methods: Sequence[str], seed: int) -> None:
+    """Train and test each method."""
+    from mmgala.cli.programs.compare import run
+
+    words = [
+        *(str(folder.config), '--methods', *methods, '--seeds', '1'),
+        *('--first-seed', str(seed), '--selection', 'best'),
+        *('--post-hoc', 'rebalancing', '--work-dir', str(folder.path)),
+    ]
+    say(f'$ mmgala compare {shlex.join(words)}')
+    run(compare_command.build_parser().parse_args(words))
+
+
+def fit(folder: Folder, run_dir: Path, checkpoint: Path) -> None:
+    """Fit re-balancing and temperature on the validation part."""
+    from mmgala.cli.programs.fit import run
+
+    if folder.model.is_file() and _newer(folder.model, checkpoint):
+        say(f'The fitted model is in {folder.model} already.')
+        return
+    words = [
+        *(str(run_dir / CONFIG), str(checkpoint), str(folder.model)),
+        *('--tau', 'auto', '--temperature', 'auto'),
+    ]
+    say(f'$ mmgala fit {shlex.join(words)}')
+    run(fit_command.build_parser().parse_args(words))
+
+
+def _newer(path: Path, other: Path) -> bool:
+    return path.stat().st_mtime_ns >= other.stat().st_mtime_ns
+
+
+def report(folder: Folder, methods: Sequence[str], seed: int) -> None:
+    """Write the report on all trainings."""
+    from mmgala.cli.programs.report import run
+
+    runs = [run_folder(folder, method, seed) for method in methods]
+    for one in runs:
+        with replacing(one / PREDICTIONS_FILE) as unfinished:
+            shutil.copyfile(one / SCORES['test'], unfinished)
+    words = [
+        *(*map(str, runs), '--names', *methods, '--out', str(folder.report)),
+        *('--title', folder.name),
+    ]
+    say(f'$ mmgala report {shlex.join(words)}')
+    run(report_command.build_parser().parse_args(words))
+
+
+def show_next(folder: Folder, checkpoint: Path) -> None:
+    """Print the commands that a user may want next."""
+    config, model = folder.config, folder.model
+    work_dir = folder.path / 'further'
+    lines = {
+        'Predict images': ['predict', str(folder.path), 'IMAGE_OR_FOLDER'],
+        'Export it': [
+            *('export', str(model.with_suffix('.py')), str(model)),
+            str(folder.path / 'model.onnx'),
+        ],
+        'Train further': [
+            *('train', str(config), '--work-dir', str(work_dir)),
+            *('--cfg-options', f'load_from={checkpoint}'),
+        ],
+        'Compare methods': [
+            *('compare', str(config), '--work-dir', str(folder.path)),
+            *('--selection', 'best', '--methods', 'ce', 'balanced-softmax', 'gala'),
+        ],
+    }
+    say()
+    say(f'The report is {folder.report}: open it in a browser. What you may want next:')
+    width = max(map(len, lines))
+    for title, words in lines.items():
+        say(f'  {title:{width}}  mmgala {shlex.join(words)}')
