@@ -9,13 +9,13 @@ import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmgala.analysis import FeatureSums, describe_class_vectors, describe_classes
 from mmgala.apis.data_splits import build_whole_split
 from mmgala.apis.models import load_model
+from mmgala.console.consoles import tracked
 from mmgala.evaluation.score_dump import stack_targets
 from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.functional import ShotThresholds
@@ -182,7 +182,7 @@ def _sum_features(
     """Predict the whole data set, and sum the inputs of the layer."""
     sums = FeatureSums(layer.out_features)
     with inputs_of(layer) as features:
-        for data in track(loader, 'Features', total=len(loader), console=console):
+        for data in tracked(loader, 'Features', total=len(loader), console=console):
             samples = model.test_step(data)
             labels = stack_targets([sample.to_dict() for sample in samples])
             if len(features) != 1:

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from mmgala.cli.command import importing
+from mmgala.console.session import current_session
 from mmgala.utils.package_configs import find_config
 from mmgala.utils.ranks import speaks_for_all
 
@@ -99,21 +100,38 @@ def parse_launched_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
     Args:
         parser: with the arguments of :func:`add_launcher_arguments`.
     """
-    args = _parse(parser)
+    args = parse_args(parser)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return args
 
 
-def _parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Parse the command line; if it is wrong, one rank prints the usage."""
+def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse the command line, and keep what libraries print off the console.
+
+    If the command line is wrong, one rank prints the usage.
+    """
+    add_console_arguments(parser)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return parser.parse_args()
+            args = parser.parse_args()
     except SystemExit:
         if speaks_for_all():
             sys.stderr.write(said.getvalue())
         raise
+    if (session := current_session()) is not None:
+        session.start(args.verbose)
+    return args
+
+
+def add_console_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``--verbose``, which all commands have."""
+    parser.add_argument(
+        '-v',
+        '--verbose',
+        action='store_true',
+        help='show all logs and warnings, also those of libraries, on stderr',
+    )
 
 
 def add_threshold_arguments(parser: argparse.ArgumentParser, source: str) -> None:

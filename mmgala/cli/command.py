@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterator
 
 from mmgala.cli.errors import one_line_errors
+from mmgala.console.mmengine_log import use_session
+from mmgala.console.session import command_session, current_session
 from mmgala.utils.safe_loading import (
     close_new_readers,
     enter_plain_data,
@@ -26,7 +28,8 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
 
     An error of the user's input ends the tool with a message of one line and status 1,
     Ctrl-C with a message of one line and status 130, SIGTERM with 143. Files that could
-    run code are refused, also by processes that the tool starts.
+    run code are refused, also by processes that the tool starts. What libraries print
+    goes to the log file; see :mod:`mmgala.console`.
     """
     if main.__module__ == SPAWNED:  # a program that is not one of this project's
         enter_plain_data()
@@ -34,7 +37,12 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
     @functools.wraps(main)
     def run() -> None:
         try:
-            with interrupts.interruptible(), one_line_errors(), only_plain_data():
+            with (
+                interrupts.interruptible(),
+                one_line_errors(),
+                only_plain_data(),
+                command_session(),
+            ):
                 main()
         except BaseException as error:
             # After a signal, any other error is a consequence of it.
@@ -54,7 +62,11 @@ def importing() -> Iterator[None]:
     """Import what takes seconds, such as PyTorch, within a command.
 
     A signal ends the process at once, and what was imported reads only plain data.
+    What it prints is no result.
     """
-    with interrupts.end_at_once():
+    session = current_session()
+    quiet = contextlib.nullcontext() if session is None else session.capturing()
+    with interrupts.end_at_once(), quiet:
         yield
     close_new_readers()
+    use_session()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from mmgala.console import say
 from mmgala.utils.files import CHUNK_BYTES
 from mmgala.utils.progress import progress_bar
 
@@ -145,9 +146,7 @@ def download(url: str, path: Path, verify: Callable[[Path], None]) -> None:
         if single_response:
             raise
         # Possibly parts of two versions: not every server reports a changed file.
-        print(
-            f'The parts of {path.name} do not match; downloading it again.', flush=True
-        )
+        say(f'The parts of {path.name} do not match; downloading it again.')
         _fetch(url, unfinished)
         try:
             verify(unfinished.path)
@@ -173,7 +172,7 @@ def _fetch(url: str, unfinished: UnfinishedDownload) -> bool:
             if failures == ATTEMPTS:
                 raise ConnectionError(f'{url} cannot be downloaded: {error}') from error
             wait = min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT)
-            print(f'{url}: {error}; trying again in {wait:.0f} s', flush=True)
+            say(f'{url}: {error}; trying again in {wait:.0f} s')
             time.sleep(wait)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
+from mmgala.console import say
 from mmgala.preparation.archives import gunzip, untar
 from mmgala.preparation.data_set import CHECKSUM_FILE, DataSet, Part, write_checksums
 from mmgala.preparation.download import UnfinishedDownload, download
@@ -178,7 +179,7 @@ def delete_archives(parts: Sequence[Part], root: Path) -> None:
     for part in parts:
         path = root / part.source
         if part.packing != 'none' and path.is_file():
-            print(f'deleting {path}', flush=True)
+            say(f'deleting {path}')
             path.unlink()
 
 
@@ -222,16 +223,16 @@ def make_part(part: Part, root: Path, source: Path | None = None) -> None:
     """
     found = find_source(part, root, source)
     if found is None:
-        print(f'downloading {part.url}', flush=True)
+        say(f'downloading {part.url}')
         found = root / part.source
         _download(part, found)
         if part.packing == 'none':
             return
     elif _is_verified_whole(part, found):
-        print(f'verifying {found}', flush=True)
+        say(f'verifying {found}')
         part.verify(found)
     UnfinishedDownload(root / part.source).remove()  # no longer needed
-    print(f'{_action(part)} {found} to {root / part.target}', flush=True)
+    say(f'{_action(part)} {found} to {root / part.target}')
     with scratch(root) as folder:
         _unpack(part, found, folder, root)
         if not (folder / part.target).exists():
@@ -267,7 +268,7 @@ def _download(part: Part, path: Path) -> None:
     assert part.url is not None  # the plan has checked it
 
     def verify(unfinished: Path) -> None:
-        print(f'verifying {part.source}', flush=True)
+        say(f'verifying {part.source}')
         for known in part.files.values() if part.packing == 'none' else ():
             assert known is not None  # published, as nothing is converted
             known.require(unfinished)
@@ -330,7 +331,5 @@ def scratch(root: Path) -> Iterator[Path]:
 def remove_scratch(root: Path) -> None:
     """Remove the scratch folder of a process that was killed."""
     if (root / SCRATCH_FOLDER).exists():
-        print(
-            f'removing {root / SCRATCH_FOLDER}, left by an interrupted run', flush=True
-        )
+        say(f'removing {root / SCRATCH_FOLDER}, left by an interrupted run')
         shutil.rmtree(root / SCRATCH_FOLDER)

@@ -1,5 +1,6 @@
 """Class counts for a re-training, and what is odd about its data."""
 
+from mmgala.console.consoles import warn_on
 from mmgala.datasets.data_check import check_data
 from mmgala.datasets.data_summary import summary_table
 from mmgala.datasets.labels import class_names, count_images_and_draws
@@ -32,13 +33,14 @@ def count_training_set(
         return
     dataset = context.loader('train').dataset
     for remark in check_data(dataset):
-        context.console.print(remark, markup=False, highlight=False)
+        warn_on(context.console, remark)
     counted = count_images_and_draws(dataset, context.num_classes)
     context.counts, context.draws = counted.images, counted.draws
     table = summary_table(counted, thresholds, class_names(dataset))
     context.console.print(f'{table}\n', markup=False, highlight=False)
     if stored is not None and list(stored) != counted.images:
-        context.console.print(
+        warn_on(
+            context.console,
             'The class counts of the training set differ from those in the checkpoint: '
-            'the former are used.'
+            'the former are used.',
         )

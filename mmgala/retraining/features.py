@@ -12,11 +12,11 @@ import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmgala.apis.class_vectors import inputs_of
+from mmgala.console.consoles import tracked
 from mmgala.datasets import (
     DatasetDigest,
     count_classes,
@@ -268,7 +268,7 @@ def _compute(
     def batches() -> Iterator[np.ndarray]:
         described = f'Features of {split}'
         with inputs_of(source.layer) as inputs:
-            for data in track(loader, described, total=len(loader), console=console):
+            for data in tracked(loader, described, total=len(loader), console=console):
                 with torch.no_grad():
                     samples = [s.to_dict() for s in source.model.test_step(data)]
                     labels.append(stack_targets(samples).cpu().numpy())

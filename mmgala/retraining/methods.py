@@ -15,6 +15,7 @@ from torch.nn.functional import normalize
 from torch.utils.data import DataLoader
 
 from mmgala.apis.data_splits import build_whole_split
+from mmgala.console.consoles import result_on, warn_on
 from mmgala.datasets import count_classes
 from mmgala.functional.rebalance import class_shares
 from mmgala.models.heads.linear_heads import LongTailedClsHead, is_linear_head
@@ -192,7 +193,7 @@ def tau_norm(context: RetrainingContext) -> Classifier:
             context.weight,
             target_prior=target_prior(context),
         )
-        context.console.print(f'Strength, on the validation set:\n{search}')
+        result_on(context.console, f'Strength, on the validation set:\n{search}')
         tau = search.tau
     bias = None if context.bias is None else torch.zeros_like(context.bias)
     return Classifier(tau_normalize(context.weight, tau), bias, dict(tau=float(tau)))
@@ -227,9 +228,10 @@ def ncm(context: RetrainingContext) -> Classifier:
     )
     empty = [c for c, count in enumerate(context.counts or []) if count == 0]
     if empty:
-        context.console.print(
+        warn_on(
+            context.console,
             f'{len(empty)} classes have no training samples (the first is class '
-            f'{empty[0]}): they are never predicted.'
+            f'{empty[0]}): they are never predicted.',
         )
     layer = None
     if center is not None:
@@ -260,7 +262,7 @@ def _prepare_training(
     )
     corrects = corrects_for_counts(loss)
     if corrects and context.options.sampling == 'class':
-        context.console.print(CORRECTED_TWICE_WARNING.format(type(loss).__name__))
+        warn_on(context.console, CORRECTED_TWICE_WARNING.format(type(loss).__name__))
     split = context.split('train')
     schedule = context.options.schedule(
         method, len(split.labels), 'instance' if corrects else 'class'

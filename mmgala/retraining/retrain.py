@@ -18,6 +18,7 @@ from mmgala.apis.data_splits import (
     validates_on_test,
 )
 from mmgala.apis.models import check_output_path, load_model, save_model
+from mmgala.console.consoles import result_on, warn_on
 from mmgala.datasets.labels import class_names
 from mmgala.evaluation import LongTailedAccuracy
 from mmgala.evaluation.shot_thresholds import (
@@ -237,7 +238,7 @@ def retrain_classifier(
         record['validation'] = metrics
     _write(context, checkpoint, new, record, thresholds, out)
     if metrics is not None and (warning := _contradicted_aim(context, method, new)):
-        console.print(warning)
+        warn_on(console, warning)
     return out
 
 
@@ -267,7 +268,7 @@ def _compare(
         )
         return None
     if validates_on_test(cfg):
-        context.console.print(VALIDATES_ON_TEST_WARNING)
+        warn_on(context.console, VALIDATES_ON_TEST_WARNING)
     split = context.split('val')
     counts: Sequence[int] | None = context.counts
     old = Classifier(context.weight, context.bias, {})
@@ -278,7 +279,7 @@ def _compare(
         )
         for each in (old, new)
     )  # fmt: skip
-    context.console.print(validation_table(before, after))
+    result_on(context.console, validation_table(before, after))
     return dict(before=before, after=after)
 
 

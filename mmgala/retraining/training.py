@@ -13,9 +13,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 
+from mmgala.console.consoles import tracked
 from mmgala.datasets.samplers.class_samplers import proportional_counts
 from mmgala.datasets.samplers.epoch_sampler import SamplesByClass
 from mmgala.functional.checks import (
@@ -260,7 +260,7 @@ def _train(
         weight_decay=schedule.weight_decay,
     )
     steps = schedule.epochs * math.ceil(len(labels) / schedule.batch_size)
-    batches = track(
+    batches = tracked(
         _batches(order, schedule), 'Training', total=steps,
         console=console or Console(quiet=True),
     )  # fmt: skip

@@ -51,7 +51,7 @@ def test_after_a_drop_only_the_rest_is_fetched(fetch, server, capsys):
     fetch()
     assert starts(server) == [0, 100_000, 150_000]
     assert server.sent() == len(CONTENT)
-    assert 'ended after 100,000 of 300,000 bytes; trying' in capsys.readouterr().out
+    assert 'ended after 100,000 of 300,000 bytes; trying' in capsys.readouterr().err
 
 
 def test_a_hanging_connection_is_closed_and_resumed(fetch, server):

@@ -54,7 +54,10 @@ def start(small, root):
         ]
         argument = json.dumps([str(root), parts, stop_after])
         command = [sys.executable, '-c', PROGRAM, argument]
-        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        pipe = subprocess.PIPE
+        processes.append(
+            subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+        )
         return processes[-1]
 
     yield start

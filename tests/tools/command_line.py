@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -97,12 +98,16 @@ def call(tool, *arguments, cwd, cfg_options=True):
 
 
 def call_and_read(tool, *arguments, cwd):
-    """Call the ``main`` of a tool, assert success, and return its output."""
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    """Call the ``main`` of a tool, and assert success.
+
+    Returns:
+        Its results in ``stdout``, and its messages in ``stderr``.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         end = call(tool, *arguments, cwd=cwd)
     assert end is None, end
-    return printed.getvalue()
+    return SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue())
 
 
 def assert_one_line(end, message):

@@ -54,7 +54,7 @@ def measured(tmp_path_factory, trained):
     out = folder / 'deep' / 'vectors.json'
     limits = ['--many', '40', '--few', '10']
     text = call_and_read(TOOL, trained.config, trained.checkpoint, '--out', out,
-                         *limits, cwd=folder)  # fmt: skip
+                         *limits, cwd=folder).stdout  # fmt: skip
     return SimpleNamespace(
         report=json.loads(out.read_text()), out=out, folder=folder, text=text
     )

@@ -35,11 +35,11 @@ def test_metrics_on_two_processes_equal_those_on_one(
     """The strength is chosen on all scores, so each process must gather them."""
     arguments = [trained.config, trained.checkpoint, 2, '--out', 'm.json']
     flags = ['--rebalance', '--tau', 'auto']
-    stdout = run('dist_test.sh', *arguments, *flags, *SUBSET, cwd=tmp_path).stdout
+    said = run('dist_test.sh', *arguments, *flags, *SUBSET, cwd=tmp_path).stderr
     metrics = json.loads((tmp_path / 'm.json').read_text())
 
     tau, _ = best_tau(validation.scores, validation.targets)
-    assert f're-balanced with tau={tau:g} over' in stdout
+    assert f're-balanced with tau={tau:g} over' in said
     assert_metrics(metrics, rebalance(raw.scores[:NUM_SAMPLES], tau), raw)
 
 

@@ -87,11 +87,11 @@ def test_writes_numbers_tables_and_figures_of_all_runs(tmp_path, pred, other, ca
         assert run['predictions'] == analyse_predictions(
             dump, 1.3, ShotThresholds(40, 10)
         )
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr()
     top1 = content['runs'][1]['predictions']['rebalanced']['metrics']['top1']
-    assert f'| gala re-balanced, tau=1.3 |  {top1:.1f} |' in printed
-    assert 'tau is 1 by default' not in printed
-    assert str(out) in printed
+    assert f'| gala re-balanced, tau=1.3 |  {top1:.1f} |' in printed.out
+    assert 'tau is 1 by default' not in printed.err
+    assert str(out) in printed.err
 
 
 def few_shot(folder):
@@ -104,7 +104,7 @@ def test_thresholds_default_to_those_of_the_predictions(tmp_path, pred, capsys):
                   shot_thresholds=[40, 10])  # fmt: skip
     assert call(stated, '--out', tmp_path / 'stated') is None
     assert read_json(tmp_path / 'stated')['limits'] == {'many': 40, 'few': 10}
-    assert 'hot thresholds' not in capsys.readouterr().out
+    assert 'hot thresholds' not in capsys.readouterr().err
     # Without stated thresholds: the same flags give the same, no flags the defaults.
     np.savez(tmp_path / 'b.npz', **arrays)
     assert call(tmp_path / 'b.npz', *LIMITS, '--out', tmp_path / 'flags') is None
@@ -112,12 +112,12 @@ def test_thresholds_default_to_those_of_the_predictions(tmp_path, pred, capsys):
     assert call(tmp_path / 'b.npz', '--out', tmp_path / 'default') is None
     assert read_json(tmp_path / 'default')['limits'] == {'many': 100, 'few': 20}
     assert few_shot(tmp_path / 'default') != few_shot(tmp_path / 'stated')
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().err
     assert 'state no shot thresholds: using many > 100, few < 20. Change' in printed
     # Flags take precedence, with a message.
     assert call(stated, '--few', 20, '--out', tmp_path / 'few') is None
     assert read_json(tmp_path / 'few')['limits'] == {'many': 40, 'few': 20}
-    assert 'few < 20, by --many and --few, instead of' in capsys.readouterr().out
+    assert 'few < 20, by --many and --few, instead of' in capsys.readouterr().err
 
 
 def test_tau_is_not_chosen_on_other_classes(tmp_path):
@@ -191,7 +191,7 @@ def test_tau_is_1_by_default_and_the_tool_says_so(tmp_path, pred, capsys):
     assert call(pred) is None
     (run,) = read_json(tmp_path / 'ce_analysis')['runs']
     assert run['predictions']['tau'] == 1
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().err
     assert 'tau is 1 by default; --val VAL_PRED chooses it on validation' in printed
     assert 'contradict' not in printed
 
@@ -209,7 +209,7 @@ def test_tau_of_each_run_is_chosen_on_its_validation_predictions(
     taus = [run['predictions']['tau'] for run in runs]
     assert taus == [best_tau(scores, targets)[0], best_tau(flat, targets)[0]]
     assert taus[0] != taus[1]
-    assert 'by default' not in capsys.readouterr().out
+    assert 'by default' not in capsys.readouterr().err
 
 
 def test_counts_and_prior_from_files(tmp_path, capsys):
@@ -222,10 +222,10 @@ def test_counts_and_prior_from_files(tmp_path, capsys):
     prior.write_text(json.dumps(share.tolist()))
 
     assert call(pred, '--class-counts', counts) is None
-    assert 'labels of the test set contradict them' in capsys.readouterr().out
+    assert 'labels of the test set contradict them' in capsys.readouterr().err
     assert call(pred, '--class-counts', counts, '--target-prior', prior) is None
 
-    assert 'contradict' not in capsys.readouterr().out
+    assert 'contradict' not in capsys.readouterr().err
     content = read_json(tmp_path / 'p_analysis')
     assert [c['count'] for c in content['classes']] == COUNTS.tolist()
     expected = rebalance(scores[kept], 1.0, target_prior=share)

@@ -47,7 +47,7 @@ def exported(tmp_path_factory, fitted):
 
     def export(name):
         arguments = [fitted.config, fitted.weights, folder / name]
-        return folder / name, call_and_read('export', *arguments, cwd=folder)
+        return folder / name, call_and_read('export', *arguments, cwd=folder).stdout
 
     return export
 
@@ -108,7 +108,7 @@ def test_another_opset_without_check(tmp_path, trained):
 
     out = tmp_path / 'new' / 'digits.onnx'
     arguments = [trained.config, trained.checkpoint, out, '--opset', 20, *SIZE]
-    printed = call_and_read('export', *arguments, cwd=tmp_path)
+    printed = call_and_read('export', *arguments, cwd=tmp_path).stdout
 
     assert 'not checked' in printed
     assert [o.version for o in onnx.load(out).opset_import if not o.domain] == [20]

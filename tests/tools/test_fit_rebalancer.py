@@ -32,9 +32,9 @@ def fitted(tmp_path_factory, trained):
     folder = tmp_path_factory.mktemp('fitted')
     weights = folder / 'deep' / 'fitted.pth'
     arguments = [trained.config, trained.checkpoint, weights, '--work-dir', 'log']
-    stdout = call_and_read('fit_rebalancer', *arguments, cwd=folder)
+    printed = call_and_read('fit_rebalancer', *arguments, cwd=folder)
     return SimpleNamespace(
-        weights=weights, config=weights.with_suffix('.py'), stdout=stdout
+        weights=weights, config=weights.with_suffix('.py'), printed=printed
     )
 
 
@@ -50,8 +50,8 @@ def test_tau_is_the_best_on_the_validation_set(fitted, validation):
     expected, _ = best_tau(validation.scores, validation.targets)
 
     assert float(stored_rebalancer(fitted.weights).tau) == pytest.approx(expected)
-    assert f'tau={expected:g}, to ' in fitted.stdout
-    assert '<- chosen' in fitted.stdout
+    assert f'tau={expected:g}, to ' in fitted.printed.stderr
+    assert '<- chosen' in fitted.printed.stdout
 
 
 def test_weights_and_statistics_are_unchanged(fitted, trained):

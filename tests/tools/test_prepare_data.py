@@ -76,8 +76,8 @@ def test_a_set_is_prepared_from_the_published_files(
 
     assert prepare(name) is None
 
-    out = capsys.readouterr().out
-    assert f'{name} in {prepare.root} is complete' in out
+    said = capsys.readouterr().err
+    assert f'{name} in {prepare.root} is complete' in said
     wanted = listed(small, prepare.root)
     assert images_on_disk(prepare.root) == {path: image(path) for path in wanted}
     assert bool(wanted) == (name in IMAGE_SETS)
@@ -89,7 +89,7 @@ def test_a_set_is_prepared_from_the_published_files(
         assert prepare(name, *flags) is None
         assert tree(prepare.root) == before
         assert server.sent() == sent
-    assert f'{prepare.root / small.parts[0].target}: exists' in capsys.readouterr().out
+    assert f'{prepare.root / small.parts[0].target}: exists' in capsys.readouterr().err
 
 
 def test_manual_downloads_are_explained(prepare, server, monkeypatch, capsys, tmp_path):
@@ -98,8 +98,7 @@ def test_manual_downloads_are_explained(prepare, server, monkeypatch, capsys, tm
     end = prepare('imagenet-lt')
 
     assert_one_line(end, r'ILSVRC2012_img_train\.tar and ILSVRC2012_img_val\.tar must')
-    out = capsys.readouterr().out
-    assert 'Register at https://image-net.org' in out
+    assert 'Register at https://image-net.org' in capsys.readouterr().err
     lists = {f'ImageNet_LT_{split}.txt' for split in ('train', 'val', 'test')}
     assert {path.name for path in prepare.root.iterdir()} == lists
 
@@ -272,7 +271,7 @@ def test_unpacking_again_replaces_a_damaged_file(prepare, packed, capsys):
     assert prepare('fashion-mnist', '--source', packed) is None
 
     assert tree(prepare.root) == before
-    assert 'replaces files that are not' in capsys.readouterr().out
+    assert 'replaces files that are not' in capsys.readouterr().err
 
 
 def test_a_file_that_the_folder_lacks_is_named_with_the_package(
@@ -298,7 +297,7 @@ def test_a_set_of_images_is_prepared_from_a_file(
 
     assert prepare(name, '--source', source) is None
 
-    assert f'reading {source} to {prepare.root}' in capsys.readouterr().out
+    assert f'reading {source} to {prepare.root}' in capsys.readouterr().err
     assert {path.name for path in prepare.root.iterdir()} == set(made(part))
     assert server.log == []
     assert source.exists()
@@ -314,7 +313,7 @@ def test_a_set_that_cannot_be_downloaded_needs_a_source(
     assert_one_line(
         end, r'plankton is incomplete: train\.zip must be downloaded by hand'
     )
-    assert 'see docs/plankton.md' in capsys.readouterr().out
+    assert 'see docs/plankton.md' in capsys.readouterr().err
     assert not prepare.root.exists()
 
 

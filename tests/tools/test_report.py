@@ -52,7 +52,7 @@ def test_writes_page_and_numbers(tmp_path, work_dirs, capsys):
     assert report['runs'][0]['predictions']['tau'] == 1.5
     assert [entry['count'] for entry in report['classes']] == COUNTS.tolist()
     assert '<title>Mine</title>' in out.read_text()
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().err
     assert f'mmgala vectors CONFIG CHECKPOINT --out {work_dirs[0]}' in printed
     assert f'Wrote the report to {out}' in printed
 
@@ -124,7 +124,7 @@ def test_each_stage_of_a_cascade_is_a_run(tmp_path, capsys):
         expected = describe_gradients([record])['ratio']
         assert run['gradients']['ratio'] == pytest.approx(expected)
     assert report['missing'] == []  # a stage has no class weight vectors
-    assert 'has no' not in capsys.readouterr().out
+    assert 'has no' not in capsys.readouterr().err
 
 
 def test_predictions_beside_the_stages_are_a_run_too(tmp_path, work_dirs):
@@ -167,7 +167,7 @@ def test_balanced_classes_that_are_not_are_a_warning(tmp_path, long_tailed, caps
     (warning,) = json.loads(out.with_suffix('.json').read_text())['warnings']
     assert 'class 0 16.7 % assumed, 60.0 % seen' in warning
     assert '--target-prior train or FILE' in warning
-    assert capsys.readouterr().out.strip().splitlines()[-1] == warning
+    assert capsys.readouterr().err.splitlines()[-1] == f'warning: {warning}'
     assert call(long_tailed, '--out', out, '--tau', 0) is None
     assert json.loads(out.with_suffix('.json').read_text())['warnings'] == []
 

@@ -1,7 +1,5 @@
 """tools/retrain_classifier.py: its output loads and has the recorded metrics."""
 
-import contextlib
-import io
 import json
 import re
 from types import SimpleNamespace
@@ -19,7 +17,7 @@ from mmgala.names import RETRAINING_METHODS as METHODS
 from mmgala.registry import MODELS
 from mmgala.retraining import RetrainOptions, retrain_classifier
 from mmgala.utils.checkpoint import read_checkpoint
-from tests.tools.command_line import assert_one_line, call, options
+from tests.tools.command_line import assert_one_line, call, call_and_read, options
 
 TOOL = 'retrain_classifier'
 
@@ -35,16 +33,13 @@ def retrained(request, trained, folder):
     """Weights, config and output of each method."""
     method = request.param
     out = folder / 'deep' / f'{method}.pth'
-    stdout = io.StringIO()
-    with contextlib.redirect_stdout(stdout):
-        end = call(TOOL, trained.config, trained.checkpoint, out, '--method', method,
-                   cwd=folder)  # fmt: skip
-    assert end is None
+    printed = call_and_read(TOOL, trained.config, trained.checkpoint, out,
+                            '--method', method, cwd=folder)  # fmt: skip
     return SimpleNamespace(
         method=method,
         weights=out,
         config=out.with_suffix('.py'),
-        stdout=stdout.getvalue(),
+        printed=printed,
         checkpoint=read_checkpoint(out),
     )
 
@@ -110,12 +105,13 @@ def test_printed_metrics(retrained):
     figures = retrained.checkpoint['meta']['retrained']['validation']
     for title in ('before', 'after'):
         names = ('top1', 'many', 'medium', 'few', 'class_mean', 'worst_class')
-        row = ' │ '.join(rf'{figures[title][n]:.2f}\s*' for n in names)
-        assert re.search(rf'{title}\s*│ {row}'.replace('│ ', '│ *'), retrained.stdout)
-    assert f'Wrote the new classifier to {retrained.weights}' in retrained.stdout
+        row = r' \| *'.join(rf'{figures[title][n]:.2f}\s*' for n in names)
+        assert re.search(rf'{title}\s*\| *{row}', retrained.printed.stdout)
+    said = retrained.printed.stderr
+    assert f'Wrote the new classifier to {retrained.weights}' in said
     if retrained.method == 'tau-norm':
-        assert '<- chosen' in retrained.stdout
-        assert 'Features of train' not in retrained.stdout
+        assert '<- chosen' in retrained.printed.stdout
+        assert 'Features of train' not in said
 
 
 def test_tail_classes_improve(retrained):

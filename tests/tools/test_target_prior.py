@@ -149,7 +149,7 @@ def test_tau_norm_chooses_for_the_shares(tmp_path, trained, unbalanced, given, c
                cwd=tmp_path)  # fmt: skip
 
     assert end is None
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().err
     warned = 'labels of the validation set contradict them' in printed
     assert warned == (given == 'balanced')
     results = read_checkpoint(tmp_path / 'out.pth')['meta']['retrained']['validation']
@@ -166,7 +166,7 @@ def test_class_balanced_sampling_assumes_balanced_classes(
                cwd=tmp_path)  # fmt: skip
 
     assert end is None
-    assert ('--sampling instance and' in capsys.readouterr().out) == (
+    assert ('--sampling instance and' in capsys.readouterr().err) == (
         sampling == 'class'
     )
 
@@ -195,7 +195,7 @@ def test_saved_predictions_are_rebalanced_for_the_validation_shares(
         end = call('analysis/evaluate_predictions', *flags, '--target-prior', prior,
                    '--out', prior, cwd=tmp_path, cfg_options=False)  # fmt: skip
         assert end is None
-        printed = capsys.readouterr().out.strip()
+        printed = capsys.readouterr().err.strip()
         assert ('contradict' in printed.splitlines()[-1]) == (prior == 'balanced')
 
     stored, test = (np.load(tmp_path / f'{name}.npz') for name in ('val', 'test'))

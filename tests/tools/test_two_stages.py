@@ -46,17 +46,17 @@ def dist_trained(tmp_path_factory, small):
     folder = tmp_path_factory.mktemp('dist')
     config = child_config(folder, shipped(NAME), STATISTICS)
     result = run('dist_train.sh', config, 2, '--work-dir', 'work', '--auto-scale-lr',
-                 *small, cwd=folder)  # fmt: skip
-    return SimpleNamespace(work_dir=folder / 'work', stdout=result.stdout)
+                 '--verbose', *small, cwd=folder)  # fmt: skip
+    return SimpleNamespace(work_dir=folder / 'work', log=result.stderr)
 
 
 def test_the_log_names_the_stage_and_the_loaded_backbone(dist_trained):
-    stdout, work_dir = dist_trained.stdout, dist_trained.work_dir
-    places = [stdout.index(title) for title in STAGES]
-    taken = stdout.index('Loaded all 66 weights of backbone.*')
+    log, work_dir = dist_trained.log, dist_trained.work_dir
+    places = [log.index(title) for title in STAGES]
+    taken = log.index('Loaded all 66 weights of backbone.*')
 
-    assert places[0] < stdout.index('Epoch(train) [2]') < places[1] < taken
-    assert taken < stdout.rindex('Epoch(train) [2]')
+    assert places[0] < log.index('Epoch(train) [2]') < places[1] < taken
+    assert taken < log.rindex('Epoch(train) [2]')
     assert STAGES[0] in logs(work_dir / 'stage1')
     assert STAGES[1] not in logs(work_dir / 'stage1')
     assert STAGES[1] in logs(work_dir)

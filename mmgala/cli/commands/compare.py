@@ -12,7 +12,7 @@ import argparse
 import warnings
 from typing import Any
 
-from mmgala.cli.arguments import add_config_arguments
+from mmgala.cli.arguments import add_config_arguments, parse_args
 from mmgala.cli.post_hoc_arguments import add_target_prior_argument
 from mmgala.names import METRIC_NAMES, POST_HOC, SELECTIONS
 
@@ -105,7 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
 @command
 def main() -> None:
     """Run the command."""
-    args = build_parser().parse_args()
+    args = parse_args(build_parser())
     warnings.simplefilter('ignore')  # of libraries, while they are imported
     with importing():
         from mmgala.cli.programs.compare import run

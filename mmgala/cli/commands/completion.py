@@ -12,7 +12,9 @@ from mmgala.cli.command import command, importing  # first: it handles Ctrl-C
 import argparse
 import importlib
 
+from mmgala.cli.arguments import add_console_arguments, parse_args
 from mmgala.cli.main import COMMANDS
+from mmgala.console import result
 
 SHELLS = ('bash', 'zsh')
 
@@ -37,6 +39,7 @@ def parser_of_all(path: object) -> argparse.ArgumentParser:
     commands = whole.add_subparsers()
     for name, text in COMMANDS.items():
         own = importlib.import_module(f'mmgala.cli.commands.{name}').build_parser()
+        add_console_arguments(own)
         for action in own._actions:
             if may_be_path(action):
                 action.complete = path
@@ -52,7 +55,7 @@ def may_be_path(action: argparse.Action) -> bool:
 @command
 def main() -> None:
     """Run the command."""
-    args = build_parser().parse_args()
+    args = parse_args(build_parser())
     with importing():
         try:
             import shtab
@@ -60,4 +63,4 @@ def main() -> None:
             raise ImportError(
                 'Completion needs the package shtab: pip install shtab.'
             ) from error
-    print(shtab.complete(parser_of_all(shtab.FILE), shell=args.shell))
+    result(shtab.complete(parser_of_all(shtab.FILE), shell=args.shell))

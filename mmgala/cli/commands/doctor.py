@@ -11,6 +11,7 @@ import dataclasses
 import json
 import sys
 
+from mmgala.cli.arguments import parse_args
 from mmgala.cli.doctor.diagnosis import (
     Diagnosis,
     diagnose,
@@ -18,6 +19,7 @@ from mmgala.cli.doctor.diagnosis import (
     names_to_probe,
 )
 from mmgala.cli.doctor.probing import probe_all
+from mmgala.console import result
 from mmgala.utils.text import visible
 
 STYLES = {
@@ -46,10 +48,10 @@ def build_parser() -> argparse.ArgumentParser:
 @command
 def main() -> None:
     """Try everything, print the findings, and exit."""
-    args = build_parser().parse_args()
+    args = parse_args(build_parser())
     found = diagnose(probe_all(names_to_probe()), installed_distributions())
     if args.json:
-        print(json.dumps(dataclasses.asdict(found), indent=2))
+        result(json.dumps(dataclasses.asdict(found), indent=2))
     else:
         show(describe(found))
     sys.exit(0 if found.core_works else 1)
@@ -75,14 +77,13 @@ def describe(found: Diagnosis) -> str:
 
 
 def show(text: str) -> None:
-    """Print, with colours if rich is installed and this is a terminal."""
+    """Print, with colours if rich is installed."""
     try:
-        from rich.console import Console
         from rich.text import Text
     except ImportError:
-        print(text)
+        result(text)
         return
     shown = Text(text)
     for pattern, style in STYLES.items():
         shown.highlight_regex(pattern, style)
-    Console(soft_wrap=True).print(shown)
+    result(shown)

@@ -11,7 +11,7 @@ from mmgala.cli.command import command, importing  # first: it handles Ctrl-C
 import argparse
 from pathlib import Path
 
-from mmgala.cli.arguments import add_config_arguments
+from mmgala.cli.arguments import add_config_arguments, parse_args
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 @command
 def main() -> None:
     """Run the command."""
-    args = build_parser().parse_args()
+    args = parse_args(build_parser())
     with importing():
         from mmgala.cli.programs.export import run
     run(args)

@@ -20,6 +20,7 @@ from mmgala.cli.command import command, importing  # first: it handles Ctrl-C
 import argparse
 from pathlib import Path
 
+from mmgala.cli.arguments import parse_args
 from mmgala.names import DATA_SET_NAMES
 
 
@@ -59,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
 @command
 def main() -> None:
     """Run the command."""
-    args = build_parser().parse_args()
+    args = parse_args(build_parser())
     with importing():
         from mmgala.cli.programs.prepare import run
     run(args)

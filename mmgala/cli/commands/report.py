@@ -13,7 +13,7 @@ from mmgala.cli.command import command, importing  # first: it handles Ctrl-C
 import argparse
 from pathlib import Path
 
-from mmgala.cli.arguments import add_threshold_arguments
+from mmgala.cli.arguments import add_threshold_arguments, parse_args
 from mmgala.cli.post_hoc_arguments import add_target_prior_argument
 
 
@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
 @command
 def main() -> None:
     """Run the command."""
-    args = build_parser().parse_args()
+    args = parse_args(build_parser())
     with importing():
         from mmgala.cli.programs.report import run
     run(args)

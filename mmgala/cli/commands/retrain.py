@@ -11,7 +11,7 @@ from mmgala.cli.command import command, importing  # first: it handles Ctrl-C
 import argparse
 from pathlib import Path
 
-from mmgala.cli.arguments import Settings, add_config_arguments
+from mmgala.cli.arguments import Settings, add_config_arguments, parse_args
 from mmgala.cli.post_hoc_arguments import add_target_prior_argument
 from mmgala.names import RETRAINING_METHODS
 
@@ -105,7 +105,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 @command
 def main() -> None:
     """Run the command."""
-    args = build_parser().parse_args()
+    args = parse_args(build_parser())
     with importing():
         from mmgala.cli.programs.retrain import run
     run(args)

@@ -11,7 +11,11 @@ from mmgala.cli.command import command, importing  # first: it handles Ctrl-C
 import argparse
 from pathlib import Path
 
-from mmgala.cli.arguments import add_config_arguments, add_threshold_arguments
+from mmgala.cli.arguments import (
+    add_config_arguments,
+    add_threshold_arguments,
+    parse_args,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
 @command
 def main() -> None:
     """Run the command."""
-    args = build_parser().parse_args()
+    args = parse_args(build_parser())
     with importing():
         from mmgala.cli.programs.vectors import run
     run(args)

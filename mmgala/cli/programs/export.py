@@ -5,6 +5,7 @@ import argparse
 from mmgala.apis.export import ExportReport, export_model
 from mmgala.apis.launch import add_paths_to_image_errors, load_config
 from mmgala.cli.cfg_options import merge_options
+from mmgala.console import result, say
 
 
 def run(args: argparse.Namespace) -> None:
@@ -21,16 +22,16 @@ def run(args: argparse.Namespace) -> None:
         tolerance=args.tolerance,
         input_size=args.input_size,
     )
-    for line in lines(report, args):
-        print(line)
+    say(f'Wrote {args.out}.')
+    for line in lines(report):
+        result(line)
 
 
-def lines(report: ExportReport, args: argparse.Namespace) -> list[str]:
+def lines(report: ExportReport) -> list[str]:
     """What was exported, in words."""
     about = report.description
     channels, height, width = about.input_size
     found = [
-        f'Wrote {args.out}.',
         f'Input "images": (N, {channels}, {height}, {width}) float32, '
         f'{about.colour_order}, pixels {about.pixel_values}.',
         f'Output "scores": (N, {len(about.class_names)}); post-hoc steps inside: '

@@ -23,7 +23,9 @@ from mmgala.apis.runner import build_runner
 from mmgala.cli.cfg_options import merge_options
 from mmgala.cli.post_hoc import add_class_counts, requested_steps, resolve_target_prior
 from mmgala.cli.post_hoc_arguments import flag
+from mmgala.console import result, say, warn
 from mmgala.datasets.labels import class_names
+from mmgala.engine.training_console import EvaluationConsoleHook
 from mmgala.evaluation.selection import (
     AUTO,
     check_steps,
@@ -97,7 +99,7 @@ def fit(runner: Runner, split: str, steps: dict[str, Any]) -> tuple[PostHocSteps
         return PostHocSteps.from_config(**steps), ''
     if split == 'val':
         choice = choose_on_validation_set(runner, **steps)
-        runner.logger.info(str(choice))
+        result(str(choice))
         names = class_names(runner.val_dataloader.dataset)
         return choice.steps, choice.assumption(names)
     runner.val()
@@ -141,13 +143,14 @@ def run(args: argparse.Namespace) -> None:
     merge_args(cfg, args, steps)
     add_class_counts(steps, checkpoint)
     runner = build_runner(cfg)
+    runner.register_hook(EvaluationConsoleHook())
     check_fits(checkpoint, runner.model, args.checkpoint)
     check_steps(steps).check_num_classes(cfg.model.head.num_classes)
     fitted, warning = fit(runner, args.split, steps)
     save(original, checkpoint, build_post_hoc(fitted), args.out)
-    runner.logger.info(
+    say(
         f'Wrote the model, whose scores are {fitted}, to {args.out}; use it with '
         f'{args.out.with_suffix(".py")}.'
     )
     if warning:
-        runner.logger.warning(warning)
+        warn(warning)

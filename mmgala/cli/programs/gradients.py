@@ -2,8 +2,6 @@
 
 import argparse
 
-from rich.console import Console
-
 from mmgala.analysis import (
     GradientRecord,
     check_same_classes,
@@ -15,6 +13,7 @@ from mmgala.analysis import (
     write_gradients,
 )
 from mmgala.analysis.run_files import runs_by_name
+from mmgala.console import result, say
 from mmgala.utils.files import check_writable
 from mmgala.visualization import (
     draw_gradient_course,
@@ -59,10 +58,5 @@ def run(args: argparse.Namespace) -> None:
     ):
         for ending in ('png', 'svg'):
             save_figure(figure, out / f'{name}.{ending}')
-    console = Console(
-        width=max(Console().width, 150),  # so that rows are not wrapped in a log
-        markup=False,
-        highlight=False,
-    )
-    console.print(gradients_table(runs))
-    console.print(f'Wrote tables and plots to {out}.')
+    result(gradients_table(runs))
+    say(f'Wrote tables and plots to {out}.')

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
 
 from mmgala.analysis import (
     PredictionDump,
@@ -24,6 +23,7 @@ from mmgala.cli.class_values import read_class_vector
 from mmgala.cli.post_hoc import read_target_prior
 from mmgala.cli.post_hoc_arguments import TRAIN, VAL
 from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
+from mmgala.console import result, say, warn
 from mmgala.evaluation import choose_post_hoc
 from mmgala.functional import PostHocSteps, ShotThresholds
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
@@ -202,18 +202,16 @@ def draw(
 def run(args: argparse.Namespace) -> None:
     """Do what the arguments ask for."""
     check_args(args)
-    thresholds = choose_thresholds(args, stated_by(args.pred), print)
+    thresholds = choose_thresholds(args, stated_by(args.pred), say)
     first, runs, warning = analyse(args, thresholds)
     assert first.class_counts is not None  # the analysis has checked it
     classes = describe_classes(first.class_counts, first.class_names, thresholds)
     write_predictions(args.out / 'predictions.json', runs, classes, thresholds)
     write_class_table(args.out / 'classes.csv', runs, classes)
     draw(args.out, first, runs, thresholds)
-    width = max(Console().width, 120)  # so that rows are not wrapped in a log
-    console = Console(width=width, markup=False, highlight=False)
-    console.print(metrics_table(runs))
+    result(metrics_table(runs))
     if args.tau is None and args.val is None:
-        print('tau is 1 by default; --val VAL_PRED chooses it on validation data.')
-    print(f'Wrote tables and plots to {args.out}.')
+        say('tau is 1 by default; --val VAL_PRED chooses it on validation data.')
+    say(f'Wrote tables and plots to {args.out}.')
     if warning:
-        print(warning)
+        warn(warning)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from mmgala.console import result, say
 from mmgala.preparation import (
     check,
     delete_archives,
@@ -19,15 +20,17 @@ def run(args: argparse.Namespace) -> None:
     root = args.root if args.root is not None else Path(wanted.root)
     if not args.check:
         plan = make_plan(wanted, root, args.source)
-        print(describe_plan(plan, wanted, root), flush=True)
+        described = describe_plan(plan, wanted, root)
         if args.dry_run:
+            result(described)
             return
+        say(described)
         run_plan(plan, wanted, root, args.source)
-    print(f'checking {root}', flush=True)
+    say(f'checking {root}')
     report = check(wanted, root)
-    print(report.table())
+    result(report.table())
     if report.problems:
-        print('\n'.join(report.problems), flush=True)
+        result('\n'.join(report.problems))
         raise ValueError(
             f'{args.name} in {root} differs from the published data set (problems: '
             f'{len(report.problems)}), first: {report.problems[0]}. Run this without '
@@ -35,4 +38,4 @@ def run(args: argparse.Namespace) -> None:
         )
     if args.delete_archives:
         delete_archives(wanted.parts, root)
-    print(f'{args.name} in {root} is complete')
+    say(f'{args.name} in {root} is complete')

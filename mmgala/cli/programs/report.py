@@ -4,8 +4,6 @@ import argparse
 import json
 from pathlib import Path
 
-from rich.console import Console
-
 from mmgala.analysis import merge_runs, read_predictions, read_run
 from mmgala.analysis.run_files import (
     PREDICTIONS_FILE,
@@ -16,6 +14,7 @@ from mmgala.analysis.run_files import (
 from mmgala.cli.post_hoc import read_target_prior
 from mmgala.cli.post_hoc_arguments import VAL
 from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
+from mmgala.console import say, warn
 from mmgala.functional.rebalance import check_tau
 from mmgala.utils.files import check_writable, write_text
 from mmgala.visualization import write_html_report
@@ -52,11 +51,10 @@ def predicted_classes(folders: list[Path]) -> list[str]:
 def run(args: argparse.Namespace) -> None:
     """Do what the arguments ask for."""
     check_args(args)
-    console = Console(soft_wrap=True, markup=False, highlight=False)
     stated = None
     if None in (args.many, args.few):
         stated = agreed_thresholds([*args.runs.values()])
-    thresholds = choose_thresholds(args, stated, console.print)
+    thresholds = choose_thresholds(args, stated, say)
     runs = [
         read_run(folder, name, thresholds, args.tau, args.target_prior)
         for name, folder in args.runs.items()
@@ -67,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
     numbers = args.out.with_suffix('.json')
     write_text(numbers, text)
     for line in report['missing']:
-        console.print(line)
-    console.print(f'Wrote the report to {args.out} and its numbers to {numbers}.')
+        say(line)
+    say(f'Wrote the report to {args.out} and its numbers to {numbers}.')
     for line in report['warnings']:
-        console.print(line)
+        warn(line)

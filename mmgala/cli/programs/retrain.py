@@ -2,11 +2,11 @@
 
 import argparse
 
-from rich.console import Console
-
 from mmgala.apis.launch import add_paths_to_image_errors, load_config
 from mmgala.cli.cfg_options import merge_options
 from mmgala.cli.post_hoc import read_target_prior
+from mmgala.console import say
+from mmgala.console.consoles import command_console
 from mmgala.retraining import RetrainOptions, retrain_classifier
 from mmgala.utils.checkpoint import read_checkpoint, stored_class_names
 
@@ -38,7 +38,6 @@ def run(args: argparse.Namespace) -> None:
     options = read_options(args)
     cfg = load_config(args.config)
     merge_options(cfg, args.cfg_options, args.checkpoint)
-    console = Console(soft_wrap=True, markup=False, highlight=False)
     out = retrain_classifier(
         cfg,
         args.checkpoint,
@@ -47,8 +46,6 @@ def run(args: argparse.Namespace) -> None:
         options,
         features=args.features,
         layer=args.layer,
-        console=console,
+        console=command_console(),
     )
-    console.print(
-        f'Wrote the new classifier to {out}; use it with {out.with_suffix(".py")}.'
-    )
+    say(f'Wrote the new classifier to {out}; use it with {out.with_suffix(".py")}.')

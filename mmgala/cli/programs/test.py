@@ -38,6 +38,9 @@ from mmgala.cli.post_hoc import (
     resolve_target_prior,
 )
 from mmgala.cli.post_hoc_arguments import flag
+from mmgala.console import result
+from mmgala.engine.metric_lines import metrics_table
+from mmgala.engine.training_console import EvaluationConsoleHook
 from mmgala.evaluation import PostHocChoice, PostHocEvaluator
 from mmgala.evaluation.score_dump import ScoreDump, add_dump
 from mmgala.evaluation.selection import (
@@ -180,6 +183,7 @@ def choose_strengths(
 ) -> PostHocChoice:
     """Choose the strengths in a separate run, before the test is configured."""
     runner = build_test(selection_config(cfg), checkpoint, steps)
+    runner.register_hook(EvaluationConsoleHook())
     return choose_on_validation_set(runner, **steps)
 
 
@@ -215,7 +219,9 @@ def test(runner: Runner, args: argparse.Namespace, checkpoint: dict) -> None:
     evaluator = runner.test_evaluator
     if isinstance(evaluator, PostHocEvaluator):
         evaluator.logs_contradiction = False  # but below, after the metrics
+    runner.register_hook(EvaluationConsoleHook())
     metrics = runner.test()
+    result(metrics_table(metrics, 'test'))
     if warning := contradicted_assumption(runner):
         runner.logger.warning(warning)
     if args.out and args.out_item == 'metrics' and is_main_process():

@@ -5,6 +5,7 @@ import argparse
 import torch
 from mmengine.config import Config
 from mmengine.dist import barrier
+from mmengine.hooks import Hook
 
 from mmgala.apis.config_options import (
     is_detection,
@@ -40,6 +41,7 @@ from mmgala.engine.hooks.divergence_hook import add_divergence_hook
 from mmgala.engine.hooks.metric_rules_hook import add_metric_rules
 from mmgala.engine.hooks.padding_hook import add_padding_hook
 from mmgala.engine.metric_rules import set_metric_rules
+from mmgala.engine.training_console import TrainingProgress
 from mmgala.utils.checkpoint import (
     check_fits,
     read_checkpoint,
@@ -102,7 +104,7 @@ def read_start(cfg: Config) -> tuple[str, dict] | None:
     return start
 
 
-def train(stage: Stage) -> None:
+def train(stage: Stage, console_hook: Hook) -> None:
     """Train one stage, from the start or from where it was interrupted."""
     start = read_start(stage.cfg)
     if start is not None:
@@ -122,6 +124,7 @@ def train(stage: Stage) -> None:
     add_metric_rules(runner)
     add_divergence_hook(runner)
     add_padding_hook(runner)
+    runner.register_hook(console_hook)
     runner.train()
 
 
@@ -132,6 +135,11 @@ def run(args: argparse.Namespace) -> None:
     merge_args(cfg, args)
     with training_lock(cfg):
         train_stages(cfg, args)
+
+
+def length(cfg: Config) -> float:
+    """Number of epochs or iterations of a training."""
+    return cfg.train_cfg.get('max_epochs') or cfg.train_cfg.get('max_iters') or 1
 
 
 def train_stages(cfg: Config, args: argparse.Namespace) -> None:
@@ -146,11 +154,12 @@ def train_stages(cfg: Config, args: argparse.Namespace) -> None:
         set_metric_rules(stage.cfg, stage.prefix)
         check_pretrained_weights(stage.cfg, stage.prefix)
     previous = None
-    for stage in stages:
-        if previous is not None:
-            barrier()  # the first rank may still be saving
-            torch.cuda.empty_cache()
-            start_from(stage, previous)
-        train(stage)
-        previous = stage
+    with TrainingProgress([length(stage.cfg) for stage in stages]) as progress:
+        for number, stage in enumerate(stages):
+            if previous is not None:
+                barrier()  # the first rank may still be saving
+                torch.cuda.empty_cache()
+                start_from(stage, previous)
+            train(stage, progress.hook(number))
+            previous = stage
     end_distributed()

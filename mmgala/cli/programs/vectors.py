@@ -2,13 +2,13 @@
 
 import argparse
 
-from rich.console import Console
-
 from mmgala.analysis import vectors_table, write_class_vectors
 from mmgala.apis.class_vectors import measure_class_vectors
 from mmgala.apis.launch import add_paths_to_image_errors, load_config
 from mmgala.cli.cfg_options import merge_options
 from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
+from mmgala.console import result, say
+from mmgala.console.consoles import command_console
 from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.utils.checkpoint_origin import Origin
@@ -31,12 +31,11 @@ def run(args: argparse.Namespace) -> None:
     check_args(args)
     cfg = load_config(args.config)
     merge_options(cfg, args.cfg_options, args.checkpoint)
-    console = Console(soft_wrap=True, markup=False, highlight=False)
     checkpoint = read_checkpoint(args.checkpoint)
     stated = resolve_thresholds(cfg, checkpoint)
-    thresholds = choose_thresholds(args, stated, console.print)
+    thresholds = choose_thresholds(args, stated, say)
     report = measure_class_vectors(
-        cfg, args.checkpoint, args.split, args.layer, thresholds, console
+        cfg, args.checkpoint, args.split, args.layer, thresholds, command_console()
     )
     report['origin'] = Origin.of(args.checkpoint, checkpoint).as_dict()
     write_class_vectors(args.out, report)
@@ -47,6 +46,6 @@ def run(args: argparse.Namespace) -> None:
             args.out.with_suffix(ending),
             thresholds=thresholds,
         )
-    console.print(f'Class weight vectors are the rows of {report["layer"]}.weight.')
-    console.print(vectors_table(report))
-    console.print(f'Wrote numbers and plots to {args.out} and next to it.')
+    say(f'Class weight vectors are the rows of {report["layer"]}.weight.')
+    result(vectors_table(report))
+    say(f'Wrote numbers and plots to {args.out} and next to it.')

@@ -1,0 +1,143 @@
+"""One progress bar for a command, or occasional lines where there is no terminal."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from types import TracebackType
+
+from mmgala.console.output import rich_console, say
+from mmgala.console.session import current_session
+from mmgala.console.time_left import Clock, duration
+
+REDRAW = 0.2  # seconds between two pictures of the bar
+LINE_SHARE = 0.1  # share of the work after which there is a line without a terminal
+LINE_SECONDS = (2.0, 600.0)  # least and most seconds between two such lines
+
+
+class Bar:
+    """Shows how much of some work is done, and how long the rest takes.
+
+    On a terminal, this is a bar, which is redrawn by the thread that does the work and
+    disappears at the end. Elsewhere, there is a line after each tenth of the work, but
+    not within two seconds of the one before, and at least every ten minutes. With
+    ``--verbose``, nothing is shown, as the log says it. It is shown on stderr, by the
+    first rank.
+
+    Args:
+        clock: seconds, with any start.
+    """
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._session = session = current_session()
+        self._shows = session is not None and session.shows and not session.verbose
+        self._drawn: _Drawn | None = None
+        self._next = 0.0
+        self._line = (0.0, 0.0)  # share and time of the last one
+
+    def __enter__(self) -> 'Bar':
+        if self._shows and self._session is not None:
+            console = rich_console(self._session.err)
+            if console.is_terminal and not console.is_dumb_terminal:
+                self._drawn = _Drawn(console)
+                self._session.bar = self
+            self._line = (0.0, self._clock())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Remove the bar."""
+        if self._drawn is not None:
+            self._drawn.stop()
+        if self._session is not None and self._session.bar is self:
+            self._session.bar = None
+        self._shows = False
+
+    def due(self) -> bool:
+        """Whether an update would be shown: a cheap question to ask in each step."""
+        return self._shows and self._clock() >= self._next
+
+    def update(self, what: str, share: float, left: float | None) -> None:
+        """Show how far the work is.
+
+        Args:
+            what: what is done now, and its loss.
+            share: of the work that is done, 0 to 1.
+            left: seconds that the rest will take, if that is known.
+        """
+        if not self._shows:
+            return
+        self._next = self._clock() + REDRAW
+        remaining = '' if left is None else f'{duration(left)} left'
+        if self._drawn is not None:
+            self._drawn.update(what, share, remaining)
+        elif self._line_is_due(share):
+            self._line = (share, self._clock())
+            say(', '.join(filter(None, (f'{share:4.0%}  {what}', remaining))))
+
+    def _line_is_due(self, share: float) -> bool:
+        since = self._clock() - self._line[1]
+        if since < LINE_SECONDS[0]:
+            return False
+        tenths = int(share / LINE_SHARE) - int(self._line[0] / LINE_SHARE)
+        return tenths > 0 or since >= LINE_SECONDS[1]
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar from the terminal while something else is printed."""
+        if self._drawn is None:
+            yield
+            return
+        self._drawn.hide()
+        try:
+            yield
+        finally:
+            self._drawn.show()
+
+
+class _Drawn:
+    """The bar on a terminal."""
+
+    def __init__(self, console: object) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        assert isinstance(console, Console)
+        self._progress = Progress(
+            TextColumn('{task.percentage:>3.0f}%'),
+            BarColumn(bar_width=30),
+            TextColumn('{task.fields[left]}'),
+            TextColumn('{task.description}', markup=False),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._task = self._progress.add_task('', total=1.0, left='')
+        self._hidden = True
+
+    def update(self, what: str, share: float, left: str) -> None:
+        self._progress.update(self._task, description=what, completed=share, left=left)
+        self.show()
+        self._progress.refresh()
+
+    def show(self) -> None:
+        if self._hidden:
+            self._hidden = False
+            self._progress.start()
+
+    def hide(self) -> None:
+        if not self._hidden:
+            self._hidden = True
+            self._progress.stop()
+
+    def stop(self) -> None:
+        self.hide()

@@ -1,0 +1,102 @@
+"""Functions by which this project prints."""
+
+import copy
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+from mmgala.console.session import current_session
+from mmgala.utils.ranks import launched_rank
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 100  # columns of tables, unless a terminal is narrower
+
+
+def result(text: Any = '') -> None:
+    """Print a result, to stdout.
+
+    Args:
+        text: text that is printed as it is, or something that rich can draw.
+    """
+    session = current_session()
+    if session is None:
+        _print(text, sys.stdout)
+    elif session.shows:
+        with session.paused_bar():
+            _print(text, session.out)
+
+
+def say(text: Any) -> None:
+    """Tell what happens or where something was written, to stderr.
+
+    Args:
+        text: text that is printed as it is, or something that rich can draw.
+    """
+    session = current_session()
+    if session is None:
+        if launched_rank() == 0:
+            _print(text, sys.stderr)
+    elif session.shows:
+        with session.paused_bar():
+            _print(text, session.err)
+
+
+def warn(text: str) -> None:
+    """Print a warning, to stderr: in yellow on a terminal."""
+    session = current_session()
+    stream = sys.stderr if session is None else session.err
+    if not stream.isatty():
+        say(f'warning: {text}')
+        return
+    from rich.text import Text
+
+    say(Text(f'warning: {text}', style='yellow'))
+
+
+def rich_console(stream: TextIO, width: int | None = None) -> 'Console':
+    """A console of rich that prints text as it is.
+
+    Colours are used on terminals, unless ``NO_COLOR`` is set.
+
+    Args:
+        stream: stdout or stderr itself.
+        width: number of columns. Defaults to that of the terminal, or ``WIDTH``.
+    """
+    from rich.console import Console
+
+    console = Console(
+        file=stream, markup=False, highlight=False, force_jupyter=False, width=width
+    )
+    if not stream.isatty() and width is None:
+        console.width = WIDTH
+    return console
+
+
+def _print(text: Any, stream: TextIO) -> None:
+    if isinstance(text, str):
+        stream.write(f'{text}\n')
+    else:
+        _draw(text, stream)
+    stream.flush()
+
+
+def _draw(text: Any, stream: TextIO) -> None:
+    """Print something of rich; tables are plain Markdown where there is no terminal."""
+    from rich.box import MARKDOWN, SIMPLE_HEAD
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    console = rich_console(stream)
+    if not isinstance(text, Table):
+        console.print(text, soft_wrap=True)
+        return
+    table = copy.copy(text)
+    table.box = SIMPLE_HEAD if console.is_terminal else MARKDOWN
+    if not console.is_terminal:  # its lines are not broken, so that they can be parsed
+        wide = console.options.update(width=10_000)
+        console.width = max(WIDTH, Measurement.get(console, wide, table).maximum)
+    with console.capture() as drawn:
+        console.print(table)
+    lines = (line.rstrip() for line in drawn.get().splitlines())
+    stream.write(''.join(f'{line}\n' for line in lines if line))
