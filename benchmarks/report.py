@@ -13,6 +13,7 @@ from runs import CONSOLE, Training
 
 from mmgala.analysis import merge_runs, read_run, write_class_vectors
 from mmgala.apis.class_vectors import measure_class_vectors
+from mmgala.apis.sample_images import add_sample_images
 from mmgala.comparison.results import evaluate
 from mmgala.evaluation import choose_post_hoc
 from mmgala.functional import METRIC_NAMES, ShotThresholds, class_accuracies, rebalance
@@ -130,8 +131,9 @@ def write_page(
         name = f'{training.method}, seed {training.seed}'
         runs.append(read_run(folder, name, thresholds, tau))
     report = merge_runs(runs, title)
-    write_html_report(report, path)
     write_text(path.with_suffix('.json'), json.dumps(report, allow_nan=False))
+    add_sample_images(report, runs)
+    write_html_report(report, path)
 
 
 def table(rows: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> Table:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmgala.evaluation.score_dump import ORIGIN_KEY
+from mmgala.evaluation.score_dump import ORIGIN_KEY, PATHS_KEY
 from mmgala.evaluation.shot_thresholds import THRESHOLDS_KEY
 from mmgala.functional import ShotThresholds
 from mmgala.functional.checks import check_logits_and_target
@@ -32,6 +32,7 @@ class PredictionDump:
         class_names: ``(C,)``, if known.
         thresholds: shot thresholds, if known.
         origin: checkpoint that made them, if known.
+        paths: path of each image, ``(N,)``, if known.
     """
 
     scores: np.ndarray
@@ -40,6 +41,7 @@ class PredictionDump:
     class_names: list[str] | None = None
     thresholds: ShotThresholds | None = None
     origin: Origin | None = None
+    paths: list[str] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -122,6 +124,8 @@ def read_predictions(path: str | Path) -> PredictionDump:
     if 'class_names' in arrays:
         names = [str(name) for name in np.atleast_1d(arrays['class_names'])]
         dump = replace(dump, class_names=names)
+    if PATHS_KEY in arrays and arrays[PATHS_KEY].shape == targets.shape:
+        dump = replace(dump, paths=[str(path) for path in arrays[PATHS_KEY]])
     if ORIGIN_KEY in arrays and arrays[ORIGIN_KEY].shape == (2,):
         dump = replace(dump, origin=Origin(*map(str, arrays[ORIGIN_KEY])))
     try:
@@ -162,6 +166,7 @@ def _read_arrays(
         'class_names',
         THRESHOLDS_KEY,
         ORIGIN_KEY,
+        PATHS_KEY,
     ),
 ) -> dict[str, np.ndarray]:
     if path.suffix in ('.pkl', '.pickle'):

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmgala.analysis.confusions import class_confusions
 from mmgala.analysis.prediction_files import PredictionDump
 from mmgala.analysis.results import classes_by_group, divide, json_numbers, nan_mean
+from mmgala.analysis.samples import Guesses
 from mmgala.evaluation import TAU_GRID
 from mmgala.functional import (
     ShotThresholds,
@@ -32,6 +34,19 @@ def analyse_predictions(
     thresholds: ShotThresholds | None = None,
     target_prior: Tensor | None = None,
 ) -> dict:
+    """Compute metrics of raw and re-balanced predictions.
+
+    The first result of :func:`analyse_with_guesses`, which has the arguments.
+    """
+    return analyse_with_guesses(dump, tau, thresholds, target_prior)[0]
+
+
+def analyse_with_guesses(
+    dump: PredictionDump,
+    tau: float,
+    thresholds: ShotThresholds | None = None,
+    target_prior: Tensor | None = None,
+) -> tuple[dict, dict[str, Guesses]]:
     r"""Compute metrics of raw and re-balanced predictions.
 
     Rows are processed in chunks, to need little memory besides that of the scores.
@@ -45,10 +60,12 @@ def analyse_predictions(
         target_prior: class prior of the test set, ``(C,)`` with sum 1.
 
     Returns:
-        ``num_samples``; ``tau``; ``raw`` and ``rebalanced``, see
+        The metrics and the guesses. The metrics are ``num_samples``; ``support``: test
+        samples of each class, ``(C,)``; ``tau``; ``raw`` and ``rebalanced``, see
         :func:`mmgala.analysis.predictions.measure_scores`; ``tau_curve``: lists
         ``tau``, ``top1``, ``class_mean`` and, for non-empty groups, ``many``,
-        ``medium``, ``few``. Do not choose tau from this curve: it uses test labels.
+        ``medium``, ``few``. Do not choose tau from this curve: it uses test labels. The
+        guesses are the predicted classes, ``raw`` and ``rebalanced``.
 
     Raises:
         ValueError: if the training counts are unknown, if there are fewer samples
@@ -72,20 +89,26 @@ def analyse_predictions(
     taus = sorted({*TAU_GRID, float(tau)})
     adjustments = [log_prior_adjustment(mass, t, target_prior) for t in taus]
     groups = classes_by_group(dump.class_counts, thresholds)
-    return {
-        'num_samples': len(targets),
-        'tau': float(tau),
+    measured = {
         'raw': measure_scores(parts, dump.class_counts, thresholds),
         'rebalanced': measure_scores(rebalanced, dump.class_counts, thresholds),
+    }
+    support = np.bincount(dump.targets, minlength=dump.num_classes)
+    content = {
+        'num_samples': len(targets),
+        'support': support.tolist(),
+        'tau': float(tau),
+        **{kind: metrics for kind, (metrics, _) in measured.items()},
         'tau_curve': {'tau': taus, **_accuracy_curves(dump, adjustments, groups)},
     }
+    return content, {kind: guesses for kind, (_, guesses) in measured.items()}
 
 
 def measure_scores(
     parts: Iterable[tuple[Tensor, Tensor]],
     class_counts: np.ndarray,
     thresholds: ShotThresholds,
-) -> dict:
+) -> tuple[dict, Guesses]:
     """Compute metrics of scores that are passed in chunks to save memory.
 
     Args:
@@ -94,10 +117,13 @@ def measure_scores(
         thresholds: shot thresholds.
 
     Returns:
-        ``metrics`` of :func:`mmgala.functional.long_tailed_metrics`;
+        Metrics and guesses. The metrics are ``metrics`` of
+        :func:`mmgala.functional.long_tailed_metrics`;
         ``class_accuracy`` ``(C,)``; ``class_mass`` ``(C,)``: predicted class marginal
         relative to uniform; ``confusion``, see :func:`group_confusion`;
-        ``reliability``, see :func:`reliability`.
+        ``class_confusions``, see
+        :func:`mmgala.analysis.confusions.class_confusions`; ``reliability``, see
+        :func:`reliability`.
     """
     num_classes = len(class_counts)
     mass = torch.zeros(num_classes, dtype=torch.float64)
@@ -112,7 +138,9 @@ def measure_scores(
     counts = torch.from_numpy(class_counts)
     groups = classes_by_group(class_counts, thresholds)
     num_samples = len(outcomes.target)
-    return {
+    target = outcomes.target.numpy()
+    guesses = Guesses(torch.cat(predicted).numpy(), outcomes.confidence.numpy())
+    measures = {
         'metrics': metrics_of_outcomes(
             outcomes, num_classes, counts, thresholds=thresholds
         ),
@@ -120,11 +148,11 @@ def measure_scores(
             class_accuracies(correct, outcomes.target, num_classes)
         ),
         'class_mass': json_numbers(mass * num_classes / num_samples),
-        'confusion': group_confusion(
-            outcomes.target.numpy(), torch.cat(predicted).numpy(), groups
-        ),
+        'confusion': group_confusion(target, guesses.predicted, groups),
+        'class_confusions': class_confusions(target, guesses.predicted, num_classes),
         'reliability': reliability(outcomes.confidence, correct),
     }
+    return measures, guesses
 
 
 def group_confusion(

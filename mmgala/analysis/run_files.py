@@ -22,8 +22,10 @@ from mmgala.analysis.prediction_files import (
     predictions_thresholds,
     read_predictions,
 )
-from mmgala.analysis.predictions import analyse_predictions
+from mmgala.analysis.predictions import analyse_with_guesses
 from mmgala.analysis.results import VECTOR_COLUMNS, VECTORS_PER_CLASS
+from mmgala.analysis.run_setup import run_config
+from mmgala.analysis.samples import Guesses
 from mmgala.functional import PostHocSteps, ShotThresholds
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.utils.checkpoint_origin import Origin
@@ -48,6 +50,8 @@ class RunPart:
         warning: what is wrong with the content, in words; empty if nothing is.
         origin: checkpoint that the part is of, if its file states it.
         record: the last gradient statistics, for gradients.
+        guesses: predicted class of each test sample, raw and re-balanced.
+        paths: path of each test image, if the predictions state them.
     """
 
     content: dict[str, Any]
@@ -58,6 +62,8 @@ class RunPart:
     warning: str = ''
     origin: Origin | None = None
     record: GradientRecord | None = None
+    guesses: dict[str, Guesses] | None = None
+    paths: Sequence[str] | None = None
 
 
 def agreed_thresholds(folders: Sequence[str | Path]) -> ShotThresholds | None:
@@ -190,14 +196,24 @@ def analyse_file(
     )
     try:
         steps.check_num_classes(dump.num_classes)
-        content = analyse_predictions(dump, tau, thresholds, steps.prior)
+        content, guesses = analyse_with_guesses(dump, tau, thresholds, steps.prior)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
     assert dump.class_counts is not None  # analyse_predictions requires them
     names = None if dump.class_names is None else _known(dump.class_names)
     counts = dump.class_counts.tolist()
     warning = _prior_warning(dump, steps, path)
-    return RunPart(content, path, counts, names, dump.targets, warning, dump.origin)
+    return RunPart(
+        content,
+        path,
+        counts,
+        names,
+        dump.targets,
+        warning,
+        dump.origin,
+        guesses=guesses,
+        paths=dump.paths,
+    )
 
 
 def _prior_warning(dump: PredictionDump, steps: PostHocSteps, path: Path) -> str:
@@ -235,8 +251,8 @@ def commands_for(
     folder: Path, thresholds: ShotThresholds | None = None
 ) -> dict[str, str]:
     """Commands that create the parts, with the folder's config and checkpoint."""
-    configs, last = sorted(folder.glob('*.py')), folder / 'last_checkpoint'
-    config = shlex.quote(str(configs[0])) if len(configs) == 1 else 'CONFIG'
+    path, last = run_config(folder), folder / 'last_checkpoint'
+    config = 'CONFIG' if path is None else shlex.quote(str(path))
     checkpoint = 'CHECKPOINT'
     if last.is_file():
         checkpoint = shlex.quote(

@@ -10,6 +10,7 @@ import numpy as np
 from mmgala.analysis.gradient_files import is_loss_folder, record_paths
 from mmgala.analysis.origins import origin_warnings
 from mmgala.analysis.results import describe_classes
+from mmgala.analysis.run_course import read_course
 from mmgala.analysis.run_files import (
     GRADIENT_HOOK,
     PREDICTIONS_FILE,
@@ -21,6 +22,8 @@ from mmgala.analysis.run_files import (
     read_gradients,
     read_vectors,
 )
+from mmgala.analysis.run_setup import read_setup, training_folder
+from mmgala.analysis.samples import RunGuesses, choose_samples
 from mmgala.functional import ShotThresholds
 
 PART_TITLES = {
@@ -28,6 +31,7 @@ PART_TITLES = {
     'vectors': 'class weight vectors',
     'predictions': 'predictions',
 }
+RUN_KEYS = (*PART_TITLES, 'course', 'setup')
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,10 @@ class RunReport:
         targets: label of each test sample, if there are predictions.
         missing: for each part without data, a line with the command that creates it.
         warnings: what is wrong with the parts, in words.
+        course: result of :func:`mmgala.analysis.run_course.read_course`.
+        setup: result of :func:`mmgala.analysis.run_setup.read_setup`.
+        guesses: predicted class of each test sample, raw and re-balanced.
+        paths: path of each test image, if the predictions state them.
     """
 
     name: str
@@ -60,6 +68,10 @@ class RunReport:
     targets: np.ndarray | None = None
     missing: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    course: dict[str, Any] | None = None
+    setup: dict[str, str] | None = None
+    guesses: RunGuesses | None = None
+    paths: Sequence[str] | None = None
 
 
 def read_run(
@@ -114,6 +126,10 @@ def read_run(
             (p.targets for p in parts.values() if p.targets is not None), None
         ),
         class_names=next((p.names for p in parts.values() if p.names), None),
+        guesses=next((p.guesses for p in parts.values() if p.guesses), None),
+        paths=next((p.paths for p in parts.values() if p.paths), None),
+        course=read_course(training_folder(folder)),
+        setup=read_setup(training_folder(folder)),
         missing=[
             f'{name} has no {title}: {commands[part]}'
             for part, title in PART_TITLES.items()
@@ -157,7 +173,9 @@ def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
 
     Returns:
         ``title``, ``limits``, ``classes`` (name, count and group of each), ``runs``
-        (name and the three parts of each), ``missing`` and ``warnings``.
+        (name, the three parts, ``course`` and ``setup`` of each), ``missing``,
+        ``warnings``, and ``samples``, the test samples to show, see
+        :func:`mmgala.analysis.samples.choose_samples`.
 
     Raises:
         ValueError: if there is no run, names repeat, classes or shot thresholds differ,
@@ -182,16 +200,24 @@ def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
             )
     _check_same_images(runs)
     class_names = next((run.class_names for run in runs if run.class_names), None)
+    targets = next((run.targets for run in runs if run.targets is not None), None)
     return {
         'title': title,
         'limits': asdict(first.thresholds),
         'classes': describe_classes(first.class_counts, class_names, first.thresholds),
         'runs': [
-            {'name': run.name, **{part: getattr(run, part) for part in PART_TITLES}}
+            {'name': run.name, **{part: getattr(run, part) for part in RUN_KEYS}}
             for run in runs
         ],
         'missing': [line for run in runs for line in run.missing],
         'warnings': [line for run in runs for line in run.warnings],
+        'samples': (
+            None
+            if targets is None
+            else choose_samples(
+                targets, [run.guesses for run in runs], len(first.class_counts)
+            )
+        ),
     }
 
 

@@ -28,7 +28,7 @@ def limit_image_sizes() -> None:
     import mmcv
     import mmcv.image.io
 
-    most = _limit()
+    most = most_pixels()
     Image.MAX_IMAGE_PIXELS = most  # for programs that call Pillow
     decode = mmcv.image.io.imfrombytes
     if hasattr(decode, '__wrapped__'):
@@ -74,7 +74,8 @@ def _too_large(what: str, most: int) -> str:
     )
 
 
-def _limit() -> int:
+def most_pixels() -> int:
+    """The largest number of pixels of an image, see :func:`limit_image_sizes`."""
     text = os.environ.get(MAX_PIXELS_VARIABLE, str(MAX_PIXELS))
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(

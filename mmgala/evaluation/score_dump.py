@@ -22,6 +22,7 @@ from mmgala.utils.checkpoint_origin import Origin
 from mmgala.utils.files import replacing
 
 ORIGIN_KEY = 'origin'
+PATHS_KEY = 'image_paths'
 
 
 def stack_scores(data_samples: Sequence[dict]) -> Tensor:
@@ -74,6 +75,7 @@ class ScoreDump(BaseMetric):
         scores (numpy.ndarray): ``(N, C)`` float32 in the order of the data set; on
             rank 0, after ``evaluate``.
         targets (numpy.ndarray): ``(N,)`` int64, likewise; empty for unlabelled data.
+        paths: path of each image, likewise; empty for data that are not in files.
         origin: checkpoint of the model, if it is known.
 
     Args:
@@ -81,9 +83,9 @@ class ScoreDump(BaseMetric):
             ``(N,)`` int64 (absent for unlabelled data) and, where known,
             ``class_counts`` ``(C,)`` int64 of the training set (and ``class_draws``,
             samples of an epoch, where its wrappers repeat images), ``shot_thresholds``
-            (many and few) ``(2,)`` int64, ``class_names`` ``(C,)`` text and the
-            ``origin`` ``(2,)``, name of the checkpoint and digest of its weights. By
-            default, no file is written.
+            (many and few) ``(2,)`` int64, ``class_names`` ``(C,)`` text, the
+            ``origin`` ``(2,)``, name of the checkpoint and digest of its weights, and
+            ``image_paths`` ``(N,)`` text. By default, no file is written.
     """
 
     default_prefix = 'scores'
@@ -98,6 +100,7 @@ class ScoreDump(BaseMetric):
         self.out_file_path = out_file_path
         self.scores = np.zeros((0, 0), dtype=np.float32)
         self.targets: np.ndarray = np.zeros(0, dtype=np.int64)
+        self.paths: list[str] = []
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Store the scores and the label of each sample."""
@@ -110,7 +113,8 @@ class ScoreDump(BaseMetric):
             if labelled
             else [None] * len(scores)
         )
-        self.results += zip(scores, targets, strict=True)
+        paths = (sample.get('img_path') for sample in data_samples)
+        self.results += zip(scores, targets, paths, strict=True)
 
     def compute_metrics(self, results: list) -> dict:
         """Stack what all ranks collected; there is no metric to report.
@@ -118,31 +122,39 @@ class ScoreDump(BaseMetric):
         Raises:
             ValueError: if scores are not finite, or only some samples have a label.
         """
-        self.scores = np.stack([score for score, _ in results])
+        self.scores = np.stack([score for score, *_ in results])
         check_finite_scores(torch.from_numpy(self.scores).sum(dim=1))
-        known = [target for _, target in results if target is not None]
+        known = [target for _, target, _ in results if target is not None]
         if known and len(known) < len(results):
             raise ValueError(
                 f'Expected every sample or none to have a label, but {len(known)} of '
                 f'{len(results)} have one.'
             )
         self.targets = np.array(known, dtype=np.int64)
+        paths = [path for *_, path in results]
+        self.paths = paths if all(isinstance(path, str) for path in paths) else []
         if self.out_file_path is not None:
-            arrays: dict[str, Any] = dict(pred_score=self.scores)
-            if known:
-                arrays['gt_label'] = self.targets
-            meta = self.dataset_meta or {}
-            for key in ('class_counts', 'class_draws'):
-                if meta.get(key) is not None:
-                    arrays[key] = np.asarray(meta[key])
-            if (thresholds := read_thresholds(meta)) is not None:
-                arrays[THRESHOLDS_KEY] = np.array(astuple(thresholds))
-            names = meta.get('classes') or ()
-            if len(names) == self.scores.shape[1]:  # otherwise they name something else
-                arrays['class_names'] = np.array(names, dtype=np.str_)
-            if self.origin is not None:
-                arrays[ORIGIN_KEY] = np.array(astuple(self.origin), dtype=np.str_)
             with replacing(self.out_file_path) as unfinished:
-                np.savez_compressed(unfinished, **arrays)
+                np.savez_compressed(unfinished, **self._arrays())
             print_log(f'Scores are in {self.out_file_path}.', logger='current')
         return {}
+
+    def _arrays(self) -> dict[str, Any]:
+        """What the file holds: the scores, and what is known besides."""
+        arrays: dict[str, Any] = dict(pred_score=self.scores)
+        if len(self.targets):
+            arrays['gt_label'] = self.targets
+        meta = self.dataset_meta or {}
+        for key in ('class_counts', 'class_draws'):
+            if meta.get(key) is not None:
+                arrays[key] = np.asarray(meta[key])
+        if (thresholds := read_thresholds(meta)) is not None:
+            arrays[THRESHOLDS_KEY] = np.array(astuple(thresholds))
+        names = meta.get('classes') or ()
+        if len(names) == self.scores.shape[1]:  # otherwise they name something else
+            arrays['class_names'] = np.array(names, dtype=np.str_)
+        if self.paths:
+            arrays[PATHS_KEY] = np.array(self.paths, dtype=np.str_)
+        if self.origin is not None:
+            arrays[ORIGIN_KEY] = np.array(astuple(self.origin), dtype=np.str_)
+        return arrays

@@ -22,11 +22,15 @@ PAGE_FOLDER = Path(__file__).parent / 'report_page'
 SECTIONS = (
     'headline',
     'accuracy',
+    'samples',
+    'confusions',
+    'predictions',
+    'curves',
     'gradients',
     'training',
     'vectors',
-    'predictions',
     'classes',
+    'setup',
 )
 # Later ones prevail.
 STYLES = (
@@ -36,6 +40,9 @@ STYLES = (
     'tables',
     'headline',
     'class_table',
+    'samples',
+    'confusions',
+    'setup',
     'phone',
     'print',
 )
@@ -51,6 +58,10 @@ SCRIPTS = (
     'prediction_figures',
     'headline',
     'class_table',
+    'curves',
+    'samples',
+    'confusions',
+    'setup',
     'main',
 )
 SIGNIFICANT_DIGITS = 5

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmgala.visualization.html_report import write_html_report
-from tests.browser.made_reports import make_report
+from tests.browser.made_reports import IMAGE, make_report
 from tests.browser.report_page import ReportPage
 
 # For root, without a GPU, and without requests to the vendor's servers.
@@ -82,8 +82,12 @@ def small_report():
     for index, name in NAMES.items():
         report['classes'][index]['name'] = name
     for run in report['runs']:
+        run['setup'] = dict.fromkeys(run['setup'], HOSTILE)
         for kind in ('raw', 'rebalanced'):
             run['predictions'][kind]['class_accuracy'][4] = None
+    report['images'][1] = None
+    report['images'][2] = f'{IMAGE}" onerror="window.hacked = 1'
+    report['image_note'] = f'1 of 40 images cannot be shown: {HOSTILE}'
     return report
 
 

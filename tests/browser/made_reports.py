@@ -1,8 +1,16 @@
 """Reports with made-up numbers of realistic shape and size."""
 
 import numpy as np
+from PIL import Image
+
+from mmgala.analysis.confusions import class_confusions
+from mmgala.apis.thumbnails import thumbnail_address
 
 GROUPS = ('many', 'medium', 'few')
+# A checkerboard of 8 x 8 pixels.
+IMAGE = thumbnail_address(
+    Image.fromarray((np.indices((8, 8)).sum(axis=0) % 2 * 255).astype(np.uint8))
+)
 
 
 def make_report(num_classes=10, names=('CE', 'GALA'), seed=0, **changes):
@@ -31,8 +39,41 @@ def make_report(num_classes=10, names=('CE', 'GALA'), seed=0, **changes):
             for level, name in enumerate(names)
         ],
         'missing': [],
+        'image_note': '',
     }
+    report['samples'] = make_samples(classes, report['runs'], rng)
+    report['images'] = [IMAGE] * len(report['samples']['rows'])
     return {**report, **changes}
+
+
+def make_samples(classes, runs, rng, most=100, per_class=4):
+    """Four samples of each of up to 100 classes, twelve of which are mistakes."""
+    labels = np.repeat(np.arange(min(most, len(classes))), per_class)
+    size = len(labels)
+    guesses = [
+        {
+            kind: {
+                'predicted': np.where(
+                    rng.random(size) < 0.5, labels, (labels + 1) % len(classes)
+                ).tolist(),
+                'confidence': rng.uniform(0.2, 1, size).tolist(),
+            }
+            for kind in ('raw', 'rebalanced')
+        }
+        for _ in runs
+    ]
+    for run in guesses:
+        for kind in run.values():
+            wrong = np.flatnonzero(np.array(kind['predicted']) != labels)
+            kind['mistakes'] = wrong[:12].tolist()
+    return {
+        'rows': (7 * np.arange(size)).tolist(),
+        'classes': labels.tolist(),
+        'of_class': {
+            str(c): np.flatnonzero(labels == c).tolist() for c in np.unique(labels)
+        },
+        'runs': guesses,
+    }
 
 
 def make_run(name, counts, groups, balance, rng):
@@ -42,6 +83,26 @@ def make_run(name, counts, groups, balance, rng):
         'gradients': make_gradients(counts, groups, balance, rng),
         'vectors': make_vectors(counts, groups, balance, rng),
         'predictions': make_predictions(counts, groups, balance, rng),
+        'course': make_course(balance),
+        'setup': {
+            'config': f'model = dict(loss=dict(name={name!r}))\n' * 40,
+            'config_path': f'work_dirs/{name}/config.py',
+            'commands': f'2026-01-01 00:00:00  mmgala train {name}.py',
+        },
+    }
+
+
+def make_course(balance, epochs=20):
+    steps = np.arange(1, epochs + 1)
+    curve = (90 * (1 - np.exp(-steps / (4 + 2 * balance)))).tolist()
+    loss = (2.5 * np.exp(-steps / 6) + 0.2 * balance).tolist()
+    metrics = ('accuracy/top1', 'accuracy/many', 'accuracy/few', 'accuracy/ece')
+    steps = steps.tolist()
+    return {
+        'unit': 'iteration',
+        'loss': {'loss': {'steps': [100 * s for s in steps], 'values': loss}},
+        'validation_unit': 'epoch',
+        'validation': {key: {'steps': steps, 'values': curve} for key in metrics},
     }
 
 
@@ -137,6 +198,7 @@ def make_predictions(counts, groups, balance, rng, tau=1.5):
     ]
     return {
         'num_samples': 10 * size,
+        'support': [10 if size < 1000 else 3] * size,
         'tau': tau,
         'raw': make_outcome(tailness, groups, balance, rng),
         'rebalanced': make_outcome(tailness, groups, 0.4 + 0.6 * balance, rng),
@@ -172,8 +234,20 @@ def make_outcome(tailness, groups, balance, rng):
         'class_accuracy': accuracy.tolist(),
         'class_mass': (mass * size / mass.sum()).tolist(),
         'confusion': {'groups': present, 'values': make_confusion(accuracies, present)},
+        'class_confusions': make_takers(accuracy, samples, rng),
         'reliability': make_reliability(size, balance, rng),
     }
+
+
+def make_takers(accuracy, samples, rng, most=3):
+    """The wrong images of each class go to random others."""
+    size = len(accuracy)
+    target = np.repeat(np.arange(size), samples)
+    wrong = np.tile(np.arange(samples), size) >= np.repeat(
+        (accuracy * samples / 100).round(), samples
+    )
+    other = (target + rng.integers(1, 1 + min(most, size - 1), len(target))) % size
+    return class_confusions(target, np.where(wrong, other, target), size)
 
 
 def make_confusion(accuracies, present):

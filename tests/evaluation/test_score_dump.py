@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mmgala.analysis import read_predictions
 from mmgala.evaluation import ScoreDump
 from tests.evaluation.predictions import as_samples, biased_scores, evaluate
 
@@ -127,3 +128,20 @@ def test_labels_of_some_samples_are_refused(predictions):
     dump.process(None, [second])
     with pytest.raises(ValueError, match='1 of 2 have one'):
         dump.evaluate(2)
+
+
+@pytest.mark.parametrize('named', [True, False])
+def test_file_holds_the_paths_of_image_files(tmp_path, predictions, named):
+    path = tmp_path / 'scores.npz'
+    scores, targets = predictions
+    samples = as_samples(scores, targets)
+    for row, sample in enumerate(samples):
+        if named or row:  # one without a path: they are not told apart any more
+            sample['img_path'] = f'data/ä {row}.png'
+    dump = ScoreDump(str(path))
+    dump.process(None, samples)
+    dump.evaluate(len(samples))
+    with np.load(path, allow_pickle=False) as stored:
+        assert ('image_paths' in stored) == named
+    expected = [f'data/ä {row}.png' for row in range(23)] if named else None
+    assert read_predictions(path).paths == expected

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmgala.analysis import describe_gradients, write_record
+from mmgala.datasets import DigitsDataset
 from mmgala.functional import ShotThresholds
 from tests.analysis.gradient_records import make_record, write_run
 from tests.evaluation.predictions import biased_scores
@@ -55,6 +56,40 @@ def test_writes_page_and_numbers(tmp_path, work_dirs, capsys):
     printed = capsys.readouterr().err
     assert f'mmgala vectors CONFIG CHECKPOINT --out {work_dirs[0]}' in printed
     assert f'Wrote the report to {out}' in printed
+
+
+DIGITS = """
+default_scope = 'mmpretrain'
+test_dataloader = dict(
+    dataset=dict(type='mmgala.DigitsDataset', split='test', pipeline=[]),
+)
+"""
+
+
+def test_page_has_pictures_unless_they_are_left_out(tmp_path, capsys):
+    folder = tmp_path / 'ce'
+    folder.mkdir()
+    targets = DigitsDataset('test').get_gt_labels()
+    scores = np.random.default_rng(0).dirichlet(np.ones(10), 500).astype(np.float32)
+    np.savez(
+        folder / 'predictions.npz',
+        pred_score=scores,
+        gt_label=targets,
+        class_counts=np.arange(1, 11),
+    )
+    (folder / 'c.py').write_text(DIGITS)
+    out = tmp_path / 'r.html'
+    assert call(folder, '--out', out) is None
+    with_images, printed = out.read_text(), ''.join(capsys.readouterr())
+    assert '"images":["data:image/png;base64,' in with_images
+    assert 'no images' not in printed
+    assert 'data:image' not in out.with_suffix('.json').read_text()
+    assert call(folder, '--out', out, '--no-images') is None
+    assert '"images":null' in out.read_text()
+    (folder / 'c.py').unlink()
+    assert call(folder, '--out', out) is None
+    printed = ''.join(capsys.readouterr())
+    assert f'{folder} does not have exactly one config' in printed
 
 
 def test_names_and_thresholds_can_be_given(tmp_path, work_dirs):

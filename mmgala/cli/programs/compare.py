@@ -47,6 +47,7 @@ from mmgala.datasets.labels import class_names
 from mmgala.evaluation.shot_thresholds import config_thresholds
 from mmgala.functional import METRIC_NAMES
 from mmgala.functional.rebalance import check_target_prior
+from mmgala.utils.command_record import record_command
 from mmgala.utils.files import locked_folders
 from mmgala.utils.progress import CONSOLE, RunProgress
 
@@ -176,6 +177,7 @@ def compare(args: argparse.Namespace) -> dict[str, str]:
         with locked_folders(work_dir):
             check_runs(runs, work_dir)
             check_pretrained_weights(cfg)
+            record_command(work_dir)
             failed = train(runs, args.workers or default_workers())
     text = write_report(
         runs,

@@ -11,6 +11,7 @@ from mmgala.analysis.run_files import (
     agreed_thresholds,
     runs_by_name,
 )
+from mmgala.apis.sample_images import add_sample_images
 from mmgala.cli.post_hoc import read_target_prior
 from mmgala.cli.post_hoc_arguments import VAL
 from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
@@ -61,11 +62,14 @@ def run(args: argparse.Namespace) -> None:
     ]
     report = merge_runs(runs, args.title)
     text = json.dumps(report, allow_nan=False)
+    add_sample_images(report, runs, args.images)
     write_html_report(report, args.out)
     numbers = args.out.with_suffix('.json')
     write_text(numbers, text)
     for line in report['missing']:
         say(line)
+    if args.images and report['image_note']:
+        say(report['image_note'])
     say(f'Wrote the report to {args.out} and its numbers to {numbers}.')
     for line in report['warnings']:
         warn(line)

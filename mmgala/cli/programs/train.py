@@ -4,7 +4,7 @@ import argparse
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import barrier
+from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
 
 from mmgala.apis.config_options import (
@@ -48,6 +48,7 @@ from mmgala.utils.checkpoint import (
     read_latest_checkpoint,
 )
 from mmgala.utils.checkpoint_content import check_resumable
+from mmgala.utils.command_record import record_command
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:
@@ -153,6 +154,8 @@ def train_stages(cfg: Config, args: argparse.Namespace) -> None:
         complete_dataloaders(stage.cfg, args)
         set_metric_rules(stage.cfg, stage.prefix)
         check_pretrained_weights(stage.cfg, stage.prefix)
+    if is_main_process():
+        record_command(cfg.work_dir)
     previous = None
     with TrainingProgress([length(stage.cfg) for stage in stages]) as progress:
         for number, stage in enumerate(stages):
