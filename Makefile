@@ -10,7 +10,7 @@ JOBS ?= 2
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast install install-detection lint clean
+.PHONY: help demo test test-fast install install-detection lint docs clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 20
@@ -34,6 +34,11 @@ lint: ## ruff, mypy and import-linter (after `make test` has installed them)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: ## the documentation site, docs/_build/html; reads without a network
+	$(SETUP) docs
+	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 install: ## .venv with the classification half; no compiler needed
 	$(SETUP) classification
 
@@ -41,5 +46,5 @@ install-detection: ## .venv with classification and detection; compiles mmcv
 	$(SETUP) detection
 
 clean: ## remove .venv, caches and build products; keeps data/ and work_dirs/
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist docs/_build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './data/*' -prune -exec rm -rf {} +

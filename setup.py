@@ -88,6 +88,7 @@ extras = {
     'completion': ['shtab>=1.7'],
     'export': requirements('export'),
     'tests': requirements('tests'),
+    'docs': requirements('docs'),
     'examples': requirements('examples'),
 }
 

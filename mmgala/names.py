@@ -37,7 +37,6 @@ POST_HOC = tuple(
     for number in range(1, len(STEP_TEXTS) + 1)
     for names in itertools.combinations(STEP_TEXTS, number)
 )
-# Heading of each metric in tables, by its key in files and logs.
 METRIC_NAMES = {
     'top1': 'top-1',
     'many': 'many',
@@ -47,6 +46,7 @@ METRIC_NAMES = {
     'worst_class': 'worst class',
     'ece': 'ECE',
 }
+"""Heading of each metric in tables, by its key in files and logs."""
 # Of a comparison: the checkpoint of each run that is evaluated.
 SELECTIONS = ('last', 'best')
 # Ways to re-train a classifier.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up .venv: tools/setup_env.sh classification|detection|tests
+# Sets up .venv: tools/setup_env.sh classification|detection|docs|tests
 # The variable PYTHON selects the interpreter.
 #
 # Each finished step leaves a stamp with the checksum of its input files, so a second run
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 venv=.venv
 bin=$venv/bin
 req=requirements
-goal=${1:?classification, detection or tests}
+goal=${1:?classification, detection, docs or tests}
 
 say() { printf '==> %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2 && exit 1; }
@@ -125,6 +125,11 @@ tests() {
   pip -qq install --no-deps -r $req/tests-no-deps.txt
 }
 
+docs() {
+  say 'Installing Sphinx'
+  pip -qq install -r $req/docs.txt
+}
+
 project() {
   say 'Installing mmgala itself, editable'
   pip -qq install --no-deps --no-build-isolation -e .
@@ -132,8 +137,8 @@ project() {
 
 case $goal in
   classification) with_detection= ;;
-  detection | tests) with_detection=1 ;;
-  *) fail "unknown goal: $goal (classification, detection or tests)" ;;
+  detection | docs | tests) with_detection=1 ;;
+  *) fail "unknown goal: $goal (classification, detection, docs or tests)" ;;
 esac
 detection_files=(requirements.txt $req/{tools,classification,detection{,-no-deps},constraints}.txt)
 
@@ -160,5 +165,6 @@ if [ -n "$with_detection" ]; then
 elif ! installed onedl_mmcv; then
   step mmcv-lite mmcv_lite $req/{mmcv-lite,constraints}.txt
 fi
+case $goal in docs | tests) step docs docs $req/{docs,constraints}.txt ;; esac
 [ "$goal" != tests ] || step tests tests $req/{tests{,-no-deps},constraints}.txt
 step project project setup.py pyproject.toml

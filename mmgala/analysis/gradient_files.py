@@ -26,6 +26,7 @@ from mmgala.utils.arrays import UNREADABLE, read_npz
 from mmgala.utils.files import replacing
 
 FOLDER = 'gradient_statistics'
+"""Folder of the files in a work directory."""
 UNITS = {'epoch': 'epoch', 'iter': 'iteration'}  # as written in files: in words
 
 
@@ -72,6 +73,7 @@ class ClassGradients:
 
 
 SUMS = tuple(field.name for field in fields(ClassGradients))
+"""Names of the arrays in a file."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from mmgala.comparison.method import Method
 from mmgala.retraining.options import METHOD_OPTIONS
 
 CATALOGUE = {method.name: method for method in (*JOINT, *DECOUPLED)}
+"""Methods by name, as `mmgala compare --list` shows them."""
 # Not a method of its own: what the user has configured.
 OWN_METHOD = Method(
     'config', "the config's own head, loss and hooks", keeps_config=True

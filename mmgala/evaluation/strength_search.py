@@ -12,11 +12,12 @@ from mmgala.functional.rebalance import check_enough_samples, check_target_prior
 from mmgala.utils.chunks import row_slices
 
 TAU_GRID = tuple(step / 10 for step in range(31))
+"""Strengths that ``auto`` tries: 0, 0.1, ..., 3."""
 
 
 @dataclass(frozen=True)
 class TauSearch:
-    """Result of :func:`search_tau`.
+    """Result of :func:`~mmgala.evaluation.strength_search.search_tau`.
 
     Attributes:
         tau: the chosen strength.
@@ -147,7 +148,7 @@ TEMPERATURE_LIMITS = (0.05, 20.0)
 
 @dataclass(frozen=True)
 class TemperatureSearch:
-    """Result of :func:`search_temperature`.
+    """Result of :func:`~mmgala.evaluation.strength_search.search_temperature`.
 
     Attributes:
         temperature: the chosen temperature, rounded to four decimals.

@@ -220,8 +220,8 @@ def logit_gradient_sums(
     r"""Magnitude of a batch's logit gradients, summed per class.
 
     .. math::
-        \theta_j \mathrel{+}= \sum_i \max(t_{ij} - p_{ij}, 0), \qquad
-        \phi_k \mathrel{+}= \sum_i t_{ik} \sum_j \max(p_{ij} - t_{ij}, 0)
+        \theta_j \leftarrow \theta_j + \sum_i \max(t_{ij} - p_{ij}, 0), \qquad
+        \phi_k \leftarrow \phi_k + \sum_i t_{ik} \sum_j \max(p_{ij} - t_{ij}, 0)
 
     with :math:`p_i` the softmax of the adjusted logits. Sums are per sample: they do
     not depend on batch size, loss weight or loss scale.

@@ -67,7 +67,8 @@ def foreground_gradient_sum(
     r"""Gradient that classes exchange with each other, summed over foreground.
 
     .. math::
-        \theta_k \mathrel{+}= \sum_{i: y_i = k} \; \sum_{j \ne k,\, j < C} p_{ij}
+        \theta_k \leftarrow \theta_k
+            + \sum_{i: y_i = k} \; \sum_{j \ne k,\, j < C} p_{ij}
 
     with :math:`p_i` the softmax of a row, background included. The share of background
     is left out, so the sum is that of both :math:`\theta` and :math:`\phi`.
@@ -171,8 +172,9 @@ def sigmoid_gradient_sums(
     r"""Magnitude of the logit gradients of foreground samples, summed per class.
 
     .. math::
-        \theta_k \mathrel{+}= \sum_{i: y_i = k} w_{ik} (1 - \sigma(\hat z_{ik})), \qquad
-        \phi_k \mathrel{+}= \sum_{i: y_i = k} \sum_{j \ne k}
+        \theta_k \leftarrow \theta_k
+            + \sum_{i: y_i = k} w_{ik} (1 - \sigma(\hat z_{ik})), \qquad
+        \phi_k \leftarrow \phi_k + \sum_{i: y_i = k} \sum_{j \ne k}
             w_{ij} \sigma(\hat z_{ij})
 
     Args:

@@ -12,6 +12,7 @@ from mmgala.functional.checks import check_values
 
 PROFILES = ('exp', 'step', 'pareto')
 SHOT_GROUPS = ('many', 'medium', 'few')
+"""Groups of classes by their number of training images, the most frequent first."""
 
 
 def long_tailed_counts(

@@ -18,7 +18,6 @@ from mmgala.functional.checks import check_finite_scores, check_logits_and_targe
 from mmgala.functional.longtail import ShotThresholds
 
 Rule = Literal['greater', 'less']
-# Whether larger or smaller values are better, for the choice of the best checkpoint.
 METRIC_RULES: dict[str, Rule] = {
     'top1': 'greater',
     'many': 'greater',
@@ -28,6 +27,7 @@ METRIC_RULES: dict[str, Rule] = {
     'worst_class': 'greater',
     'ece': 'less',
 }
+"""Whether larger or smaller values of a metric are better, for the best checkpoint."""
 DEFAULT_BINS = 15
 # Number of scores that are compared at once, to limit the memory for large sets.
 SCORES_AT_ONCE = 2**24

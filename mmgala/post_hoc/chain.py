@@ -88,6 +88,7 @@ class PostHocChain(nn.Module):
 STEP_MODULES: Mapping[str, type[PostHocStep]] = {
     kind.NAME: kind for kind in (LogitAdjuster, PredictionRebalancer, TemperatureScaler)
 }
+"""Module of each post-hoc step, in the order in which steps are applied."""
 
 
 def build_post_hoc(steps: PostHocSteps) -> PostHocStep | PostHocChain:

@@ -18,7 +18,7 @@ class CheckReport:
     """Result of :func:`check`.
 
     Attributes:
-        rows: one per split, with the columns of :data:`HEADER`; None if unknown.
+        rows: one per split, with the columns of the table; None if unknown.
         problems: one line each; empty if everything is correct.
     """
 

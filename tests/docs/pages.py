@@ -14,6 +14,7 @@ PAGES = sorted(
     for pattern in (
         '*.md',
         'docs/*.md',
+        'docs/api/*.md',
         'configs/**/*.md',
         'examples/*.md',
         'projects/**/*.md',

@@ -87,7 +87,8 @@ class FlooredPosterize(Posterize):
     MMPretrain rounds up, which agrees with timm only for ``magnitude_range=(4, 0)``.
 
     Args:
-        *args, **kwargs: passed to MMPretrain's ``Posterize``.
+        *args: passed to MMPretrain's ``Posterize``.
+        **kwargs: passed, too.
     """
 
     def random_magnitude(self) -> int:
@@ -103,7 +104,8 @@ class FlooredSolarize(Solarize):
     from 246 upwards.
 
     Args:
-        *args, **kwargs: passed to MMPretrain's ``Solarize``.
+        *args: passed to MMPretrain's ``Solarize``.
+        **kwargs: passed, too.
     """
 
     def random_magnitude(self) -> int:

@@ -153,7 +153,7 @@ class LongTailedClsHead(PostHocHead):
 
 @MODELS.register_module()
 class GALAHead(LongTailedClsHead):
-    """Linear classification head whose default loss is :class:`GALALoss`.
+    """Linear classification head whose default is :class:`~mmgala.losses.GALALoss`.
 
     Two lines turn an MMPretrain config with a linear head into GALA::
 

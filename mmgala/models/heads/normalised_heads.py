@@ -129,7 +129,7 @@ class ClassMeanLinear(nn.Linear):
 
 @MODELS.register_module()
 class ClassMeanClsHead(LongTailedClsHead):
-    """Classification head with a :class:`ClassMeanLinear` layer.
+    """Classification head that predicts the nearest class mean.
 
     ``mmgala retrain --method ncm`` writes its config and weights: the
     nearest-class-mean classifier of Kang et al., ICLR 2020, arXiv 1910.09217.
