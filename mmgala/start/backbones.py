@@ -41,7 +41,7 @@ class Backbone:
         backbone: config of the backbone, without ``init_cfg``.
         neck: config of the neck, or ``None``.
         channels: number of features.
-        weights: path or address of pretrained weights; empty to train from the start.
+        weights: path or address of pretrained weights; empty to train from scratch.
         prefix: of the backbone's weights in that file; empty if they have none.
         fixed_size: side of the images that it needs; 0 if any size will do.
         reason: why these weights, or why none, in one line.
@@ -58,7 +58,7 @@ class Backbone:
 
 
 def small_network(reason: str) -> Backbone:
-    """The network that is trained from the start: 0.7 million parameters."""
+    """The network that is trained from scratch: 0.7 million parameters."""
     network = dict(
         type='ResNet_CIFAR',
         depth=18,
@@ -89,9 +89,9 @@ def choose_backbone(name: str | None, pretrained: str | None, on_gpu: bool) -> B
         ValueError: if the name is unknown, or the weights do not fit.
     """
     if name == SMALL and pretrained in (None, 'none'):
-        return small_network('as --backbone small says, without pretrained weights')
+        return small_network('as --backbone small says')
     if name is None and pretrained == 'none':
-        return small_network('as --pretrained none says, without pretrained weights')
+        return small_network('as --pretrained none says')
     if name == SMALL:
         raise ValueError(
             f'--pretrained {pretrained} does not fit --backbone small, which has no '
@@ -100,19 +100,17 @@ def choose_backbone(name: str | None, pretrained: str | None, on_gpu: bool) -> B
     wanted = name or ('resnet50' if on_gpu else 'resnet18')
     found, address = from_mmpretrain(wanted)
     if pretrained == 'none':
-        return _with_weights(found, '', 'without pretrained weights, as you say')
+        return _with_weights(found, '', 'as --pretrained none says')
     if pretrained is not None:
-        return with_file(
-            found, Path(pretrained).expanduser().absolute(), 'from your file'
-        )
+        return with_file(found, Path(pretrained).expanduser().absolute(), 'your file')
     if (local := _on_this_computer(wanted, address)) is not None:
-        return with_file(found, local, 'on this computer already')
+        return with_file(found, local, 'ImageNet, on this computer')
     problem = unreachable(address) if address else 'MMPretrain has none'
     if not problem:
-        return _with_weights(found, address, 'to be downloaded', 'backbone.')
+        return _with_weights(found, address, 'ImageNet, to be downloaded', 'backbone.')
     where = Path(torch.hub.get_dir(), 'checkpoints')
     reason = (
-        f'no pretrained weights are in {where}, and a download fails ({problem}); '
+        f'no pretrained weights: none in {where}, and no download ({problem}); '
         '--pretrained FILE names some'
     )
     return small_network(reason) if name is None else _with_weights(found, '', reason)

@@ -218,7 +218,11 @@ def _model(backbone: Backbone) -> str:
         if backbone.prefix:
             network['init_cfg']['prefix'] = backbone.prefix
     neck = '' if backbone.neck is None else f'\n    neck={as_code(backbone.neck, 4)},'
-    what = f'starts from {backbone.weights}' if backbone.weights else 'from the start'
+    what = (
+        f'from the weights {backbone.weights}'
+        if backbone.weights
+        else 'trained from scratch'
+    )
     return MODEL.format(
         name=backbone.name,
         weights_reason=_wrapped(f'{what} ({backbone.reason})'),

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from mmgala.start.backbones import Backbone
 
 # Images shown in a whole training, and limits of the number of epochs that follow.
-SHOWN_FROM_START, EPOCHS_FROM_START = 60_000, (20, 100)
+SHOWN_FROM_SCRATCH, EPOCHS_FROM_SCRATCH = 60_000, (20, 100)
 SHOWN_PRETRAINED, EPOCHS_PRETRAINED = 30_000, (10, 30)
 MIN_STEPS = 20  # steps an epoch, by which the batch size is chosen
 BATCH_SIZES = (64, 32, 16, 8)
-RATE_FROM_START, RATE_PRETRAINED = 2e-3, 2e-4  # for batches of RATE_BATCH
+RATE_FROM_SCRATCH, RATE_PRETRAINED = 2e-3, 2e-4  # for batches of RATE_BATCH
 RATE_BATCH = 32
 VALIDATIONS = 20  # in a training, about
 SMALL_SIDE = 96  # pixels; images up to this are trained at 64 pixels
@@ -71,7 +71,7 @@ def choose_settings(
         'steps an epoch or more'
     )
     number = _epochs(backbone, images, epochs, reasons)
-    base = RATE_PRETRAINED if backbone.weights else RATE_FROM_START
+    base = RATE_PRETRAINED if backbone.weights else RATE_FROM_SCRATCH
     return Settings(
         image_size=size,
         batch_size=batch,
@@ -113,7 +113,7 @@ def _image_size(
         )
         return size
     if side <= SMALL_SIDE:
-        reasons['image_size'] = f'as the images are small: {side} pixels in the middle'
+        reasons['image_size'] = f'the images are small, {side} pixels in the middle'
         return 64
     reasons['image_size'] = 'on a GPU 128' if not on_gpu else 'on a CPU 96'
     return 128 if on_gpu else 96
@@ -127,10 +127,10 @@ def _epochs(
             raise ValueError(f'--epochs must be 1 or more, but is {wish}.')
         reasons['epochs'] = 'as --epochs says'
         return wish
-    shown, limits = SHOWN_FROM_START, EPOCHS_FROM_START
+    shown, limits = SHOWN_FROM_SCRATCH, EPOCHS_FROM_SCRATCH
     if backbone.weights:
         shown, limits = SHOWN_PRETRAINED, EPOCHS_PRETRAINED
     reasons['epochs'] = (
-        f'{shown:,} images are shown, but in {limits[0]} to {limits[1]} epochs'
+        f'enough to show {shown:,} images, but {limits[0]} to {limits[1]}'
     )
     return min(max(round(shown / images), limits[0]), limits[1])

@@ -80,7 +80,7 @@ def split_images(items: Sequence[Item], val: float, test: float, seed: int) -> S
 
     Raises:
         ValueError: if a class of the user's validation or test part has no training
-            images.
+            images, or no class has enough images to be split.
     """
     given = {item.part for item in items} - {''}
     by_class: dict[str, list[Item]] = defaultdict(list)
@@ -96,6 +96,7 @@ def split_images(items: Sequence[Item], val: float, test: float, seed: int) -> S
     }
     for members in by_class.values():
         done += _divide(members, wanted, seed)
+    _require_parts(done, len(wanted) + 1)
     order = {part: number for number, part in enumerate(PARTS)}
     done.sort(key=lambda item: (order[item.part], item.label, item.path))
     return Split(done, _origin(given, wanted, seed), _remarks(by_class, done, wanted))
@@ -145,6 +146,15 @@ def _require_training(held_out: Sequence[Item], training: Mapping) -> None:
             f'({list_names(missing)}), so they cannot be learnt: add some to the train '
             f'part, or remove {"them" if len(missing) > 1 else "it"}.'
         )
+
+
+def _require_parts(items: Sequence[Item], least: int) -> None:
+    for part in PARTS:
+        if part not in {item.part for item in items}:
+            raise ValueError(
+                f'No image is left for {part}: no class has {least} images or more that '
+                'can be used. Add some.'
+            )
 
 
 def _origin(given: set[str], wanted: Mapping[str, float], seed: int) -> str:

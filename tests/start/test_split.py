@@ -49,6 +49,11 @@ def test_no_part_is_empty_from_three_images_on(number, shares):
     assert min(counted(split)['a']) >= 1
 
 
+def test_classes_that_are_all_too_small():
+    with pytest.raises(ValueError, match='No image is left for val: no class has 3'):
+        split_images(items({'a': 2, 'b': 2}), 0.2, 0.2, seed=0)
+
+
 def test_seed_decides_and_the_order_of_files_does_not():
     def chosen(seed, given):
         return {
@@ -102,14 +107,17 @@ def test_a_class_without_training_images_is_refused():
 
 
 def test_csv_has_a_row_for_each_image():
-    given = [Item('a b/1,2.png', 'a "b"'), Item('é/3.png', 'é')]
+    given = [
+        Item('a b/1,2.png', 'a "b"', 'train'), Item('é/3.png', 'é', 'val'),
+        Item('é/4.png', 'é', 'test'), Item('é/5.png', 'é', 'train'),
+    ]  # fmt: skip
     split = split_images(given, 0.2, 0.2, seed=0)
 
     rows = [*csv.DictReader(io.StringIO(split.as_csv()))]
 
     assert Counter((r['path'], r['label'], r['split']) for r in rows) == {
-        ('a b/1,2.png', 'a "b"', 'train'): 1, ('é/3.png', 'é', 'train'): 1
-    }  # fmt: skip
+        (item.path, item.label, item.part): 1 for item in given
+    }
 
 
 @pytest.mark.parametrize(

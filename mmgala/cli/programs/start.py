@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +42,10 @@ ADAPTIVE_NAME = '._- '  # characters of a name beside letters and digits
 
 def run(args: argparse.Namespace) -> None:
     """Do what the arguments ask for."""
+    if int(os.environ.get('WORLD_SIZE', '1')) > 1:
+        raise ValueError(
+            '`mmgala start` starts its own processes: call it without a launcher.'
+        )
     methods = check_args(args)
     source = find_images(args.data)
     folder = choose_folder(args)
@@ -112,12 +117,18 @@ def check_args(args: argparse.Namespace) -> list[str]:
 
 def choose_folder(args: argparse.Namespace) -> Folder:
     """The folder of the results, and the name of the config."""
-    name = args.name or args.data.absolute().resolve().stem
+    data = Path(os.path.abspath(args.data))
+    name = args.name or (data.name if data.is_dir() else data.stem)
     if args.name and Path(args.name).name != args.name:
         raise ValueError(
             f'--name {args.name} is not a name but a path: use --work-dir for that.'
         )
     path = args.work_dir or Path('work_dirs', name)
+    if data.is_dir() and Path(os.path.abspath(path)).is_relative_to(data):
+        raise ValueError(
+            f'The results would be in {path}, among the images of {args.data}: choose '
+            'another --work-dir, or call this from another folder.'
+        )
     safe = ''.join(c if c.isalnum() or c in ADAPTIVE_NAME else '_' for c in name)
     return Folder(path, safe.strip(ADAPTIVE_NAME) or 'config')
 
@@ -173,7 +184,7 @@ def show_plan(
     methods: Sequence[str],
 ) -> None:
     """Print what will be done, and where the results will be."""
-    start = 'pretrained weights' if backbone.weights else 'trained from the start'
+    start = 'pretrained' if backbone.weights else 'trained from scratch'
     reasons = settings.reasons
     rows = [
         ('network', f'{backbone.name}, {start}: {backbone.reason}'),
@@ -184,11 +195,18 @@ def show_plan(
     ]
     say()
     say('Plan')
-    for name, text in rows:
-        say(f'  {name:12}{text}')
-    for what, where in start_steps.results_of(folder, methods):
-        say(f'  {what:12}{where}')
+    for name, text in (*rows, *start_steps.results_of(folder, methods)):
+        say(wrapped(f'  {name:12}', text))
     say()
+
+
+def wrapped(start: str, text: str) -> str:
+    """A text after its name, in lines of at most 100 columns."""
+    space = ' ' * len(start)
+    return textwrap.fill(
+        text, 100, initial_indent=start, subsequent_indent=space,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def write_config(
