@@ -131,6 +131,6 @@ def _epochs(
     if backbone.weights:
         shown, limits = SHOWN_PRETRAINED, EPOCHS_PRETRAINED
     reasons['epochs'] = (
-        f'enough to show {shown:,} images, but {limits[0]} to {limits[1]}'
+        f'enough to show {shown:,} images, within {limits[0]} to {limits[1]}'
     )
     return min(max(round(shown / images), limits[0]), limits[1])

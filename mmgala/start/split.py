@@ -152,7 +152,7 @@ def _require_parts(items: Sequence[Item], least: int) -> None:
     for part in PARTS:
         if part not in {item.part for item in items}:
             raise ValueError(
-                f'No image is left for {part}: no class has {least} images or more that '
+                f'No image is left for {part}: no class has {least} images that '
                 'can be used. Add some.'
             )
 

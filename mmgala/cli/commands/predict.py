@@ -13,6 +13,8 @@ from mmgala.cli.command import command, importing  # first: it handles Ctrl-C
 import argparse
 from pathlib import Path
 
+from mmgala.cli.arguments import parse_args
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
@@ -48,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
 @command
 def main() -> None:
     """Run the command."""
-    args = build_parser().parse_args()
+    args = parse_args(build_parser())
     with importing():
         from mmgala.cli.programs.predict import run
     run(args)

@@ -16,6 +16,8 @@ import argparse
 import os
 from pathlib import Path
 
+from mmgala.cli.arguments import parse_args
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
@@ -104,7 +106,7 @@ def choose_device(device: str | None) -> None:
 @command
 def main() -> None:
     """Run the command."""
-    args = build_parser().parse_args()
+    args = parse_args(build_parser())
     choose_device(args.device)
     with importing():
         from mmgala.cli.programs.start import run

@@ -6,17 +6,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-from tabulate import tabulate
+from rich.table import Column, Table
 
 from mmgala.apis.launch import load_config
 from mmgala.apis.prediction import Prediction, Predictor, find_model, image_paths
+from mmgala.console import result, say
+from mmgala.console.consoles import command_console, tracked
 from mmgala.utils.files import check_writable, write_text
 from mmgala.utils.package_configs import find_config
 from mmgala.utils.text import csv_text, visible
-
-MANY = 32  # images from which a progress bar is worth it
 
 
 def check_args(args: argparse.Namespace) -> None:
@@ -59,20 +57,17 @@ def run(args: argparse.Namespace) -> None:
     config, checkpoint, given = model_files(args)
     paths = image_paths(given)
     predict = Predictor(load_config(str(config)), checkpoint)
-    found = track(
+    found = tracked(
         predict(paths, args.top, args.batch_size),
-        'Predicting',
-        total=len(paths),
-        console=Console(stderr=True),
-        transient=True,
-        disable=len(paths) < MANY or not sys.stderr.isatty(),
+        'predicting',
+        len(paths),
+        command_console(),
     )
     done, failed = [], 0
     for prediction in found:
         if prediction.problem:
             failed += 1
-            line = f'{prediction.path} cannot be read: {prediction.problem}.'
-            print(visible(line), file=sys.stderr)
+            say(visible(f'{prediction.path} cannot be read: {prediction.problem}.'))
         else:
             done.append(prediction)
     give(done, args)
@@ -86,14 +81,14 @@ def give(predictions: Sequence[Prediction], args: argparse.Namespace) -> None:
     if kind:
         text = as_json(predictions) if kind == '.json' else as_csv(predictions)
         if args.out is None:
-            sys.stdout.write(text)
+            result(text.removesuffix('\n'))
             return
         write_text(args.out, text)
-        print(f'Wrote the predictions of {len(predictions)} images to {args.out}.')
+        say(f'Wrote the predictions of {len(predictions)} images to {args.out}.')
     elif len(predictions) == 1:
-        print(one_table(predictions[0]))
+        result(one_table(predictions[0]))
     elif predictions:
-        print(many_table(predictions))
+        result(many_table(predictions))
 
 
 def as_json(predictions: Sequence[Prediction]) -> str:
@@ -126,32 +121,27 @@ def as_csv(predictions: Sequence[Prediction]) -> str:
     return csv_text(rows)
 
 
-def one_table(one: Prediction) -> str:
+def one_table(one: Prediction) -> Table:
     """The classes of one image below each other."""
-    rows = [
-        [visible(name), percent(score)]
-        for name, score in zip(one.classes, one.scores, strict=True)
-    ]
-    return _table(rows, [visible(one.path), 'confidence'], ['left', 'right'])
+    table = Table(visible(one.path), Column('confidence', justify='right'))
+    for name, score in zip(one.classes, one.scores, strict=True):
+        table.add_row(visible(name), percent(score))
+    return table
 
 
-def many_table(predictions: Sequence[Prediction]) -> str:
+def many_table(predictions: Sequence[Prediction]) -> Table:
     """A line for each image: the best class, and the second best."""
-    rows = []
+    confidence = Column('confidence', justify='right')
+    table = Table('image', 'class', confidence)
+    shown = min(2, len(predictions[0].classes))
+    if shown == 2:
+        table.add_column('second')
+        table.add_column('confidence', justify='right')
     for one in predictions:
-        pairs = [*zip(one.classes, one.scores, strict=True)][:2]
-        cells = [
-            cell for name, score in pairs for cell in (visible(name), percent(score))
-        ]
-        rows.append([visible(one.path), *cells])
-    header = ['image', 'class', 'confidence', 'second', 'confidence'][: len(rows[0])]
-    return _table(
-        rows, header, ['left', 'left', 'right', 'left', 'right'][: len(header)]
-    )
-
-
-def _table(rows: list[list[str]], header: list[str], align: list[str]) -> str:
-    return tabulate(rows, header, colalign=align, disable_numparse=True)
+        pairs = [*zip(one.classes, one.scores, strict=True)][:shown]
+        cells = [c for name, score in pairs for c in (visible(name), percent(score))]
+        table.add_row(visible(one.path), *cells)
+    return table
 
 
 def percent(score: float) -> str:

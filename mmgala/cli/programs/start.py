@@ -7,11 +7,14 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.progress import Progress
+from rich.table import Column, Table
 
 from mmgala.cli.programs import start_steps
 from mmgala.comparison.methods import find_methods
 from mmgala.comparison.processes import available_cores
+from mmgala.console import result, say, warn
+from mmgala.console.bar import Bar
+from mmgala.console.time_left import TimeLeft
 from mmgala.start.backbones import Backbone, choose_backbone
 from mmgala.start.config_text import config_text
 from mmgala.start.inspection import Inspection, inspect
@@ -29,7 +32,7 @@ from mmgala.start.state import (
 )
 from mmgala.start.tables import HEADER, class_rows, size_line
 from mmgala.utils.files import check_writable, locked
-from mmgala.utils.progress import CONSOLE
+from mmgala.utils.text import visible
 from mmgala.version import __version__
 
 # Options that decide what is trained, and must stay the same when a start goes on.
@@ -88,11 +91,6 @@ def started(folder: Folder):  # type: ignore[no-untyped-def]
     return locked(folder.path / LOCK, busy)
 
 
-def say(text: str = '') -> None:
-    """Print a line."""
-    CONSOLE.print(text, soft_wrap=True, highlight=False, markup=False)
-
-
 def check_args(args: argparse.Namespace) -> list[str]:
     """Check the arguments before anything is read; return the methods to train.
 
@@ -135,23 +133,30 @@ def choose_folder(args: argparse.Namespace) -> Folder:
 
 def look(source: Source) -> Inspection:
     """Look into every image, with a progress bar."""
-    with Progress(
-        console=CONSOLE, transient=True, disable=not CONSOLE.is_terminal
-    ) as bar:
-        task = bar.add_task(
-            f'Looking at {len(source.items):,} images', total=len(source.items)
-        )
-        return inspect(source, lambda: bar.advance(task))
+    what, left = 'looking at images', TimeLeft()
+    left.plan(what, len(source.items))
+    left.start()
+    with Bar() as bar:
+
+        def advance() -> None:
+            left.advance(what, 1)
+            if bar.due():
+                bar.update(what, left.share(), left.seconds())
+
+        return inspect(source, advance)
 
 
 def show_data(source: Source, found: Inspection, split: Split) -> None:
     """Print what was found: one table, and a line for each problem."""
     say(f'{source.data}: {source.layout}; {split.origin}.')
-    say()
-    start_steps.show_table(HEADER, class_rows(source, found, split))
+    columns = [Column(name, justify='right') for name in HEADER[1:]]
+    table = Table(Column(HEADER[0], overflow='fold'), *columns)
+    for row in class_rows(source, found, split):
+        table.add_row(*map(visible, row))
+    result(table)
     say(size_line(found))
     for remark in (*found.source.remarks, *split.remarks):
-        say(remark)
+        warn(remark)
 
 
 def choose(
@@ -193,11 +198,10 @@ def show_plan(
         ('epochs', f'{settings.epochs}: {reasons["epochs"]}'),
         ('methods', ', '.join(methods)),
     ]
-    say()
-    say('Plan')
+    result('\nPlan')
     for name, text in (*rows, *start_steps.results_of(folder, methods)):
-        say(wrapped(f'  {name:12}', text))
-    say()
+        result(wrapped(f'  {name:12}', text))
+    result()
 
 
 def wrapped(start: str, text: str) -> str:

@@ -5,31 +5,17 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tabulate import tabulate
-
 from mmgala.analysis.run_files import PREDICTIONS_FILE
 from mmgala.cli.commands import compare as compare_command
 from mmgala.cli.commands import fit as fit_command
 from mmgala.cli.commands import report as report_command
 from mmgala.comparison.plan import folder_name
 from mmgala.comparison.runs import CONFIG, SCORES, read_run_state
+from mmgala.console import result, say
 from mmgala.start.state import Folder
 from mmgala.utils.files import replacing
-from mmgala.utils.progress import CONSOLE
 
 OWN = 'gala'  # the method whose model is the result
-
-
-def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table, its first column left-aligned."""
-    align = ['left', *['right'] * (len(header) - 1)]
-    text = tabulate(rows, header, colalign=align, disable_numparse=True)
-    CONSOLE.print(f'{text}\n', soft_wrap=True, highlight=False, markup=False)
-
-
-def say(text: str = '') -> None:
-    """Print a line."""
-    CONSOLE.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def results_of(folder: Folder, methods: Sequence[str]) -> list[tuple[str, str]]:
@@ -118,22 +104,21 @@ def show_next(folder: Folder, checkpoint: Path) -> None:
     config, model = folder.config, folder.model
     work_dir = folder.path / 'further'
     lines = {
-        'Predict images': ['predict', str(folder.path), 'IMAGE_OR_FOLDER'],
-        'Export it': [
+        'predict images': ['predict', str(folder.path), 'IMAGE_OR_FOLDER'],
+        'export the model': [
             *('export', str(model.with_suffix('.py')), str(model)),
             str(folder.path / 'model.onnx'),
         ],
-        'Train further': [
+        'train further': [
             *('train', str(config), '--work-dir', str(work_dir)),
             *('--cfg-options', f'load_from={checkpoint}'),
         ],
-        'Compare methods': [
+        'compare methods': [
             *('compare', str(config), '--work-dir', str(folder.path)),
             *('--selection', 'best', '--methods', 'ce', 'balanced-softmax', 'gala'),
         ],
     }
-    say()
-    say(f'The report is {folder.report}: open it in a browser. What you may want next:')
-    width = max(map(len, lines))
+    result(f'\nThe report is {folder.report}: open it in a browser.')
+    result('What you may want next:')
     for title, words in lines.items():
-        say(f'  {title:{width}}  mmgala {shlex.join(words)}')
+        result(f'  {title}:\n    mmgala {shlex.join(words)}')
