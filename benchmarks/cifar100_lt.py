@@ -32,9 +32,11 @@ from cifar100_table import HEADER, cifar100_rows  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 
 from mmgala.comparison.processes import Task, run_tasks  # noqa: E402
+from mmgala.comparison.run_progress import RunProgress  # noqa: E402
+from mmgala.comparison.run_times import Work  # noqa: E402
 from mmgala.comparison.runs import Run, check_folder  # noqa: E402
 from mmgala.comparison.worker import execute  # noqa: E402
-from mmgala.utils.progress import CONSOLE, RunProgress  # noqa: E402
+from mmgala.console import result  # noqa: E402
 from mmgala.utils.tables import markdown_table  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -166,8 +168,10 @@ def hold_images_out(cfg: Config) -> None:
 class Recorder(RunProgress):
     """Shows progress, and stores the results of each run as soon as it has ended."""
 
-    def __init__(self, entries: dict[str, tuple[Entry, Run, str | None]]) -> None:
-        super().__init__(len(entries))
+    def __init__(
+        self, entries: dict[str, tuple[Entry, Run, str | None]], workers: int
+    ) -> None:
+        super().__init__([Work(name) for name in entries], workers)
         self._entries = entries
 
     def ended(self, name: str, seconds: float, error: str | None) -> None:
@@ -176,7 +180,7 @@ class Recorder(RunProgress):
         if error is None:
             entry, run, data = self._entries[name]
             record_run(entry, run.folder, current_commit(), data)
-            CONSOLE.print(markdown_table(HEADER, cifar100_rows(read_results())))
+            result(markdown_table(HEADER, cifar100_rows(read_results())))
 
 
 _DIGESTS: dict[tuple[int, bool], str] = {}
@@ -260,7 +264,7 @@ def main() -> None:
         check_folder(run)
         entries[entry.name] = (entry, run, data)
     tasks = [Task(name, execute, (run,)) for name, (_, run, _) in entries.items()]
-    with Recorder(entries) as progress:
+    with Recorder(entries, args.workers) as progress:
         failed = run_tasks(tasks, args.workers, progress, threads=1)
     print(f'{len(tasks) - len(failed)} of {len(tasks)} runs finished; see {RESULTS}')
     if failed:

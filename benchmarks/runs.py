@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,14 +12,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from rich.console import Console
 
 from mmgala.comparison.processes import Task, available_cores, run_tasks
+from mmgala.comparison.run_progress import RunProgress
+from mmgala.comparison.run_times import Work
 from mmgala.comparison.worker import ProgressHook, printing_to
 from mmgala.functional import ShotThresholds
 from mmgala.utils.files import replacing
-from mmgala.utils.progress import CONSOLE, RunProgress
 
-__all__ = ['CONSOLE']  # for the other benchmarks
+CONSOLE = Console(width=None if sys.stdout.isatty() else 110)
 
 Result = TypeVar('Result')
 
@@ -94,7 +97,8 @@ def train_unfinished(
         CONSOLE.print(f'{done} of {len(trainings)} trainings are done.')
     if todo:
         tasks = [Task(one.name, train, (one, work_dir)) for one in todo]
-        with RunProgress(len(todo)) as progress:
+        works = [Work(one.name) for one in todo]
+        with RunProgress(works, available_cores()) as progress:
             failed = run_tasks(tasks, available_cores(), progress, threads=1)
         if failed:
             raise RuntimeError(

@@ -13,11 +13,14 @@ from mmgala.comparison.config import check_comparable, run_config, validation_pr
 from mmgala.comparison.method import Method
 from mmgala.comparison.methods import CATALOGUE, retraining_options
 from mmgala.comparison.runs import Run, check_folder
-from mmgala.datasets import count_classes
+from mmgala.console import say, warn
 from mmgala.datasets.data_check import check_data
+from mmgala.datasets.data_summary import summary_table
+from mmgala.datasets.labels import class_names, count_images_and_draws
+from mmgala.evaluation.shot_thresholds import config_thresholds
+from mmgala.functional import ShotThresholds
 from mmgala.retraining import RetrainOptions
 from mmgala.utils.files import check_writable
-from mmgala.utils.progress import CONSOLE
 
 
 def plan_runs(
@@ -114,13 +117,15 @@ def check_runs(runs: Sequence[Run], work_dir: Path) -> None:
 
 
 def _check_data(cfg: Config) -> None:
-    """Build the data sets, and check every training label."""
+    """Build the data sets, check every training label, and show the classes."""
     init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     for split in ('train', 'val', 'test'):
         if cfg.get(f'{split}_dataloader') is None:
             continue
         dataset = DATASETS.build(copy.deepcopy(cfg[f'{split}_dataloader'].dataset))
         for remark in check_data(dataset):
-            CONSOLE.print(remark, markup=False, highlight=False)
+            warn(remark)
         if split == 'train':
-            count_classes(dataset, cfg.model.head.get('num_classes'))
+            counts = count_images_and_draws(dataset, cfg.model.head.get('num_classes'))
+            thresholds = config_thresholds(cfg) or ShotThresholds()
+            say(f'{summary_table(counts, thresholds, class_names(dataset))}\n')

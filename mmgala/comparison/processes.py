@@ -59,6 +59,9 @@ class Task:
 class Observer(Protocol):
     """Receives the progress of tasks."""
 
+    def started(self, name: str) -> None:
+        """A task has started."""
+
     def advanced(self, name: str, share: float) -> None:
         """A task has completed this share of its work."""
 
@@ -125,6 +128,7 @@ def run_tasks(
             while ready and starter.free:
                 waiting.remove(task := ready.pop(0))
                 running.append(starter.start(task))
+                observer.started(task.name)
             for one in _ended(running, observer):
                 running.remove(one)
                 starter.free.append(one.slot)

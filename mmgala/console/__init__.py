@@ -7,13 +7,14 @@ while a command runs; see :mod:`mmgala.console.session`.
 Importing this imports neither PyTorch nor OpenMMLab nor rich.
 """
 
-from mmgala.console.output import result, say, warn
+from mmgala.console.output import log_in, result, say, warn
 from mmgala.console.session import Session, command_session, current_session
 
 __all__ = [
     'Session',
     'command_session',
     'current_session',
+    'log_in',
     'result',
     'say',
     'warn',

@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import track
 
-from mmgala.console.bar import Bar
+from mmgala.console.counted import counted
 from mmgala.console.output import result, say, warn
 from mmgala.console.session import current_session
-from mmgala.console.time_left import TimeLeft
 
 Item = TypeVar('Item')
 
@@ -64,12 +63,7 @@ def tracked(
         hidden = not console.is_terminal
         yield from track(items, what, total=total, console=console, disable=hidden)
         return
-    left = TimeLeft()
-    left.plan(what, total)
-    left.start()
-    with Bar() as bar:
+    with counted(what, total) as done:
         for item in items:
             yield item
-            left.advance(what, 1)
-            if bar.due():
-                bar.update(what, left.share(), left.seconds())
+            done()

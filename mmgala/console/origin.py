@@ -47,7 +47,9 @@ def _is_machinery(frame: FrameType) -> bool:
     if frame.f_code.co_filename.startswith(_OWN):
         return True
     name = _module(frame)
-    return name.startswith('mmengine.logging') or name == 'mmgala.modules.runner'
+    # Of rich, it matters who prints with it.
+    packages = ('mmengine.logging', 'rich', 'mmgala.modules.runner')
+    return any(name == p or name.startswith(f'{p}.') for p in packages)
 
 
 def _is_standard(frame: FrameType) -> bool:

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mmgala.console.session import current_session
@@ -27,7 +28,7 @@ def result(text: Any = '') -> None:
             _print(text, session.out)
 
 
-def say(text: Any) -> None:
+def say(text: Any = '') -> None:
     """Tell what happens or where something was written, to stderr.
 
     Args:
@@ -52,6 +53,14 @@ def warn(text: str) -> None:
     from rich.text import Text
 
     say(Text(f'warning: {text}', style='yellow'))
+
+
+def log_in(path: Path) -> None:
+    """Append what libraries print from now on to a file, in a command."""
+    session = current_session()
+    if session is not None and session.shows and not session.verbose:
+        with open(path, 'a', encoding='utf-8') as log:
+            session.log_to(str(path), log.fileno())
 
 
 def rich_console(stream: TextIO, width: int | None = None) -> 'Console':

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from mmgala.console.byte_bar import ReportBytes, byte_bar
 from mmgala.utils.files import read_chunks
-from mmgala.utils.progress import Bar, progress_bar
 
 MAX_LISTED = 5  # missing files in a message
 MAX_DEPTH = 5  # folder levels, enough for top/data/train/class/file
@@ -44,7 +44,7 @@ class UnsafeError(Exception):
 
 
 @contextmanager
-def open_archive(archive: Path, action: str) -> Iterator[tuple[IO[bytes], Bar]]:
+def open_archive(archive: Path, action: str) -> Iterator[tuple[IO[bytes], ReportBytes]]:
     """Open an archive with a progress bar, and explain its errors.
 
     Args:
@@ -56,7 +56,7 @@ def open_archive(archive: Path, action: str) -> Iterator[tuple[IO[bytes], Bar]]:
     """
     with (
         open(archive, 'rb') as stream,
-        progress_bar(f'{action} {archive.name}', archive.stat().st_size) as bar,
+        byte_bar(f'{action} {archive.name}', archive.stat().st_size) as bar,
     ):
         try:
             yield stream, bar
@@ -272,7 +272,7 @@ def _files_of_folder(source: Path, limit: Limit) -> Iterator[tuple[str, bytes]]:
             raise ValueError(f'{source}: {error}.') from error
         found.append((name, path, size))
     done = 0
-    with progress_bar(f'reading {source}', sum(size for *_, size in found)) as bar:
+    with byte_bar(f'reading {source}', sum(size for *_, size in found)) as bar:
         for name, path, size in found:
             yield name, path.read_bytes()
             done += size

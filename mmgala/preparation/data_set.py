@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from mmgala.console.byte_bar import byte_bar
 from mmgala.utils.files import read_chunks, write_text
-from mmgala.utils.progress import progress_bar
 
 Packing = Literal['none', 'gzip', 'tar', 'tar of tars', 'images']
 CHECKSUM_FILE = 'SHA256SUMS'  # in the format of `sha256sum -c`, which skips comments
@@ -37,7 +37,7 @@ class Checksum:
         digest = hashlib.new(self.kind, usedforsecurity=False)
         with (
             open(path, 'rb') as file,
-            progress_bar(f'verifying {path.name}', path.stat().st_size) as bar,
+            byte_bar(f'verifying {path.name}', path.stat().st_size) as bar,
         ):
             for chunk in read_chunks(file):
                 digest.update(chunk)

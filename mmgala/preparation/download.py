@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mmgala.console import say
+from mmgala.console.byte_bar import byte_bar
 from mmgala.utils.files import CHUNK_BYTES
-from mmgala.utils.progress import progress_bar
 
 ATTEMPTS = 5  # consecutive ones without any new bytes
 FIRST_WAIT = 1.0  # seconds before the second attempt; doubled after each
@@ -235,7 +235,7 @@ def _copy(
     name = unfinished.path.name.removesuffix('.part')
     with (
         open(unfinished.path, 'ab', opener=_open_no_link) as file,
-        progress_bar(name, total, done=offset) as bar,
+        byte_bar(name, total, done=offset) as bar,
     ):
         while True:
             try:

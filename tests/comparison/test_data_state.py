@@ -10,9 +10,8 @@ from sklearn.datasets import load_digits
 
 from mmgala.comparison import find_methods, plan_runs, worker
 from mmgala.comparison.runs import read_run_state, write_run_state
-from mmgala.utils.progress import CONSOLE
 from tests.comparison.small import small_config
-from tests.tools.command_line import SMALL_CONFIG, call
+from tests.tools.command_line import SMALL_CONFIG, call, printed
 
 CLASSES = 3
 CONFIG = (
@@ -66,13 +65,13 @@ class Comparison:
     def run(self, *flags):
         """Top-1 of each method, and what was printed."""
         arguments = ['small.py', '--methods', 'ce', 'tau-norm', '--seeds', '1']
-        with CONSOLE.capture() as output:
+        with printed() as output:
             end = call('compare', *arguments, '--workers', '1', '--work-dir', self.work,
                        *flags, cwd=self.folder)  # fmt: skip
         assert end is None, end
         results = json.loads((self.work / 'results.json').read_text())
         top1 = {row['name']: row['runs'][0]['top1'] for row in results['rows']}
-        return top1, output.get()
+        return top1, output.stderr
 
     def weights(self, method='ce'):
         (path,) = (self.work / method / 'seed0').glob('*.pth')

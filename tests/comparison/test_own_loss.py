@@ -7,9 +7,8 @@ import pytest
 from mmgala.comparison import find_methods, plan_runs
 from mmgala.comparison.config import with_method
 from mmgala.comparison.own_loss import has_row, own_loss_note
-from mmgala.utils.progress import CONSOLE
 from tests.comparison.small import small_config
-from tests.tools.command_line import SMALL_CONFIG, call
+from tests.tools.command_line import SMALL_CONFIG, call, printed
 
 WEIGHTED = dict(type='CrossEntropyLoss', class_weight=[1.0] * 9 + [5.0])
 SMOOTHED = dict(type='LabelSmoothLoss', label_smooth_val=0.1)
@@ -86,7 +85,7 @@ def test_rows_of_a_comparison(tmp_path):
     (tmp_path / 'small.py').write_text(text)
     arguments = ['small.py', '--seeds', '1', '--workers', '1', '--work-dir', 'work']
 
-    with CONSOLE.capture() as output:
+    with printed() as output:
         end = call('compare', *arguments, cwd=tmp_path)
 
     assert end is None
@@ -94,4 +93,4 @@ def test_rows_of_a_comparison(tmp_path):
     rows = {row['name']: row['runs'][0] for row in results['rows']}
     assert list(rows) == ['ce', 'gala', 'config']
     assert rows['ce'] != rows['config']
-    assert 'ce is plain cross-entropy, not the loss of the config' in output.get()
+    assert 'ce is plain cross-entropy, not the loss of the config' in output.stdout

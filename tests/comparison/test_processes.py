@@ -21,6 +21,9 @@ class Notes:
         self.shares = []
         self.ends = {}
 
+    def started(self, name):
+        pass
+
     def advanced(self, name, share):
         self.shares.append((name, share))
 

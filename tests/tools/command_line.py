@@ -103,11 +103,20 @@ def call_and_read(tool, *arguments, cwd):
     Returns:
         Its results in ``stdout``, and its messages in ``stderr``.
     """
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with printed() as found:
         end = call(tool, *arguments, cwd=cwd)
     assert end is None, end
-    return SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue())
+    return found
+
+
+@contextlib.contextmanager
+def printed():
+    """Collect what is printed to ``stdout`` and ``stderr`` while the block runs."""
+    found = SimpleNamespace(stdout='', stderr='')
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        yield found
+    found.stdout, found.stderr = out.getvalue(), err.getvalue()
 
 
 def assert_one_line(end, message):

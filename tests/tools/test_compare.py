@@ -14,8 +14,9 @@ from mmengine.config import Config
 
 from mmgala.comparison import find_methods, plan_runs
 from mmgala.comparison.processes import Task, run_tasks
+from mmgala.comparison.run_progress import RunProgress
+from mmgala.comparison.run_times import Work
 from mmgala.comparison.runs import read_run_state
-from mmgala.utils.progress import CONSOLE, RunProgress
 from tests.comparison import tasks
 from tests.comparison.small import small_config
 from tests.tools.command_line import (
@@ -26,6 +27,7 @@ from tests.tools.command_line import (
     command,
     environment,
     options,
+    printed,
 )
 
 # A loss that can be built but fails in the first training step.
@@ -67,11 +69,11 @@ def compared(tmp_path_factory):
     unfinished = work / 'gala/seed0/.test.npz.abc.partial'
     unfinished.mkdir()
     (unfinished / 'test.npz').write_bytes(b'cut off')
-    with CONSOLE.capture() as output:
+    with printed() as output:
         error = call('compare', *arguments, cwd=folder)
     return SimpleNamespace(
         folder=folder, work=work, killed=killed, arguments=arguments, error=error,
-        output=output.get(), results=json.loads((work / 'results.json').read_text()),
+        printed=output, results=json.loads((work / 'results.json').read_text()),
     )  # fmt: skip
 
 
@@ -117,7 +119,7 @@ def test_a_failed_run_is_reported_and_the_others_continue(compared):
     assert 'Traceback' in log.read_text()
     text = (compared.work / 'results.md').read_text()
     assert f'Failed:\n\n- broken, seed 0: {reason}' in text
-    assert f'broken, seed 0 failed: {reason}' in compared.output
+    assert f'broken, seed 0 failed: {reason}' in compared.printed.stderr
 
 
 def test_rows_match_the_request_and_the_metrics_of_the_scores(compared):
@@ -172,9 +174,9 @@ def test_a_second_comparison_in_the_same_folder_is_refused(compared):
 def test_report_only_accepts_other_metrics_and_steps(compared):
     wanted = [*compared.arguments, '--only-report', '--metrics', 'few', 'ece',
               '--post-hoc', 'logit-adjustment+rebalancing', 'temperature']  # fmt: skip
-    with CONSOLE.capture() as output:
+    with printed() as output:
         assert call('compare', *wanted, cwd=compared.folder) is None
-    heading = next(x for x in output.get().splitlines() if x.startswith('|'))
+    heading = next(x for x in output.stdout.splitlines() if x.startswith('|'))
     cells = [cell.strip() for cell in heading.split('|')]
     assert cells == ['', '', 'few', 'ECE', 'top-1 over gala (95 %)', '']
     rows = json.loads((compared.work / 'results.json').read_text())['rows']
@@ -227,7 +229,7 @@ def test_the_best_epoch_on_validation_and_a_full_disk(tmp_path):
     cfg.train_cfg.val_interval = 1
     runs = plan_runs(cfg, find_methods(['ce', 'gala']), [0], tmp_path, 'best')
     ce, gala = runs
-    with RunProgress(2) as progress:
+    with RunProgress([Work('ce'), Work('gala')], 2) as progress:
         failed = run_tasks(
             [
                 Task('ce', tasks.execute_without_room, (ce,)),
@@ -252,6 +254,6 @@ def test_the_best_epoch_on_validation_and_a_full_disk(tmp_path):
     (checkpoint,) = gala.folder.glob('*.pth')
     assert checkpoint.name.startswith('best_')
     # With free space again, the failed run is completed.
-    with RunProgress(1) as progress:
+    with RunProgress([Work('ce')]) as progress:
         assert run_tasks([Task('ce', tasks.execute, (ce,))], 1, progress) == {}
     assert ce.finished

@@ -9,7 +9,6 @@ from mmgala.cli.command import command, importing  # first: it handles Ctrl-C
 
 # isort: split
 import argparse
-import warnings
 from typing import Any
 
 from mmgala.cli.arguments import add_config_arguments, parse_args
@@ -106,7 +105,6 @@ def build_parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Run the command."""
     args = parse_args(build_parser())
-    warnings.simplefilter('ignore')  # of libraries, while they are imported
     with importing():
         from mmgala.cli.programs.compare import run
     run(args)

@@ -41,17 +41,26 @@ from mmgala.comparison.own_loss import (
 from mmgala.comparison.plan import check_runs, plan_runs
 from mmgala.comparison.processes import Task, default_workers, run_tasks
 from mmgala.comparison.report import PLOT_FILE, write_report
-from mmgala.comparison.runs import LOG, Run, check_folder, holds_runs
+from mmgala.comparison.run_progress import RunProgress
+from mmgala.comparison.run_times import Work
+from mmgala.comparison.runs import (
+    LOG,
+    Run,
+    check_folder,
+    holds_runs,
+    read_run_state,
+)
 from mmgala.comparison.worker import execute, remove_features
+from mmgala.console import log_in, result, say, warn
 from mmgala.datasets.labels import class_names
 from mmgala.evaluation.shot_thresholds import config_thresholds
 from mmgala.functional import METRIC_NAMES
 from mmgala.functional.rebalance import check_target_prior
 from mmgala.utils.command_record import record_command
 from mmgala.utils.files import locked_folders
-from mmgala.utils.progress import CONSOLE, RunProgress
 
 DEFAULT_METHODS = ['ce', 'gala']
+COMPARISON_LOG = 'compare.log'  # what libraries say; each run has its own log
 
 
 def check_args(args: argparse.Namespace) -> None:
@@ -111,7 +120,7 @@ def plan(cfg: Config, work_dir: Path, args: argparse.Namespace) -> list[Run]:
     data = present_data(cfg, args)
     runs = plan_runs(cfg, methods, seeds, work_dir, args.selection, data)
     for line in describe_changes(runs, repeated=not args.only_report):
-        CONSOLE.print(line, soft_wrap=True, highlight=False)
+        say(line)
     return runs
 
 
@@ -122,11 +131,9 @@ def present_data(cfg: Config, args: argparse.Namespace) -> dict | None:
     except (OSError, ValueError) as error:
         if not args.only_report:
             raise
-        CONSOLE.print(
+        warn(
             f'The data cannot be read ({error}): whether they have changed since the '
-            'runs finished is unknown.',
-            soft_wrap=True,
-            highlight=False,
+            'runs finished is unknown.'
         )
         return None
 
@@ -141,18 +148,30 @@ def add_imports(cfg: Config, custom_imports: dict | None) -> None:
     cfg.custom_imports = {**parts[0], **parts[1], 'imports': imports}
 
 
+def work_of(run: Run) -> Work:
+    """A run, as far as its time is concerned."""
+    after = (run.start.name,) if run.start else ()
+    return Work(run.name, run.method, run.start is not None, after)
+
+
+def seconds_of(run: Run) -> float:
+    """How long a finished run took."""
+    return (read_run_state(run.folder) or {}).get('seconds', 0.0)
+
+
 def train(runs: list[Run], workers: int) -> dict[str, str]:
     """Train unfinished runs; return the error message of each failed run by name."""
     todo = [run for run in runs if not run.finished]
-    CONSOLE.print(
-        f'{len(runs)} runs, {len(runs) - len(todo)} of them finished already; '
+    earlier = [(work_of(run), seconds_of(run)) for run in runs if run.finished]
+    say(
+        f'{len(runs)} runs, {len(earlier)} of them finished already; '
         f'{min(workers, len(todo))} in parallel.'
     )
     tasks = [
         Task(run.name, execute, (run,), (run.start.name,) if run.start else ())
         for run in todo
     ]
-    with RunProgress(len(runs), len(runs) - len(todo)) as progress:
+    with RunProgress([work_of(run) for run in todo], workers, earlier) as progress:
         failed = run_tasks(tasks, workers, progress)
     remove_features(runs)
     return failed
@@ -175,6 +194,7 @@ def compare(args: argparse.Namespace) -> dict[str, str]:
             check_folder(one)
     else:
         with locked_folders(work_dir):
+            log_in(work_dir / COMPARISON_LOG)
             check_runs(runs, work_dir)
             check_pretrained_weights(cfg)
             record_command(work_dir)
@@ -190,10 +210,10 @@ def compare(args: argparse.Namespace) -> dict[str, str]:
         args.target_prior,
         args.own_loss,
     )
-    CONSOLE.print(f'\n{text}', soft_wrap=True, highlight=False, markup=False)
+    result(text)
     files = ('results.json', 'results.md', PLOT_FILE)
     written = ', '.join(name for name in files if (work_dir / name).is_file())
-    CONSOLE.print(f'Written to {work_dir}: {written}, and configs/', soft_wrap=True)
+    say(f'Written to {work_dir}: {written}, and configs/')
     return failed
 
 

@@ -13,8 +13,7 @@ from mmgala.cli.programs import start_steps
 from mmgala.comparison.methods import find_methods
 from mmgala.comparison.processes import available_cores
 from mmgala.console import result, say, warn
-from mmgala.console.bar import Bar
-from mmgala.console.time_left import TimeLeft
+from mmgala.console.counted import counted
 from mmgala.start.backbones import Backbone, choose_backbone
 from mmgala.start.config_text import config_text
 from mmgala.start.inspection import Inspection, inspect
@@ -133,17 +132,8 @@ def choose_folder(args: argparse.Namespace) -> Folder:
 
 def look(source: Source) -> Inspection:
     """Look into every image, with a progress bar."""
-    what, left = 'looking at images', TimeLeft()
-    left.plan(what, len(source.items))
-    left.start()
-    with Bar() as bar:
-
-        def advance() -> None:
-            left.advance(what, 1)
-            if bar.due():
-                bar.update(what, left.share(), left.seconds())
-
-        return inspect(source, advance)
+    with counted('looking at images', len(source.items)) as done:
+        return inspect(source, done)
 
 
 def show_data(source: Source, found: Inspection, split: Split) -> None:

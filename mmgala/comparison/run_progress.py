@@ -1,0 +1,74 @@
+"""What the console shows while the runs of a comparison are trained."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from mmgala.comparison.run_times import RunTimes, Work
+from mmgala.console import say, warn
+from mmgala.console.bar import Bar
+from mmgala.console.time_left import Clock, duration
+
+
+class RunProgress:
+    """Shows how many runs are done and how long the others will take.
+
+    There is one bar for all runs on a terminal, and a line for each run that has ended.
+
+    Args:
+        todo: runs to do, in order.
+        workers: number of runs at a time.
+        earlier: seconds that runs took which had finished before.
+        clock: seconds, with any start.
+    """
+
+    def __init__(
+        self,
+        todo: Sequence[Work],
+        workers: int = 1,
+        earlier: Sequence[tuple[Work, float]] = (),
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._times = RunTimes(todo, workers, earlier, clock)
+        self._total = len(todo) + len(earlier)
+        self._ended = len(earlier)
+        self._running: dict[str, float] = {}
+        self._bar = Bar(clock)
+
+    def __enter__(self) -> 'RunProgress':
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.stop()
+
+    def started(self, name: str) -> None:
+        """A run has started."""
+        self._times.started(name)
+        self._running[name] = 0.0
+        self._show()
+
+    def advanced(self, name: str, share: float) -> None:
+        """A run has completed this share of its work."""
+        self._times.advanced(name, share)
+        self._running[name] = share
+        if self._bar.due():
+            self._show()
+
+    def ended(self, name: str, seconds: float, error: str | None) -> None:
+        """A run has ended; ``error`` is one line if it failed."""
+        self._times.ended(name, seconds, error is not None)
+        self._running.pop(name, None)
+        self._ended += 1
+        count = f'({self._ended} of {self._total})'
+        if error is not None:
+            warn(f'{count} {name} failed: {error}')
+            return
+        left = self._times.seconds_left()
+        rest = f'; {duration(left)} left' if left else ''
+        say(f'{count} {name}: {duration(seconds)}{rest}')
+
+    def _show(self) -> None:
+        names = ', '.join(f'{k} {v:.0%}' for k, v in self._running.items())
+        text = f'{self._ended} of {self._total} runs: {names}'
+        self._bar.update(text, self._times.share(), self._times.seconds_left())
