@@ -69,6 +69,6 @@ class RunProgress:
         say(f'{count} {name}: {duration(seconds)}{rest}')
 
     def _show(self) -> None:
-        names = ', '.join(f'{k} {v:.0%}' for k, v in self._running.items())
-        text = f'{self._ended} of {self._total} runs: {names}'
+        names = ', '.join(f'{k} ({v:.0%})' for k, v in self._running.items())
+        text = f'{self._ended} of {self._total} runs; {names}'
         self._bar.update(text, self._times.share(), self._times.seconds_left())

@@ -124,14 +124,20 @@ class RunTimes:
             return float(np.mean(same or kind))
         if measured:
             return None
-        alike = (
-            n for n, (w, _) in self._running.items() if w.retrains == work.retrains
-        )
-        paces = [pace for pace in map(self._pace, alike) if pace is not None]
+        paces = [
+            pace + self._lead(name)
+            for name, (other, _) in self._running.items()
+            if other.retrains == work.retrains
+            and (pace := self._pace(name)) is not None
+        ]
         if paces or not work.retrains:
             return float(np.mean(paces)) if paces else None
         model = self._expected(Work('', retrains=False))
         return None if model is None else RETRAINING * model
+
+    def _lead(self, name: str) -> float:
+        """Seconds that a running run took to begin: imports and data sets."""
+        return self._first[name][1] - self._running[name][1]
 
     def _pace(self, name: str) -> float | None:
         """Seconds that a whole run would take at the pace of a running one."""

@@ -80,7 +80,7 @@ class Bar:
             self._drawn.update(what, share, remaining)
         elif self._line_is_due(share):
             self._line = (share, self._clock())
-            say(', '.join(filter(None, (f'{share:4.0%}  {what}', remaining))))
+            say('; '.join(filter(None, (f'{share:4.0%}  {what}', remaining))))
 
     def _line_is_due(self, share: float) -> bool:
         since = self._clock() - self._line[1]
@@ -95,11 +95,12 @@ class Bar:
         if self._drawn is None:
             yield
             return
-        self._drawn.hide()
+        was_shown = self._drawn.hide()
         try:
             yield
         finally:
-            self._drawn.show()
+            if was_shown:
+                self._drawn.show()
 
 
 class _Drawn:
@@ -134,10 +135,12 @@ class _Drawn:
             self._hidden = False
             self._progress.start()
 
-    def hide(self) -> None:
-        if not self._hidden:
-            self._hidden = True
-            self._progress.stop()
+    def hide(self) -> bool:
+        if self._hidden:
+            return False
+        self._hidden = True
+        self._progress.stop()
+        return True
 
     def stop(self) -> None:
         self.hide()

@@ -41,15 +41,18 @@ class ConsoleHandler(logging.StreamHandler):
         else:
             if not self._has_file:
                 self._hide(record, session)
-            _show(record)
+            _show(record, session)
 
     def _hide(self, record: logging.LogRecord, session: Session) -> None:
         if not self._has_file:
             session.hide(f'{self.format(record)}\n')
 
 
-def _show(record: logging.LogRecord) -> None:
+def _show(record: logging.LogRecord, session: Session) -> None:
     text = record.getMessage()
+    if text in session.told:  # two data sets or stages may say the same
+        return
+    session.told.add(text)
     if record.levelno >= logging.WARNING:
         warn(text)
     else:

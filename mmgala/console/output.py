@@ -63,6 +63,15 @@ def log_in(path: Path) -> None:
             session.log_to(str(path), log.fileno())
 
 
+def stdout_width() -> int:
+    """Number of columns for results: those of a terminal, or ``WIDTH``, if less."""
+    session = current_session()
+    stream = sys.stdout if session is None else session.out
+    if not stream.isatty():
+        return WIDTH
+    return min(rich_console(stream).width, WIDTH)
+
+
 def rich_console(stream: TextIO, width: int | None = None) -> 'Console':
     """A console of rich that prints text as it is.
 

@@ -27,6 +27,7 @@ class Session:
         shows: whether this process shows anything: the first of several ranks.
         bar: the progress bar, if one is shown.
         log: path of the log file, if there is one.
+        told: what this project has logged and the console shows, each line once.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,7 @@ class Session:
         self.shows = launched_rank() == 0
         self.bar: Any = None
         self.log: str | None = None
+        self.told: set[str] = set()
         self._owner = os.getpid()
         self._stdout = StandardOutput()
         self._stderr: TextIO = sys.stderr
@@ -105,16 +107,16 @@ class Session:
         if self._captures:
             return
         self._captures = 1
-        for name in ('stdout', 'stderr'):
-            stream = Diverted(self._received, lambda: self.verbose and self._is_tty())
+        for name, fd in (('stdout', 1), ('stderr', 2)):
+            stream = Diverted(self._received, self._shows_colours, fd)
             self._undo.callback(setattr, sys, name, getattr(sys, name))
             setattr(sys, name, stream)
         self._undo.callback(setattr, warnings, 'showwarning', warnings.showwarning)
         warnings.showwarning = self._warned
         self._divert_descriptor()
 
-    def _is_tty(self) -> bool:
-        return self._stderr.isatty()
+    def _shows_colours(self) -> bool:
+        return self.verbose and self._stderr.isatty()
 
     def _divert_descriptor(self) -> None:
         self._stdout.divert(2 if self.verbose else self._noise.fileno())

@@ -15,13 +15,17 @@ class Diverted(io.TextIOBase):
     Args:
         write: takes the text.
         isatty: whether libraries may use colours.
+        fd: the descriptor that it stands for.
     """
 
     encoding = 'utf-8'
 
-    def __init__(self, write: Callable[[str], None], isatty: Callable[[], bool]):
+    def __init__(
+        self, write: Callable[[str], None], isatty: Callable[[], bool], fd: int
+    ) -> None:
         self._write = write
         self._isatty = isatty
+        self._fd = fd
 
     def write(self, text: str) -> int:
         """Hand over some text."""
@@ -31,6 +35,10 @@ class Diverted(io.TextIOBase):
     def writable(self) -> bool:
         """It is for writing."""
         return True
+
+    def fileno(self) -> int:
+        """The descriptor that other programs may inherit."""
+        return self._fd
 
     def isatty(self) -> bool:
         """Whether it is shown on a terminal."""
@@ -102,19 +110,20 @@ class StandardOutput:
 
     def __init__(self) -> None:
         self.stream: TextIO = sys.stdout
+        self._own = sys.stdout
         self._kept: int | None = None
 
     def divert(self, fd: int) -> None:
         """Let descriptor 1 be a duplicate of ``fd``."""
         if self._kept is None:
-            if not is_own_descriptor(sys.stdout, 1):
+            if not is_own_descriptor(self._own, 1):
                 return
-            sys.stdout.flush()
+            self._own.flush()
             self._kept = os.dup(1)
             self.stream = open(  # noqa: SIM115  # closed by restore()
                 os.dup(1),
                 'w',
-                encoding=sys.stdout.encoding,
+                encoding=self._own.encoding,
                 errors='backslashreplace',
             )
         os.dup2(fd, 1)
@@ -127,4 +136,4 @@ class StandardOutput:
             self.stream.close()
         os.dup2(self._kept, 1)
         os.close(self._kept)
-        self._kept, self.stream = None, sys.stdout
+        self._kept, self.stream = None, self._own

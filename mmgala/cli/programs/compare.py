@@ -51,7 +51,8 @@ from mmgala.comparison.runs import (
     read_run_state,
 )
 from mmgala.comparison.worker import execute, remove_features
-from mmgala.console import log_in, result, say, warn
+from mmgala.console import log_in, say, warn
+from mmgala.console.markdown import show_markdown
 from mmgala.datasets.labels import class_names
 from mmgala.evaluation.shot_thresholds import config_thresholds
 from mmgala.functional import METRIC_NAMES
@@ -210,7 +211,7 @@ def compare(args: argparse.Namespace) -> dict[str, str]:
         args.target_prior,
         args.own_loss,
     )
-    result(text)
+    show_markdown(text)
     files = ('results.json', 'results.md', PLOT_FILE)
     written = ', '.join(name for name in files if (work_dir / name).is_file())
     say(f'Written to {work_dir}: {written}, and configs/')
