@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from rich.console import Console
 
-from mmgala.comparison.processes import Task, available_cores, run_tasks
+from mmgala.comparison.processes import Report, Task, available_cores, run_tasks
 from mmgala.comparison.run_progress import RunProgress
 from mmgala.comparison.run_times import Work
 from mmgala.comparison.worker import ProgressHook, printing_to
@@ -72,7 +72,7 @@ def train_all(
 def train_unfinished(
     trainings: Sequence[Training],
     work_dir: Path,
-    train: Callable[[Training, Path, Callable[[float], None]], None],
+    train: Callable[[Training, Path, Report], None],
     finished: Callable[[Training, Path], Result | None],
 ) -> dict[Training, Result]:
     """Run the trainings without a result, one single-threaded process per core.
@@ -141,7 +141,7 @@ def _finished(training: Training, work_dir: Path) -> dict[str, np.ndarray] | Non
     return arrays if data == data_hash(training.config) else None
 
 
-def _train(training: Training, work_dir: Path, report: Callable[[float], None]) -> None:
+def _train(training: Training, work_dir: Path, report: Report) -> None:
     """Train a classifier and save its ``result.npz``.
 
     The file contains softmax scores and labels of the validation and test set, the
@@ -176,9 +176,7 @@ def logged_and_timed(folder: Path) -> Iterator[dict[str, float]]:
     clock['seconds'] = time.perf_counter() - start
 
 
-def _train_arrays(
-    training: Training, folder: Path, report: Callable[[float], None]
-) -> dict[str, Any]:
+def _train_arrays(training: Training, folder: Path, report: Report) -> dict[str, Any]:
     from mmengine.config import Config
     from mmengine.runner import Runner
 

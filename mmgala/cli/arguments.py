@@ -41,6 +41,11 @@ class Settings(argparse.Action):
             from mmengine.config import DictAction
         read = DictAction(self.option_strings, self.dest, nargs=self.nargs)
         read(parser, namespace, values, option_string)
+        settings = getattr(namespace, self.dest)
+        for pair in values:
+            key, _, value = pair.partition('=')
+            if ' ' in value.strip() and not set(value) & set(',()[]'):
+                settings[key] = value.strip().strip('\'"')  # not without its spaces
 
     @staticmethod
     def _check(given: str, key: str, equals: str, value: str) -> None:

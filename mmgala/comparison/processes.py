@@ -44,8 +44,8 @@ class Task:
 
     Attributes:
         name: unique name for messages.
-        function: module-level function, called with ``arguments`` and a function that
-            takes the completed share of the work, 0 to 1. It fails by raising.
+        function: module-level function, called with ``arguments`` and a
+            :class:`Report`. It fails by raising.
         arguments: its positional arguments.
         after: names of tasks that must succeed first.
     """
@@ -56,14 +56,36 @@ class Task:
     after: tuple[str, ...] = ()
 
 
+class Report:
+    """By which a task reports from its process.
+
+    Args:
+        send: of the connection to the parent.
+    """
+
+    def __init__(self, send: Callable[[tuple], None]) -> None:
+        self._send = send
+
+    def __call__(self, share: float, what: str = '') -> None:
+        """Report the completed share of the work, 0 to 1, and what is done now."""
+        self._send(('done', (share, what)))
+
+    def tell(self, line: str) -> None:
+        """Report something in one line."""
+        self._send(('told', line))
+
+
 class Observer(Protocol):
     """Receives the progress of tasks."""
 
     def started(self, name: str) -> None:
         """A task has started."""
 
-    def advanced(self, name: str, share: float) -> None:
-        """A task has completed this share of its work."""
+    def advanced(self, name: str, share: float, what: str = '') -> None:
+        """A task has completed this share of its work, and does ``what`` now."""
+
+    def told(self, name: str, line: str) -> None:
+        """A task has something to tell, in one line."""
 
     def ended(self, name: str, seconds: float, error: str | None) -> None:
         """A task has ended; ``error`` is one line if it failed."""
@@ -170,8 +192,10 @@ def _receive(one: _Running, observer: Observer) -> bool:
         return False
     if kind == 'ended':
         one.error = value
+    elif kind == 'told':
+        observer.told(one.task.name, value)
     else:
-        observer.advanced(one.task.name, value)
+        observer.advanced(one.task.name, *value)
     return True
 
 
@@ -264,7 +288,7 @@ def _run(task: Task, sender: Connection, threads: int | None) -> None:
     warnings.simplefilter('ignore')
     error = None
     try:
-        task.function(*task.arguments, lambda share: sender.send(('done', share)))
+        task.function(*task.arguments, Report(sender.send))
     except KeyboardInterrupt:
         error = 'interrupted'
     except BaseException as caught:

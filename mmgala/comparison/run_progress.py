@@ -9,11 +9,14 @@ from mmgala.console import say, warn
 from mmgala.console.bar import Bar
 from mmgala.console.time_left import Clock, duration
 
+MOST_TOLD = 3  # runs whose validations are shown
+
 
 class RunProgress:
     """Shows how many runs are done and how long the others will take.
 
     There is one bar for all runs on a terminal, and a line for each run that has ended.
+    Of up to three runs, each validation is a line, too.
 
     Args:
         todo: runs to do, in order.
@@ -32,7 +35,9 @@ class RunProgress:
         self._times = RunTimes(todo, workers, earlier, clock)
         self._total = len(todo) + len(earlier)
         self._ended = len(earlier)
+        self._todo = len(todo)
         self._running: dict[str, float] = {}
+        self._what: dict[str, str] = {}
         self._bar = Bar(clock)
 
     def __enter__(self) -> 'RunProgress':
@@ -48,12 +53,18 @@ class RunProgress:
         self._running[name] = 0.0
         self._show()
 
-    def advanced(self, name: str, share: float) -> None:
-        """A run has completed this share of its work."""
+    def advanced(self, name: str, share: float, what: str = '') -> None:
+        """A run has completed this share of its work, and does ``what`` now."""
         self._times.advanced(name, share)
         self._running[name] = share
+        self._what[name] = what
         if self._bar.due():
             self._show()
+
+    def told(self, name: str, line: str) -> None:
+        """A run has validated: shown if there are few runs."""
+        if self._todo <= MOST_TOLD:
+            say(line if self._todo == 1 else f'{line}  {name}')
 
     def ended(self, name: str, seconds: float, error: str | None) -> None:
         """A run has ended; ``error`` is one line if it failed."""
@@ -69,6 +80,9 @@ class RunProgress:
         say(f'{count} {name}: {duration(seconds)}{rest}')
 
     def _show(self) -> None:
-        names = ', '.join(f'{k} ({v:.0%})' for k, v in self._running.items())
-        text = f'{self._ended} of {self._total} runs; {names}'
+        if self._total == 1:
+            text = ', '.join(f'{k}: {self._what.get(k, "")}' for k in self._running)
+        else:
+            names = ', '.join(f'{k} ({v:.0%})' for k, v in self._running.items())
+            text = f'{self._ended} of {self._total} runs; {names}'
         self._bar.update(text, self._times.share(), self._times.seconds_left())

@@ -6,20 +6,20 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from rich.console import Console
 
 from mmgala.apis.launch import add_paths_to_image_errors, set_dataloader_defaults
 from mmgala.apis.runner import build_runner
 from mmgala.comparison.data_state import must_train_again, set_aside
-from mmgala.comparison.processes import one_line
+from mmgala.comparison.processes import Report, one_line
 from mmgala.comparison.runs import (
     CONFIG,
     LOG,
@@ -30,6 +30,8 @@ from mmgala.comparison.runs import (
 )
 from mmgala.engine.hooks.divergence_hook import add_divergence_hook
 from mmgala.engine.hooks.metric_rules_hook import add_metric_rules
+from mmgala.engine.metric_lines import ValidationTable
+from mmgala.engine.training_console import training_step
 from mmgala.evaluation import ScoreDump
 from mmgala.evaluation.score_dump import add_dump
 from mmgala.retraining import RetrainOptions, retrain_classifier
@@ -42,33 +44,56 @@ from mmgala.utils.checkpoint import (
 from mmgala.utils.environment import installed_versions
 from mmgala.utils.files import locked_folders, remove_unfinished, replacing
 
-ReportShare = Callable[[float], None]
 RETRAINED_FILE = 'retrained.pth'
 FEATURES_FOLDER = 'features'  # in the folder of the run whose classifier is re-trained
 EVALUATION_SHARE = 0.03  # approximate share of a run's work
 
 
 class ProgressHook(Hook):
-    """Reports the progress of a training, at most once a second.
+    """Reports the progress of a training, at most once a second, and its validations.
 
     Args:
-        report: called with the share, 0 to 1.
+        report: where to.
     """
 
     priority = 'VERY_LOW'
 
-    def __init__(self, report: ReportShare) -> None:
+    def __init__(self, report: Report) -> None:
         self._report = report
         self._next = 0.0
+        self._trains = False
+        self._table = ValidationTable('epoch')
+
+    def before_train(self, runner: Runner) -> None:
+        """From now on, validations are those of the training."""
+        self._trains = True
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            self._table = ValidationTable('iteration')
+
+    def after_train(self, runner: Runner) -> None:
+        """What follows are tests."""
+        self._trains = False
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """Report the share of iterations that are done."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + 1
-            self._report((runner.iter + 1) / runner.max_iters)
+            share = (runner.iter + 1) / runner.max_iters
+            self._report(share * (1 - EVALUATION_SHARE), training_step(runner))
+
+    def after_val_epoch(
+        self, runner: Runner, metrics: dict[str, float] | None = None
+    ) -> None:
+        """Report the metrics of a validation as a row of a table."""
+        if not self._trains:
+            return
+        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        step = runner.epoch if by_epoch else runner.iter
+        for line in self._table.lines(step, metrics or {}):
+            self._report.tell(line)
 
 
-def execute(run: Run, report: ReportShare) -> None:
+def execute(run: Run, report: Report) -> None:
     """Train and test one run, and store its state in its folder.
 
     An interrupted training continues from its last complete checkpoint. If the data
@@ -77,7 +102,7 @@ def execute(run: Run, report: ReportShare) -> None:
 
     Args:
         run: run to train.
-        report: called with the completed share of the work.
+        report: told the completed share of the work, and each validation.
 
     Raises:
         BlockingIOError: if a training is running in its folder.
@@ -86,7 +111,7 @@ def execute(run: Run, report: ReportShare) -> None:
         _execute(run, report)
 
 
-def _execute(run: Run, report: ReportShare) -> None:
+def _execute(run: Run, report: Report) -> None:
     if run.has_finished and not must_train_again(run):
         _test_again(run)
         return
@@ -171,7 +196,7 @@ def printing_to(path: Path) -> Iterator[None]:
                 os.close(copy)
 
 
-def _train(run: Run, state: dict[str, Any], report: ReportShare) -> list[str]:
+def _train(run: Run, state: dict[str, Any], report: Report) -> list[str]:
     add_paths_to_image_errors()
     run.cfg.dump(run.folder / CONFIG)
     exact = Config.fromfile(str(run.folder / CONFIG))
@@ -187,9 +212,7 @@ def _train(run: Run, state: dict[str, Any], report: ReportShare) -> list[str]:
         check_fits(latest[1], runner.model, latest[0])
     if cfg.get('test_dataloader') is not None:
         _ = runner.test_loop  # so that bad test data are refused before the training
-    runner.register_hook(
-        ProgressHook(lambda share: report(share * (1 - EVALUATION_SHARE)))
-    )
+    runner.register_hook(ProgressHook(report))
     add_metric_rules(runner)
     add_divergence_hook(runner)
     runner.train()

@@ -121,7 +121,7 @@ class TrainingConsoleHook(Hook):
         """Count the step."""
         self._progress.time.advance(_train(self._stage), 1)
         if self._progress.bar.due():
-            self._show(runner, _step(runner))
+            self._show(runner, training_step(runner))
 
     def before_val(self, runner: Runner) -> None:
         """What has passed since the last step belongs to the training."""
@@ -204,7 +204,7 @@ class EvaluationConsoleHook(Hook):
             self._bar.update(self._what, self._left.share(), self._left.seconds())
 
 
-def _step(runner: Runner) -> str:
+def training_step(runner: Runner) -> str:
     """Epoch or iteration, and the mean loss of the last steps."""
     if hasattr(runner.train_loop, 'run_epoch'):
         place = f'epoch {runner.epoch + 1} of {runner.max_epochs}'

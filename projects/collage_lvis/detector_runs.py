@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.runs import Training, config_hash, logged_and_timed, train_unfinished
+from mmgala.comparison.processes import Report
 from mmgala.comparison.worker import ProgressHook
 from mmgala.utils.files import write_text
 
@@ -53,7 +54,7 @@ def _finished(training: Training, work_dir: Path) -> dict[str, Any] | None:
     return result if result['hash'] == _hash(training) else None
 
 
-def _train(training: Training, work_dir: Path, report: Callable[[float], None]) -> None:
+def _train(training: Training, work_dir: Path, report: Report) -> None:
     """Train one detector and write its ``result.json``."""
     folder = work_dir / training.name
     with logged_and_timed(folder) as clock:
@@ -63,7 +64,7 @@ def _train(training: Training, work_dir: Path, report: Callable[[float], None]) 
 
 
 def _train_and_evaluate(
-    training: Training, folder: Path, report: Callable[[float], None]
+    training: Training, folder: Path, report: Report
 ) -> dict[str, dict[str, float]]:
     """Metrics of ``val`` and ``test`` after the last epoch."""
     from mmengine.config import Config

@@ -96,3 +96,17 @@ def test_a_tool_with_a_checkpoint_argument_takes_no_other_weights(option):
     with pytest.raises(ValueError, match=rf'={value}: .*CHECKPOINT, mine\.pth'):
         merge_options(cfg, option, 'mine.pth')
     assert cfg.to_dict() == SECTIONS
+
+
+@pytest.mark.parametrize(
+    ('given', 'value'),
+    [
+        ('load_from=my data/the best.pth', 'my data/the best.pth'),
+        ("load_from='my data/the best.pth'", 'my data/the best.pth'),
+        ('load_from= 3 ', 3),
+        ('load_from=[1, 2]', [1, 2]),
+        ('load_from=a, b', ['a', 'b']),
+    ],
+)
+def test_a_value_keeps_its_spaces(given, value):
+    assert read_options(given) == {'load_from': value}

@@ -11,7 +11,8 @@ from mmgala.comparison.worker import execute
 
 def write_name(path, report):
     """Succeed, and leave a file with the process's id."""
-    report(0.5)
+    report(0.5, 'half')
+    report.tell('a line')
     Path(path).write_text(str(os.getpid()))
 
 

@@ -9,6 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from mmgala.comparison import find_methods, plan_runs, worker
+from mmgala.comparison.processes import Report
 from mmgala.comparison.runs import read_run_state, write_run_state
 from tests.comparison.small import small_config
 from tests.tools.command_line import SMALL_CONFIG, call, printed
@@ -172,7 +173,7 @@ def test_interrupted_training_continues_only_on_the_same_data(
         worker, '_train', lambda run, *_: seen.extend(run.folder.glob('*.pth')) or []
     )
 
-    worker.execute(run, lambda share: None)
+    worker.execute(run, Report(lambda message: None))
 
     assert [path.name for path in seen] == ([] if split == 'train' else ['epoch_1.pth'])
     assert read_run_state(run.folder)['data'] == data

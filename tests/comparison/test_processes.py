@@ -19,13 +19,17 @@ class Notes:
 
     def __init__(self):
         self.shares = []
+        self.told_lines = []
         self.ends = {}
 
     def started(self, name):
         pass
 
-    def advanced(self, name, share):
-        self.shares.append((name, share))
+    def advanced(self, name, share, what=''):
+        self.shares.append((name, share, what))
+
+    def told(self, name, line):
+        self.told_lines.append((name, line))
 
     def ended(self, name, seconds, error):
         self.ends[name] = error
@@ -50,7 +54,8 @@ def test_failures_do_not_affect_the_others(tmp_path):
         'leaves': 'its process ended with status 3',
     }
     assert notes.ends == {**failed, 'succeeds': None}
-    assert notes.shares == [('succeeds', 0.5)]
+    assert notes.shares == [('succeeds', 0.5, 'half')]
+    assert notes.told_lines == [('succeeds', 'a line')]
     assert int(path.read_text()) != os.getpid()
 
 

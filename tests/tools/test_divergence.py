@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mmgala.comparison import find_methods, plan_runs
+from mmgala.comparison.processes import Report
 from mmgala.comparison.worker import execute
 from tests.comparison.small import small_config as narrow_config
 from tests.tools.command_line import assert_one_line, call, options
@@ -70,6 +71,6 @@ def test_a_run_of_a_comparison_that_diverges(tmp_path):
     del cfg.default_hooks['divergence']  # a config without it
     (run,) = plan_runs(cfg, find_methods(['gala']), [0], tmp_path, 'last')
     with pytest.raises(ValueError, match=r'diverged after \d+ steps'):
-        execute(run, lambda share: None)
+        execute(run, Report(lambda message: None))
     assert not list(tmp_path.rglob('*.pth'))
     assert '"failed"' in (run.folder / 'run.json').read_text()

@@ -2,8 +2,10 @@
 
 import csv
 import hashlib
+import importlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,21 +14,13 @@ import zipfile
 
 import pytest
 
+from mmgala.cli.commands import predict, start
+from tests.start.calling import call, run
 from tests.start.pictures import write_classes
-from tests.tools.command_line import LIMIT, environment
+from tests.tools.command_line import LIMIT, assert_one_line, environment
 
 COUNTS = {'daisy': 30, 'rose': 14, 'water lily': 6, 'rare': 2}
 SMALL = ('--backbone', 'small', '--image-size', '32', '--device', 'cpu')
-
-
-def mmgala(*words, cwd, status=0):
-    """Run a command; return what it printed to stdout and stderr."""
-    result = subprocess.run(
-        [sys.executable, '-m', 'mmgala', *map(str, words)],
-        cwd=cwd, env=environment(), capture_output=True, text=True, timeout=LIMIT,
-    )  # fmt: skip
-    assert result.returncode == status, result.stdout[-3000:] + result.stderr[-3000:]
-    return result.stdout, result.stderr
 
 
 def state_of(folder):
@@ -66,7 +60,7 @@ def started(tmp_path_factory):
     words = ('start', 'data/my flowers', '--epochs', '6', '--compare', *SMALL)
     kill_when('work_dirs/*/*/seed0/epoch_3.pth', *words, cwd=folder)
     split = (folder / 'work_dirs/my flowers/split.csv').read_text()
-    printed = mmgala(*words, cwd=folder)[0]
+    printed = ''.join(run(*words, cwd=folder))
     assert state_of(data) == before
     return dict(
         folder=folder, words=words, printed=printed, split=split,
@@ -99,22 +93,17 @@ def test_results_are_where_it_says(started):
 
     for name in ('model.pth', 'model.py', 'report.html', 'results.md', 'my flowers.py'):
         assert (work / name).is_file()
-        assert f'work_dirs/my flowers/{name}' in started['printed']
+        assert name in started['printed']
     results = json.loads((work / 'results.json').read_text())
     accuracy = {row['name']: row['runs'][0]['top1'] for row in results['rows']}
     assert accuracy['gala'] > 60  # colours are easy
 
 
-def test_repeated_it_trains_nothing(started):
-    before = state_of(started['work'] / 'gala')
-
-    printed = mmgala(*started['words'], cwd=started['folder'])[0]
-
-    weights = {p: s for p, s in before.items() if p.suffix == '.pth'}
-    after = state_of(started['work'] / 'gala')
-    assert weights
-    assert {path: after[path] for path in weights} == weights
-    assert 'fitted model is in' in printed
+def weights(started):
+    """Times of modification of the trained weights."""
+    found = {p: p.stat().st_mtime_ns for p in started['work'].glob('*/seed0/*.pth')}
+    assert len(found) == 2
+    return found
 
 
 @pytest.mark.parametrize(
@@ -122,98 +111,137 @@ def test_repeated_it_trains_nothing(started):
     [
         (('--epochs', '9'), '--epochs 6, not --epochs 9'),
         (('--seed', '1'), '--seed 0, not --seed 1'),
+        (('--backbone', 'resnet18'), '--backbone small, not --backbone resnet18'),
     ],
 )
 def test_other_options_are_refused(started, change, message):
-    words = (*started['words'], *change)
-    error = mmgala(*words, cwd=started['folder'], status=1)[1]
+    before = weights(started)
+    end = call(start, *started['words'][1:], *change, cwd=started['folder'])
 
-    assert message in error
-    assert '--name' in error
+    assert_one_line(end, f'{message}.*--name')
+    assert weights(started) == before
 
 
 def test_other_images_are_refused(started):
     added = started['folder'] / 'data' / 'my flowers' / 'rose' / 'new.png'
     added.write_bytes((added.parent / '0.png').read_bytes() + b'0')
     try:
-        error = mmgala(*started['words'], cwd=started['folder'], status=1)[1]
+        end = call(start, *started['words'][1:], cwd=started['folder'])
     finally:
         added.unlink()
 
-    assert '1 added, first rose/new.png' in error
-    assert '--name' in error
+    assert_one_line(end, '1 added, first rose/new.png.*--name')
+
+
+def test_files_that_were_only_touched_are_the_same(started):
+    for path in (started['folder'] / 'data' / 'my flowers' / 'rose').glob('*.png'):
+        path.touch()
+    words = (*started['words'][1:], '--dry-run')
+    assert call(start, *words, cwd=started['folder']) is None
+
+
+def test_an_image_with_other_content_is_refused(started):
+    path = started['folder'] / 'data' / 'my flowers' / 'rose' / '0.png'
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b'0')
+    try:
+        end = call(start, *started['words'][1:], cwd=started['folder'])
+    finally:
+        path.write_bytes(content)
+
+    assert_one_line(end, '1 changed, first rose/0.png.*--name')
 
 
 def test_the_commands_that_it_prints_work(started):
-    lines = started['printed'].splitlines()
-    (start,) = [i for i, line in enumerate(lines) if 'What you may want next' in line]
-    printed = [line.partition('mmgala ')[2] for line in lines[start + 1 :] if line]
-    assert [line.split()[0] for line in printed] == [
-        'predict', 'export', 'train', 'compare'
-    ]  # fmt: skip
-    import shlex
-
-    predict, export, train, _ = map(shlex.split, printed)
-    image = 'data/my flowers/daisy/0.png'
+    """And repeated, `mmgala start` itself trains nothing again."""
+    before = weights(started)
+    printed = ''.join(run(*started['words'], cwd=started['folder']))
+    assert weights(started) == before
+    lines = printed.partition('What you may want next')[2].splitlines()
+    commands = [shlex.split(line)[1:] for line in lines if line.strip()[:6] == 'mmgala']
+    predict_it, export_it, train_it, compare_it = commands
     folder = started['folder']
 
-    table = mmgala(*predict[:-1], image, cwd=folder)[0]
-    mmgala(*export, cwd=folder)
-    mmgala(*train, 'max_epochs=1', 'train_cfg.max_epochs=1', cwd=folder)
-
-    assert 'daisy' in table.splitlines()[-len(COUNTS)]
+    for name, words in (
+        ('predict', [*predict_it[:-1], 'data/my flowers/daisy/0.png']),
+        ('export', export_it),
+        ('train', [*train_it, 'max_epochs=1', 'train_cfg.max_epochs=1']),
+        ('compare', [*compare_it, '--only-report']),
+    ):
+        assert words[0] == name
+        module = importlib.import_module(f'mmgala.cli.commands.{name}')
+        assert call(module, *words[1:], cwd=folder) is None
     assert (started['work'] / 'model.onnx').is_file()
     assert (started['work'] / 'further' / 'epoch_1.pth').is_file()
 
 
-def test_predictions_of_a_folder_go_on_after_bad_images(started):
+def test_predictions_of_a_folder_go_on_after_bad_images(started, capsys):
     data = started['folder'] / 'data' / 'my flowers'
 
-    out, errors = mmgala(
-        'predict', started['work'], data, '--json', cwd=started['folder'], status=1
-    )
+    end = call(predict, started['work'], data, '--json')
 
-    found = json.loads(out[out.index('[') :])
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert end == 1
     assert len(found) == sum(COUNTS.values())
-    assert 'broken.jpg cannot be read: the file is not an image' in errors
-    right = sum(
-        os.sep + p['predictions'][0]['name'] + os.sep in p['image'] for p in found
-    )
-    assert right > 0.6 * len(found)
+    assert 'broken.jpg cannot be read: the file is not an image' in printed.err
+    best = [(one['image'], one['predictions'][0]['name']) for one in found]
+    assert sum(f'/{name}/' in image for image, name in best) > 0.6 * len(found)
     for one in found:
-        assert sum(p['confidence'] for p in one['predictions']) == pytest.approx(
-            1, abs=1e-4
-        )
+        total = sum(each['confidence'] for each in one['predictions'])
+        assert total == pytest.approx(1, abs=1e-4)
 
 
-def test_predict_with_config_and_checkpoint_as_csv(started):
-    work = started['work']
+def test_predictions_as_csv_and_as_a_table(started, capsys):
+    model = [started['work'] / name for name in ('model.py', 'model.pth')]
     image = started['folder'] / 'data/my flowers/daisy/1.png'
 
-    out = mmgala(
-        'predict', work / 'model.py', work / 'model.pth', image, '--csv', '--top', 2,
-        cwd=started['folder'],
-    )[0]  # fmt: skip
+    assert call(predict, *model, image, '--csv', '--top', 2) is None
 
-    (row,) = csv.DictReader(out[out.index('image,') :].splitlines())
-    assert set(row) == {'image', 'class_1', 'confidence_1', 'class_2', 'confidence_2'}
+    (row,) = csv.DictReader(capsys.readouterr().out.splitlines())
+    assert [*row] == ['image', 'class_1', 'confidence_1', 'class_2', 'confidence_2']
     assert row['class_1'] == 'daisy'
+    assert call(predict, *model, image) is None
+    lines = capsys.readouterr().out.splitlines()
+    assert '1.png' in lines[0]
+    assert 'daisy' in lines[2]
+    assert f'{100 * float(row["confidence_1"]):.1f} %' in lines[2]
 
 
-def test_dry_run_writes_nothing(tmp_path):
+def test_predictions_are_those_of_mmpretrain(started):
+    from mmpretrain import ImageClassificationInferencer
+
+    from mmgala.apis.launch import load_config
+    from mmgala.apis.prediction import Predictor
+
+    path = str(started['folder'] / 'data/my flowers/rose/1.png')
+    cfg = load_config(str(started['work'] / 'model.py'))
+    weights = str(started['work'] / 'model.pth')
+    (expected,) = ImageClassificationInferencer(cfg, weights, device='cpu')(path)
+
+    (found,) = Predictor(cfg, weights)([path], top=4)
+
+    assert found.classes[0] == expected['pred_class']
+    assert found.scores == pytest.approx(
+        sorted(expected['pred_scores'].tolist(), reverse=True), abs=1e-6
+    )
+
+
+def test_dry_run_writes_nothing(tmp_path, capsys):
     write_classes(tmp_path / 'data', {'a': 4, 'b': 3})
     before = state_of(tmp_path)
 
-    printed = mmgala('start', 'data', '--dry-run', *SMALL, cwd=tmp_path)[0]
+    assert call(start, 'data', '--dry-run', *SMALL, cwd=tmp_path) is None
 
+    printed = capsys.readouterr().out
     assert state_of(tmp_path) == before
     assert not (tmp_path / 'work_dirs').exists()
-    for part in ('a  ', '32 pixels', 'work_dirs/data/report.html', 'nothing has been'):
+    for part in ('| a ', '32 pixels', 'work_dirs/data/report.html'):
         assert part in printed
 
 
 def test_plankton(tmp_path, shared_dir):
-    """Five classes of a real set, one epoch."""
+    """Three classes of a real set, one epoch."""
     archive = shared_dir / 'data' / 'plankton.zip'
     if not archive.is_file():
         pytest.skip(f'{archive} is not here: the real set cannot be tried')
@@ -224,8 +252,7 @@ def test_plankton(tmp_path, shared_dir):
         ]
         file.extractall(tmp_path, names)
 
-    words = ('start', 'plankton', '--epochs', '1', *SMALL)
-    printed = mmgala(*words, cwd=tmp_path)[0]
+    printed = run('start', 'plankton', '--epochs', '1', *SMALL, cwd=tmp_path)[0]
 
     assert f'all {len(wanted)}' in printed
     work = tmp_path / 'work_dirs' / 'plankton'
