@@ -1,11 +1,11 @@
 """Comparison of methods on one config, with everything but the method equal."""
 
+from mmgala.analysis.intervals import paired_difference
 from mmgala.comparison.method import Method
 from mmgala.comparison.methods import CATALOGUE, find_methods
 from mmgala.comparison.plan import check_runs, plan_runs
 from mmgala.comparison.report import write_report
 from mmgala.comparison.runs import Run
-from mmgala.comparison.verdict import paired_difference
 
 __all__ = [
     'CATALOGUE',

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmgala.comparison.results import Scores, TargetPrior, is_balanced, read_scores
+from mmgala.analysis.rows import is_balanced
+from mmgala.comparison.results import Scores, TargetPrior, read_scores
 from mmgala.comparison.runs import Run
-from mmgala.comparison.verdict import seeds_warning
 from mmgala.functional import ShotThresholds
 
 EPOCH_NOTES = {
@@ -17,10 +17,6 @@ EPOCH_NOTES = {
     'best': 'Results are those of the epoch with the best validation class mean.',
 }
 NOT_ON_TEST_SET = 'Nothing was chosen on the test set.'
-UNBALANCED = (
-    'The test set is not balanced: methods are compared by their class mean, as top-1 '
-    'is mostly that of the frequent classes.'
-)
 FOR_CLASS_MEAN = (
     'Post-hoc steps aim at the class mean: re-balancing uses the class mass of '
     'the validation scores, weighted as if that set were balanced. --target-prior '
@@ -32,10 +28,7 @@ SHARES = {
     'val': 'the class shares of the validation set',
     'given': 'the given class shares',
 }
-INTERVAL = (
-    'Intervals: 95 %, by 10,000 bootstrap draws of the test images within each class '
-    'and, in pairs, of the seeds.'
-)
+INTERVAL = 'Intervals of the table hold with 95 % confidence each.'
 
 
 def describe_data(runs: Sequence[Run]) -> str:
@@ -101,8 +94,6 @@ def footnotes(
     if class_counts is not None:
         empty = thresholds.empty_groups(torch.from_numpy(class_counts))
         remarks += [f'{name}: no classes.' for name in empty]
-    if not is_balanced(targets):
-        remarks.append(UNBALANCED)
     if post_hoc:
         remarks.append('Post-hoc steps were chosen on the validation set.')
         if target_prior is not None:
@@ -111,4 +102,4 @@ def footnotes(
             remarks.append(AIM_OF_PRIOR.format(shares))
         elif not is_balanced(targets):
             remarks.append(FOR_CLASS_MEAN)
-    return [*remarks, NOT_ON_TEST_SET, INTERVAL, *filter(None, [seeds_warning(seeds)])]
+    return [*remarks, NOT_ON_TEST_SET, INTERVAL]

@@ -8,26 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from mmgala.analysis.answer import answer, method_note
+from mmgala.analysis.differences import Differences
+from mmgala.analysis.intervals import Interval
+from mmgala.analysis.rows import Row, leading_metric, pareto_front
 from mmgala.comparison.notes import describe_data, footnotes
 from mmgala.comparison.results import (
-    Row,
     Scores,
     TargetPrior,
     contradicted_aim,
     diverged,
     evaluate_runs,
-    leading_metric,
     post_hoc_title,
     read_scores,
 )
 from mmgala.comparison.runs import CONFIG, LOG, Run, read_run_state
-from mmgala.comparison.verdict import (
-    Interval,
-    differences,
-    pareto_front,
-    present_groups,
-    verdict,
-)
+from mmgala.comparison.verdict import compared, present_groups
 from mmgala.functional import METRIC_NAMES, ShotThresholds
 from mmgala.utils.environment import describe_machine
 from mmgala.utils.files import write_text
@@ -36,7 +32,7 @@ from mmgala.visualization.comparison_plots import MethodPoint, plot_head_vs_tail
 
 
 def row_records(
-    rows: Sequence[Row], over_first: Mapping[str, Interval | None], lead: str
+    rows: Sequence[Row], over_first: Mapping[str, Interval], lead: str
 ) -> list[dict[str, Any]]:
     """Rows of the table as plain data, with the metrics of each seed.
 
@@ -139,19 +135,22 @@ def write_report(
     lead = leading_metric(targets)
     first = next(run.method for run in runs if run.requested)
     base = next((row for row in rows if row.name == first), None)
-    over_first = differences(base, rows, targets)
+    over_first = Differences(rows, targets).from_first(base)
     data = describe_data(runs)
-    found = verdict(rows, over_first, targets)
+    about = stored and rows and compared(rows, targets, runs, stored, thresholds)
+    found = answer(about) if about else []
     counts = None if stored is None else stored.class_counts
     remarks = footnotes(
         runs, selection, post_hoc, thresholds, targets, target_prior, counts, own_loss
     )
+    if about:
+        remarks += [method_note(about)]
     chosen = {name: METRIC_NAMES[name] for name in columns}
     parts = [
         data,
-        '\n'.join(f'- {sentence}' for sentence in found),
+        '\n'.join(f'- {line.text}' for line in found),
         _table(rows, over_first, chosen, runs, METRIC_NAMES[lead]),
-        ' '.join(remarks) if rows else '',
+        ' '.join(filter(None, remarks)) if rows else '',
         _failures(runs, failed, work_dir),
         contradicted_aim(shown, target_prior) if post_hoc else '',
     ]
@@ -160,7 +159,7 @@ def write_report(
     record = dict(
         selection=selection,
         data=data,
-        verdict=found,
+        verdict=[line.text for line in found],
         statement=' '.join(remarks),
         limits=asdict(thresholds),
         rows=row_records(rows, over_first, lead),
@@ -229,7 +228,7 @@ def plot_outliers(values: np.ndarray) -> np.ndarray:
 
 def _table(
     rows: Sequence[Row],
-    over_first: Mapping[str, Interval | None],
+    over_first: Mapping[str, Interval],
     columns: Mapping[str, str],
     runs: Sequence[Run],
     lead: str,

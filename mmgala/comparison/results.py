@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from mmgala.analysis.predictions import reliability
+from mmgala.analysis.rows import Row, is_balanced
 from mmgala.comparison.runs import SCORES, Run
 from mmgala.evaluation.selection import choose_post_hoc
 from mmgala.evaluation.shot_thresholds import THRESHOLDS_KEY
@@ -17,10 +19,6 @@ from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.functional.rebalance import class_shares
 from mmgala.utils.arrays import read_npz
 from mmgala.utils.class_names import check_same_names
-
-# A test set whose classes differ by more than this factor is not balanced: its top-1 is
-# mostly that of its frequent classes.
-NEARLY_EQUAL = 1.5
 
 
 @dataclass(frozen=True)
@@ -78,31 +76,6 @@ def read_scores(folder: Path) -> Scores:
 def _names(arrays: Mapping[str, np.ndarray]) -> list[str] | None:
     """Class names in a file of scores, if it has any."""
     return arrays['class_names'].tolist() if 'class_names' in arrays else None
-
-
-def is_balanced(targets: np.ndarray) -> bool:
-    """Whether the classes of a test set have about the same size.
-
-    Args:
-        targets: labels of the test set, ``(N,)``.
-    """
-    sizes = np.unique(targets, return_counts=True)[1]
-    return not len(sizes) or bool(sizes.max() <= NEARLY_EQUAL * sizes.min())
-
-
-def leading_metric(targets: np.ndarray) -> str:
-    """Metric that methods are compared by: top-1, or the mean over classes.
-
-    The two are equal on a balanced test set. On others, top-1 is mostly the accuracy of
-    the frequent classes, so ``'class_mean'`` leads.
-
-    Args:
-        targets: labels of the test set, ``(N,)``.
-
-    Returns:
-        A key of ``METRIC_NAMES``.
-    """
-    return 'top1' if is_balanced(targets) else 'class_mean'
 
 
 # Class shares that post-hoc steps aim at: C values with sum 1, those of the training
@@ -206,27 +179,6 @@ def apply_post_hoc(
     return steps.transform(torch.from_numpy(scores.test)).numpy(), steps.strengths
 
 
-@dataclass(frozen=True)
-class Row:
-    """A row of the table: metrics of a method over all seeds.
-
-    Attributes:
-        name: name of the row.
-        method: name of the method.
-        post_hoc: a value of ``POST_HOC``; empty for unchanged scores.
-        seeds: finished seeds, ascending.
-        runs: metrics of each seed in percent, and the chosen strengths.
-        correct: whether each test sample is classified correctly, ``(seeds, N)``.
-    """
-
-    name: str
-    method: str
-    post_hoc: str
-    seeds: Sequence[int]
-    runs: Sequence[Mapping[str, float]]
-    correct: np.ndarray
-
-
 def evaluate(
     scores: np.ndarray,
     targets: np.ndarray,
@@ -260,7 +212,9 @@ def evaluate_runs(
     Returns:
         Rows, and the labels of the test set, ``(N,)``.
     """
-    found: dict[tuple[str, str], list[tuple[int, dict[str, float], np.ndarray]]] = {}
+    found: dict[
+        tuple[str, str], list[tuple[int, dict[str, float], np.ndarray, dict]]
+    ] = {}
     targets = np.zeros(0, dtype=np.int64)
     names: Sequence[str] = ()
     for run in runs:
@@ -280,12 +234,17 @@ def evaluate_runs(
                 changed, chosen = apply_post_hoc(scores, step, target_prior)
             metrics = evaluate(changed, targets, scores.class_counts, thresholds)
             correct = changed.argmax(axis=1) == targets
-            entry = (run.seed, {**chosen, **metrics}, correct)
+            bins = reliability(
+                torch.from_numpy(changed.max(axis=1)), torch.from_numpy(correct)
+            )
+            entry = (run.seed, {**chosen, **metrics}, correct, bins)
             found.setdefault((run.method, step), []).append(entry)
     rows = []
     for (method, step), entries in found.items():
         name = f'{method} + {post_hoc_title(step)}' if step else method
-        seeds, metrics_of_runs, correct = zip(*entries, strict=True)
-        rows.append(Row(name, method, step, seeds, metrics_of_runs, np.stack(correct)))
+        seeds, metrics_of_runs, correct, bins = zip(*entries, strict=True)
+        rows.append(
+            Row(name, method, step, seeds, metrics_of_runs, np.stack(correct), bins)
+        )
     order = list(dict.fromkeys(run.method for run in runs))
     return sorted(rows, key=lambda row: order.index(row.method)), targets

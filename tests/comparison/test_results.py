@@ -5,12 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from mmgala.analysis.rows import is_balanced, leading_metric
 from mmgala.comparison import find_methods, plan_runs, write_report
 from mmgala.comparison.results import (
     Scores,
     apply_post_hoc,
-    is_balanced,
-    leading_metric,
     read_scores,
 )
 from mmgala.comparison.runs import CONFIG, LOG, write_run_state
