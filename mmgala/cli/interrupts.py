@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from types import FrameType
+from typing import TextIO
 
 from mmgala.utils.ranks import speaks_for_all
 
@@ -50,9 +51,18 @@ def say_interrupted(number: int | None = None) -> None:
         return
     _State.said = True
     what = SIGNALS[signal.Signals(number or _State.received or signal.SIGINT)]
-    shown_cursor = '\x1b[?25h' if sys.stderr.isatty() else ''  # progress bars hide it
-    sys.stderr.write(f'{shown_cursor}error: {what}; {_State.advice}.\n')
-    sys.stderr.flush()
+    stream = _stderr()
+    # A progress bar may still be there, and has hidden the cursor.
+    clean = '\r\x1b[2K\x1b[?25h' if stream.isatty() else ''
+    stream.write(f'{clean}error: {what}; {_State.advice}.\n')
+    stream.flush()
+
+
+def _stderr() -> TextIO:
+    """Stderr itself, also while a command diverts ``sys.stderr``."""
+    console = sys.modules.get('mmgala.console.session')
+    session = None if console is None else console.current_session()
+    return sys.stderr if session is None else session.err
 
 
 def end_now() -> None:

@@ -2,7 +2,7 @@
 
 import heapq
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,33 +107,42 @@ class RunTimes:
         return max(ends.values(), default=0.0)
 
     def _left_of(self, name: str, work: Work, start: float) -> float | None:
-        expected = self._expected(work, measured=True)
         pace = self._pace(name)
         share = self._shares.get(name, 0.0)
+        expected = self._measured_like(work)
         if pace is not None and (expected is None or share >= TELLING_SHARE):
             return pace * (1 - share)
         expected = self._expected(work) if expected is None else expected
         passed = self._clock() - start
         return None if expected is None else max(expected - passed, 0.0)
 
-    def _expected(self, work: Work, measured: bool = False) -> float | None:
-        """Seconds that a run takes; ``measured``: only by runs that have finished."""
-        same = [s for w, s in self._measured if w.method and w.method == work.method]
-        kind = [s for w, s in self._measured if w.retrains == work.retrains]
-        if same or kind:
-            return float(np.mean(same or kind))
-        if measured:
-            return None
-        paces = [
-            pace + self._lead(name)
-            for name, (other, _) in self._running.items()
-            if other.retrains == work.retrains
-            and (pace := self._pace(name)) is not None
-        ]
+    def _expected(self, work: Work) -> float | None:
+        """Seconds that a run takes."""
+        same = [s for w, s in self._measured if _same_method(w, work)]
+        same = same or self._paces(lambda other: _same_method(other, work))
+        if same:
+            return float(np.mean(same))
+        if (alike := self._measured_like(work)) is not None:
+            return alike
+        paces = self._paces(lambda other: other.retrains == work.retrains)
         if paces or not work.retrains:
             return float(np.mean(paces)) if paces else None
         model = self._expected(Work('', retrains=False))
         return None if model is None else RETRAINING * model
+
+    def _measured_like(self, work: Work) -> float | None:
+        """Mean of the finished runs of its method or, without any, of its kind."""
+        same = [s for w, s in self._measured if _same_method(w, work)]
+        kind = [s for w, s in self._measured if w.retrains == work.retrains]
+        return float(np.mean(same or kind)) if kind else None
+
+    def _paces(self, chosen: Callable[[Work], bool]) -> list[float]:
+        """Seconds that running runs seem to take, with their imports and data sets."""
+        return [
+            pace + self._lead(name)
+            for name, (work, _) in self._running.items()
+            if chosen(work) and (pace := self._pace(name)) is not None
+        ]
 
     def _lead(self, name: str) -> float:
         """Seconds that a running run took to begin: imports and data sets."""
@@ -144,3 +153,7 @@ class RunTimes:
         share, since = self._first.get(name, (0.0, 0.0))
         done = self._shares.get(name, 0.0) - share
         return (self._clock() - since) / done if done > 0 else None
+
+
+def _same_method(one: Work, other: Work) -> bool:
+    return bool(one.method) and one.method == other.method

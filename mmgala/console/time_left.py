@@ -86,6 +86,7 @@ class TimeLeft:
             self._parts[name] = _Part(total, like, done)
         else:
             known.total, known.like = total, like
+            known.done = max(known.done, done)
 
     def start(self) -> None:
         """Start to measure: the time before this belongs to no part."""

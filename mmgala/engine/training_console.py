@@ -1,18 +1,24 @@
 """What a training shows: what is trained on what, a bar, validations, and files."""
 
 import bisect
+import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmgala.console import current_session, result, say
+from mmgala.console import result, say
 from mmgala.console.bar import Bar
-from mmgala.console.time_left import TimeLeft
+from mmgala.console.time_left import TimeLeft, duration
 from mmgala.engine.metric_lines import ValidationTable
-from mmgala.utils.checkpoint import unwrap_model
+from mmgala.engine.training_description import (
+    batch_size,
+    described_length,
+    description,
+    trains_by_epoch,
+    written_files,
+)
 
 FORWARD = 0.5  # time to predict a sample, in that to train on it, until it is measured
 
@@ -44,7 +50,7 @@ class TrainingProgress:
         self.time.plan(train, runner.max_iters, runner.iter, like=earlier)
         if runner.val_loop is not None:
             loaders = runner.val_dataloader, runner.train_dataloader
-            factor = FORWARD * _batch_size(loaders[0]) / _batch_size(loaders[1])
+            factor = FORWARD * batch_size(loaders[0]) / batch_size(loaders[1])
             batches = len(loaders[0]) * validations_left(runner)
             self.time.plan(val, batches, like=(train, factor))
         for later in range(stage + 1, len(self._epochs)):
@@ -52,6 +58,11 @@ class TrainingProgress:
             total = runner.max_iters * share
             self.time.plan(_train(later), total, like=(_train(later - 1), 1.0))
         self.time.start()
+
+    def ended(self, stage: int) -> None:
+        """A stage has ended; after the last one, there is no bar."""
+        if stage == len(self._epochs) - 1:
+            self.bar.stop()
 
     def hook(self, stage: int) -> 'TrainingConsoleHook':
         """The hook that reports on one stage."""
@@ -64,10 +75,6 @@ def _train(stage: int) -> str:
 
 def _val(stage: int) -> str:
     return f'validation {stage}'
-
-
-def _batch_size(loader: Any) -> int:
-    return getattr(loader, 'batch_size', None) or 1
 
 
 def validations_left(runner: Runner) -> int:
@@ -104,18 +111,19 @@ class TrainingConsoleHook(Hook):
         self._stage = stage
         self._table = ValidationTable('epoch')
         self._trains = False
+        self._start = 0.0
 
     def before_run(self, runner: Runner) -> None:
         """Say what is trained."""
         say(description(runner))
-        if not hasattr(runner.train_loop, 'run_epoch'):
+        if not trains_by_epoch(runner):
             self._table = ValidationTable('iteration')
 
     def before_train(self, runner: Runner) -> None:
         """Start the bar."""
         self._trains = True
         self._progress.plan(self._stage, runner)
-        self._show(runner, 'training')
+        self._start = time.monotonic()
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """Count the step."""
@@ -139,7 +147,7 @@ class TrainingConsoleHook(Hook):
         self, runner: Runner, metrics: dict[str, float] | None = None
     ) -> None:
         """Print the metrics as a row."""
-        step = runner.epoch if hasattr(runner.train_loop, 'run_epoch') else runner.iter
+        step = runner.epoch if trains_by_epoch(runner) else runner.iter
         for line in self._table.lines(step, metrics or {}):
             result(line)
 
@@ -151,107 +159,22 @@ class TrainingConsoleHook(Hook):
     def after_train(self, runner: Runner) -> None:
         """Say where everything is."""
         self._trains = False
-        say(files(runner))
+        self._progress.ended(self._stage)
+        say(
+            f'{described_length(runner)} in {duration(time.monotonic() - self._start)}.'
+        )
+        say(written_files(runner))
 
     def _show(self, runner: Runner, what: str) -> None:
-        time = self._progress.time
-        self._progress.bar.update(what, time.share(), time.seconds())
-
-
-class EvaluationConsoleHook(Hook):
-    """Shows how much of a data set has been predicted."""
-
-    priority = 'LOWEST'
-
-    def __init__(self) -> None:
-        self._bar = Bar()
-        self._left = TimeLeft()
-        self._what = ''
-
-    def before_val(self, runner: Runner) -> None:
-        """Start the bar."""
-        self._start('predicting the validation set', len(runner.val_dataloader))
-
-    def before_test(self, runner: Runner) -> None:
-        """Start the bar."""
-        self._start('predicting the test set', len(runner.test_dataloader))
-
-    def after_val_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Count the batch."""
-        self._count()
-
-    def after_test_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
-        """Count the batch."""
-        self._count()
-
-    def after_val(self, runner: Runner) -> None:
-        """Remove the bar."""
-        self._bar.stop()
-
-    def after_test(self, runner: Runner) -> None:
-        """Remove the bar."""
-        self._bar.stop()
-
-    def _start(self, what: str, batches: int) -> None:
-        self._bar, self._left, self._what = Bar(), TimeLeft(), what
-        self._left.plan(what, batches)
-        self._left.start()
-        self._bar.__enter__()
-
-    def _count(self) -> None:
-        self._left.advance(self._what, 1)
-        if self._bar.due():
-            self._bar.update(self._what, self._left.share(), self._left.seconds())
+        left = self._progress.time
+        self._progress.bar.update(what, left.share(), left.seconds())
 
 
 def training_step(runner: Runner) -> str:
     """Epoch or iteration, and the mean loss of the last steps."""
-    if hasattr(runner.train_loop, 'run_epoch'):
+    if trains_by_epoch(runner):
         place = f'epoch {runner.epoch + 1} of {runner.max_epochs}'
     else:
         place = f'iteration {runner.iter + 1} of {runner.max_iters}'
     loss = runner.message_hub.log_scalars.get('train/loss')
     return place if loss is None else f'{place}, loss {loss.mean(10):.4g}'
-
-
-def description(runner: Runner) -> str:
-    """What is trained on what, in two lines."""
-    model = unwrap_model(runner.model)
-    parts = [type(model).__name__]
-    for name in ('backbone', 'neck', 'head', 'bbox_head', 'roi_head'):
-        if (part := getattr(model, name, None)) is not None:
-            parts.append(type(part).__name__)
-    loss = getattr(getattr(model, 'head', None), 'loss_module', None)
-    text = f'{" > ".join(parts)}'
-    if loss is not None:
-        text += f' with {type(loss).__name__}'
-    weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    loader = runner.train_dataloader
-    if hasattr(runner.train_loop, 'run_epoch'):
-        length = f'{runner.max_epochs} epochs of {len(loader)} batches'
-    else:
-        length = f'{runner.max_iters} iterations'
-    device = next(model.parameters()).device
-    return (
-        f'Training {text}, {weights / 1e6:.3g} million weights\n'
-        f'on {type(loader.dataset).__name__}: {length} of '
-        f'{_batch_size(loader)}, on {device}.'
-    )
-
-
-def files(runner: Runner) -> str:
-    """Where the checkpoints and the log are."""
-    lines = [f'Written to {runner.work_dir}:']
-    latest = Path(runner.work_dir, 'last_checkpoint')
-    if latest.is_file():
-        lines.append(f'  last checkpoint  {Path(latest.read_text().strip()).name}')
-    best = runner.message_hub.runtime_info.get('best_ckpt')
-    if best:
-        lines.append(f'  best checkpoint  {Path(str(best)).name}')
-    session = current_session()
-    if session is not None and session.log is not None:
-        log = Path(session.log)
-        root = Path(runner.work_dir).absolute()
-        shown = log.relative_to(root) if log.is_relative_to(root) else log
-        lines.append(f'  log              {shown}')
-    return '\n'.join(lines)

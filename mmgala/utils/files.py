@@ -184,6 +184,10 @@ def remove_abandoned(folder: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
+class UnlockedWarning(UserWarning):
+    """A file system has no locks."""
+
+
 @contextmanager
 def locked(path: Path, busy: str | None = None) -> Iterator[None]:
     """Keep other processes out while the block runs.
@@ -215,6 +219,7 @@ def locked(path: Path, busy: str | None = None) -> Iterator[None]:
         warnings.warn(
             f'The file system of {path} has no locks: nothing keeps a second process '
             'out.',
+            UnlockedWarning,
             stacklevel=3,
         )
         yield

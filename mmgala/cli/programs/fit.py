@@ -25,7 +25,7 @@ from mmgala.cli.post_hoc import add_class_counts, requested_steps, resolve_targe
 from mmgala.cli.post_hoc_arguments import flag
 from mmgala.console import result, say, warn
 from mmgala.datasets.labels import class_names
-from mmgala.engine.training_console import EvaluationConsoleHook
+from mmgala.engine.evaluation_console import EvaluationConsoleHook
 from mmgala.evaluation.selection import (
     AUTO,
     check_steps,

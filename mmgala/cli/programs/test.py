@@ -39,8 +39,8 @@ from mmgala.cli.post_hoc import (
 )
 from mmgala.cli.post_hoc_arguments import flag
 from mmgala.console import result
+from mmgala.engine.evaluation_console import EvaluationConsoleHook
 from mmgala.engine.metric_lines import metrics_table
-from mmgala.engine.training_console import EvaluationConsoleHook
 from mmgala.evaluation import PostHocChoice, PostHocEvaluator
 from mmgala.evaluation.score_dump import ScoreDump, add_dump
 from mmgala.evaluation.selection import (
