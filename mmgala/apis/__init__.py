@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import Any
 
 _MODULE_OF = {
+    'Prediction': 'prediction',
+    'Predictor': 'prediction',
     'build_runner': 'runner',
     'build_whole_split': 'data_splits',
     'check_pretrained_weights': 'pretrained_weights',

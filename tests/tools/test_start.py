@@ -165,14 +165,14 @@ def test_the_commands_that_it_prints_work(started):
     for name, words in (
         ('predict', [*predict_it[:-1], 'data/my flowers/daisy/0.png']),
         ('export', export_it),
-        ('train', [*train_it, 'max_epochs=1', 'train_cfg.max_epochs=1']),
+        ('train', [*train_it, 'train_cfg.max_epochs=2']),
         ('compare', [*compare_it, '--only-report']),
     ):
         assert words[0] == name
         module = importlib.import_module(f'mmgala.cli.commands.{name}')
         assert call(module, *words[1:], cwd=folder) is None
     assert (started['work'] / 'model.onnx').is_file()
-    assert (started['work'] / 'further' / 'epoch_1.pth').is_file()
+    assert (started['work'] / 'further' / 'epoch_2.pth').is_file()
 
 
 def test_predictions_of_a_folder_go_on_after_bad_images(started, capsys):

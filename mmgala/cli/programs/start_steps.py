@@ -1,20 +1,23 @@
 """The steps of ``mmgala start``: each is another command, whose line it shows."""
 
+import json
 import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmgala.analysis.run_files import PREDICTIONS_FILE
+from mmgala.analysis.run_files import PREDICTIONS_FILE, VECTORS_FILE
 from mmgala.cli.commands import compare as compare_command
 from mmgala.cli.commands import fit as fit_command
 from mmgala.cli.commands import report as report_command
+from mmgala.cli.commands import vectors as vectors_command
 from mmgala.comparison.plan import folder_name
 from mmgala.comparison.runs import CONFIG, SCORES, read_run_state
 from mmgala.console import result, say
 from mmgala.start.state import Folder
 from mmgala.utils.files import replacing
 
+RESULTS = 'results.json'
 OWN = 'gala'  # the method whose model is the result
 
 
@@ -83,6 +86,27 @@ def _newer(path: Path, other: Path) -> bool:
     return path.stat().st_mtime_ns >= other.stat().st_mtime_ns
 
 
+def vectors(run_dir: Path) -> None:
+    """Compare the class weight vectors of a training with its features."""
+    from mmgala.cli.programs.vectors import run
+
+    checkpoint, out = checkpoint_of(run_dir), run_dir / VECTORS_FILE
+    if out.is_file() and _newer(out, checkpoint):
+        return
+    words = [str(run_dir / CONFIG), str(checkpoint), '--out', str(out)]
+    say(f'$ mmgala vectors {shlex.join(words)}')
+    run(vectors_command.build_parser().parse_args(words))
+
+
+def chosen_tau(folder: Folder) -> float:
+    """Strength of re-balancing that was chosen for the own method, or else 1."""
+    results = json.loads((folder.path / RESULTS).read_text(encoding='utf-8'))
+    for row in results['rows']:
+        if (row['method'], row['post_hoc']) == (OWN, 'rebalancing') and row['runs']:
+            return float(row['runs'][0]['rebalancing'])
+    return 1.0
+
+
 def report(folder: Folder, methods: Sequence[str], seed: int) -> None:
     """Write the report on all trainings."""
     from mmgala.cli.programs.report import run
@@ -91,9 +115,10 @@ def report(folder: Folder, methods: Sequence[str], seed: int) -> None:
     for one in runs:
         with replacing(one / PREDICTIONS_FILE) as unfinished:
             shutil.copyfile(one / SCORES['test'], unfinished)
+        vectors(one)
     words = [
         *(*map(str, runs), '--names', *methods, '--out', str(folder.report)),
-        *('--title', folder.name),
+        *('--title', folder.name, '--tau', str(chosen_tau(folder))),
     ]
     say(f'$ mmgala report {shlex.join(words)}')
     run(report_command.build_parser().parse_args(words))
