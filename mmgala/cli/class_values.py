@@ -10,7 +10,11 @@ import numpy as np
 
 from mmgala.datasets.readers.annotations import find_duplicate
 from mmgala.utils.arrays import UNREADABLE, read_npy
-from mmgala.utils.class_names import comparable_name, list_names
+from mmgala.utils.class_names import (
+    comparable_name,
+    list_names,
+    number_out_of_place,
+)
 from mmgala.utils.files import check_readable
 
 Classes = Sequence[str] | Callable[[], Sequence[str]]
@@ -23,8 +27,8 @@ def read_class_vector(path: str, classes: Classes = ()) -> list[float]:
     Args:
         path: JSON list, ``.npy`` or text with one number per line, in the order of the
             classes; or a JSON object or a CSV file with two columns, which name them.
-        classes: names of the training classes, or a function that returns them, for
-            files that name classes.
+        classes: names of the training classes, or a function that returns them; empty
+            if they are unknown.
 
     Returns:
         Numbers in the order of the classes.
@@ -32,7 +36,8 @@ def read_class_vector(path: str, classes: Classes = ()) -> list[float]:
     Raises:
         FileNotFoundError: if the file does not exist.
         ValueError: if its content is not one number per class, or class names are
-            missing, repeated or unknown.
+            missing, repeated or unknown, or needed because the classes are numbers in
+            another order.
     """
     if not os.path.exists(path) or os.path.isdir(path):
         raise FileNotFoundError(f'{path} does not exist.')
@@ -44,15 +49,28 @@ def read_class_vector(path: str, classes: Classes = ()) -> list[float]:
         raise ValueError(
             f'{path} does not contain one number per class ({error}).'
         ) from error
+    known = classes() if callable(classes) else classes
     if named is not None:
-        known = classes() if callable(classes) else classes
         return in_class_order(path, named, known)
+    _check_order(path, known)
     if values.ndim != 1:
         raise ValueError(
             f'{path} does not contain one number per class, but has shape '
             f'{values.shape}.'
         )
     return values.tolist()
+
+
+def _check_order(path: str, classes: Sequence[str]) -> None:
+    """Refuse a list for classes that are numbers, but not in numeric order."""
+    moved = number_out_of_place(map(comparable_name, classes))
+    if moved is not None:
+        raise ValueError(
+            f'{path} has no class names, and the training classes are numbers that are '
+            f'not in numeric order: {list_names(classes)}. Value {moved[0]} (from 0) '
+            f'would be that of class {moved[1]!r}. Name the classes: in a CSV file '
+            'with rows CLASS,VALUE, or a JSON object.'
+        )
 
 
 def _read_list(path: str) -> np.ndarray:

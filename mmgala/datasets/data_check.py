@@ -14,7 +14,7 @@ from mmgala.datasets.epoch_samples import epoch_samples
 from mmgala.datasets.labels import class_names
 from mmgala.datasets.readers.annotations import printable
 from mmgala.datasets.readers.clutter import is_clutter
-from mmgala.utils.class_names import comparable_name
+from mmgala.utils.class_names import comparable_name, number_out_of_place
 
 # Endings of images that MMPretrain's `CustomDataset` leaves out by default.
 READABLE = ('.avif', '.gif', '.jfif', '.jp2', '.jpe', '.pbm', '.pnm', '.tiff', '.webp')
@@ -39,7 +39,8 @@ def check_data(dataset: Any) -> list[str]:
     for source in epoch_samples(dataset).sources:
         if _is_folder(source):
             remarks += _remarks_on_folder(source, source.img_prefix or '.')
-        remarks += alike_names(class_names(source))
+        names = class_names(source)
+        remarks += [*alike_names(names), *_remarks_on_order(names)]
         remarks += _repeated_files(source)
     return list(dict.fromkeys(remarks))
 
@@ -59,6 +60,17 @@ def alike_names(names: Iterable[str]) -> list[str]:
         f'{_difference(group)}: if they are one class, use one name.'
         for group in groups.values()
         if len(group) > 1
+    ]
+
+
+def _remarks_on_order(names: Iterable[str]) -> list[str]:
+    moved = number_out_of_place(names)
+    if moved is None:
+        return []
+    return [
+        f'The class names are numbers, but not in numeric order: label {moved[0]} '
+        f'means class {moved[1]!r}, also in lists with one value per class, such as '
+        'class_weight. For numeric order, set classes of the data set to a list in it.'
     ]
 
 

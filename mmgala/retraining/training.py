@@ -276,7 +276,7 @@ def _train(
             value.backward()
             optimizer.step()
             if step % CHECK_INTERVAL == 0 or step == steps:
-                _check_finite(float(value), trained, step, loss, schedule.lr)
+                _check_finite(value.item(), trained, step, loss, schedule.lr)
     loss.eval()
 
 

@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from mmengine.logging import HistoryBuffer, print_log
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from torch import nn
 
+from mmgala.utils.checkpoint_archive import altered_part
 from mmgala.utils.checkpoint_content import check_content
 from mmgala.utils.safe_loading import ADVICE, contains, with_own_unpickler
 from mmgala.utils.safe_pickle import SafePickle
@@ -37,7 +39,7 @@ def read_checkpoint(path: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        DamagedCheckpointError: if it is truncated, or another kind of file.
+        DamagedCheckpointError: if it is truncated or altered, or another kind of file.
         ValueError: if it contains more than weights and plain data, or parts of it
             are not what trainings save.
     """
@@ -67,10 +69,13 @@ def load_plain(source: Any, map_location: Any = None) -> Any:
         map_location: see ``torch.load``.
 
     Raises:
-        DamagedCheckpointError: if it is truncated, or another kind of file.
+        DamagedCheckpointError: if it is truncated or altered, or another kind of file.
         ValueError: if it contains more than weights and plain data.
     """
     try:
+        altered = altered_part(source)
+        if altered is not None:
+            raise zipfile.BadZipFile(f'the checksum of {altered} is wrong')
         with _LOADING, mmengine_globals():
             if _READS_PLAIN_DATA:
                 return torch.load(source, map_location=map_location, weights_only=True)
@@ -133,6 +138,11 @@ def why_unreadable(error: Exception) -> str:
     blocked = re.search(r"GLOBAL (\w[\w.]*)|<class '([\w.]+)'>", str(error))
     if isinstance(error, pickle.UnpicklingError) and blocked:
         return contains(blocked[1] or blocked[2])
+    if isinstance(error, zipfile.BadZipFile):
+        return (
+            f'cannot be read: it is damaged ({error}), and its weights may be others '
+            'than were saved. Copy or download it again, or use another checkpoint.'
+        )
     if 'TorchScript' in str(error):
         return f'was not loaded: it is a TorchScript program. {ADVICE}'
     text = str(error).rpartition('WeightsUnpickler error: ')[2].strip()

@@ -28,6 +28,10 @@ def _are_counts(value: Any) -> bool:
     )
 
 
+def _are_names(value: Any) -> bool:
+    return isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, str)
+
+
 def _are_thresholds(value: Any) -> bool:
     if not isinstance(value, Mapping):
         return False
@@ -54,6 +58,7 @@ SCHEDULERS: Check = (
 )
 COUNT: Check = (_is_count, 'a whole number of 0 or more')
 COUNTS: Check = (_are_counts, 'a list of whole numbers of 0 or more')
+NAMES: Check = (_are_names, 'a list of names')
 THRESHOLDS: Check = (_are_thresholds, 'a dict with few <= many')
 
 META: dict[str, Check] = {
@@ -61,6 +66,8 @@ META: dict[str, Check] = {
     'iter': COUNT,
     'seed': COUNT,
     'dataset_meta': DICTS,
+    'class_names': NAMES,
+    'CLASSES': NAMES,
     'class_counts': COUNTS,
     'class_draws': COUNTS,
     'shot_thresholds': THRESHOLDS,
@@ -95,6 +102,7 @@ def check_content(checkpoint: Mapping[str, Any], path: str | Path) -> None:
         _check_part(part, checks, where, path)
     if isinstance(meta, Mapping) and isinstance(meta.get('dataset_meta'), Mapping):
         data = {key: META[key] for key in ('class_counts', 'shot_thresholds')}
+        data['classes'] = NAMES
         _check_part(meta['dataset_meta'], data, 'meta.dataset_meta.', path)
 
 

@@ -23,6 +23,27 @@ def sort_class_names(names: Iterable[str]) -> list[str]:
     return sorted(names)
 
 
+def number_out_of_place(names: Iterable[str]) -> tuple[int, str] | None:
+    """The first class whose place is not that of its number, if all names are integers.
+
+    MMPretrain sorts folders as text. Then a list in numeric order means other classes.
+
+    Returns:
+        Label and name; ``None`` if the names are in numeric order, or not numbers.
+
+    Examples:
+        >>> number_out_of_place(['0', '1', '10', '2'])
+        (2, '10')
+    """
+    names = list(names)
+    if not all(map(_INTEGER.fullmatch, names)):
+        return None
+    pairs = enumerate(zip(names, sort_class_names(names), strict=True))
+    return next(
+        ((label, name) for label, (name, other) in pairs if name != other), None
+    )
+
+
 def comparable_name(name: object) -> str:
     """Form of a class name for comparisons: text in Unicode's composed form (NFC).
 

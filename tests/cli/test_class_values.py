@@ -87,6 +87,36 @@ def test_numbers_are_names_too(tmp_path):
     assert read_class_vector(str(path), ['2', '10']) == [0.3, 0.7]
 
 
+IN_TEXT_ORDER = ['0', '1', '10', '2']
+
+
+@pytest.mark.parametrize('name', ['prior.json', 'prior.txt', 'prior.npy'])
+def test_a_list_for_numbers_in_text_order_is_refused(tmp_path, name):
+    path = tmp_path / name
+    if name.endswith('.npy'):
+        np.save(path, np.array([0.1, 0.1, 0.1, 0.7]))
+    else:
+        path.write_text('[0.1, 0.1, 0.1, 0.7]' if 'json' in name else '.1 .1 .1 .7')
+
+    with pytest.raises(ValueError, match=rf"{name}.*Value 2.*class '10'.*CLASS,VALUE"):
+        read_class_vector(str(path), IN_TEXT_ORDER)
+
+
+def test_names_say_what_numbers_in_text_order_mean(tmp_path):
+    path = tmp_path / 'prior.csv'
+    path.write_text('0,0.1\n1,0.1\n2,0.1\n10,0.7\n')
+
+    assert read_class_vector(str(path), IN_TEXT_ORDER) == [0.1, 0.1, 0.7, 0.1]
+
+
+@pytest.mark.parametrize('classes', [['0', '1', '2', '10'], ['10', '2', 'b', 'a']])
+def test_a_list_for_other_classes_is_in_their_order(tmp_path, classes):
+    path = tmp_path / 'prior.txt'
+    path.write_text('.1 .1 .1 .7')
+
+    assert read_class_vector(str(path), classes) == [0.1, 0.1, 0.1, 0.7]
+
+
 @pytest.mark.parametrize(
     ('text', 'message'),
     [

@@ -133,6 +133,16 @@ def test_names_that_only_resemble_each_other_are_fine():
     assert alike_names(['1', '10', '1a', '1_0', '-1', 'nan', 'NaN2', 'rose bush']) == []
 
 
+def test_folders_that_are_numbers_in_text_order_are_named(root):
+    for name in ('ant', 'bee'):
+        (root / name).rename(root / {'ant': '10', 'bee': '9'}[name])
+
+    (remark,) = check_data(folder(root))
+
+    assert "label 0 means class '10'" in remark
+    assert 'set classes' in remark
+
+
 def test_class_folders_in_two_normal_forms_are_named(root):
     for name in (COMPOSED, DECOMPOSED):
         (root / name).mkdir()

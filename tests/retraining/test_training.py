@@ -256,6 +256,16 @@ def test_instance_sampling_draws_each_sample_once():
     assert np.array_equal(np.sort(order), np.arange(len(LABELS)))
 
 
+@pytest.mark.filterwarnings('error')
+def test_a_training_warns_of_nothing():
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)  # not only once in a process
+    try:
+        train_classifier(FEATURES, LABELS, start(), PlainLoss(), SCHEDULE)
+    finally:
+        torch.set_warn_always(before)
+
+
 def test_a_training_that_diverges_is_reported():
     schedule = Schedule(epochs=20, lr=1e30, batch_size=16)
     with pytest.raises(ValueError, match=r'80 steps PlainLoss is nan.*lr below 1e'):
