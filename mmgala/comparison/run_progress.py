@@ -38,6 +38,7 @@ class RunProgress:
         self._todo = len(todo)
         self._running: dict[str, float] = {}
         self._what: dict[str, str] = {}
+        self._header = ''  # of the table of validations
         self._bar = Bar(clock)
 
     def __enter__(self) -> 'RunProgress':
@@ -62,9 +63,14 @@ class RunProgress:
             self._show()
 
     def told(self, name: str, line: str) -> None:
-        """A run has validated: shown if there are few runs."""
-        if self._todo <= MOST_TOLD:
+        """A run has validated: shown if there are few runs, in one table."""
+        if self._todo > MOST_TOLD:
+            return
+        if line.split()[0].isdigit():
             say(line if self._todo == 1 else f'{line}  {name}')
+        elif line != self._header:
+            self._header = line
+            say(line)
 
     def ended(self, name: str, seconds: float, error: str | None) -> None:
         """A run has ended; ``error`` is one line if it failed."""

@@ -1,7 +1,7 @@
 """What was found and what is planned, as rows of tables."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mmgala.start.inspection import Inspection
 from mmgala.start.source import Source
@@ -23,47 +23,43 @@ def class_rows(source: Source, found: Inspection, split: Split) -> list[list[str
         split: the parts of the images that can be used.
     """
     total = Counter(item.label for item in source.items)
+    counts = [split.counts(part) for part in PARTS]
+    sizes: dict[str, list[tuple[int, int]]] = {name: [] for name in total}
+    for item in found.source.items:
+        file = found.files[item.path]
+        sizes[item.label].append((file.width, file.height))
+
+    def row(title: str, names: Sequence[str]) -> list[str]:
+        number = sum(total[name] for name in names)
+        parts = [sum(count[name] for name in names) for count in counts]
+        left = number - sum(parts)
+        return [
+            title,
+            f'{number:,}',
+            *(f'{part:,}' if part else '-' for part in parts),
+            _middle([size for name in names for size in sizes[name]]),
+            f'{left:,}' if left else '',
+        ]
+
     names = sorted(total, key=lambda name: (-total[name], name))
-    counts = {part: split.counts(part) for part in PARTS}
-    rows = [_row(name, [name], total, counts, found) for name in names]
-    if len(rows) > MOST_ROWS:
-        middle = names[ENDS:-ENDS]
-        between = _row(f'{len(middle)} more', middle, total, counts, found)
-        rows = [*rows[:ENDS], between, *rows[-ENDS:]]
-    return [*rows, _row(f'all {len(names)}', names, total, counts, found)]
-
-
-def _row(
-    title: str,
-    names: Sequence[str],
-    total: Counter,
-    counts: Mapping[str, Counter],
-    found: Inspection,
-) -> list[str]:
-    number = sum(total[name] for name in names)
-    parts = [sum(count[name] for name in names) for count in counts.values()]
-    left = number - sum(parts)
+    last = row(f'all {len(names)}', names)
+    if len(names) <= MOST_ROWS:
+        return [*(row(name, [name]) for name in names), last]
+    middle = names[ENDS:-ENDS]
     return [
-        title,
-        f'{number:,}',
-        *(f'{part:,}' if part else '-' for part in parts),
-        _middle_size(names, found),
-        f'{left:,}' if left else '',
+        *(row(name, [name]) for name in names[:ENDS]),
+        row(f'{len(middle):,} more', middle),
+        *(row(name, [name]) for name in names[-ENDS:]),
+        last,
     ]
 
 
-def _middle_size(names: Sequence[str], found: Inspection) -> str:
-    """Size of the image with the median number of pixels."""
-    wanted = set(names)
-    sizes = sorted(
-        (file.width * file.height, file.width, file.height)
-        for item in found.source.items
-        if item.label in wanted
-        for file in (found.files[item.path],)
-    )
+def _middle(sizes: Sequence[tuple[int, int]]) -> str:
+    """Size with the median number of pixels."""
     if not sizes:
         return '-'
-    _, width, height = sizes[len(sizes) // 2]
+    ordered = sorted((width * height, width, height) for width, height in sizes)
+    _, width, height = ordered[len(ordered) // 2]
     return f'{width} x {height}'
 
 

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mmgala.cli.commands import start
+from tests.start.calling import call as call_command
 from tests.tools.command_line import call
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +92,18 @@ def test_split_has_every_image_once_and_every_class_in_every_part(followed):
         assert [parts.count(part) for part in ('train', 'val', 'test')] == [
             round(0.6 * count), round(0.2 * count), round(0.2 * count)
         ]  # fmt: skip
+
+
+def test_the_first_command_understands_the_folder(followed, capsys):
+    assert commands('start') == [['mmgala', 'start', 'data/flowers']]
+    words = ('data/flowers', '--dry-run', '--backbone', 'small')
+
+    assert call_command(start, *words, cwd=followed.folder) is None
+
+    table = capsys.readouterr().out
+    for name, count in FLOWERS.items():
+        assert re.search(rf'\| {name} +\| +{count} \|', table)
+    assert commands('use')[0][:3] == ['mmgala', 'predict', 'work_dirs/flowers']
 
 
 def test_every_command_succeeds(followed):

@@ -1,5 +1,6 @@
 """The steps of ``mmgala start``: each is another command, whose line it shows."""
 
+import csv
 import json
 import shlex
 import shutil
@@ -17,6 +18,9 @@ from mmgala.console import result, say
 from mmgala.start.state import Folder
 from mmgala.utils.files import replacing
 
+# Validation images from which a temperature is worth it: on a few that are all
+# predicted correctly, it would make every prediction certain.
+MIN_TO_CALIBRATE = 100
 RESULTS = 'results.json'
 OWN = 'gala'  # the method whose model is the result
 
@@ -43,6 +47,11 @@ def run_steps(folder: Folder, methods: Sequence[str], seed: int) -> None:
     show_next(folder, checkpoint)
 
 
+def show_step(title: str, command: str, words: Sequence[str]) -> None:
+    """Say what is done, and the command that does the same."""
+    say(f'\n{title}\n$ mmgala {command} {shlex.join(words)}')
+
+
 def run_folder(folder: Folder, method: str, seed: int) -> Path:
     """Folder of the training of a method."""
     return folder.path / folder_name(method) / f'seed{seed}'
@@ -63,12 +72,12 @@ def train(folder: Folder, methods: Sequence[str], seed: int) -> None:
         *('--first-seed', str(seed), '--selection', 'best'),
         *('--post-hoc', 'rebalancing', '--work-dir', str(folder.path)),
     ]
-    say(f'$ mmgala compare {shlex.join(words)}')
+    show_step('Train and test', 'compare', words)
     run(compare_command.build_parser().parse_args(words))
 
 
 def fit(folder: Folder, run_dir: Path, checkpoint: Path) -> None:
-    """Fit re-balancing and temperature on the validation part."""
+    """Fit re-balancing, and temperature if there are enough images, on validation."""
     from mmgala.cli.programs.fit import run
 
     if folder.model.is_file() and _newer(folder.model, checkpoint):
@@ -76,10 +85,18 @@ def fit(folder: Folder, run_dir: Path, checkpoint: Path) -> None:
         return
     words = [
         *(str(run_dir / CONFIG), str(checkpoint), str(folder.model)),
-        *('--tau', 'auto', '--temperature', 'auto'),
+        *('--tau', 'auto'),
     ]
-    say(f'$ mmgala fit {shlex.join(words)}')
+    if validation_images(folder) >= MIN_TO_CALIBRATE:
+        words += ['--temperature', 'auto']
+    show_step('Fit the steps after training', 'fit', words)
     run(fit_command.build_parser().parse_args(words))
+
+
+def validation_images(folder: Folder) -> int:
+    """Number of images in the validation part."""
+    with folder.split.open(encoding='utf-8', newline='') as file:
+        return sum(row['split'] == 'val' for row in csv.DictReader(file))
 
 
 def _newer(path: Path, other: Path) -> bool:
@@ -94,7 +111,7 @@ def vectors(run_dir: Path) -> None:
     if out.is_file() and _newer(out, checkpoint):
         return
     words = [str(run_dir / CONFIG), str(checkpoint), '--out', str(out)]
-    say(f'$ mmgala vectors {shlex.join(words)}')
+    show_step('Measure the class weight vectors', 'vectors', words)
     run(vectors_command.build_parser().parse_args(words))
 
 
@@ -120,7 +137,7 @@ def report(folder: Folder, methods: Sequence[str], seed: int) -> None:
         *(*map(str, runs), '--names', *methods, '--out', str(folder.report)),
         *('--title', folder.name, '--tau', str(chosen_tau(folder))),
     ]
-    say(f'$ mmgala report {shlex.join(words)}')
+    show_step('Report', 'report', words)
     run(report_command.build_parser().parse_args(words))
 
 
