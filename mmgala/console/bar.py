@@ -10,7 +10,7 @@ from mmgala.console.session import current_session
 from mmgala.console.time_left import Clock, duration
 
 REDRAW = 0.2  # seconds between two pictures of the bar
-LINE_SHARE = 0.1  # share of the work after which there is a line without a terminal
+LINES = 10  # number of parts of the work after which there is a line, in a pipe
 LINE_SECONDS = (2.0, 600.0)  # least and most seconds between two such lines
 
 
@@ -86,8 +86,8 @@ class Bar:
         since = self._clock() - self._line[1]
         if since < LINE_SECONDS[0]:
             return False
-        tenths = int(share / LINE_SHARE) - int(self._line[0] / LINE_SHARE)
-        return tenths > 0 or since >= LINE_SECONDS[1]
+        passed = int(share * LINES + 1e-9) > int(self._line[0] * LINES + 1e-9)
+        return share < 1 and (passed or since >= LINE_SECONDS[1])
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

@@ -87,7 +87,7 @@ def validations_left(runner: Runner) -> int:
     intervals = getattr(loop, 'dynamic_intervals', [loop.val_interval])
     count = 0
     for step in range(done + 1, last + 1):
-        interval = intervals[max(bisect.bisect(milestones, step) - 1, 0)]
+        interval = intervals[max(bisect.bisect(milestones, step + 1) - 1, 0)]
         if step >= loop.val_begin and (step % interval == 0 or step == last):
             count += 1
     return count
