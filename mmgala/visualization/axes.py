@@ -8,12 +8,11 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import (
     FixedLocator,
     MaxNLocator,
-    NullFormatter,
     NullLocator,
-    ScalarFormatter,
 )
 
 from mmgala.functional import ShotThresholds
@@ -21,6 +20,11 @@ from mmgala.utils.files import replacing
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = ('#0072B2', '#56B4E9', '#D55E00', '#E69F00', '#009E73', '#CC79A7')
+# The first three are clearly distinct.
+RUN_COLOURS = (*COLOURS[::2], *COLOURS[1::2])
+MOST_CLASS_LABELS = 20
+ABOVE = 'legend above the panels'
+MOST_COLUMNS = 3  # of panels
 
 
 def head_first(class_counts: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -29,14 +33,12 @@ def head_first(class_counts: Sequence[int] | np.ndarray) -> np.ndarray:
 
 
 def set_log_scale(axes: Axes) -> None:
-    """Set a logarithmic y axis with plain numbers as tick labels."""
+    """Set a logarithmic y axis with plain numbers as tick labels, several of them."""
     axes.set_yscale('log')
-    axes.yaxis.set_major_formatter(ScalarFormatter())
     low, high = axes.get_ylim()
-    # A range of less than a decade has at most one major tick: label the minor ones.
-    axes.yaxis.set_minor_formatter(
-        ScalarFormatter() if high / low < 10 else NullFormatter()
-    )
+    set_plain_ticks(axes.yaxis)
+    if high / low < 10:  # too few ticks at 1, 2, 5, 10, ...
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
 
 
 def set_plain_ticks(axis: Axis) -> None:
@@ -94,18 +96,36 @@ def mark_groups(axes: Axes, borders: tuple[float, float], names: Sequence[str]) 
             )
 
 
+def class_axis_title(order: np.ndarray) -> str:
+    """What the numbers on an axis of classes are."""
+    what = 'class' if len(order) <= MOST_CLASS_LABELS else 'rank of the class'
+    return f'{what}, from head to tail'
+
+
 def label_classes(axes: Axes, order: np.ndarray) -> None:
-    """Label the x axis with class indices, all of them if they fit."""
-    axes.set_xlabel('class, from head to tail')
-    if len(order) <= 20:
+    """Label the x axis with class indices if they all fit, and otherwise with ranks."""
+    axes.set_xlabel(class_axis_title(order))
+    if len(order) <= MOST_CLASS_LABELS:
         axes.set_xticks(np.arange(len(order)), [str(c) for c in order])
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+
+
+def set_title(figure: Figure, title: str) -> None:
+    """Set the title of a figure, above the legend of :func:`share_legend` if any.
+
+    Matplotlib would draw both at the same place.
+    """
+    above = [legend for legend in figure.legends if legend.get_gid() == ABOVE]
+    if above:
+        above[0].set_title(title, prop=FontProperties(size=12))
+    else:
+        figure.suptitle(title)
 
 
 def save_figure(figure: Figure, path: str | Path, title: str = '') -> None:
     """Write a figure atomically, in the format of the file extension."""
-    figure.suptitle(title)
+    set_title(figure, title)
     with replacing(path) as unfinished:
         figure.savefig(unfinished, dpi=150, format=unfinished.suffix[1:] or 'png')
 
@@ -119,7 +139,7 @@ def panels(
         names: titles of the panels.
         size: width and height of a panel, in inches.
     """
-    rows = -(-len(names) // 3)
+    rows = -(-len(names) // MOST_COLUMNS)
     columns = -(-len(names) // rows)
     figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout='constrained')
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
@@ -134,10 +154,53 @@ def panels(
     return figure, used
 
 
+def stacked_panels(
+    names: Sequence[str], size: tuple[float, float], heights: Sequence[float] = (1, 1)
+) -> tuple[Figure, list[list[Axes]]]:
+    """Create a figure with several axes below each other for each name.
+
+    Args:
+        names: titles of the stacks, which stand in rows of up to three.
+        size: width and height of a stack, in inches.
+        heights: relative heights of the axes in a stack.
+
+    Returns:
+        The figure, and the axes of each stack from top to bottom. Axes at the same
+        height in their stacks share their limits, and all share the x axis.
+    """
+    rows = -(-len(names) // MOST_COLUMNS)
+    columns = -(-len(names) // rows)
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout='constrained')
+    deep = len(heights)
+    grid = figure.add_gridspec(rows * deep, columns, height_ratios=[*heights] * rows)
+    stacks: list[list[Axes]] = [[] for _ in names]
+    for row in range(rows * deep):
+        for number in range(len(names))[row // deep * columns :][:columns]:
+            column, level = number % columns, row % deep
+            axes = figure.add_subplot(
+                grid[row, column],
+                sharex=stacks[0][0] if stacks[0] else None,
+                sharey=stacks[0][level] if len(stacks[0]) > level else None,
+            )
+            axes.tick_params(labelbottom=level == deep - 1, labelleft=column == 0)
+            if level == 0:
+                axes.set_title(names[number], fontsize=10)
+            stacks[number].append(axes)
+    return figure, stacks
+
+
 def share_legend(figure: Figure, axes: Axes) -> None:
-    """Add one legend for all panels, above them."""
+    """Add one legend for all panels, outside of them, where it covers no data."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = 3 if figure.get_figwidth() > 6 else 1
-    figure.legend(
-        handles, labels, loc='outside upper center', ncols=columns, fontsize=8
+    letters = max(map(len, labels), default=1)
+    fitting = int(figure.get_figwidth() / (0.6 + 0.065 * letters))
+    columns = max(1, min(fitting, 4, len(labels)))
+    legend = figure.legend(
+        handles,
+        labels,
+        loc='outside upper center',
+        ncols=columns,
+        fontsize=8,
+        frameon=False,
     )
+    legend.set_gid(ABOVE)

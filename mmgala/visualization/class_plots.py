@@ -1,7 +1,6 @@
 """Plots with one value per class: accuracy, gradients, weight vectors and marginals."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,8 @@ from mmgala.utils.class_curves import (
 )
 from mmgala.visualization.axes import (
     COLOURS,
+    MOST_COLUMNS,
+    class_axis_title,
     group_borders,
     head_first,
     label_classes,
@@ -28,19 +29,23 @@ from mmgala.visualization.axes import (
     set_log_scale,
     set_plain_ticks,
     share_legend,
+    stacked_panels,
 )
+from mmgala.visualization.method_lines import draw_methods, height_of, two_parts
 
-# Row, key in the report, label and colour of each line of `plot_class_vectors`.
+# Row, key in the report, label, colour and style of each line of `plot_class_vectors`.
 VECTOR_LINES = (
-    (0, 'own_similarity', 'own-class similarity', COLOURS[0]),
-    (0, 'other_similarity', 'other-class similarity', COLOURS[2]),
-    (1, 'norm', 'norm', COLOURS[4]),
+    (0, 'own_similarity', 'own-class similarity', COLOURS[0], 'o-'),
+    (0, 'other_similarity', 'other-class similarity', COLOURS[2], 's--'),
+    (1, 'norm', 'norm', COLOURS[4], 'o-'),
 )
 # Raw and re-balanced predictions: label and colour.
 PREDICTION_STYLES = {
     'raw': ('raw', COLOURS[0]),
     'rebalanced': ('re-balanced', COLOURS[2]),
 }
+# Their lines, which differ in grey print too.
+PREDICTION_LINES = {'raw': 'o-', 'rebalanced': 's--'}
 NUM_BINS = 40  # of consecutive classes, if there are too many to draw each of them
 FEW_CLASSES = 50  # up to which the predictions of each class are drawn
 
@@ -66,14 +71,26 @@ def plot_class_accuracy(
         path: file to write; its extension sets the format.
         title: title of the figure.
     """
-    figure = Figure(figsize=(8, 6), layout='constrained')
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1, 2))
     order = head_first(class_counts)
+    height = height_of(len(accuracies), 4)
+    figure = Figure(figsize=(8, 2 + height), layout='constrained')
+    above, below = two_parts(figure, len(accuracies), (2, height))
+    top = above if isinstance(above, Axes) else above.subplots()
     _plot_counts(top, np.asarray(class_counts)[order])
-    _plot_lines(bottom, {name: runs[:, order] for name, runs in accuracies.items()})
-    bottom.set_ylabel('test accuracy (%)')
-    bottom.set_ylim(-3, 103)
-    label_classes(bottom, order)
+
+    def finish(axes: Axes) -> None:
+        axes.set_ylim(-3, 103)
+        label_classes(axes, order)
+        axes.set_xlabel('')
+
+    values = {name: runs[:, order] for name, runs in accuracies.items()}
+    used = draw_methods(below, values, 'test accuracy (%)', finish)
+    if len(used) > 1:
+        label_classes(top, order)
+        top.set_xlabel('')
+    figure.supxlabel(class_axis_title(order), fontsize=10)
+    if len(used) == 1:
+        share_legend(figure, used[0])
     save_figure(figure, path, title)
 
 
@@ -95,19 +112,27 @@ def plot_gradient_statistics(
         path: file to write; its extension sets the format.
         title: title of the figure.
     """
-    figure = Figure(figsize=(8, 6), layout='constrained')
-    top, bottom = figure.subplots(2, 1, sharex=True)
     order = head_first(class_counts)
-    for axes, values, label in (
-        (top, theta, r'summed positive gradient $\theta$'),
-        (bottom, ratio, 'positive / negative gradient'),
+    height = height_of(len(theta), 3.2)
+    figure = Figure(figsize=(8, 2 * height), layout='constrained')
+    parts = two_parts(figure, len(theta), (1, 1))
+    for part, values, label in (
+        (parts[0], theta, r'summed positive gradient $\theta$'),
+        (parts[1], ratio, 'positive / negative gradient'),
     ):
-        _plot_lines(axes, {name: runs[:, order] for name, runs in values.items()})
-        set_log_scale(axes)
-        axes.set_ylabel(label)
-    bottom.axhline(1, color='grey', linewidth=1, linestyle='--', label='balanced')
-    bottom.legend(fontsize=8)
-    label_classes(bottom, order)
+
+        def finish(axes: Axes, has_level: bool = values is ratio) -> None:
+            set_log_scale(axes)
+            if has_level:
+                axes.axhline(1, color='grey', lw=1, linestyle='--', label='balanced')
+            label_classes(axes, order)
+            axes.set_xlabel('')
+
+        sorted_values = {name: runs[:, order] for name, runs in values.items()}
+        used = draw_methods(part, sorted_values, label, finish)
+    figure.supxlabel(class_axis_title(order), fontsize=10)
+    if len(used) == 1:
+        share_legend(figure, used[0])
     save_figure(figure, path, title)
 
 
@@ -133,32 +158,31 @@ def plot_class_vectors(
     ranks = np.arange(len(order))
     single = len(ranks) <= 2 * NUM_BINS
     bins = ranks if single else rank_bins(len(ranks), NUM_BINS)
-    figure = Figure(figsize=(max(5 * len(runs), 6), 6), layout='constrained')
-    grid = figure.subplots(2, len(runs), squeeze=False, sharex=True, sharey='row')
-    for column, (name, run) in zip(grid.T, runs.items(), strict=True):
-        for row, key, label, colour in VECTOR_LINES:
+    figure, stacks = stacked_panels(list(runs), (max(4, 6 - len(runs)), 5.5))
+    for stack, run in zip(stacks, runs.values(), strict=True):
+        for row, key, label, colour, line in VECTOR_LINES:
             values = _floats(run[key])[order]
-            _plot_values(column[row], ranks, values, bins, QUARTILES, label, colour)
-        column[0].axhline(0, color='grey', linewidth=1, linestyle='--')
-        column[0].set_title(name, fontsize=10)
-        label_classes(column[1], order)
-    low, high = grid[0, 0].get_ylim()  # shared by the row
-    grid[0, 0].set_ylim(low, high + 0.12 * (high - low))  # for the groups' names
-    grid[1, 0].set_ylim(bottom=0)
+            _plot_values(
+                stack[row], ranks, values, bins, QUARTILES, label, colour, line
+            )
+        stack[0].axhline(0, color='grey', linewidth=1, linestyle='--')
+        label_classes(stack[1], order)
+        stack[1].set_xlabel('')
+    top, bottom = stacks[0]
+    low, high = top.get_ylim()  # shared by all
+    top.set_ylim(low, high + 0.12 * (high - low))  # for the groups' names
+    bottom.set_ylim(bottom=0)
     borders = group_borders(counts, thresholds)
-    for row, names in zip(grid, (SHOT_GROUPS, ('', '', '')), strict=True):
-        for axes in row:
+    for stack in stacks:
+        for axes, names in zip(stack, (SHOT_GROUPS, ('', '', '')), strict=True):
             axes.grid(alpha=0.3)
             axes.tick_params(labelsize=8)
-            axes.label_outer()
             mark_groups(axes, borders, names)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    columns = min(len(runs), 2)  # two entries are wider than one panel
-    figure.legend(
-        handles, labels, loc='outside lower center', ncols=columns, fontsize=8
-    )
-    grid[0, 0].set_ylabel('cosine similarity to features')
-    grid[1, 0].set_ylabel('norm of the class weight vector')
+    for above, below in stacks[::MOST_COLUMNS]:
+        above.set_ylabel('cosine similarity\nto features')
+        below.set_ylabel('norm of the class\nweight vector')
+    figure.supxlabel(class_axis_title(order), fontsize=10)
+    share_legend(figure, top)
     save_figure(figure, path, title)
 
 
@@ -186,7 +210,8 @@ def plot_accuracy_by_count(
     for axes, run in zip(grid, runs.values(), strict=True):
         for kind, (name, colour) in PREDICTION_STYLES.items():
             values = _floats(run[kind]['class_accuracy'])
-            _plot_values(axes, counts, values, bins, DEVIATION, name, colour)
+            line = PREDICTION_LINES[kind]
+            _plot_values(axes, counts, values, bins, DEVIATION, name, colour, line)
         if counts.min() > 0:
             axes.set_xscale('log')
         else:  # the logarithm of 0 is undefined
@@ -222,7 +247,8 @@ def plot_class_mass(
     for axes, run in zip(grid, runs.values(), strict=True):
         for kind, (name, colour) in PREDICTION_STYLES.items():
             values = _floats(run[kind]['class_mass'])[order]
-            _plot_values(axes, ranks, values, bins, QUARTILES, name, colour)
+            line = PREDICTION_LINES[kind]
+            _plot_values(axes, ranks, values, bins, QUARTILES, name, colour, line)
         axes.axhline(1, color='black', linewidth=1, linestyle='--', label='uniform')
         axes.set_yscale('log')
         axes.grid(alpha=0.3)
@@ -235,7 +261,7 @@ def plot_class_mass(
     for axes in grid:
         set_plain_ticks(axes.yaxis)
     share_legend(figure, grid[0])
-    figure.supxlabel('class, from head to tail', fontsize=10)
+    figure.supxlabel(class_axis_title(order), fontsize=10)
     figure.supylabel('predicted class marginal (1: uniform)', fontsize=10)
     save_figure(figure, path, title)
 
@@ -247,19 +273,6 @@ def _plot_counts(axes: Axes, counts: np.ndarray) -> None:
     set_log_scale(axes)
     axes.set_ylabel('training samples')
     axes.margins(y=0.15)
-
-
-def _plot_lines(axes: Axes, values: Mapping[str, np.ndarray]) -> None:
-    # Up to three methods get distinct colours; more get pairs of similar colours.
-    colours = COLOURS if len(values) > 3 else COLOURS[::2]
-    for colour, (name, runs) in zip(cycle(colours), values.items(), strict=False):
-        x = np.arange(runs.shape[1])
-        axes.plot(x, runs.mean(axis=0), 'o-', color=colour, markersize=4, label=name)
-        axes.fill_between(
-            x, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, lw=0
-        )
-    axes.legend(fontsize=8)
-    axes.grid(alpha=0.3)
 
 
 def _floats(values: Sequence[float | None]) -> np.ndarray:
@@ -281,6 +294,7 @@ def _plot_values(
     band: Band,
     name: str,
     colour: str,
+    line: str = 'o-',
 ) -> None:
     """Plot the mean of each bin, with a band if bins have several classes."""
     band_name, spread = band
@@ -290,4 +304,4 @@ def _plot_values(
             curve.center, curve.low, curve.high, color=colour, alpha=0.15, lw=0
         )
         name = f'{name}: mean and {band_name} of classes'
-    axes.plot(curve.center, curve.mean, 'o-', color=colour, markersize=4, label=name)
+    axes.plot(curve.center, curve.mean, line, color=colour, markersize=4, label=name)

@@ -5,7 +5,6 @@ the run. The most frequent classes are on the left.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -19,16 +18,26 @@ from matplotlib.ticker import MaxNLocator
 from mmgala.functional import SHOT_GROUPS
 from mmgala.utils.class_curves import moving_average
 from mmgala.visualization.axes import (
-    COLOURS,
+    RUN_COLOURS,
+    class_axis_title,
     head_first,
     label_classes,
-    set_plain_ticks,
+    set_log_scale,
+    set_title,
+    share_legend,
+)
+from mmgala.visualization.method_lines import (
+    LINE_STYLES,
+    MARKERS,
+    draw_methods,
+    height_of,
+    two_parts,
 )
 
 Runs = Mapping[str, Mapping[str, Any]]
-# The first three are clearly distinct.
-RUN_COLOURS = (*COLOURS[::2], *COLOURS[1::2])
 GROUP_COLOURS = dict(zip(SHOT_GROUPS, ('#0072B2', '#E69F00', '#D55E00'), strict=True))
+MOST_LINES = 100  # classes, of a line with a point each
+MOST_SOURCES = 4  # runs beside each other
 GROUP_LABELS = {group: f'{group}-shot' for group in SHOT_GROUPS}
 
 
@@ -42,24 +51,33 @@ def draw_gradient_ratio(
         runs: runs with ``ratio_total`` and ``ratio``, each ``(C,)``.
         title: title of the figure.
     """
-    figure = Figure(figsize=(8, 6), layout='constrained')
-    panels = figure.subplots(2, 1, sharex=True)
     order = head_first(class_counts)
-    for axes, key, label in zip(
-        panels,
-        ('ratio_total', 'ratio'),
-        ('whole training', 'last period'),
-        strict=True,
-    ):
-        for colour, (name, run) in zip(cycle(RUN_COLOURS), runs.items(), strict=False):
-            _plot_classes(axes, _numbers(run[key])[order], name, colour)
+    height = height_of(len(runs), 3)
+    figure = Figure(figsize=(8, 2 * height), layout='constrained')
+    parts = two_parts(figure, len(runs), (1, 1))
+
+    def finish(axes: Axes) -> None:
         axes.axhline(1, color='grey', linewidth=1, linestyle='--', label='balanced')
-        _set_ratio_scale(axes)
-        axes.set_ylabel(f'positive / negative gradient,\n{label}')
-        axes.grid(alpha=0.3)
-    panels[0].legend(fontsize=8)
-    label_classes(panels[1], order)
-    figure.suptitle(title)
+        set_log_scale(axes)
+        label_classes(axes, order)
+        axes.set_xlabel('')
+
+    for part, key, period in zip(
+        parts, ('ratio_total', 'ratio'), ('whole training', 'last period'), strict=True
+    ):
+        values = {name: _numbers(run[key])[None, order] for name, run in runs.items()}
+        label = f'positive / negative gradient,\n{period}'
+        if isinstance(part, Axes) and len(order) > MOST_LINES:
+            _draw_clouds(part, values)
+            finish(part)
+            part.set_ylabel(label)
+            used = [part]
+        else:
+            used = draw_methods(part, values, label, finish)
+    if len(used) == 1:
+        share_legend(figure, used[0])
+    figure.supxlabel(class_axis_title(order), fontsize=10)
+    set_title(figure, title)
     return figure
 
 
@@ -73,13 +91,28 @@ def draw_gradient_sources(
         runs: runs with ``source_shares``, ``(C, 3)``, and ``matrix``.
         title: title of the figure.
     """
-    matrices = [run['matrix'] for run in runs.values()]
-    rows = 2 if any(matrices) else 1
-    width = 1 + 3.5 * max(len(runs), 2)
-    figure = Figure(figsize=(width, 3.5 * rows), layout='constrained')
-    parts = np.atleast_1d(figure.subfigures(rows, 1))
-    panels = parts[0].subplots(1, len(runs), squeeze=False, sharey=True)[0]
     order = head_first(class_counts)
+    has_matrix = any(run['matrix'] for run in runs.values())
+    blocks = [
+        dict(list(runs.items())[start : start + MOST_SOURCES])
+        for start in range(0, len(runs), MOST_SOURCES)
+    ]
+    rows = 2 if has_matrix else 1
+    width = 1 + 3.5 * max(min(len(runs), MOST_SOURCES), 2)
+    size = (width, 3.5 * rows * len(blocks))
+    figure = Figure(figsize=size, layout='constrained')
+    parts = np.atleast_1d(figure.subfigures(rows * len(blocks), 1))
+    for number, block in enumerate(blocks):
+        _draw_shares(parts[rows * number], block, order)
+        if has_matrix:
+            matrices = [run['matrix'] for run in block.values()]
+            _draw_matrices(parts[rows * number + 1], matrices)
+    set_title(figure, title)
+    return figure
+
+
+def _draw_shares(part: SubFigure, runs: Runs, order: np.ndarray) -> None:
+    panels = part.subplots(1, len(runs), squeeze=False, sharey=True)[0]
     for axes, (name, run) in zip(panels, runs.items(), strict=True):
         _stack_shares(
             axes, np.array([_numbers(r) for r in run['source_shares']])[order]
@@ -88,11 +121,7 @@ def draw_gradient_sources(
         axes.set_xlabel(_label_axis(axes.xaxis, order, len(order), 'receiving class'))
     panels[0].set_ylabel("share of the class weight vector's\nnegative gradient")
     handles, labels = panels[0].get_legend_handles_labels()
-    parts[0].legend(handles, labels, loc='outside right upper', fontsize=8)
-    if rows == 2:
-        _draw_matrices(parts[1], matrices)
-    figure.suptitle(title)
-    return figure
+    part.legend(handles, labels, loc='outside right upper', fontsize=8)
 
 
 def draw_gradient_course(runs: Runs, title: str = '') -> Figure:
@@ -103,11 +132,13 @@ def draw_gradient_course(runs: Runs, title: str = '') -> Figure:
             ``source_share_by_step`` and ``summary``.
         title: title of the figure.
     """
-    figure = Figure(figsize=(11, 6.5), layout='constrained')
+    height = 6.5 + 0.06 * len(runs)  # of which the legend takes a part
+    figure = Figure(figsize=(11, height), layout='constrained')
     panels = figure.subplots(2, 3, sharex=True)
     for axes in panels[0, 1:]:
         axes.sharey(panels[0, 0])
-    for colour, (name, run) in zip(cycle(RUN_COLOURS), runs.items(), strict=False):
+    for number, (name, run) in enumerate(runs.items()):
+        style = run_style(number)
         summary, ratios = run['summary'], run['ratio_by_group']
         courses = [
             *(ratios.get(group) for group in GROUP_LABELS),
@@ -115,17 +146,11 @@ def draw_gradient_course(runs: Runs, title: str = '') -> Figure:
             summary['source_head_share'],
             summary['source_gini'],
         ]
-        marker = 'o' if len(run['steps']) < 30 else None
+        if len(run['steps']) >= 30:
+            style['marker'] = None
         for axes, course in zip(panels.flat, courses, strict=True):
             if course is not None:
-                axes.plot(
-                    run['steps'],
-                    _numbers(course),
-                    color=colour,
-                    label=name,
-                    marker=marker,
-                    markersize=3,
-                )
+                axes.plot(run['steps'], _numbers(course), label=name, **style)
     labels = [
         *(f'positive / negative gradient,\n{name}' for name in GROUP_LABELS.values()),
         'spread of log ratio\n(standard deviation over classes)',
@@ -150,8 +175,8 @@ def draw_gradient_course(runs: Runs, title: str = '') -> Figure:
         unit = next(iter(runs.values()))['unit']
         axes.set_xlabel('iteration' if unit == 'iter' else unit)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panels[1, 0].legend(fontsize=8)
-    figure.suptitle(title)
+    share_legend(figure, panels[1, 0])
+    set_title(figure, title)
     return figure
 
 
@@ -162,23 +187,26 @@ def figure_to_image(figure: Figure) -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _plot_classes(axes: Axes, values: np.ndarray, name: str, colour: str) -> None:
-    """Plot a line; with many classes, points and their moving average."""
-    x = np.arange(len(values))
-    if len(values) <= 100:
-        axes.plot(x, values, 'o-', color=colour, markersize=3, label=name)
-        return
-    axes.plot(x, values, '.', color=colour, markersize=2, alpha=0.25)
-    axes.plot(x, moving_average(values), color=colour, label=name)
+def run_style(number: int) -> dict:
+    """Colour, marker and line of a run; the first 36 differ in one of them."""
+    row = number // len(RUN_COLOURS)
+    return dict(
+        color=RUN_COLOURS[number % len(RUN_COLOURS)],
+        marker=MARKERS[number % len(MARKERS)],
+        linestyle=LINE_STYLES[(number + row) % len(LINE_STYLES)],
+        markersize=3,
+    )
 
 
-def _set_ratio_scale(axes: Axes) -> None:
-    """Set a logarithmic scale, on which 2 and 1/2 are equally far from 1."""
-    axes.set_yscale('log')
-    low, high = axes.get_ylim()
-    set_plain_ticks(axes.yaxis)
-    if high / low < 10:  # too few ticks at 1, 2, 5, 10, ...
-        axes.yaxis.set_major_locator(MaxNLocator(6))
+def _draw_clouds(axes: Axes, values: Mapping[str, np.ndarray]) -> None:
+    """Draw many classes as points, and their moving average as a line."""
+    for number, (name, (points,)) in enumerate(values.items()):
+        style = run_style(number)
+        colour, x = style['color'], np.arange(len(points))
+        axes.plot(x, points, '.', color=colour, markersize=2, alpha=0.25)
+        style |= dict(marker=None, label=name)
+        axes.plot(x, moving_average(points), **style)
+    axes.grid(alpha=0.3)
 
 
 def _stack_shares(axes: Axes, shares: np.ndarray) -> None:
@@ -212,6 +240,7 @@ def _draw_matrices(
     lowest = min(
         (float(values.min()) for values in relative if values.count()), default=1.0
     )
+    image = None
     norm = LogNorm(max(lowest, 1e-4), 1, clip=True)
     for axes, values, matrix in zip(panels, relative, matrices, strict=True):
         if matrix is None:
@@ -225,7 +254,9 @@ def _draw_matrices(
         axes.set_xlabel(_label_axis(axes.xaxis, order, size, 'source class'))
         receiving = _label_axis(axes.yaxis, order, size, 'receiving class')
         panels[0].set_ylabel(receiving.replace(', ', ',\n'))
-    part.colorbar(image, ax=panels.tolist(), label='relative to the largest value')
+    if image is not None:
+        label = 'relative to the largest value'
+        part.colorbar(image, ax=panels.tolist(), label=label)
 
 
 def _label_axis(axis: Axis, order: np.ndarray, size: int, what: str) -> str:

@@ -9,18 +9,24 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from mmgala.functional import METRIC_NAMES
-from mmgala.visualization.axes import COLOURS, panels, save_figure, share_legend
-from mmgala.visualization.class_plots import PREDICTION_STYLES
+from mmgala.visualization.axes import (
+    COLOURS,
+    MOST_COLUMNS,
+    panels,
+    save_figure,
+    share_legend,
+    stacked_panels,
+)
+from mmgala.visualization.class_plots import PREDICTION_LINES, PREDICTION_STYLES
 
-CURVE_STYLES = {  # name, colour and line width
-    'top1': (METRIC_NAMES['top1'], '#BBBBBB', 4.0),
-    'class_mean': (METRIC_NAMES['class_mean'], 'black', 1.5),
-    'many': ('many-shot', COLOURS[0], 1.5),
-    'medium': ('medium-shot', COLOURS[4], 1.5),
-    'few': ('few-shot', COLOURS[2], 1.5),
+CURVE_STYLES = {  # name, colour, line width and style
+    'top1': (METRIC_NAMES['top1'], '#BBBBBB', 4.0, '-'),
+    'class_mean': (METRIC_NAMES['class_mean'], 'black', 1.5, '-'),
+    'many': ('many-shot', COLOURS[0], 1.5, '--'),
+    'medium': ('medium-shot', COLOURS[4], 1.5, '-.'),
+    'few': ('few-shot', COLOURS[2], 1.5, '-'),
 }
 
 
@@ -28,15 +34,13 @@ def plot_shot_confusion(
     runs: Mapping[str, dict], path: str | Path, title: str = ''
 ) -> None:
     """Plot the confusion matrix of the shot groups: raw above, re-balanced below."""
-    figure = Figure(figsize=(1 + 2.8 * len(runs), 5.8), layout='constrained')
-    grid = figure.subplots(2, len(runs), squeeze=False, sharex=True, sharey=True)
-    for column, (run_name, run) in zip(grid.T, runs.items(), strict=True):
+    figure, stacks = stacked_panels(list(runs), (max(2.8, 6 - 1.4 * len(runs)), 5.8))
+    for stack, (run_name, run) in zip(stacks, runs.items(), strict=True):
         for axes, (kind, (name, _)) in zip(
-            column, PREDICTION_STYLES.items(), strict=True
+            stack, PREDICTION_STYLES.items(), strict=True
         ):
-            axes.set_title(f'{run_name}, {name}', fontsize=10)
+            axes.set_title(f'{run_name},\n{name}', fontsize=9)
             _draw_matrix(axes, run[kind]['confusion'])
-            axes.label_outer()
     figure.supxlabel('shot group of the predicted class', fontsize=10)
     figure.supylabel('shot group of the true class (% of its samples)', fontsize=10)
     save_figure(figure, path, title)
@@ -59,10 +63,12 @@ def plot_tau_curve(runs: Mapping[str, dict], path: str | Path, title: str = '') 
     figure, grid = panels(list(runs), (5, 4))
     for axes, run in zip(grid, runs.values(), strict=True):
         curve = run['tau_curve']
-        for key, (name, colour, width) in CURVE_STYLES.items():
+        for key, (name, colour, width, style) in CURVE_STYLES.items():
             if key in curve:
                 values = np.array(curve[key], dtype=float)
-                axes.plot(curve['tau'], values, color=colour, lw=width, label=name)
+                axes.plot(
+                    curve['tau'], values, style, color=colour, lw=width, label=name
+                )
         late = run['tau'] > curve['tau'][-1] / 2
         axes.axvline(run['tau'], color='black', linewidth=1, linestyle='--')
         axes.annotate(
@@ -90,11 +96,10 @@ def plot_reliability(
     runs: Mapping[str, dict], path: str | Path, title: str = ''
 ) -> None:
     """Plot accuracy and the share of samples against confidence."""
-    figure = Figure(figsize=(1 + 3.6 * len(runs), 5), layout='constrained')
-    grid = figure.subplots(
-        2, len(runs), squeeze=False, sharex=True, sharey='row', height_ratios=(3, 1)
-    )
-    for (top, bottom), (run_name, run) in zip(grid.T, runs.items(), strict=True):
+    size = (max(3.6, 5.2 - 0.6 * len(runs)), 5)
+    figure, stacks = stacked_panels(list(runs), size, (3, 1))
+    for (top, bottom), run in zip(stacks, runs.values(), strict=True):
+        errors = []
         top.plot([0, 1], [0, 1], color='grey', lw=1, ls='--', label='calibrated')
         for kind, (name, colour) in PREDICTION_STYLES.items():
             bins = run[kind]['reliability']
@@ -103,24 +108,26 @@ def plot_reliability(
                 for key in ('confidence', 'accuracy', 'count')
             )
             filled = count > 0
-            label = f'{name}, ECE {run[kind]["metrics"]["ece"]:.1f}%'
+            errors.append(f'{name} {run[kind]["metrics"]["ece"]:.1f}%')
+            style = PREDICTION_LINES[kind]
             top.plot(
                 confidence[filled],
                 accuracy[filled],
-                'o-',
+                style,
                 color=colour,
                 ms=4,
-                label=label,
+                label=name,
             )
             edges = np.linspace(0, 1, len(count) + 1)
             share = 100 * count / count.sum()
             bottom.stairs(share, edges, color=colour, fill=True, alpha=0.2)
             bottom.stairs(share, edges, color=colour)
-        top.set_title(run_name, fontsize=10)
-        top.legend(fontsize=8)
+        top.set_title(f'{top.get_title()}\nECE: {", ".join(errors)}', fontsize=9)
         for axes in (top, bottom):
             axes.grid(alpha=0.3)
-    grid[0, 0].set_ylabel('accuracy')
-    grid[1, 0].set_ylabel('samples (%)')
+    for top, bottom in stacks[::MOST_COLUMNS]:
+        top.set_ylabel('accuracy')
+        bottom.set_ylabel('samples (%)')
+    share_legend(figure, stacks[0][0])
     figure.supxlabel('confidence (largest score)', fontsize=10)
     save_figure(figure, path, title)

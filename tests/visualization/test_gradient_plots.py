@@ -35,7 +35,7 @@ def test_ratio_of_the_training_above_that_of_the_last_period(runs):
             np.testing.assert_allclose(lines[name].get_ydata(), expected)
         assert list(lines['balanced'].get_ydata()) == [1, 1]
         assert axes.get_yscale() == 'log'
-    assert figure.get_suptitle() == 'a title'
+    assert figure.legends[0].get_title().get_text() == 'a title'
     ticks = [text.get_text() for text in figure.axes[1].get_xticklabels()]
     assert ticks == [str(c) for c in BY_COUNT]
 

@@ -43,7 +43,7 @@ def test_confusion_labels_every_share_and_a_dash_for_undefined(tmp_path, figures
     plot_shot_confusion(runs, tmp_path / 'a.png')
     titles = [axes.get_title() for axes in figures[0].axes]
     assert titles == [
-        'CE, raw', 'GALA, raw', 'CE, re-balanced', 'GALA, re-balanced'
+        'CE,\nraw', 'GALA,\nraw', 'CE,\nre-balanced', 'GALA,\nre-balanced'
     ]  # fmt: skip
     for axes in figures[0].axes:
         assert texts_of(axes) == ['75.0', '25.0', '-', '-']
@@ -74,8 +74,9 @@ def test_reliability_shows_filled_bins_and_shares_of_samples(tmp_path, figures):
     plot_reliability({'CE': RUN}, tmp_path / 'a.png')
     top, bottom = figures[0].axes
     lines = lines_of(top)
-    np.testing.assert_allclose(lines['raw, ECE 12.3%'], [[0.45, 0.5], [0.9, 0.6]])
-    assert 're-balanced, ECE 7.0%' in lines
+    np.testing.assert_allclose(lines['raw'], [[0.45, 0.5], [0.9, 0.6]])
+    assert top.get_title() == 'CE\nECE: raw 12.3%, re-balanced 7.0%'
+    assert figures[0].legends[0].get_window_extent().y0 > top.get_window_extent().y1
     steps = [patch.get_data() for patch in bottom.patches]
     for step in steps:
         np.testing.assert_allclose(step.values, [0, 25, 75])

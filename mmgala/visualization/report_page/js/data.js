@@ -6,7 +6,8 @@ const { classes, runs, metric_names: metricNames } = report;
 const palette = JSON.parse(document.body.dataset.colours);
 const ALL_GROUPS = ['many', 'medium', 'few'];
 const GROUPS = ALL_GROUPS.filter((g) => classes.some((c) => c.group === g));
-const GROUP_COLOURS = { many: palette[1], medium: palette[3], few: palette[5] };
+// Neighbours differ in grey print too, as in gradient_plots.py.
+const GROUP_COLOURS = { many: palette[0], medium: palette[3], few: palette[2] };
 const KIND_NAMES = { raw: 'raw', rebalanced: 're-balanced' };
 
 const chosen = {
