@@ -3,7 +3,7 @@
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -100,27 +100,27 @@ def choose_backbone(name: str | None, pretrained: str | None, on_gpu: bool) -> B
     wanted = name or ('resnet50' if on_gpu else 'resnet18')
     found, address = from_mmpretrain(wanted)
     if pretrained == 'none':
-        return _with_weights(found, '', 'as --pretrained none says')
+        return with_weights(found, '', 'as --pretrained none says')
     if pretrained is not None:
         return with_file(found, Path(pretrained).expanduser().absolute(), 'your file')
     if (local := _on_this_computer(wanted, address)) is not None:
         return with_file(found, local, 'ImageNet, on this computer')
     problem = unreachable(address) if address else 'MMPretrain has none'
     if not problem:
-        return _with_weights(found, address, 'ImageNet, to be downloaded', 'backbone.')
+        return with_weights(found, address, 'ImageNet, to be downloaded', 'backbone.')
     where = Path(torch.hub.get_dir(), 'checkpoints')
     reason = (
         f'no pretrained weights: none in {where}, and no download ({problem}); '
         '--pretrained FILE names some'
     )
-    return small_network(reason) if name is None else _with_weights(found, '', reason)
+    return small_network(reason) if name is None else with_weights(found, '', reason)
 
 
-def _with_weights(
+def with_weights(
     found: Backbone, weights: str, reason: str, prefix: str = ''
 ) -> Backbone:
-    values = dict(vars(found), weights=weights, reason=reason, prefix=prefix)
-    return Backbone(**values)
+    """A backbone that starts from weights; empty weights are none."""
+    return replace(found, weights=weights, reason=reason, prefix=prefix)
 
 
 def from_mmpretrain(name: str) -> tuple[Backbone, str]:
@@ -223,4 +223,4 @@ def with_file(found: Backbone, path: Path, reason: str) -> Backbone:
                 f'but should have shape {tuple(value.shape)}. Name the --backbone that '
                 'the weights are of.'
             )
-    return _with_weights(found, str(path), reason, prefix)
+    return with_weights(found, str(path), reason, prefix)

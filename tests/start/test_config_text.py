@@ -23,7 +23,7 @@ def settings(network, **changes):
 
 def pretrained(name='resnet18'):
     network, _ = from_mmpretrain(name)
-    return backbones._with_weights(network, 'weights.pth', 'here', 'backbone.')
+    return backbones.with_weights(network, 'weights.pth', 'here', 'backbone.')
 
 
 def written(tmp_path, network, chosen):

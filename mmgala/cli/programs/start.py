@@ -5,6 +5,7 @@ import os
 import shlex
 import textwrap
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from rich.table import Column, Table
@@ -39,7 +40,7 @@ OPTIONS = (
     *('val_fraction', 'test_fraction', 'backbone', 'pretrained', 'image_size'),
     *('epochs', 'seed'),
 )
-ADAPTIVE_NAME = '._- '  # characters of a name beside letters and digits
+PLAIN = '._- '  # characters of a config's name beside letters and digits
 
 
 def run(args: argparse.Namespace) -> None:
@@ -57,10 +58,22 @@ def run(args: argparse.Namespace) -> None:
         check_same_start(folder, before, args.data, options)
         check_same_images(folder, source)
         say(f'Going on in {folder.path}, with the settings in {folder.config}.')
-        if not args.dry_run:
-            with started(folder):
-                start_steps.run_steps(folder, methods, args.seed)
+        texts = {}
+    else:
+        texts = prepare(args, source, folder, methods)
+    if args.dry_run:
+        say('This was a dry run: nothing has been written.')
         return
+    with started(folder):
+        if before is None:
+            write_start(folder, args.data, options, texts)
+        start_steps.run_steps(folder, methods, args.seed)
+
+
+def prepare(
+    args: argparse.Namespace, source: Source, folder: Folder, methods: Sequence[str]
+) -> dict[Path, str]:
+    """Look at the data, choose and show the settings; return the files to write."""
     if not args.dry_run:
         folder.check_free()
         check_writable(folder.config)
@@ -71,20 +84,14 @@ def run(args: argparse.Namespace) -> None:
     show_data(source, found, split)
     backbone, settings = choose(args, split, found)
     show_plan(folder, split, backbone, settings, methods)
-    if args.dry_run:
-        say('This was a dry run: nothing has been written.')
-        return
-    texts = {
+    return {
         folder.images: images_csv(source, found),
         folder.split: split.as_csv(),
         folder.config: write_config(args, folder, source, split, backbone, settings),
     }
-    with started(folder):
-        write_start(folder, args.data, options, texts)
-        start_steps.run_steps(folder, methods, args.seed)
 
 
-def started(folder: Folder):  # type: ignore[no-untyped-def]
+def started(folder: Folder) -> AbstractContextManager[None]:
     """Keep a second start out of the folder."""
     busy = f'Another `mmgala start` is running in {folder.path}: wait for it.'
     return locked(folder.path / LOCK, busy)
@@ -126,8 +133,8 @@ def choose_folder(args: argparse.Namespace) -> Folder:
             f'The results would be in {path}, among the images of {args.data}: choose '
             'another --work-dir, or call this from another folder.'
         )
-    safe = ''.join(c if c.isalnum() or c in ADAPTIVE_NAME else '_' for c in name)
-    return Folder(path, safe.strip(ADAPTIVE_NAME) or 'config')
+    safe = ''.join(c if c.isalnum() or c in PLAIN else '_' for c in name)
+    return Folder(path, safe.strip(PLAIN) or 'config')
 
 
 def look(source: Source) -> Inspection:
