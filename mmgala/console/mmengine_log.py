@@ -8,7 +8,7 @@ with ``--verbose``, it shows all records on stderr, in MMEngine's format.
 import functools
 import logging
 import sys
-from typing import Any, TextIO
+from typing import Any
 
 from mmgala.console.origin import from_library
 from mmgala.console.output import say, warn
@@ -60,26 +60,34 @@ def _show(record: logging.LogRecord, session: Session) -> None:
 
 
 def use_session() -> None:
-    """Let loggers that MMEngine makes from now on print through the session.
+    """Let the loggers of MMEngine print through the session of a command.
 
-    This changes MMEngine's class once in a process; without a session, its loggers
-    print as ever.
+    For those that MMEngine makes from now on, its class is changed, once in a process.
+    Without a session, loggers print as ever.
     """
     module: Any = sys.modules.get('mmengine.logging')
-    if module is None or hasattr(module.MMLogger.__init__, '__wrapped__'):
+    if module is None:
         return
+    if current_session() is not None:
+        for logger in module.MMLogger._instance_dict.values():
+            _replace_handlers(logger)
     original = module.MMLogger.__init__
+    if hasattr(original, '__wrapped__'):
+        return
 
     @functools.wraps(original)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         if (session := current_session()) is not None:
-            _replace_handler(self, session)
+            for handler in _replace_handlers(self)[:1]:
+                if handler.stream is not None:
+                    session.log_to(handler.baseFilename, handler.stream.fileno())
 
     module.MMLogger.__init__ = init
 
 
-def _replace_handler(logger: logging.Logger, session: Session) -> None:
+def _replace_handlers(logger: logging.Logger) -> list[logging.FileHandler]:
+    """Replace the handlers of the console; return those of files."""
     files = [h for h in logger.handlers if isinstance(h, logging.FileHandler)]
     logger.handlers[:] = [
         ConsoleHandler(handler, bool(files))
@@ -87,7 +95,4 @@ def _replace_handler(logger: logging.Logger, session: Session) -> None:
         else handler
         for handler in logger.handlers
     ]
-    for handler in files[:1]:
-        stream: TextIO | None = handler.stream
-        if stream is not None:
-            session.log_to(handler.baseFilename, stream.fileno())
+    return files

@@ -26,6 +26,8 @@ def result(text: Any = '') -> None:
     elif session.shows:
         with session.paused_bar():
             _print(text, session.out)
+        if isinstance(text, str) and session.log is not None:
+            session.hide(f'{text}\n')  # so that the log is complete
 
 
 def say(text: Any = '') -> None:

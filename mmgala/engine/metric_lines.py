@@ -69,7 +69,7 @@ class ValidationTable:
     """
 
     def __init__(self, unit: str) -> None:
-        self._unit = unit
+        self.unit = unit
         self._headings: list[str] = []
 
     def lines(self, step: int, metrics: Mapping[str, Any]) -> list[str]:
@@ -89,10 +89,10 @@ class ValidationTable:
         lines = []
         if list(shown) != self._headings:
             self._headings = list(shown)
-            lines.append(self._line(self._unit, self._headings))
+            lines.append(self._line(self.unit, self._headings))
         return [*lines, self._line(str(step), list(shown.values()))]
 
     def _line(self, first: str, cells: list[str]) -> str:
         widths = [max(len(heading), 6) + 2 for heading in self._headings]
         padded = (f'{cell:>{n}}' for cell, n in zip(cells, widths, strict=True))
-        return f'{first:>{max(len(self._unit), 5)}}' + ''.join(padded)
+        return f'{first:>{max(len(self.unit), 5)}}' + ''.join(padded)

@@ -14,7 +14,6 @@ from mmgala.console.time_left import TimeLeft, duration
 from mmgala.engine.metric_lines import ValidationTable
 from mmgala.engine.training_description import (
     batch_size,
-    described_length,
     description,
     trains_by_epoch,
     written_files,
@@ -122,6 +121,8 @@ class TrainingConsoleHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Start the bar."""
         self._trains = True
+        if runner.iter > 0:
+            say(f'Resumed after {self._table.unit} {_steps_done(runner)}.')
         self._progress.plan(self._stage, runner)
         self._start = time.monotonic()
 
@@ -147,8 +148,7 @@ class TrainingConsoleHook(Hook):
         self, runner: Runner, metrics: dict[str, float] | None = None
     ) -> None:
         """Print the metrics as a row."""
-        step = runner.epoch if trains_by_epoch(runner) else runner.iter
-        for line in self._table.lines(step, metrics or {}):
+        for line in self._table.lines(_steps_done(runner), metrics or {}):
             result(line)
 
     def after_val(self, runner: Runner) -> None:
@@ -160,14 +160,16 @@ class TrainingConsoleHook(Hook):
         """Say where everything is."""
         self._trains = False
         self._progress.ended(self._stage)
-        say(
-            f'{described_length(runner)} in {duration(time.monotonic() - self._start)}.'
-        )
+        say(f'Trained for {duration(time.monotonic() - self._start)}.')
         say(written_files(runner))
 
     def _show(self, runner: Runner, what: str) -> None:
         left = self._progress.time
         self._progress.bar.update(what, left.share(), left.seconds())
+
+
+def _steps_done(runner: Runner) -> int:
+    return runner.epoch if trains_by_epoch(runner) else runner.iter
 
 
 def training_step(runner: Runner) -> str:

@@ -173,6 +173,15 @@ def test_without_a_command_loggers_print_as_ever(capsys):
     assert printed.err == ''
 
 
+def test_loggers_from_before_the_command_are_quiet_in_it(capsys):
+    logger = MMLogger.get_instance(uuid.uuid4().hex)
+    with quiet():
+        of_library('logger.info("library")', logger=logger)
+        of_project('logger.info("ours")', logger=logger)
+
+    assert capsys.readouterr() == ('', 'ours\n')
+
+
 CHILD = """
 import os, sys
 from mmgala.console import command_session, result

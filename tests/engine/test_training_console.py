@@ -25,7 +25,7 @@ class Validations(Hook):
         self.seen += 1
 
 
-def validated_runner(folder, unit='epochs', steps=7, **loop):
+def validated_runner(folder, unit='epochs', steps=7, resume=False, **loop):
     """A runner that validates while it trains."""
     runner = tiny_runner(
         folder,
@@ -35,6 +35,7 @@ def validated_runner(folder, unit='epochs', steps=7, **loop):
         val_cfg=dict(),
         val_evaluator=[CountMetric()],
         randomness=dict(seed=0),
+        resume=resume,
     )
     runner._train_loop.update(loop)
     return runner
@@ -88,7 +89,8 @@ def test_a_shown_training_is_the_same_bit_for_bit(tmp_path, capsys):
     assert silent.out == ''
     assert printed.out.split() == ['epoch', 'samples', '1', '4', '2', '4', '3', '4']
     assert '4 samples, 3 epochs with batches of 2' in printed.err
-    assert '3 epochs in ' in printed.err
+    assert 'Trained for ' in printed.err
+    assert 'Resumed' not in printed.err
     assert 'epoch_3.pth' in printed.err
 
 
@@ -103,7 +105,23 @@ def test_iterations_are_called_so(tmp_path, capsys):
 
     printed = capsys.readouterr()
     assert printed.out.split() == ['iteration', 'samples', '2', '4', '4', '4']
-    assert '4 iterations in ' in printed.err
+    assert ' 4 iterations with batches of 2' in printed.err
+
+
+def test_a_resumed_training_says_so(tmp_path, capsys):
+    validated_runner(tmp_path, steps=2).train()
+    capsys.readouterr()
+    with command_session() as session:
+        session.start(verbose=False)
+        use_session()
+        runner = validated_runner(tmp_path, steps=4, resume=True)
+        with TrainingProgress([4]) as progress:
+            runner.register_hook(progress.hook(0))
+            runner.train()
+
+    printed = capsys.readouterr()
+    assert 'Resumed after epoch 2.' in printed.err
+    assert printed.out.split() == ['epoch', 'samples', '3', '4', '4', '4']
 
 
 class Unread(torch.Tensor):

@@ -12,12 +12,12 @@ def kill_after(path, work_dir, config, *flags, **env):
     """Start ``tools/train.py`` and kill all its processes once ``path`` exists.
 
     Returns:
-        Its exit status and output.
+        Its exit status and output, with the whole log.
     """
     output = work_dir.with_suffix('.txt')
     with output.open('w') as file:
         process = subprocess.Popen(
-            command('train.py', config, '--work-dir', work_dir, *flags),
+            command('train.py', config, '--verbose', '--work-dir', work_dir, *flags),
             cwd=work_dir.parent,
             env=environment(**env),
             stdout=file,

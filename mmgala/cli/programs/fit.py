@@ -23,7 +23,7 @@ from mmgala.apis.runner import build_runner
 from mmgala.cli.cfg_options import merge_options
 from mmgala.cli.post_hoc import add_class_counts, requested_steps, resolve_target_prior
 from mmgala.cli.post_hoc_arguments import flag
-from mmgala.console import result, say, warn
+from mmgala.console import result
 from mmgala.datasets.labels import class_names
 from mmgala.engine.evaluation_console import EvaluationConsoleHook
 from mmgala.evaluation.selection import (
@@ -148,9 +148,9 @@ def run(args: argparse.Namespace) -> None:
     check_steps(steps).check_num_classes(cfg.model.head.num_classes)
     fitted, warning = fit(runner, args.split, steps)
     save(original, checkpoint, build_post_hoc(fitted), args.out)
-    say(
+    runner.logger.info(
         f'Wrote the model, whose scores are {fitted}, to {args.out}; use it with '
         f'{args.out.with_suffix(".py")}.'
     )
     if warning:
-        warn(warning)
+        runner.logger.warning(warning)
