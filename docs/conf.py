@@ -33,30 +33,41 @@ extensions = [
 exclude_patterns = ['_build']
 root_doc = 'index'  # README.md
 contents = {
-    'Get started': ['install', 'own_data', 'guide', 'command'],
+    'Get started': [
+        'install',
+        'Your own data <own_data>',
+        'guide',
+        'command',
+    ],
     'How to': [
         'compare',
         'rebalance',
         'deploy',
         'analysis',
-        'detection',
-        'plain_pytorch',
-        'examples',
+        'Detection <detection>',
+        'many_classes',
+        'Any PyTorch loop <plain_pytorch>',
+        'Examples <examples>',
     ],
-    'The method': ['gala_in_practice'],
+    'The method': [
+        'method',
+        'gala_in_practice',
+        'faq',
+    ],
     'Results': [
         'benchmarks',
-        'cifar100_lt',
-        'recipes',
-        'plankton',
-        'collage_lvis',
-        'detection_configs',
-        'gala_study',
-        'reliability',
+        'CIFAR100-LT <cifar100_lt>',
+        'PlanktonSet <plankton>',
+        "The paper's recipes <recipes>",
+        'Detection configs <detection_configs>',
+        'Collages in LVIS format <collage_lvis>',
+        "What GALA's statistics measure <gala_study>",
+        'Reliability <reliability>',
     ],
     'Reference': ['components', 'api/index', 'architecture'],
     'Project': ['contributing', 'versioning', 'changelog', 'security'],
 }
+
 
 # Pages are read on the forge as well: plain Markdown, and links between files.
 myst_enable_extensions = ['dollarmath']

@@ -24,7 +24,7 @@ class FeatureSums:
     ``(C, d)`` sums, in float64.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
 
     Attributes:
         counts (Tensor): number of samples of each class, ``(C,)`` int64.

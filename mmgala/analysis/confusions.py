@@ -16,7 +16,7 @@ def class_confusions(
     Args:
         target: labels, ``(N,)``.
         predicted: predicted classes, ``(N,)``.
-        num_classes: C.
+        num_classes: C, the number of classes.
 
     Returns:
         ``taken_by``: for each class, the classes that its images are assigned to;

@@ -43,7 +43,7 @@ def choose_samples(
     Args:
         targets: labels of the test samples, ``(N,)``.
         runs: raw and re-balanced guesses of each run; None for runs without.
-        num_classes: C.
+        num_classes: C, the number of classes.
 
     Returns:
         ``rows``: the chosen samples in order, S row numbers of the test set;

@@ -91,8 +91,8 @@ def check_region_labels(label: Tensor, num_regions: int, num_classes: int) -> No
 
     Args:
         label: integers between 0 and C, which is background, ``(N,)``.
-        num_regions: N.
-        num_classes: C.
+        num_regions: N, the number of regions.
+        num_classes: C, the number of classes.
 
     Raises:
         ValueError: if the shape, data type or (on the CPU) a value is invalid.

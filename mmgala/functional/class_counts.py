@@ -32,8 +32,8 @@ def class_counts_of(data: Any, num_classes: int) -> Tensor:
 
     Args:
         data: labels, a data set, or any iterable of samples.
-        num_classes: C. It is not taken from the labels, where the last classes may be
-            missing.
+        num_classes: C, the number of classes. It is not taken from the labels, where
+            the last classes may be missing.
 
     Returns:
         ``(C,)`` int64.

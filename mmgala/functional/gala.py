@@ -199,7 +199,7 @@ def gradient_sum_from_loss(
     Args:
         loss: unreduced softmax cross-entropy on the adjusted logits, ``(N,)``.
         target: class indices, ``(N,)``.
-        num_classes: C.
+        num_classes: C, the number of classes.
         weight: weight of each sample in the sums, ``(N,)``. Defaults to 1.
 
     Returns:

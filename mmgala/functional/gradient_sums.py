@@ -48,7 +48,7 @@ class GradientSums:
         """All-zero sums.
 
         Args:
-            num_classes: C.
+            num_classes: C, the number of classes.
             num_bins: B, rows and columns of the matrix; 0 for no matrix.
             device: of the tensors.
             dtype: of the tensors.

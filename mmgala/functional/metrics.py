@@ -56,7 +56,7 @@ class CalibrationBins:
         confidence: mean confidence of each bin, ``(B,)``; NaN if it is empty.
         accuracy: fraction of correct predictions in each bin, likewise.
         count: number of samples in each bin, ``(B,)``.
-        num_samples: N.
+        num_samples: N, the number of samples.
     """
 
     confidence: Tensor
@@ -177,7 +177,7 @@ def metrics_of_outcomes(
 
     Args:
         outcomes: result of :func:`sample_outcomes`, concatenated over batches.
-        num_classes: C.
+        num_classes: C, the number of classes.
         class_counts: see :func:`long_tailed_metrics`, also for what follows.
         topk: see there.
         thresholds: see there.
@@ -231,7 +231,7 @@ def class_accuracies(correct: Tensor, target: Tensor, num_classes: int) -> Tenso
     Args:
         correct: whether each sample was classified correctly, ``(N,)`` boolean.
         target: labels, ``(N,)`` int64.
-        num_classes: C.
+        num_classes: C, the number of classes.
     """
     hits = target.bincount(weights=correct.double(), minlength=num_classes)
     return 100.0 * hits / target.bincount(minlength=num_classes)

@@ -72,7 +72,7 @@ class ClassificationLoss(TrainingStatistics):
     sample weights and reduces.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 
@@ -195,7 +195,7 @@ class ClassCountsLoss(ClassificationLoss):
     ``__init__`` stores its arguments and then calls :meth:`start_counts`.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 

@@ -26,7 +26,7 @@ class ClassBalancedLoss(ClassCountsLoss):
     its best loss, the focal one): more classes need a smaller one.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         beta: :math:`\beta`, 0 or more and below 1; 0 is cross-entropy.
         class_counts: training samples of each class (not labels), for use without
             :class:`mmgala.engine.ClassCountsHook`;
@@ -109,7 +109,7 @@ class ClassBalancedFocalLoss(ClassBalancedLoss):
     :math:`\beta` is 0.9 there.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         beta: :math:`\beta`, 0 or more and below 1; 0 is focal loss.
         gamma: :math:`\gamma`, focusing parameter; 0 is sigmoid cross-entropy.
         class_counts: training samples of each class (not labels), for use without

@@ -29,7 +29,7 @@ class EqualizationLoss(ClassCountsLoss):
     on before the first step, so they need not be in a config.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         ignore_prob: :math:`\gamma`, the probability of :math:`\beta = 1`.
         tail_threshold: :math:`\lambda`. A class with a smaller share of the training
             samples is a tail class; so is a class without samples. The threshold has

@@ -96,7 +96,7 @@ class GALALoss(GradientStatistics):
     part of the checkpoint.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         lambda_pos: :math:`\lambda_+`, weight of :math:`\log\theta`, 0 or more.
         lambda_neg: :math:`\lambda_-`, weight of :math:`\log\phi`, 0 or more. **It has
             no effect in the official variant**, where softmax cancels it.

@@ -41,7 +41,7 @@ class GCLLoss(ClassCountsLoss):
     a number for each logit takes longer than cross-entropy.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         noise_scale: :math:`\alpha`, size of the rarest class's cloud in units of the
             cosine.
         margin: margin of every label, in the same units.

@@ -27,7 +27,7 @@ class GradientStatistics(ClassificationLoss):
     see :func:`mmgala.functional.compensated_sum.compensated_add_`.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
         count_classes: whether to count the samples of each class, too.

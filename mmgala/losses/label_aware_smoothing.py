@@ -37,7 +37,7 @@ class LabelAwareSmoothingLoss(ClassCountsLoss):
     and Places-LT 0.4 / 0.1; with factor 50, CIFAR100-LT 0.3 / 0 and CIFAR10-LT 0.2 / 0.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         smooth_head: :math:`\epsilon_1`, smoothing of the largest class.
         smooth_tail: :math:`\epsilon_K`, smoothing of the smallest class.
         shape: of the curve in between, ``'concave'``, ``'linear'`` or ``'convex'``.

@@ -25,7 +25,7 @@ class LDAMLoss(ClassCountsLoss):
     samples are distributed over batches and ranks.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         max_margin: :math:`\Delta` of the rarest class.
         scale: :math:`s`, that of the head.
         beta: :math:`\beta` of the effective number, for the weights.

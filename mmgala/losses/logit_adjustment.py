@@ -18,7 +18,7 @@ class LogitAdjustmentLoss(ClassCountsLoss):
     see ``mmgala test --logit-adjustment``.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         tau: :math:`\tau`, 0 or more; 0 is cross-entropy.
         class_counts: training samples of each class (not labels), for use without
             :class:`mmgala.engine.ClassCountsHook`;
@@ -75,7 +75,7 @@ class BalancedSoftmaxLoss(LogitAdjustmentLoss):
     :math:`\tau = 1`, derived independently.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         class_counts: training samples of each class (not labels), for use without
             :class:`mmgala.engine.ClassCountsHook`;
             :func:`mmgala.functional.class_counts_of` counts them.

@@ -27,7 +27,7 @@ class SeesawLoss(ClassificationLoss):
     is measured by a second softmax, that of the plain logits.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         p: exponent of the mitigation factor, 0 or more.
         q: exponent of the compensation factor, 0 or more.
         eps: lower bound of the label's probability, which is divided by.

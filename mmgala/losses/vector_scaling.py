@@ -26,7 +26,7 @@ class VectorScalingLoss(ClassCountsLoss):
     (``github.com/scongl/Focal-SAM``).
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         gamma: :math:`\gamma`, 0 or more; 0 is logit adjustment.
         tau: :math:`\tau`, 0 or more.
         class_counts: training samples of each class (not labels), for use without

@@ -90,7 +90,7 @@ def nearest_class_mean(
     Args:
         features: of the training set, ``(N, D)``.
         labels: ``(N,)``.
-        num_classes: C.
+        num_classes: C, the number of classes.
         distance: one of the above.
 
     Returns:
@@ -125,7 +125,7 @@ def _class_sums(
     Args:
         features: ``(N, D)``.
         labels: ``(N,)``.
-        num_classes: C.
+        num_classes: C, the number of classes.
         center: ``(D,)``; if given, features are centred by it and scaled to length 1.
     """
     sums = torch.zeros(num_classes, features.shape[1], dtype=torch.float64)

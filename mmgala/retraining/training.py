@@ -80,7 +80,7 @@ class SampleOrder:
 
     Args:
         labels: ``(N,)``.
-        num_classes: C.
+        num_classes: C, the number of classes.
         sampling: ``'class'`` or ``'instance'``.
         seed: seed of the orders.
     """
@@ -121,8 +121,8 @@ def initial_classifier(
     """A new classifier, initialised like ``torch.nn.Linear``, as the authors do.
 
     Args:
-        num_classes: C.
-        num_features: D.
+        num_classes: C, the number of classes.
+        num_features: D, the width of the features.
         seed: seed of the initial values.
         bias: whether it has a bias.
 

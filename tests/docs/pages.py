@@ -31,9 +31,14 @@ def tokens(page: str) -> list[Token]:
     return [t for token in parsed for t in (token, *(token.children or []))]
 
 
+def blocks(page: str) -> list[Token]:
+    """Fenced code of all languages, without the directives of Sphinx."""
+    return [t for t in tokens(page) if t.type == 'fence' and not t.info.startswith('{')]
+
+
 def code_blocks(page: str, language: str) -> list[str]:
     """Fenced code of one language."""
-    return [t.content for t in tokens(page) if t.type == 'fence' and t.info == language]
+    return [block.content for block in blocks(page) if block.info == language]
 
 
 def code_block(page: str, language: str, containing: str) -> str:
@@ -66,14 +71,23 @@ def anchors(page: str) -> set[str]:
 
 def commands(page: str) -> list[list[str]]:
     """Command lines of bash blocks, and of inline code that starts with ``python``."""
-    lines = [
-        line
-        for block in code_blocks(page, 'bash')
-        for line in block.replace('\\\n', ' ').splitlines()
-    ]
+    lines = [line for block in code_blocks(page, 'bash') for line in shell_lines(block)]
     lines += [
         t.content
         for t in tokens(page)
         if t.type == 'code_inline' and t.content.startswith('python ')
     ]
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
+    return [words for line in lines if (words := split(line))]
+
+
+def shell_lines(block: str) -> list[str]:
+    """Lines of a bash block, those that go on in the next one joined."""
+    return block.replace('\\\n', ' ').splitlines()
+
+
+def split(line: str) -> list[str]:
+    """Words of a command line, without comments and without what is set before it."""
+    words = shlex.split(line, comments=True)
+    while words and re.match(r'[A-Za-z_]+=', words[0]):
+        words = words[1:]
+    return words

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import shlex
+import shutil
 import sys
 
 import cv2
@@ -79,6 +80,18 @@ def inferred(folder, paths):
         str(folder / f'{DEPLOYED}.py'), str(folder / f'{DEPLOYED}.pth'), device='cpu'
     )
     return [(r['pred_label'], r['pred_score']) for r in inferencer(paths)]
+
+
+def test_the_inferencer_takes_the_checkpoint_as_it_is(followed, monkeypatch):
+    monkeypatch.chdir(followed)
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+    shutil.copy('250.png', 'digit.png')
+    block = code_block(PAGE, 'python', 'ImageClassificationInferencer')
+    names: dict = {}
+    exec(compile(block, 'deploy.md', 'exec'), names)
+    (result,) = names['inferencer']('digit.png')
+    expected = inferred(followed, ['250.png'])
+    assert (result['pred_label'], result['pred_score']) == expected[0]
 
 
 def test_onnx_file_is_served_without_mmgala(followed, monkeypatch):

@@ -1,14 +1,10 @@
 """Links, file names and commands of every page."""
 
-import argparse
-import importlib
 import re
 
 import pytest
 
-from mmgala.cli.main import COMMANDS
 from tests.docs.pages import PAGES, PROGRAM, ROOT, anchors, commands, links, tokens
-from tests.tools.command_line import load_tool
 
 NAMED = re.compile(
     r'(?<![\w./-])(?:configs|tools|benchmarks|docs|projects|mmgala|tests)/[\w./-]*\w(?![\w*])'
@@ -39,35 +35,6 @@ def test_files_that_a_page_names_exist(page):
     text = ' '.join(t.content for t in tokens(page) if t.type != 'inline')
     named = {name for name in NAMED.findall(text) if not MADE.search(name)}
     assert sorted(name for name in named if not (ROOT / name).exists()) == []
-
-
-def parser(words: list[str]) -> argparse.ArgumentParser | None:
-    """Parser of a command line; ``None`` if it is not of a command of this project."""
-    if words[0] == 'mmgala' and words[1] in COMMANDS:
-        module = f'mmgala.cli.commands.{words[1]}'
-    elif words[0] == 'python' and words[1].startswith('tools/'):
-        path = words[1].removeprefix('tools/').removesuffix('.py')
-        module = load_tool(path).main.__module__
-    else:
-        return None
-    return importlib.import_module(module).build_parser()
-
-
-def exit_code(parser: argparse.ArgumentParser, arguments: list[str]) -> int:
-    """Exit code of parsing the command line; ``--list`` and the like end with 0."""
-    try:
-        parser.parse_args(arguments)
-    except SystemExit as end:
-        return end.code
-    return 0
-
-
-@pytest.mark.parametrize('page', PAGES)
-def test_tools_accept_the_documented_arguments(page):
-    for words in commands(page):
-        if words[1:] and (found := parser(words)) is not None:
-            end = words.index('>') if '>' in words else None  # of its arguments
-            assert exit_code(found, words[2:end]) == 0, words
 
 
 @pytest.mark.parametrize('page', PAGES)

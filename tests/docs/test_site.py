@@ -98,3 +98,10 @@ def test_a_link_that_leads_nowhere_is_an_error(tmp_path):
     result = build(tmp_path, tmp_path / 'out')
     assert result.returncode != 0
     assert 'nowhere.md' in result.stderr
+
+
+def test_no_letter_was_taken_for_the_number_of_a_list(site):
+    """`num_classes: C.` in a docstring would be item C of a list."""
+    pages = [*site.glob('api/*.html')]
+    assert len(pages) > 10
+    assert [p.name for p in pages if '<ol class="upper' in p.read_text()] == []

@@ -43,7 +43,7 @@ class GALASigmoidLoss(GradientStatistics):
     once per step. Without it, each call also depends on the earlier calls of its step.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         background: margins of background samples: ``'exclude'`` for none, or
             ``'theta'`` for the term with :math:`\theta`, centred over the classes.
         lambda_pos: :math:`\lambda_+`, weight of :math:`\log\theta`.

@@ -111,8 +111,8 @@ class LongTailedClsHead(PostHocHead):
     Subclasses set ``default_loss``, and may replace the layer ``fc``.
 
     Args:
-        num_classes: C. Passed on to a :class:`ClassificationLoss` whose config does
-            not set it.
+        num_classes: C, the number of classes. Passed on to a
+            :class:`ClassificationLoss` whose config does not set it.
         in_channels: channels of the incoming feature.
         loss: config of the loss. Defaults to ``default_loss``.
         **kwargs: ``post_hoc`` of :class:`PostHocHead`; ``topk``, ``cal_acc`` and

@@ -18,8 +18,8 @@ class CosineLinear(nn.Linear):
     .. math:: z_j = s \, \frac{w_j^\top x}{\|w_j\| \|x\|}
 
     Args:
-        in_features: D.
-        out_features: C.
+        in_features: D, the width of the features.
+        out_features: C, the number of classes.
         scale: :math:`s`.
 
     Shape:
@@ -62,7 +62,7 @@ class CosineClsHead(LongTailedClsHead):
     Cao et al., NeurIPS 2019, arXiv 1906.07413.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         in_channels: D, channels of the incoming feature.
         scale: :math:`s`, factor on the cosines.
         loss: config of the loss. Defaults to cross-entropy.
@@ -105,8 +105,8 @@ class ClassMeanLinear(nn.Linear):
     :math:`x - \mu`, but :math:`\|m_j\|^2` does not.
 
     Args:
-        in_features: D.
-        out_features: C.
+        in_features: D, the width of the features.
+        out_features: C, the number of classes.
 
     Shape:
         - Input: ``(N, D)``.
@@ -135,7 +135,7 @@ class ClassMeanClsHead(LongTailedClsHead):
     nearest-class-mean classifier of Kang et al., ICLR 2020, arXiv 1910.09217.
 
     Args:
-        num_classes: C.
+        num_classes: C, the number of classes.
         in_channels: D, channels of the incoming feature.
         loss: config of the loss. Defaults to cross-entropy.
         **kwargs: of :class:`LongTailedClsHead`.
