@@ -68,6 +68,18 @@ def test_files_are_where_the_pages_say(followed):
     assert (followed.folder / f'work_dirs/gala/resnet14_digits-lt/{LAST}.pth').is_file()
 
 
+def test_results_are_printed_as_on_the_page(followed):
+    """Numbers depend on the training; the rest of the output does not."""
+    shown = code_block('README.md', 'text', '| top-1')
+    (printed,) = (
+        out
+        for (tool, *arguments), out in followed.results.items()
+        if tool == 'test' and arguments[-3:] == ['--rebalance', '--tau', 'auto']
+    )
+    labels = [re.findall(r'^\| (\S.*?) +\|', text, re.M) for text in (shown, printed)]
+    assert labels[0] == labels[1]
+
+
 class TestAnalysis:
     """docs/analysis.md: two trainings with its hook, and all its tools on them."""
 

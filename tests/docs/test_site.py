@@ -13,7 +13,7 @@ from tests.tools.command_line import environment
 pytest.importorskip('sphinx', reason='pip install -r requirements/docs.txt')
 
 PACKAGES = (
-    *('analysis', 'apis', 'comparison', 'datasets', 'detection', 'engine'),
+    *('analysis', 'apis', 'comparison', 'console', 'datasets', 'detection', 'engine'),
     *('evaluation', 'functional', 'losses', 'models.backbones', 'models.classifiers'),
     *('models.heads', 'post_hoc', 'preparation', 'retraining', 'visualization'),
 )
