@@ -109,7 +109,7 @@ def classes_on_x(axes: Axes, counts: list[int]) -> np.ndarray:
 
 def draw_gradients(data: Result) -> Figure:
     """How strongly each class weight vector is pulled and pushed in the first epoch."""
-    figure, axes = panels(2, 9)
+    figure, axes = panels(2, 7.5)
     for each, (name, found) in zip(axes, data.items(), strict=True):
         x = classes_on_x(each, found['counts'])
         each.bar(
@@ -133,7 +133,7 @@ def draw_margins(data: Result) -> Figure:
     counts, pull = data['GALA']['counts'], np.array(data['GALA']['pull'])
     margins = np.log(pull.cumsum(axis=0) + EPS)
     margins -= margins[:, :1]
-    figure, (axes,) = panels(1, 7)
+    figure, (axes,) = panels(1, 6.5)
     epochs = np.arange(1, len(margins) + 1)
     shown = range(1, len(counts), 2)
     for rank, index in enumerate(shown):
@@ -178,7 +178,7 @@ def draw_loss(data: Result) -> Figure:
     plain = torch.nn.functional.cross_entropy(logits, rare, reduction='none')
     of_rare = gala_loss(logits, rare, theta, theta)
     of_frequent = gala_loss(logits.flip(1), frequent, theta, theta)
-    figure, (axes,) = panels(1, 7)
+    figure, (axes,) = panels(1, 6.5)
     axes.plot(lead, of_rare, color=PUSH, label='image of the rare class, GALA')
     axes.plot(lead, plain, '--', color=GREY, label='any image, cross-entropy')
     axes.plot(lead, of_frequent, color=PULL, label='image of the frequent class, GALA')
@@ -192,7 +192,7 @@ def draw_loss(data: Result) -> Figure:
 
 def draw_rebalancing(data: Result) -> Figure:
     """Shares of the predictions on a balanced test set, raw and re-balanced."""
-    figure, axes = panels(2, 9)
+    figure, axes = panels(2, 7.5)
     for each, (name, found) in zip(axes, data.items(), strict=True):
         x = classes_on_x(each, found['counts'])
         for shift, kind, colour in ((-0.2, 'raw', GREY), (0.2, 're-balanced', GREEN)):
@@ -217,6 +217,7 @@ DRAWINGS = {
 
 def draw(data: Result, folder: Path) -> list[Path]:
     """Write all pictures; where they are."""
+    plt.rcParams['font.size'] = 11  # also for phones
     plt.rcParams['svg.hashsalt'] = NAME  # equal files for equal data
     paths = []
     for name, drawing in DRAWINGS.items():
