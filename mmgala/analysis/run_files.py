@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mmgala.analysis.answer import FITTED, Place
 from mmgala.analysis.gradient_files import (
     GradientRecord,
     loss_folders,
@@ -247,17 +248,22 @@ def _check_thresholds(
         )
 
 
+def place_of(folder: Path) -> Place:
+    """Config and checkpoint of a work dir, for commands."""
+    last = folder / 'last_checkpoint'
+    if last.is_file():
+        text = last.read_text(encoding='utf-8', errors='replace').strip()
+        return Place.at(run_config(folder), Path(text))
+    found = [p for p in folder.glob('*.pth') if p.name != FITTED]
+    return Place.at(run_config(folder), found[0] if len(found) == 1 else None)
+
+
 def commands_for(
     folder: Path, thresholds: ShotThresholds | None = None
 ) -> dict[str, str]:
     """Commands that create the parts, with the folder's config and checkpoint."""
-    path, last = run_config(folder), folder / 'last_checkpoint'
-    config = 'CONFIG' if path is None else shlex.quote(str(path))
-    checkpoint = 'CHECKPOINT'
-    if last.is_file():
-        checkpoint = shlex.quote(
-            last.read_text(encoding='utf-8', errors='replace').strip()
-        )
+    place = place_of(folder)
+    config, checkpoint = place.config, place.checkpoint
     where = shlex.quote(str(folder))
     flags = f' --many {thresholds.many} --few {thresholds.few}' if thresholds else ''
     return {

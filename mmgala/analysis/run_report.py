@@ -1,14 +1,17 @@
 """Combine the analyses of several runs into one report for JSON and HTML."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from mmgala.analysis.answer import plain
 from mmgala.analysis.gradient_files import is_loss_folder, record_paths
+from mmgala.analysis.one_run import RunReport
 from mmgala.analysis.origins import origin_warnings
+from mmgala.analysis.report_answer import answer_of
 from mmgala.analysis.results import describe_classes
 from mmgala.analysis.run_course import read_course
 from mmgala.analysis.run_files import (
@@ -23,7 +26,8 @@ from mmgala.analysis.run_files import (
     read_vectors,
 )
 from mmgala.analysis.run_setup import read_setup, training_folder
-from mmgala.analysis.samples import RunGuesses, choose_samples
+from mmgala.analysis.samples import choose_samples
+from mmgala.analysis.seeds import group_seeds
 from mmgala.functional import ShotThresholds
 
 PART_TITLES = {
@@ -32,46 +36,6 @@ PART_TITLES = {
     'predictions': 'predictions',
 }
 RUN_KEYS = (*PART_TITLES, 'course', 'setup')
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """Report on one run; parts without data are None.
-
-    Attributes:
-        name: name of the run, for legends.
-        source: folder from which it was read, for messages.
-        class_counts: number of training samples per class, ``(C,)``.
-        thresholds: shot thresholds.
-        class_names: C names, if known.
-        gradients: result of :func:`mmgala.analysis.describe_gradients`.
-        vectors: result of :func:`mmgala.analysis.describe_class_vectors`, with
-            ``split``.
-        predictions: result of :func:`mmgala.analysis.analyse_predictions`.
-        targets: label of each test sample, if there are predictions.
-        missing: for each part without data, a line with the command that creates it.
-        warnings: what is wrong with the parts, in words.
-        course: result of :func:`mmgala.analysis.run_course.read_course`.
-        setup: result of :func:`mmgala.analysis.run_setup.read_setup`.
-        guesses: predicted class of each test sample, raw and re-balanced.
-        paths: path of each test image, if the predictions state them.
-    """
-
-    name: str
-    source: str
-    class_counts: Sequence[int]
-    thresholds: ShotThresholds
-    class_names: Sequence[str] | None = None
-    gradients: dict[str, Any] | None = None
-    vectors: dict[str, Any] | None = None
-    predictions: dict[str, Any] | None = None
-    targets: np.ndarray | None = None
-    missing: Sequence[str] = ()
-    warnings: Sequence[str] = ()
-    course: dict[str, Any] | None = None
-    setup: dict[str, str] | None = None
-    guesses: RunGuesses | None = None
-    paths: Sequence[str] | None = None
 
 
 def read_run(
@@ -172,10 +136,12 @@ def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
         title: title of the report.
 
     Returns:
-        ``title``, ``limits``, ``classes`` (name, count and group of each), ``runs``
-        (name, the three parts, ``course`` and ``setup`` of each), ``missing``,
-        ``warnings``, and ``samples``, the test samples to show, see
-        :func:`mmgala.analysis.samples.choose_samples`.
+        ``title``; ``answer``: what was found, as lines with ``topic``, ``heading``,
+        ``text`` and ``command``, and ``answer_note``, how sure that is; ``methods``
+        (name, and positions and seeds of their runs); ``limits``; ``classes`` (name,
+        count and group of each); ``runs`` (name, the three parts, ``course`` and
+        ``setup`` of each); ``missing``; ``warnings``; and ``samples``, the test samples
+        to show, see :func:`mmgala.analysis.samples.choose_samples`.
 
     Raises:
         ValueError: if there is no run, names repeat, classes or shot thresholds differ,
@@ -201,8 +167,13 @@ def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
     _check_same_images(runs)
     class_names = next((run.class_names for run in runs if run.class_names), None)
     targets = next((run.targets for run in runs if run.targets is not None), None)
+    methods = group_seeds(names)
+    lines, note = answer_of(runs, methods)
     return {
         'title': title,
+        'answer': plain(lines),
+        'answer_note': note,
+        'methods': [asdict(method) for method in methods],
         'limits': asdict(first.thresholds),
         'classes': describe_classes(first.class_counts, class_names, first.thresholds),
         'runs': [

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmgala.analysis.answer import answer, method_note
+from mmgala.analysis.answer import Line, answer, method_note
 from mmgala.analysis.differences import Differences
 from mmgala.analysis.intervals import Interval
 from mmgala.analysis.rows import Row, leading_metric, pareto_front
@@ -125,7 +125,7 @@ def write_report(
             :func:`mmgala.comparison.own_loss.own_loss_note`.
 
     Returns:
-        The Markdown text.
+        The text of ``results.md``, with the commands that it advises.
     """
     failed = {**recorded_failures(runs), **diverged(runs), **(failed or {})}
     shown = [run for run in runs if run.name not in failed]
@@ -147,15 +147,12 @@ def write_report(
         remarks += [method_note(about)]
     chosen = {name: METRIC_NAMES[name] for name in columns}
     parts = [
-        data,
-        '\n'.join(f'- {line.text}' for line in found),
         _table(rows, over_first, chosen, runs, METRIC_NAMES[lead]),
         ' '.join(filter(None, remarks)) if rows else '',
         _failures(runs, failed, work_dir),
         contradicted_aim(shown, target_prior) if post_hoc else '',
     ]
-    text = '\n\n'.join(filter(None, parts)) + '\n'
-    write_text(work_dir / 'results.md', text)
+    write_text(work_dir / 'results.md', _whole([data, _bullets(found), *parts]))
     record = dict(
         selection=selection,
         data=data,
@@ -169,7 +166,20 @@ def write_report(
     write_text(work_dir / 'results.json', json.dumps(record, indent=1))
     _write_configs(runs, work_dir)
     write_plot(rows, work_dir / PLOT_FILE)
-    return text
+    return _whole([data, _bullets(found, commands=True), *parts])
+
+
+def _whole(parts: Sequence[str]) -> str:
+    return '\n\n'.join(filter(None, parts)) + '\n'
+
+
+def _bullets(found: Sequence[Line], commands: bool = False) -> str:
+    """The conclusions as a list; commands have paths of this machine."""
+    return '\n'.join(
+        f'- {line.text}'
+        + (f'\n      {line.command}' if commands and line.command else '')
+        for line in found
+    )
 
 
 def _write_configs(runs: Sequence[Run], work_dir: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmgala.analysis.answer import Compared, Place
+from mmgala.analysis.answer import FITTED, Compared, Place
 from mmgala.analysis.rows import Row
 from mmgala.comparison.results import Scores
 from mmgala.comparison.runs import CONFIG, Run
@@ -39,7 +39,7 @@ def compared(
 
 def _place(run: Run) -> Place:
     """The config of a run, and the checkpoint that it ended with."""
-    checkpoints = sorted(run.folder.glob('*.pth'))
+    checkpoints = [p for p in run.folder.glob('*.pth') if p.name != FITTED]
     return Place.at(
         run.folder / CONFIG, checkpoints[0] if len(checkpoints) == 1 else None
     )

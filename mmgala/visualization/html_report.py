@@ -15,7 +15,7 @@ from mmgala.functional import METRIC_NAMES
 from mmgala.utils.files import write_text
 from mmgala.visualization.axes import COLOURS
 from mmgala.visualization.report_check import check_report
-from mmgala.visualization.report_sentences import describe_run
+from mmgala.visualization.report_sentences import describe_method
 
 PAGE_FOLDER = Path(__file__).parent / 'report_page'
 # In the order in which they stand on the page.
@@ -39,6 +39,7 @@ STYLES = (
     'figures',
     'tables',
     'headline',
+    'answer',
     'class_table',
     'samples',
     'confusions',
@@ -50,6 +51,8 @@ STYLES = (
 SCRIPTS = (
     'data',
     'elements',
+    'method_rows',
+    'answer',
     'drawing',
     'class_axis',
     'class_figures',
@@ -88,9 +91,13 @@ def write_html_report(report: dict[str, Any], path: str | Path) -> None:
     from plotly.offline import get_plotlyjs
 
     check_report(report)
-    runs = [
-        {**run, 'sentences': describe_run(run, report['classes'])}
-        for run in report['runs']
+    runs, classes = report['runs'], report['classes']
+    methods = [
+        {
+            **method,
+            'sentences': describe_method([runs[i] for i in method['runs']], classes),
+        }
+        for method in report.get('methods') or methods_of(runs)
     ]
     page = Template(_read('page.html')).substitute(
         title=html.escape(report['title']),
@@ -98,10 +105,19 @@ def write_html_report(report: dict[str, Any], path: str | Path) -> None:
         sections=_joined('sections', SECTIONS, 'html'),
         colours=html.escape(json.dumps(COLOURS)),
         plotly=get_plotlyjs(),
-        data=_embedded({**report, 'runs': runs, 'metric_names': METRIC_NAMES}),
+        answer=_read('sections/answer.html'),
+        data=_embedded({**report, 'methods': methods, 'metric_names': METRIC_NAMES}),
         script=_joined('js', SCRIPTS, 'js'),
     )
     write_text(path, page)
+
+
+def methods_of(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each run as a method of one seed, for reports that do not group them."""
+    return [
+        {'name': run['name'], 'runs': [index], 'seeds': [0]}
+        for index, run in enumerate(runs)
+    ]
 
 
 def _read(name: str) -> str:

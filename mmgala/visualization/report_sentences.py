@@ -1,95 +1,82 @@
-"""What a report says about each run, in sentences."""
+"""What a report says about the gradients and weight vectors of each method."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmgala.functional import SHOT_GROUPS
+from mmgala.utils.tables import mean_and_spread
 
-PREDICTION_KINDS = ('raw', 'rebalanced')
 
-
-def describe_run(run: dict[str, Any], classes: list[dict[str, Any]]) -> list[str]:
-    """Describe the gradients, weight vectors and accuracy of head and tail classes.
+def describe_method(
+    runs: Sequence[Mapping[str, Any]], classes: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
+    """Describe the gradients and weight vectors of head and tail classes.
 
     Args:
-        run: run with ``name``, ``gradients``, ``vectors`` and ``predictions``; each of
-            the last three may be ``None``.
+        runs: runs of one method, with ``gradients`` and ``vectors``, which may be None.
         classes: classes of the report; ``group`` is their shot group.
 
     Returns:
-        One text for each part that the run has.
+        A text on ``gradients`` and on ``vectors``, if there are any; numbers are means
+        ± standard deviations over the runs.
     """
     present = {entry['group'] for entry in classes}
     groups = [group for group in SHOT_GROUPS[::-1] if group in present]
     ends = list(dict.fromkeys((groups[0], groups[-1])))  # tail and head
-    parts = (
-        (_describe_gradients, run['gradients']),
-        (_describe_vectors, run['vectors']),
-        (_describe_predictions, run['predictions']),
-    )
-    texts = [describe(part, ends) for describe, part in parts if part]
-    return [text for text in texts if text]
+    gradients = [run['gradients'] for run in runs if run['gradients']]
+    vectors = [run['vectors'] for run in runs if run['vectors']]
+    texts = {
+        'gradients': _on_gradients(gradients, ends),
+        'vectors': _on_vectors(vectors, ends),
+    }
+    return {part: text for part, text in texts.items() if text}
 
 
-def _describe_gradients(gradients: dict[str, Any], ends: list[str]) -> str:
-    period = 'epoch' if gradients['unit'] == 'epoch' else 'period'
+def _on_gradients(parts: Sequence[Mapping[str, Any]], ends: Sequence[str]) -> str:
     ratios = _by_group(
-        {g: _last(gradients['ratio_by_group'].get(g)) for g in ends},
-        '{value:.2f} for {group}-shot classes',
+        {g: [_last(part['ratio_by_group'].get(g)) for part in parts] for g in ends}
     )
     if not ratios:
         return ''
-    sentence = (
-        f'In the last {period}, the ratio of positive to negative gradient of class '
-        f'weight vectors was {" and ".join(ratios)}.'
+    period = 'epoch' if parts[0]['unit'] == 'epoch' else 'period'
+    text = f'in the last {period}, the gradient ratio was {ratios}'
+    head = ends[-1]
+    shares = _finite(
+        _last((part.get('source_share_by_step') or {}).get(head)) for part in parts
     )
-    share = _last((gradients.get('source_share_by_step') or {}).get(ends[-1]))
-    if share is None:
-        return sentence
+    if not shares:
+        return f'{text}.'
+    share = mean_and_spread([100 * value for value in shares], 0)
     return (
-        f'{sentence} Samples of {ends[-1]}-shot classes caused {share:.0%} of all '
-        'negative gradient.'
+        f'{text}; samples of {head}-shot classes caused {share} % of all negative '
+        'gradient.'
     )
 
 
-def _describe_vectors(vectors: dict[str, Any], ends: list[str]) -> str:
-    groups = vectors['groups']
+def _on_vectors(parts: Sequence[Mapping[str, Any]], ends: Sequence[str]) -> str:
     similarities = _by_group(
-        {g: groups.get(g, {}).get('own_similarity') for g in ends},
-        '{value:.2f} for {group}-shot classes',
-    )
+        {g: [part['groups'].get(g, {}).get('own_similarity') for part in parts]
+         for g in ends}
+    )  # fmt: skip
     if not similarities:
         return ''
-    return (
-        'The mean cosine similarity of class weight vectors to the features of their '
-        f'own class is {" and ".join(similarities)}.'
+    return f'the own-class similarity is {similarities}.'
+
+
+def _by_group(values: Mapping[str, Iterable[float | None]]) -> str:
+    """Text on the groups with finite values, such as '0.81 for few-shot classes'."""
+    known = {group: _finite(of_group) for group, of_group in values.items()}
+    return ' and '.join(
+        f'{mean_and_spread(of_group, 2)} for {group}-shot classes'
+        for group, of_group in known.items()
+        if of_group
     )
 
 
-def _describe_predictions(predictions: dict[str, Any], ends: list[str]) -> str:
-    raw, rebalanced = (
-        _by_group(
-            {g: predictions[kind]['metrics'].get(g) for g in ends},
-            '{value:.1f}% on {group}-shot classes',
-        )
-        for kind in PREDICTION_KINDS
-    )
-    if not raw or not rebalanced:
-        return ''
-    return (
-        f'Accuracy is {" and ".join(raw)}; after re-balancing with τ = '
-        f'{predictions["tau"]:g}, it is {" and ".join(rebalanced)}.'
-    )
+def _finite(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None and math.isfinite(value)]
 
 
-def _by_group(values: dict[str, float | None], template: str) -> list[str]:
-    """Text on each group with a finite value, such as '0.81 for few-shot classes'."""
-    return [
-        template.format(group=group, value=value)
-        for group, value in values.items()
-        if value is not None and math.isfinite(value)
-    ]
-
-
-def _last(values: list[float | None] | None) -> float | None:
+def _last(values: Sequence[float | None] | None) -> float | None:
     return values[-1] if values else None

@@ -84,7 +84,11 @@ def test_a_deselected_run_disappears_everywhere(small_page):
     small_page.check('Runs', 'CE', False)
     for figure in RUN_FIGURES:
         assert {t['meta']['run'] for t in small_page.traces(figure)} == {1}, figure
-    for place in ('#metrics-table tbody', '#summary-table tbody', '#sentences'):
+    for place in (
+        '#metrics-table tbody',
+        '#summary-table tbody',
+        '#gradient-sentences',
+    ):
         text = small_page.page.locator(place).inner_text()
         assert 'CE' not in text
         assert 'GALA' in text

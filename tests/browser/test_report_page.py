@@ -191,7 +191,7 @@ def test_headline_has_metrics_summaries_and_sentences(small_page, small):
     assert rows[2].split('\t')[-len(summary) :] == [
         f'{v[-1]:.3f}' for v in summary.values()
     ]
-    sentences = small_page.page.locator('#sentences p').all_inner_texts()
+    sentences = small_page.page.locator('#gradient-sentences p').all_inner_texts()
     few, many = (
         small['runs'][0]['gradients']['ratio_by_group'][g][-1] for g in ('few', 'many')
     )

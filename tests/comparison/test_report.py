@@ -57,7 +57,12 @@ def reported(tmp_path):
     thresholds = ShotThresholds(many=40, few=10)
     text = write_report(runs, tmp_path, 'last', thresholds=thresholds)
     results = json.loads((tmp_path / 'results.json').read_text())
-    return text, results, tmp_path
+    written = (tmp_path / 'results.md').read_text()
+    assert f'mmgala fit {tmp_path}/gala/seed0/config.py' in text
+    assert [line for line in text.splitlines() if '  mmgala ' not in line] == (
+        written.splitlines()
+    )
+    return written, results, tmp_path
 
 
 def test_it_begins_with_the_conclusions(reported):
@@ -67,7 +72,7 @@ def test_it_begins_with_the_conclusions(reported):
         'DigitsDataset, config resnet14_digits-lt: 10 classes of 103 to 2 training '
         'images, 400 test images.'
     )
-    best, groups, classes, calibration, advice = found.splitlines()
+    best, groups, classes, calibration, *advice = found.splitlines()
     assert best.startswith(
         '- gala is best in top-1 accuracy: 75.0 ± 0.0 % (mean ± standard deviation of '
         '2 seeds), +25.0 points over ce (95 % interval +'
@@ -78,7 +83,7 @@ def test_it_begins_with_the_conclusions(reported):
     assert '5 classes gain beyond chance, most of all "' in classes
     assert '(+65.0 points on 40 test images)' in classes
     assert 'gala is under-confident: on average it is 55.0 % sure' in calibration
-    assert 'A temperature below 1' in advice
+    assert 'A temperature below 1' in advice[0]
     assert [f'- {line}' for line in results['verdict']] == found.splitlines()
     assert (
         'many: classes of more than 40 training images; few: of fewer than 10' in text

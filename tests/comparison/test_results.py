@@ -126,7 +126,7 @@ def test_the_mean_over_classes_leads(finished, tmp_path):
     gain = np.mean([means['gala', seed] - means['ce', seed] for seed in (0, 1)])
     row = next(row for row in results['rows'] if row['name'] == 'gala')
     assert row['class_mean_over_first']['mean'] == pytest.approx(gain, abs=1e-3)
-    assert "in class mean (the mean of all classes' accuracies): " in text
+    assert "class mean (the mean of all classes' accuracies): " in text
     assert 'class mean over ce (95 %)' in text
     assert 'The test set is not balanced, so the mean of all classes' in text
     assert 'steps aim at the class mean' in text

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmgala.visualization.html_report import write_html_report
-from mmgala.visualization.report_sentences import describe_run
+from mmgala.visualization.report_sentences import describe_method
 from tests.browser.made_reports import make_report
 
 DATA = re.compile(
@@ -147,25 +147,27 @@ CLASSES = [{'group': 'many'}, {'group': 'few'}]
 
 
 def test_sentences_state_the_numbers_of_tail_and_head():
-    assert describe_run(RUN, CLASSES) == [
-        'In the last epoch, the ratio of positive to negative gradient of class weight '
-        'vectors was 0.81 for few-shot classes and 1.02 for many-shot classes. '
-        'Samples of many-shot classes caused 68% of all negative gradient.',
-        'The mean cosine similarity of class weight vectors to the features of their '
-        'own class is 0.34 for few-shot classes and 0.70 for many-shot classes.',
-        'Accuracy is 22.5% on few-shot classes and 80.0% on many-shot classes; after '
-        're-balancing with τ = 1.5, it is 40.0% on few-shot classes and 79.0% on '
+    assert describe_method([RUN], CLASSES) == {
+        'gradients': 'in the last epoch, the gradient ratio was 0.81 for few-shot '
+        'classes and 1.02 for many-shot classes; samples of many-shot classes caused '
+        '68 % of all negative gradient.',
+        'vectors': 'the own-class similarity is 0.34 for few-shot classes and 0.70 for '
         'many-shot classes.',
-    ]
+    }
+
+
+def test_sentences_on_seeds_have_their_mean_and_spread():
+    other = {**RUN, 'vectors': {'groups': {'few': {'own_similarity': 0.745}}}}
+    text = describe_method([RUN, other], CLASSES)['vectors']
+    spread = np.std([0.345, 0.745], ddof=1)
+    assert f'0.54 ± {spread:.2f} for few-shot classes and 0.70 for many' in text
 
 
 def test_sentences_omit_missing_parts():
     empty = {'name': 'x', 'gradients': None, 'vectors': None, 'predictions': None}
-    assert describe_run(empty, CLASSES) == []
+    assert describe_method([empty], CLASSES) == {}
     gradients = {'unit': 'iter', 'ratio_by_group': {'many': [1.0], 'few': [None]}}
-    assert describe_run({**empty, 'gradients': gradients}, CLASSES) == [
-        'In the last period, the ratio of positive to negative gradient of class '
-        'weight vectors was 1.00 for many-shot classes.'
-    ]
-    one_group = describe_run({**RUN, 'vectors': None}, CLASSES[1:])
-    assert one_group[1].startswith('Accuracy is 22.5% on few-shot classes; after')
+    assert describe_method([{**empty, 'gradients': gradients}], CLASSES) == {
+        'gradients': 'in the last period, the gradient ratio was 1.00 for many-shot '
+        'classes.'
+    }

@@ -5,14 +5,26 @@ classes gained and lost most, whether confidences can be trusted, and what to tr
 The words are the same in the page, on the console and in a comparison.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
 from mmgala.analysis.answer.accuracy import accuracy_line
 from mmgala.analysis.answer.advice import advice_lines
 from mmgala.analysis.answer.calibration import calibration_lines
 from mmgala.analysis.answer.class_changes import classes_line
-from mmgala.analysis.answer.compared import TOPICS, Compared, Line, Place
+from mmgala.analysis.answer.compared import FITTED, TOPICS, Compared, Line, Place
 from mmgala.analysis.answer.groups import groups_lines
 
-__all__ = ['TOPICS', 'Compared', 'Line', 'Place', 'answer', 'method_note', 'printed']
+__all__ = [
+    'FITTED',
+    'TOPICS',
+    'Compared',
+    'Line',
+    'Place',
+    'answer',
+    'method_note',
+    'printed',
+]
 
 UNBALANCED = (
     "The test set is not balanced, so the mean of all classes' accuracies is compared: "
@@ -55,10 +67,19 @@ def _seeds(about: Compared) -> str:
     return ', but not the variation between trainings, as there is one seed'
 
 
-def printed(lines: list[Line]) -> str:
-    """The answer as plain text, a paragraph for each line."""
+def plain(lines: Sequence[Line]) -> list[dict[str, str]]:
+    """The answer for JSON: ``topic``, ``heading``, ``text`` and ``command`` of each."""
+    return [{**asdict(line), 'heading': TOPICS[line.topic]} for line in lines]
+
+
+def printed(lines: Sequence[Mapping[str, str]]) -> str:
+    """The answer as text for a terminal, a paragraph for each line.
+
+    Args:
+        lines: result of :func:`plain`.
+    """
     return '\n'.join(
-        f'{TOPICS[line.topic]}: {line.text}'
-        + (f'\n    {line.command}' if line.command else '')
+        f'{line["heading"]}: {line["text"]}'
+        + (f'\n    {line["command"]}' if line['command'] else '')
         for line in lines
     )

@@ -42,8 +42,8 @@ def _no_difference(about: Compared) -> str:
     lead = LEADS[about.lead]
     if len(about.rows) == 2:
         return (
-            f'{other.name} and {first.name} do not differ beyond chance in {lead}: '
-            f'{value(other, about.lead)} and {value(first, about.lead)}, a difference '
+            f'{first.name} and {other.name} do not differ beyond chance in {lead}: '
+            f'{value(first, about.lead)} and {value(other, about.lead)}, a difference '
             f'of {points(gap.mean)} (95 % interval {within(gap)}).'
         )
     best = about.best

@@ -28,11 +28,30 @@ def advice_lines(about: Compared) -> list[Line]:
         _fit,
         _try_rebalancing,
         _try_losses,
+        _missing_rival,
         _more_seeds,
         _more_images,
     )
     found = [line for rule in rules for line in rule(about)]
-    return found[:MOST_ADVICE]
+    return found[:MOST_ADVICE] or [_use(about)]
+
+
+def _use(about: Compared) -> Line:
+    """What is left to do if nothing was found to be mended."""
+    method = about.best.method
+    place = about.places.get(method, Place())
+    if about.best.post_hoc == 'rebalancing':
+        return Line(
+            'next',
+            f'To use {about.best.name}, fit re-balancing on validation data and store '
+            'it in the model.',
+            f'mmgala fit {place.config} {place.checkpoint} {place.fitted} --rebalance',
+        )
+    return Line(
+        'next',
+        f'{about.best.name} can be used as it is: export it.',
+        f'mmgala export {place.config} {place.checkpoint} model.onnx',
+    )
 
 
 def _rival(about: Compared) -> Iterator[Line]:
@@ -51,6 +70,22 @@ def _rival(about: Compared) -> Iterator[Line]:
         'next',
         f'GALA is behind {RIVAL} here: {rival.name} has {points(gap.mean)} over '
         f'{where} (95 % interval {within(gap)}{how_sure}). {advice}',
+    )
+
+
+def _missing_rival(about: Compared) -> Iterator[Line]:
+    """GALA was compared with other methods, but not with its strongest rival."""
+    names = {_plain(row.method) for row in about.rows}
+    if len(names) < 2 or any(name.startswith(_plain(RIVAL)) for name in names):
+        return
+    gala = _highest(about, lambda row: _plain(row.method).startswith('gala'))
+    if gala is None:
+        return
+    place = about.places.get(gala.method, Place())
+    yield Line(
+        'next',
+        f"Compare with {RIVAL}, GALA's strongest rival, which is ahead on some data.",
+        f'mmgala compare {place.config} --methods gala balanced-softmax',
     )
 
 

@@ -29,6 +29,7 @@ class Line:
     command: str = ''
 
 
+FITTED = 'fitted.pth'
 # Headings of the lines.
 TOPICS = {
     'accuracy': 'Accuracy',
@@ -59,7 +60,7 @@ class Place:
         place = cls() if config is None else cls(config=_word(config))
         if checkpoint is None:
             return place
-        fitted = checkpoint.with_name('fitted.pth')
+        fitted = checkpoint.with_name(FITTED)
         return replace(place, checkpoint=_word(checkpoint), fitted=_word(fitted))
 
 

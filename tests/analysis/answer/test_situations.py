@@ -5,7 +5,15 @@ import re
 import numpy as np
 import pytest
 
-from mmgala.analysis.answer import TOPICS, Compared, Place, answer, method_note, printed
+from mmgala.analysis.answer import (
+    TOPICS,
+    Compared,
+    Place,
+    answer,
+    method_note,
+    plain,
+    printed,
+)
 from mmgala.analysis.answer.calibration import calibration_of
 from mmgala.analysis.intervals import simultaneous
 from tests.analysis.comparisons import THRESHOLDS, draw_scores, make_row
@@ -225,7 +233,7 @@ def test_calibration_has_the_error_and_the_mean_confidence(answers):
 def test_the_text_of_a_terminal_has_every_line_and_command():
     about = situation(7)
     lines = answer(about)
-    text = printed(lines)
+    text = printed(plain(lines))
     for line in lines:
         assert f'{TOPICS[line.topic]}: {line.text}' in text
         assert line.command in text

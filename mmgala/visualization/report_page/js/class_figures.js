@@ -119,20 +119,18 @@ figures.push({
 // Mean values of each shot group, as a table below the figure.
 function drawVectorTable() {
   const columns = ['own_similarity', 'other_similarity', 'norm'];
-  const rows = runsWith('own').flatMap((i) => {
-    const { groups } = runs[i].vectors;
-    return chosenGroups()
-      .filter((group) => groups[group])
-      .map((group, k) => ({
-        i,
-        first: k === 0,
-        cells: [`${group}-shot`, ...columns.map((key) => fixed(groups[group][key]))],
-      }));
-  });
-  fillTable(
+  drawMethodTable(
     'vector-table',
     ['Classes', 'Own-class similarity', 'Other-class similarity', 'Norm'],
-    rows,
+    {
+      has: (run) => run.vectors,
+      kinds: chosenGroups().map((group) => ({
+        title: () => `${group}-shot`,
+        numbers: ({ vectors: { groups } }) =>
+          groups[group] && columns.map((key) => groups[group][key]),
+      })),
+      digits: 3,
+    },
   );
 }
 

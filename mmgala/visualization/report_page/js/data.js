@@ -2,7 +2,7 @@
 
 const report = JSON.parse(document.getElementById('report-data').textContent);
 window.report = report;
-const { classes, runs, metric_names: metricNames } = report;
+const { classes, runs, methods, metric_names: metricNames } = report;
 const palette = JSON.parse(document.body.dataset.colours);
 const ALL_GROUPS = ['many', 'medium', 'few'];
 const GROUPS = ALL_GROUPS.filter((g) => classes.some((c) => c.group === g));

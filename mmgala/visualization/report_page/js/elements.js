@@ -17,20 +17,20 @@ function element(tag, { text, ...properties } = {}, children = []) {
   return node;
 }
 
-function runLabel(i) {
+function dotOf(i) {
   const dot = element('span', { className: 'dot' });
   dot.style.background = runColour(i);
-  return element('span', { className: 'run-label' }, [
-    dot,
-    element('span', { text: runs[i].name }),
-  ]);
+  return dot;
 }
 
-// The name of a run, in the first of its rows only.
-const runHeading = (i, first) =>
-  element('th', { scope: 'row' }, first ? [runLabel(i)] : []);
+const runLabel = (i) =>
+  element('span', { className: 'run-label' }, [
+    dotOf(i),
+    element('span', { text: runs[i].name }),
+  ]);
 
-// Rows: { i, first, cells } with texts; the first `texts` columns are left-aligned.
+// Rows: { label, first, className, cells }: an element or null in front of texts, of which
+// the first `texts` are left-aligned.
 function fillTable(id, titles, rows, texts = 1) {
   const side = (k) => (k < texts ? 'text' : '');
   document.getElementById(id).replaceChildren(
@@ -38,7 +38,7 @@ function fillTable(id, titles, rows, texts = 1) {
       element(
         'tr',
         {},
-        ['Run', ...titles].map((text, k) =>
+        ['Method', ...titles].map((text, k) =>
           element('th', { text, scope: 'col', className: side(k - 1) }),
         ),
       ),
@@ -46,9 +46,9 @@ function fillTable(id, titles, rows, texts = 1) {
     element(
       'tbody',
       {},
-      rows.map(({ i, first, cells }) =>
-        element('tr', { className: first ? 'first' : '' }, [
-          runHeading(i, first),
+      rows.map(({ label, first, className = '', cells }) =>
+        element('tr', { className: first ? 'first' : className }, [
+          element('th', { scope: 'row' }, label ? [label] : []),
           ...cells.map((text, k) => element('td', { text, className: side(k) })),
         ]),
       ),

@@ -4,55 +4,49 @@ function drawMetrics() {
   const keys = Object.keys(metricNames).filter((key) =>
     runs.some((run) => isNumber(run.predictions?.raw.metrics[key])),
   );
-  const rows = chosenRuns()
-    .filter((i) => runs[i].predictions)
-    .flatMap((i) =>
-      Object.keys(KIND_NAMES).map((kind, k) => {
-        const {
-          tau,
-          [kind]: { metrics },
-        } = runs[i].predictions;
-        const title = kind === 'raw' ? 'raw' : `re-balanced, τ = ${short(tau)}`;
-        return {
-          i,
-          first: k === 0,
-          cells: [title, ...keys.map((key) => metrics[key]?.toFixed(1) ?? '–')],
-        };
-      }),
-    );
-  fillTable('metrics-table', ['Predictions', ...keys.map((key) => metricNames[key])], rows);
+  const row = (kind, title) => ({
+    title,
+    numbers: (run) => keys.map((key) => run.predictions[kind].metrics[key]),
+  });
+  drawMethodTable(
+    'metrics-table',
+    ['Predictions', ...keys.map((key) => metricNames[key])],
+    {
+      has: (run) => run.predictions,
+      kinds: [
+        row('raw', () => 'raw'),
+        row('rebalanced', (some) => `re-balanced, τ = ${tauOf(some)}`),
+      ],
+      digits: 1,
+    },
+  );
+}
+
+// The strength of re-balancing, or its range over several runs.
+function tauOf(some) {
+  const taus = some.map(({ predictions }) => predictions.tau);
+  const [low, high] = [Math.min(...taus), Math.max(...taus)].map(short);
+  return low === high ? low : `${low} to ${high}`;
 }
 
 function drawSummaries() {
   const keys = summaryKeys();
-  const rows = chosenRuns()
-    .filter((i) => runs[i].gradients)
-    .flatMap((i) => {
-      const { summary, summary_total: total, unit } = runs[i].gradients;
-      const last = {
-        i,
-        first: true,
-        cells: [
-          `last ${unit === 'epoch' ? unit : 'period'}`,
-          ...keys.map((key) => fixed(summary[key]?.at(-1))),
-        ],
-      };
-      const whole = {
-        i,
-        first: false,
-        cells: ['whole training', ...keys.map((key) => fixed(total?.[key]))],
-      };
-      return total ? [last, whole] : [last];
-    });
-  fillTable('summary-table', ['Period', ...keys.map(summaryTitle)], rows);
-}
-
-function drawSentences() {
-  document.getElementById('sentences').replaceChildren(
-    ...chosenRuns()
-      .filter((i) => runs[i].sentences.length)
-      .map((i) => element('p', {}, [runLabel(i), runs[i].sentences.join(' ')])),
-  );
+  drawMethodTable('summary-table', ['Period', ...keys.map(summaryTitle)], {
+    has: (run) => run.gradients,
+    kinds: [
+      {
+        title: ([{ gradients }]) =>
+          `last ${gradients.unit === 'epoch' ? 'epoch' : 'period'}`,
+        numbers: ({ gradients }) => keys.map((key) => gradients.summary[key]?.at(-1)),
+      },
+      {
+        title: () => 'whole training',
+        numbers: ({ gradients }) =>
+          gradients.summary_total && keys.map((key) => gradients.summary_total[key]),
+      },
+    ],
+    digits: 3,
+  });
 }
 
 function drawLead() {
@@ -68,16 +62,13 @@ function drawLead() {
 }
 
 function drawWarnings() {
-  const lines = report.warnings || [];
-  document.getElementById('warnings').hidden = lines.length === 0;
   document.getElementById('warnings-list').replaceChildren(
-    ...lines.map((line) => element('li', { text: line })),
+    ...report.warnings.map((line) => element('li', { text: line })),
   );
 }
 
 // "run X has no predictions: python tools/test.py ..." with the command as code.
 function drawMissing() {
-  document.getElementById('missing').hidden = report.missing.length === 0;
   document.getElementById('missing-list').replaceChildren(
     ...report.missing.map((line) => {
       const split = line.indexOf(': ');
@@ -92,14 +83,32 @@ function drawMissing() {
 
 parts.push(
   { id: 'lead', start: drawLead },
-  { id: 'sentences', update: drawSentences },
+  { id: 'metrics-meaning', available: () => anyPredictions() },
   { id: 'metrics-table', available: () => anyPredictions(), update: drawMetrics },
   {
     id: 'summary-table',
     available: () => summaryKeys().length > 0,
-    start: explainSummaries,
     update: drawSummaries,
   },
-  { id: 'warnings', start: drawWarnings },
-  { id: 'missing', start: drawMissing },
+  {
+    id: 'summary-meanings',
+    available: () => summaryKeys().length > 0,
+    start: explainSummaries,
+  },
+  {
+    id: 'gradient-sentences',
+    available: () => methods.some(({ sentences }) => sentences?.gradients),
+    update: () => drawSentences('gradient-sentences', 'gradients'),
+  },
+  {
+    id: 'vector-sentences',
+    available: () => methods.some(({ sentences }) => sentences?.vectors),
+    update: () => drawSentences('vector-sentences', 'vectors'),
+  },
+  {
+    id: 'warnings',
+    available: () => (report.warnings ?? []).length > 0,
+    start: drawWarnings,
+  },
+  { id: 'missing', available: () => report.missing.length > 0, start: drawMissing },
 );
