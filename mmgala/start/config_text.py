@@ -118,7 +118,10 @@ train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval={val_interva
 # Learning rate: {base_lr} for batches of {base_batch}, in proportion for others.
 optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr={lr}, weight_decay=0.05),
-    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0{head_lr}),
+    paramwise_cfg=dict(
+        norm_decay_mult=0.0,
+        bias_decay_mult=0.0,{head_lr}
+    ),
 )
 param_scheduler = [{warmup}
     dict(
@@ -236,7 +239,7 @@ def _model(backbone: Backbone) -> str:
 def _schedule(backbone: Backbone, settings: Settings) -> str:
     head_lr = ''
     if backbone.weights:
-        head_lr = ", custom_keys={'head': dict(lr_mult=10.0)}"
+        head_lr = '\n        custom_keys=dict(head=dict(lr_mult=10.0)),  # the new part'
     return SCHEDULE.format(
         epochs=settings.epochs,
         epochs_reason=settings.reasons['epochs'],

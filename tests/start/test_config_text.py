@@ -70,8 +70,9 @@ def test_pretrained_weights_and_rate_of_the_head(tmp_path):
     assert cfg.optim_wrapper.paramwise_cfg.custom_keys.head.lr_mult == 10
 
 
-def test_every_line_fits_and_reasons_are_stated(tmp_path):
-    network = small_network('no weights ' * 12)
+@pytest.mark.parametrize('trained', [False, True])
+def test_every_line_fits_and_reasons_are_stated(tmp_path, trained):
+    network = pretrained() if trained else small_network('no weights ' * 12)
     chosen = settings(network)
     written(tmp_path, network, chosen)
 
