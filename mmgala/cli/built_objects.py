@@ -48,8 +48,13 @@ def _config_of(frame: FrameType) -> Any:
 
 
 def _name(config: Any) -> str:
-    kind = config.get('type') if isinstance(config, Mapping) else config
-    return getattr(kind, '__name__', str(kind))
+    kind = _as_written(config).get('type') if isinstance(config, Mapping) else config
+    return kind.__name__ if isinstance(kind, type) else str(kind)
+
+
+def _as_written(config: Mapping) -> dict[str, Any]:
+    """Values of a config; its own methods would import lazy ones, which may fail."""
+    return dict(dict.items(config)) if isinstance(config, dict) else dict(config)
 
 
 def _arguments(config: Any) -> str:
@@ -57,7 +62,7 @@ def _arguments(config: Any) -> str:
         return repr(config)
     shown = [
         f'{key}={value!r}'
-        for key, value in config.items()
+        for key, value in _as_written(config).items()
         if key != 'type' and isinstance(value, PLAIN)
     ]
     text = ', '.join(part for part in shown if len(part) <= LONGEST // 4)

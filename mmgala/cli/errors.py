@@ -84,8 +84,16 @@ def one_line_errors() -> Iterator[None]:
     except Exception as error:
         if os.environ.get(TRACEBACK) or was_interrupted():
             raise  # after a signal, an error is a consequence of it
-        line = f'error: {visible(describe(error))}'
+        line = f'error: {visible(_described(error))}'
         sys.exit(line if speaks_for_all() else 1)
+
+
+def _described(error: Exception) -> str:
+    """Describe an error in one line, also if looking for its place fails."""
+    try:
+        return describe(error)
+    except Exception:
+        return f'unexpected {type(error).__name__}: {_one_line(str(error))}. {REPORT}'
 
 
 def describe(error: Exception) -> str:

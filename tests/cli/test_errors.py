@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
+from mmengine.config.lazy import LazyObject
 from torch.utils.data import DataLoader
 
 from mmgala.cli.errors import one_line_errors
@@ -148,6 +150,27 @@ def test_nothing_happens_without_an_error():
         result = 1
 
     assert result == 1
+
+
+def test_a_type_of_a_new_style_config_that_cannot_be_imported_is_named():
+    """Looking at the value again, for the message, would raise the error again."""
+    config = ConfigDict(type=LazyObject('mmgala.models', 'NoSuchLoss'))
+
+    line = line_of(lambda: MODELS.build(config))
+
+    assert 'Failed to import NoSuchLoss from mmgala.models' in line
+    assert 'In the config: ' in line
+
+
+def test_an_error_that_cannot_be_described_is_one_line_still(monkeypatch):
+    def fail(error):
+        raise RuntimeError('while describing')
+
+    monkeypatch.setattr('mmgala.cli.errors.describe', fail)
+
+    line = line_of(raising(ValueError('tau is wrong')))
+
+    assert line.startswith('error: unexpected ValueError: tau is wrong.')
 
 
 def test_an_error_while_a_config_is_built_names_the_objects_and_their_arguments():
