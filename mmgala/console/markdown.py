@@ -3,8 +3,12 @@
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from mmgala.console.output import result, stdout_width
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _CELL = re.compile(r'(?<!\\)\|')
 Cells = list[str]
@@ -21,7 +25,7 @@ def show_markdown(text: str) -> None:
         if number:
             result()
         if block.startswith('|'):
-            _show_table(_parse(block), width)
+            result(_table(_parse(block)))
         else:
             result('\n'.join(_wrapped(block, width)))
 
@@ -44,37 +48,11 @@ def _parse(block: str) -> list[Cells]:
     return [[cell.strip() for cell in row] for n, row in enumerate(rows) if n != 1]
 
 
-def split_columns(rows: Sequence[Cells], width: int) -> list[list[Cells]]:
-    """Tables that fit, each with the first column of a table.
-
-    Args:
-        rows: cells, the header first.
-        width: number of characters.
-
-    Examples:
-        >>> split_columns([['', 'top-1', 'few'], ['ce', '81.4', '3.0']], width=16)
-        [[['', 'top-1'], ['ce', '81.4']], [['', 'few'], ['ce', '3.0']]]
-    """
-    widths = [max(len(row[c]) for row in rows) + 3 for c in range(len(rows[0]))]
-    groups: list[list[int]] = []
-    used = width
-    for column in range(1, len(widths)):
-        if used + widths[column] > width:
-            groups.append([0])
-            used = widths[0] + 1
-        groups[-1].append(column)
-        used += widths[column]
-    return [[[row[c] for c in group] for row in rows] for group in groups or [[0]]]
-
-
-def _show_table(rows: Sequence[Cells], width: int) -> None:
+def _table(rows: Sequence[Cells]) -> 'Table':
     from rich.table import Column, Table
 
-    for number, (header, *body) in enumerate(split_columns(rows, width)):
-        if number:
-            result()
-        numbers = [Column(heading, justify='right') for heading in header[1:]]
-        table = Table(header[0], *numbers)
-        for row in body:
-            table.add_row(*row)
-        result(table)
+    header, *body = rows
+    table = Table(header[0], *(Column(cell, justify='right') for cell in header[1:]))
+    for row in body:
+        table.add_row(*row)
+    return table

@@ -1,11 +1,11 @@
 """Functions by which this project prints."""
 
-import copy
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mmgala.console.session import current_session
+from mmgala.console.tables import fitting_tables
 from mmgala.utils.ranks import launched_rank
 
 if TYPE_CHECKING:
@@ -104,19 +104,18 @@ def _print(text: Any, stream: TextIO) -> None:
 def _draw(text: Any, stream: TextIO) -> None:
     """Print something of rich; tables are plain Markdown where there is no terminal."""
     from rich.box import MARKDOWN, SIMPLE_HEAD
-    from rich.measure import Measurement
     from rich.table import Table
 
     console = rich_console(stream)
     if not isinstance(text, Table):
         console.print(text, soft_wrap=True)
         return
-    table = copy.copy(text)
-    table.box = SIMPLE_HEAD if console.is_terminal else MARKDOWN
-    if not console.is_terminal:  # its lines are not broken, so that they can be parsed
-        wide = console.options.update(width=10_000)
-        console.width = max(WIDTH, Measurement.get(console, wide, table).maximum)
-    with console.capture() as drawn:
-        console.print(table)
-    lines = (line.rstrip() for line in drawn.get().splitlines())
-    stream.write(''.join(f'{line}\n' for line in lines if line))
+    width = min(console.width, WIDTH)
+    if not console.is_terminal:
+        console.width = 10_000  # a line that is too long is not broken
+    for number, table in enumerate(fitting_tables(text, width)):
+        table.box = SIMPLE_HEAD if console.is_terminal else MARKDOWN
+        with console.capture() as drawn:
+            console.print(table)
+        lines = (line.rstrip() for line in drawn.get().splitlines())
+        stream.write('\n' * bool(number) + ''.join(f'{x}\n' for x in lines if x))

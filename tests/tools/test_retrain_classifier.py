@@ -305,7 +305,7 @@ def test_a_loss_that_corrects_for_the_counts(trained, folder, capsys, sampling):
     stored = new['state_dict']['head.loss_module.class_counts']
     assert stored.tolist() == new['meta']['class_counts']
     assert new['meta']['retrained']['sampling'] == (sampling or 'instance')
-    warned = 'favours the tail twice' in capsys.readouterr().out
+    warned = 'favours the tail twice' in capsys.readouterr().err
     assert warned == (sampling == 'class')
 
 
@@ -328,7 +328,7 @@ def test_a_cosine_layer_stays_a_cosine_layer(trained, tmp_path, capsys):
     for scale in (20.0, 12.0):  # the head's scale becomes that of the loss
         loss[-1] = f'scale={scale}'
         assert call(*arguments, 'crt', '--epochs', '100', *loss, cwd=tmp_path) is None
-        said = capsys.readouterr().out.count('scale of the cosine layer is set')
+        said = capsys.readouterr().err.count('scale of the cosine layer is set')
         assert said == (scale != 12)
         out = tmp_path / 'out.pth'
         head = Config.fromfile(out.with_suffix('.py')).model.head
@@ -347,14 +347,14 @@ def test_given_strength_needs_no_validation_set(trained, folder, capsys):
 
     record = read_checkpoint(folder / 'given.pth')['meta']['retrained']
     assert record == dict(method='tau-norm', tau=0.3)
-    assert 'No validation metrics' in capsys.readouterr().out
+    assert 'No validation metrics' in capsys.readouterr().err
 
 
 def test_validating_on_the_test_set_is_reported(trained, folder, capsys):
     flags = ['--method', 'tau-norm', *options(val_dataloader__dataset__split='test')]
     assert retrain(trained, folder, 'same', *flags) is None
     assert (
-        'the validation set of this config IS its test set' in capsys.readouterr().out
+        'the validation set of this config IS its test set' in capsys.readouterr().err
     )
 
 
@@ -383,7 +383,7 @@ train_dataloader = dict(dataset=dict(
         # Of ten classes of similar size, two can be predicted correctly.
         assert 10 < checkpoint['meta']['retrained']['validation']['after']['top1'] <= 20
 
-    text = capsys.readouterr().out
+    text = capsys.readouterr().err
     assert 'class counts of the training set differ' in text
     assert (
         '8 classes have no training samples (the first is class 1): they are never'
