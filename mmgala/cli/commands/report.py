@@ -29,9 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--out', type=Path, default=Path('report.html'), help='page to write'
     )
-    parser.add_argument(
-        '--title', default='Gradients, class weight vectors and predictions'
-    )
+    parser.add_argument('--title', help='default: "Report on" and the methods')
     parser.add_argument(
         '--tau',
         type=float,

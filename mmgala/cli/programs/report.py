@@ -5,13 +5,14 @@ import json
 from pathlib import Path
 
 from mmgala.analysis import merge_runs, read_predictions, read_run
-from mmgala.analysis.answer import printed
+from mmgala.analysis.answer import printed, some_of
 from mmgala.analysis.run_files import (
     PREDICTIONS_FILE,
     VECTORS_FILE,
     agreed_thresholds,
     runs_by_name,
 )
+from mmgala.analysis.seeds import group_seeds
 from mmgala.apis.sample_images import add_sample_images
 from mmgala.cli.post_hoc import read_target_prior
 from mmgala.cli.post_hoc_arguments import VAL
@@ -50,6 +51,11 @@ def predicted_classes(folders: list[Path]) -> list[str]:
     return (read_predictions(found).class_names or []) if found else []
 
 
+def title_of(names: list[str]) -> str:
+    """A title with the methods of the runs, or their number if they are many."""
+    return f'Report on {some_of([method.name for method in group_seeds(names)])}'
+
+
 def run(args: argparse.Namespace) -> None:
     """Do what the arguments ask for."""
     check_args(args)
@@ -61,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
         read_run(folder, name, thresholds, args.tau, args.target_prior)
         for name, folder in args.runs.items()
     ]
-    report = merge_runs(runs, args.title)
+    report = merge_runs(runs, args.title or title_of([*args.runs]))
     text = json.dumps(report, allow_nan=False)
     add_sample_images(report, runs, args.images)
     write_html_report(report, args.out)

@@ -34,7 +34,10 @@ function drawMethodTable(id, titles, { has, kinds, digits }) {
             ...titles
               .slice(1)
               .map((_, c) =>
-                meanAndSpread(some.map((i) => numbers(runs[i])?.[c]), digits),
+                meanAndSpread(
+                  some.map((i) => numbers(runs[i])?.[c]),
+                  some.length > 1 ? Math.min(digits, 2) : digits,
+                ),
               ),
           ],
         }));
