@@ -82,6 +82,7 @@ function classTraces(key, i, panel, { label, log = false, symbol = 'circle' } = 
 function pointTraces({ i, x, y, texts, log, symbol, panel, key }) {
   const dense = x.length > MOST_WITHOUT_TREND;
   const open = symbol.endsWith('-open');
+  const shape = symbol.replace('circle', runSymbol(i));
   const points = {
     ...runTrace(i),
     ...onPanel(panel),
@@ -99,7 +100,7 @@ function pointTraces({ i, x, y, texts, log, symbol, panel, key }) {
     line: { ...runLine(i, 1.3), ...(open && { dash: 'dot' }) },
     marker: {
       color: runColour(i),
-      symbol,
+      symbol: shape,
       size: dense ? (x.length > 1000 ? 3 : 5) : 8,
       opacity: dense ? (x.length > 1000 ? 0.25 : 0.45) : 0.9,
       ...(open && !dense && { line: { width: 1.6 } }),

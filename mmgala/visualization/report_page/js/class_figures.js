@@ -96,7 +96,7 @@ figures.push({
     const parts = [
       {
         key: 'own',
-        title: 'Own-class (●) and other-class (○) cosine similarity',
+        title: 'Own-class (filled) and other-class (open) cosine similarity',
         label: 'own-class similarity',
         log: false,
         more: [

@@ -22,6 +22,10 @@ const chosenGroups = () => GROUPS.filter((g) => chosen.groups.has(g));
 // Up to three runs get clearly distinct colours, as in class_plots.py.
 const runColour = (i) => (runs.length <= 3 ? palette[2 * i] : palette[i % palette.length]);
 
+// Runs differ by their symbols in grey print.
+const SYMBOLS = ['circle', 'square', 'diamond', 'triangle-up', 'triangle-down', 'cross'];
+const runSymbol = (i) => SYMBOLS[i % SYMBOLS.length];
+
 const runLine = (i, width) => ({
   color: runColour(i),
   width,

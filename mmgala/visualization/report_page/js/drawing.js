@@ -169,6 +169,48 @@ function setLegend(data) {
   }
 }
 
+const WIDE_RANGE = 5; // from which the labels 0.8, 0.9 and 1 would cover each other
+
+// Labels at 1, 2, 5, 10, ... where there is no room for all digits.
+function spaceLogTicks(data, layout) {
+  for (const key of Object.keys(layout)) {
+    if (!key.startsWith('yaxis') || layout[key].type !== 'log') continue;
+    const axis = key.replace('axis', '');
+    const values = data
+      .filter((trace) => (trace.yaxis ?? 'y').replace('axis', '') === axis)
+      .flatMap(({ y }) => y.filter((v) => v > 0));
+    const ends = values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [
+      Infinity,
+      0,
+    ]);
+    if (ends[1] > WIDE_RANGE * ends[0]) layout[key].dtick = 'D2';
+  }
+}
+
+const MOST_IN_LEGENDS = 12; // entries; more are listed once in each section
+
+// A legend that does not fit on one line would cover the panels: it stands above the figure.
+function legendAbove(div, data, width) {
+  div.parentElement.querySelector('.legend')?.remove();
+  const entries = data.filter(({ showlegend }) => showlegend);
+  const letters = entries.reduce((sum, { name: text }) => sum + text.length, 0);
+  if (entries.length < 2 || 7 * letters + 52 * entries.length < width - 60) return false;
+  const first = div.closest('section').querySelector('.plot') === div;
+  if (entries.length > MOST_IN_LEGENDS && !first) return true;
+  const legend = element(
+    'p',
+    { className: 'legend' },
+    entries.map(({ meta, name: text, marker, line }) => {
+      const dot = element('span', { className: 'dot' });
+      dot.style.background = marker?.color ?? line?.color;
+      const label = meta?.group ? text : runs[meta.run].name;
+      return element('span', { className: 'run-label' }, [dot, element('span', { text: label })]);
+    }),
+  );
+  div.before(legend);
+  return true;
+}
+
 const figures = []; // { id, available, build(width) -> { data, layout } }
 let round = 0;
 
@@ -176,6 +218,8 @@ function draw({ id, build }) {
   const div = document.getElementById(id);
   const { data, layout } = build(printing ? PRINT_WIDTH : div.clientWidth);
   setLegend(data);
+  spaceLogTicks(data, layout);
+  if (legendAbove(div, data, layout.width)) layout.showlegend = false;
   Plotly.react(div, data, layout, { ...CONFIG, displayModeBar: touch ? false : 'hover' });
   if (div.dataset.drawn) return;
   div.dataset.drawn = 'true';

@@ -12,7 +12,7 @@ figures.push({
     const ticks = indices.map((i) => binTicks(i, 14));
     const layout = panels(indices.map(runTitle), width, {
       height: matrixHeight(indices.length, width),
-      gap: ticks.some((t) => t.tickvals) ? 170 : 86,
+      gap: (ticks.some((t) => t.tickvals) ? 170 : 86) + (printing ? 40 : 0),
     });
     axesOf(layout, 'xaxis').forEach((axis, panel) =>
       Object.assign(axis, {
