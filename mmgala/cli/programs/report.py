@@ -17,7 +17,8 @@ from mmgala.apis.sample_images import add_sample_images
 from mmgala.cli.post_hoc import read_target_prior
 from mmgala.cli.post_hoc_arguments import VAL
 from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
-from mmgala.console import result, say, warn
+from mmgala.console import say, warn
+from mmgala.console.markdown import show_markdown
 from mmgala.functional.rebalance import check_tau
 from mmgala.utils.files import check_writable, write_text
 from mmgala.visualization import write_html_report
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> None:
     write_html_report(report, args.out)
     numbers = args.out.with_suffix('.json')
     write_text(numbers, text)
-    result(printed(report['answer']))
+    show_markdown(printed(report['answer']))
     for line in report['missing']:
         say(line)
     if args.images and report['image_note']:
