@@ -145,7 +145,7 @@ def test_the_log_has_everything(piped):
 
     assert str(path.relative_to(work_dir)) in done.stderr
     for text in (
-        'System environment:', 'Config:', 'model = dict(', 'Hooks will be executed',
+        'System environment:', 'Config:', 'mmgala.GALAHead', 'Hooks will be executed',
         'Could not import OneDL', 'Epoch(train) [4]', 'Epoch(val) [4]',
         'accuracy/worst_class', 'What was counted', 'Saving checkpoint at 4 epochs',
     ):  # fmt: skip
