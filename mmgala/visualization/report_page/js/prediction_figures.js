@@ -12,14 +12,14 @@ figures.push({
     const layout = panels(indices.map(runTitle), width, { columns: 3, height: 230 });
     axesOf(layout, 'xaxis').forEach((axis) => {
       Object.assign(axis, {
-        title: axisTitle('shot group of the predicted class'),
+        title: axisTitle('predicted shot group'),
         showgrid: false,
         type: 'category',
       });
     });
     axesOf(layout, 'yaxis').forEach((axis, panel) => {
       Object.assign(axis, { showgrid: false, type: 'category', autorange: 'reversed' });
-      if (panel % layout.meta.across === 0) axis.title = axisTitle('shot group of the true class');
+      if (panel % layout.meta.across === 0) axis.title = axisTitle('true shot group');
     });
     layout.coloraxis = { cmin: 0, cmax: 100, colorscale: COLOUR_SCALE, showscale: false };
     return { data: indices.map(confusionTrace), layout };
