@@ -1,6 +1,7 @@
 """Read the files of a work dir that a report needs."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -318,7 +319,7 @@ def run_names(work_dirs: Sequence[Path], names: Sequence[str] | None) -> list[st
         ValueError: if the number of names is wrong, or names repeat or are empty.
     """
     if names is None:
-        names = [path.resolve().name for path in work_dirs]
+        names = [_folder_name(path.resolve()) for path in work_dirs]
         if len(set(names)) < len(names):
             names = [str(path) for path in work_dirs]
     if len(names) != len(work_dirs):
@@ -331,3 +332,10 @@ def run_names(work_dirs: Sequence[Path], names: Sequence[str] | None) -> list[st
     if len(set(names)) < len(names):
         raise ValueError(f'Expected different --names, but got {names}.')
     return list(names)
+
+
+def _folder_name(path: Path) -> str:
+    """Name of a folder; with its parent's if it is only a seed, as in comparisons."""
+    if re.fullmatch(r'seed\d+', path.name):
+        return f'{path.parent.name}/{path.name}'
+    return path.name

@@ -1,7 +1,10 @@
 """Runs that are seeds of one method, by their names."""
 
+from pathlib import Path
+
 import pytest
 
+from mmgala.analysis.run_files import run_names
 from mmgala.analysis.seeds import group_seeds, method_and_seed
 
 
@@ -40,3 +43,9 @@ def test_names_that_say_it_twice_are_methods_of_their_own():
     assert found == {
         'a_seed0': (0,), 'a seed 0': (1,), 'a': (2,), 'b': (3,), 'b_seed0': (4,),
     }  # fmt: skip
+
+
+def test_folders_of_a_comparison_are_named_by_method_and_seed():
+    names = run_names([Path('work/ce/seed0'), Path('work/ce/seed1'), Path('x/b')], None)
+    assert names == ['ce/seed0', 'ce/seed1', 'b']
+    assert [m.name for m in group_seeds(names)] == ['ce', 'b']
