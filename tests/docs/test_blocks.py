@@ -22,7 +22,7 @@ RUN_BY = {
     ('SECURITY.md', 'python'): 'test_blocks',
     ('docs/analysis.md', 'bash'): 'test_digits_pages',
     ('docs/analysis.md', 'python'): 'test_digits_pages',
-    ('docs/command.md', 'text'): 'test_blocks',
+    ('docs/command.md', 'text'): 'test_digits_pages',
     ('docs/deploy.md', 'bash'): 'test_deploy',
     ('docs/deploy.md', 'python'): 'test_deploy',
     ('docs/detection.md', 'python'): 'test_detection',

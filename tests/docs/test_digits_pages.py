@@ -80,6 +80,22 @@ def test_results_are_printed_as_on_the_page(followed):
     assert labels[0] == labels[1]
 
 
+def test_a_training_prints_what_the_page_shows(followed):
+    """docs/command.md, up to the results, which depend on the random numbers."""
+    shown = code_block('docs/command.md', 'text', 'What was counted')
+    fixed, _, results = shown.partition('epoch   top-1')
+    assert results
+    out, err = io.StringIO(), io.StringIO()
+    (followed.folder / 'whole.py').write_text(f"_base_ = '{ROOT}/{CONFIG}'\n")
+    options = ('train_cfg.max_epochs=4', 'train_cfg.val_interval=2')
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        end = call('train', 'whole.py', '--cfg-options', *options, cwd=followed.folder)
+    assert end is None, end
+    assert ' '.join(fixed.split()) in ' '.join(err.getvalue().split())
+    header = results.splitlines()[0].split()
+    assert header == out.getvalue().splitlines()[0].split()[2:]
+
+
 class TestAnalysis:
     """docs/analysis.md: two trainings with its hook, and all its tools on them."""
 

@@ -12,6 +12,7 @@ import pytest
 
 from mmgala.cli.commands import start
 from tests.start.calling import call as call_command
+from tests.start.calling import run
 from tests.tools.command_line import call
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +80,23 @@ def followed(tmp_path_factory):
         name = Path(tool).stem
         ends.append(call(name, *arguments, '--cfg-options', *SMALL, cwd=folder))
     return SimpleNamespace(folder=folder, ends=ends)
+
+
+def test_one_command_makes_a_model_and_the_next_one_uses_it(tmp_path):
+    """The first two commands of the page, with a training that is short enough."""
+    write_images(tmp_path / 'data' / 'flowers')
+    assert cv2.imwrite(str(tmp_path / 'photo.jpg'), np.zeros((40, 40, 3), np.uint8))
+    short = ('--epochs', '1', '--backbone', 'small', '--image-size', '32')
+    ((mmgala, *start),) = commands('start')
+    ((_, *predict),) = commands('use')
+    assert mmgala == 'mmgala'
+    run(*start, *short, '--device', 'cpu', cwd=tmp_path)
+    work_dir = tmp_path / 'work_dirs/flowers'
+    for name in ('images.csv', 'split.csv', 'flowers.py', 'model.pth', 'report.html'):
+        assert (work_dir / name).is_file()
+        assert f'`{name}`' in PAGE
+    out, _ = run(*predict, cwd=tmp_path)
+    assert any(name in out for name in FLOWERS)
 
 
 def test_split_has_every_image_once_and_every_class_in_every_part(followed):
