@@ -3,9 +3,20 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from mmgala.analysis.gradient_files import UNITS, GradientRecord
+import numpy as np
+
+from mmgala.analysis.gradient_files import (
+    FOLDER,
+    STATISTICS_KEY,
+    SUMS,
+    UNITS,
+    GradientRecord,
+)
 from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.utils.checkpoint_origin import Origin
+
+_SUMS_KEY = 'finished'  # in a checkpoint: sums until the last file was written
+_ROUNDING = 1e-4  # files have float32
 
 
 def origin_warnings(
@@ -58,10 +69,37 @@ def _about_record(
     folder: Path, record: GradientRecord, name: str, checkpoint: dict
 ) -> str:
     reached = (checkpoint.get('meta') or {}).get(record.unit)
-    if reached is None or int(reached) == record.number:
+    if reached is None:
         return ''
     unit = UNITS[record.unit]
+    if int(reached) != record.number:
+        return (
+            f'The gradient statistics in {folder} end with {unit} {record.number}, but '
+            f'{name} is of {unit} {int(reached)}.'
+        )
+    if _is_of_training(record, checkpoint):
+        return ''
     return (
-        f'The gradient statistics in {folder} end with {unit} {record.number}, but '
-        f'{name} is of {unit} {int(reached)}.'
+        f'The gradient statistics in {folder} are of another training than {name}, '
+        f'which ends with {unit} {record.number} too: delete {FOLDER}, or train again '
+        'with mmgala.GradientStatisticsHook.'
+    )
+
+
+def _is_of_training(record: GradientRecord, checkpoint: dict) -> bool:
+    """Whether the sums of a record are those that the training has saved.
+
+    Checkpoints that only hold weights, as those of other tools, do not tell.
+    """
+    saved = checkpoint.get(STATISTICS_KEY)
+    if not saved:
+        return 'message_hub' not in checkpoint  # a training saves both
+    # Of a single loss, or of several by their names.
+    states = [saved] if _SUMS_KEY in saved else list(saved.values())
+    sums = [np.ravel(getattr(record.total, name)) for name in SUMS]
+    total = np.concatenate(sums)
+    finished = [np.asarray(state[_SUMS_KEY]) for state in states]
+    return any(
+        total.shape == stored.shape and np.allclose(total, stored, rtol=_ROUNDING)
+        for stored in finished
     )

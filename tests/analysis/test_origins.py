@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mmgala.analysis import read_predictions, read_run
+from mmgala.analysis.gradient_files import SUMS, read_record, write_record
 from mmgala.analysis.origins import origin_warnings
 from mmgala.evaluation.score_dump import ORIGIN_KEY
 from mmgala.utils.checkpoint_origin import Origin, weights_digest
@@ -94,3 +95,36 @@ def test_gradient_statistics_that_end_elsewhere_are_named(tmp_path, epoch, said)
 
     assert len(lines) == said
     assert not said or 'end with epoch 3, but last.pth is of epoch 5' in lines[0]
+
+
+def state_of(record):
+    """What the hook saves in a checkpoint at the end of the record's period."""
+    sums = [np.ravel(getattr(record.total, name)) for name in SUMS]
+    return dict(finished=torch.from_numpy(np.concatenate(sums)))
+
+
+SAME, OTHER = make_record(3, seed=0), make_record(3, seed=9)
+
+
+@pytest.mark.parametrize(
+    ('parts', 'said'),
+    [
+        (dict(message_hub={}, gradient_statistics=state_of(SAME)), False),
+        (dict(message_hub={}, gradient_statistics=state_of(OTHER)), True),
+        (dict(message_hub={}), True),  # trained again, without the hook
+        (dict(), False),  # only weights
+        (dict(gradient_statistics=dict(a=state_of(OTHER), b=state_of(SAME))), False),
+        (dict(gradient_statistics=dict(a=state_of(OTHER))), True),
+    ],
+    ids=['same', 'other', 'none', 'weights', 'one of two losses', 'other losses'],
+)
+def test_gradient_statistics_of_another_training_are_named(tmp_path, parts, said):
+    checkpoint = {'state_dict': weights(0), 'meta': dict(epoch=3), **parts}
+    torch.save(checkpoint, tmp_path / 'epoch_3.pth')
+    files = {tmp_path / 'a': origin('epoch_3.pth', 0)}
+    written = read_record(write_record(SAME, tmp_path / 'gradient_statistics'))
+
+    lines = origin_warnings(tmp_path, files, written)
+
+    assert len(lines) == said
+    assert not said or 'of another training than epoch_3.pth' in lines[0]
