@@ -19,7 +19,10 @@ from mmgala.datasets.class_alignment import PARTS, align_classes
 from mmgala.datasets.epoch_samples import EpochSamples, epoch_samples
 from mmgala.datasets.labels import dataset_labels
 
-NOT_WANTED = 'Images were left out (--no-images).'
+NOT_WANTED = (
+    'Images of the test samples are shown with --images, which runs the config of the '
+    'first work dir, as a test does.'
+)
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def test_no_images_are_read_if_they_are_not_wanted(digits):
     run = run_in(folder, data.get_gt_labels())
     images, note = added(run, [3], wanted=False)
     assert images is None
-    assert '--no-images' in note
+    assert '--images' in note
 
 
 def test_other_labels_are_noticed(digits):

@@ -151,8 +151,8 @@ def test_config_and_commands_are_text(small_page):
 
 
 def test_without_images_the_words_stay(open_report, small):
-    small.update(images=None, image_note='Images were left out (--no-images).')
+    small.update(images=None, image_note='Images were left out (--images).')
     page = open_report(small)
     assert page.page.locator('main img').count() == 0
     assert page.page.locator('#mistake-cards .card').count() == 12
-    assert texts(page, '#image-note') == ['Images were left out (--no-images).']
+    assert texts(page, '#image-note') == ['Images were left out (--images).']

@@ -66,7 +66,7 @@ test_dataloader = dict(
 """
 
 
-def test_page_has_pictures_unless_they_are_left_out(tmp_path, capsys):
+def test_page_has_pictures_only_if_asked_for(tmp_path, capsys):
     folder = tmp_path / 'ce'
     folder.mkdir()
     targets = DigitsDataset('test').get_gt_labels()
@@ -79,15 +79,16 @@ def test_page_has_pictures_unless_they_are_left_out(tmp_path, capsys):
     )
     (folder / 'c.py').write_text(DIGITS)
     out = tmp_path / 'r.html'
-    assert call(folder, '--out', out) is None
+    assert call(folder, '--out', out, '--images') is None
     with_images, printed = out.read_text(), ''.join(capsys.readouterr())
     assert '"images":["data:image/png;base64,' in with_images
     assert 'no images' not in printed
     assert 'data:image' not in out.with_suffix('.json').read_text()
-    assert call(folder, '--out', out, '--no-images') is None
+    (folder / 'c.py').write_text('raise SystemExit("the config was executed")')
+    assert call(folder, '--out', out) is None
     assert '"images":null' in out.read_text()
     (folder / 'c.py').unlink()
-    assert call(folder, '--out', out) is None
+    assert call(folder, '--out', out, '--images') is None
     printed = ''.join(capsys.readouterr())
     assert f'{folder} does not have exactly one config' in printed
 

@@ -3,10 +3,9 @@
 Reads work dirs that contain gradient statistics (from mmgala.GradientStatisticsHook),
 predictions.npz (from mmgala test --out) or class_vectors.json (from
 mmgala vectors), all of the same classes. Writes OUT.html, which works
-offline, and its numbers, OUT.json. The page has small images of some test samples, from
-the test data of the config in the first WORK_DIR, which is executed as in a test:
---no-images leaves them out, for images that must stay where they are. If a training
-has several losses, such as the stages of a cascade, each counts as a separate run.
+offline, and its numbers, OUT.json. With --images, the page also shows small images of
+some test samples. If a training has several losses, such as the stages of a cascade,
+each counts as a separate run.
 """
 
 from mmgala.cli.command import command, importing  # first: it handles Ctrl-C
@@ -37,10 +36,10 @@ def build_parser() -> argparse.ArgumentParser:
         help='strength of re-balancing; choose it on validation data. Default: 1',
     )
     parser.add_argument(
-        '--no-images',
-        dest='images',
-        action='store_false',
-        help='leave out the small images of test samples, and read no config',
+        '--images',
+        action='store_true',
+        help='show small images of test samples, from the test data of the config in '
+        'the first WORK_DIR, which is executed as in a test',
     )
     add_target_prior_argument(parser, 'the test set')
     add_threshold_arguments(parser, 'those in the files of the WORK_DIRs')

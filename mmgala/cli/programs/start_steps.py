@@ -135,7 +135,7 @@ def report(folder: Folder, methods: Sequence[str], seed: int) -> None:
         vectors(one)
     words = [
         *(*map(str, runs), '--names', *methods, '--out', str(folder.report)),
-        *('--title', folder.name, '--tau', str(chosen_tau(folder))),
+        *('--title', folder.name, '--tau', str(chosen_tau(folder)), '--images'),
     ]
     show_step('Report', 'report', words)
     run(report_command.build_parser().parse_args(words))
