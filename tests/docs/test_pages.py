@@ -10,7 +10,7 @@ NAMED = re.compile(
     r'(?<![\w./-])(?:configs|tools|benchmarks|docs|projects|mmgala|tests)/[\w./-]*\w(?![\w*])'
 )
 # Placeholders, and what the reader makes or downloads.
-MADE = re.compile(r'_$|DIR|NAME|your_|/\.mim')
+MADE = re.compile(r'_$|DIR|NAME|your_|/\.mim|_build/')
 
 
 @pytest.mark.parametrize('page', PAGES)
