@@ -19,17 +19,22 @@ const chosen = {
 const chosenRuns = () => [...runs.keys()].filter((i) => chosen.runs.has(i));
 const chosenGroups = () => GROUPS.filter((g) => chosen.groups.has(g));
 
-// Up to three runs get clearly distinct colours, as in class_plots.py.
-const runColour = (i) => (runs.length <= 3 ? palette[2 * i] : palette[i % palette.length]);
+// Seeds of a method share its colour and symbol.
+const methodOf = runs.map((_, i) => methods.findIndex((m) => m.runs.includes(i)));
 
-// Runs differ by their symbols in grey print.
+// Up to three methods get clearly distinct colours, as in class_plots.py.
+const methodColour = (m) =>
+  methods.length <= 3 ? palette[2 * m] : palette[m % palette.length];
+const runColour = (i) => methodColour(methodOf[i]);
+
+// Methods differ by their symbols in grey print.
 const SYMBOLS = ['circle', 'square', 'diamond', 'triangle-up', 'triangle-down', 'cross'];
-const runSymbol = (i) => SYMBOLS[i % SYMBOLS.length];
+const runSymbol = (i) => SYMBOLS[methodOf[i] % SYMBOLS.length];
 
 const runLine = (i, width) => ({
   color: runColour(i),
   width,
-  dash: i < palette.length ? 'solid' : 'dash',
+  dash: methodOf[i] < palette.length ? 'solid' : 'dash',
 });
 
 // One value per class of a run; undefined if the run does not have them.
