@@ -27,8 +27,6 @@ from mmgala.utils.files import replacing
 
 FOLDER = 'gradient_statistics'
 """Folder of the files in a work directory."""
-STATISTICS_KEY = 'gradient_statistics'
-"""Key of the sums in a checkpoint of the same training."""
 UNITS = {'epoch': 'epoch', 'iter': 'iteration'}  # as written in files: in words
 
 

@@ -7,13 +7,12 @@ import numpy as np
 
 from mmgala.analysis.gradient_files import (
     FOLDER,
-    STATISTICS_KEY,
     SUMS,
     UNITS,
     GradientRecord,
 )
 from mmgala.utils.checkpoint import read_checkpoint
-from mmgala.utils.checkpoint_origin import Origin
+from mmgala.utils.checkpoint_origin import STATISTICS_KEY, Origin
 
 _SUMS_KEY = 'finished'  # in a checkpoint: sums until the last file was written
 _ROUNDING = 1e-4  # files have float32

@@ -8,6 +8,9 @@ from typing import Any
 
 import torch
 
+STATISTICS_KEY = 'gradient_statistics'
+"""Key of the summed gradients in a checkpoint."""
+
 
 @dataclass(frozen=True)
 class Origin:

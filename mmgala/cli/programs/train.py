@@ -140,7 +140,8 @@ def run(args: argparse.Namespace) -> None:
 
 def length(cfg: Config) -> float:
     """Number of epochs or iterations of a training."""
-    return cfg.train_cfg.get('max_epochs') or cfg.train_cfg.get('max_iters') or 1
+    loop = cfg.get('train_cfg') or {}
+    return loop.get('max_epochs') or loop.get('max_iters') or 1
 
 
 def train_stages(cfg: Config, args: argparse.Namespace) -> None:

@@ -11,7 +11,6 @@ from mmengine.hooks.hook import DATA_BATCH
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 
-from mmgala.analysis.gradient_files import STATISTICS_KEY
 from mmgala.datasets import count_classes
 from mmgala.datasets.labels import class_names, is_detection_dataset
 from mmgala.engine.gradient_recording.recorded_losses import (
@@ -30,6 +29,7 @@ from mmgala.functional import ShotThresholds
 from mmgala.functional.checks import check_whole
 from mmgala.registry import HOOKS
 from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.checkpoint_origin import STATISTICS_KEY
 
 
 @HOOKS.register_module()
