@@ -3,6 +3,7 @@
 import bisect
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -84,12 +85,17 @@ def validations_left(runner: Runner) -> int:
     done = loop.epoch if by_epoch else loop.iter
     milestones = getattr(loop, 'dynamic_milestones', [0])
     intervals = getattr(loop, 'dynamic_intervals', [loop.val_interval])
+    first = max(done + 1, loop.val_begin)
+    if first > last:
+        return 0
+    # MMEngine uses an interval from the step before its milestone on.
+    starts = [0, *(milestone - 1 for milestone in milestones[1:]), last + 1]
     count = 0
-    for step in range(done + 1, last + 1):
-        interval = intervals[max(bisect.bisect(milestones, step + 1) - 1, 0)]
-        if step >= loop.val_begin and (step % interval == 0 or step == last):
-            count += 1
-    return count
+    for interval, (start, end) in zip(intervals, pairwise(starts), strict=True):
+        low, high = max(first, start), min(end - 1, last)
+        count += max(0, high // interval - (low - 1) // interval)
+    at_last = intervals[max(bisect.bisect(milestones, last + 1) - 1, 0)]
+    return count + (last % at_last != 0)
 
 
 class TrainingConsoleHook(Hook):

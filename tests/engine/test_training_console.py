@@ -1,5 +1,7 @@
 """The hook that shows a training: what it says, and that it changes nothing."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.hooks import Hook
@@ -147,3 +149,11 @@ def test_the_loss_is_not_read_from_the_device(tmp_path):
 
         with pytest.raises(AssertionError, match='wait for the device'):
             float(outputs['loss'])
+
+
+def test_validations_of_a_training_without_an_end_are_counted_at_once():
+    loop = SimpleNamespace(
+        max_iters=10**15, iter=10**12, val_begin=1, val_interval=10**3
+    )
+    left = validations_left(SimpleNamespace(train_loop=loop))
+    assert left == 10**12 - 10**9
