@@ -15,7 +15,8 @@ from tests.datasets.on_device.pictures import photograph
 from tests.datasets.on_device.sets import PACK, Pictures
 
 COUNT = 50  # no batch size divides it
-RUNNER_OPTIONS = ('launcher', 'resume', 'cfg', 'default_hooks')
+RUNNER_OPTIONS = ('launcher', 'resume', 'cfg', 'default_hooks', 'param_scheduler')
+LOOP_OPTIONS = ('chunk_size', 'cuda_graph')
 
 
 def training_set(pipeline):
@@ -38,7 +39,7 @@ class Recorder(Hook):
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         samples = data_batch['data_samples']
-        self.samples.append([sample.sample_idx for sample in samples])
+        self.samples.append([sample.get('sample_idx') for sample in samples])
         self.labels.append([int(sample.gt_label) for sample in samples])
         self.inputs.append(torch.stack(list(data_batch['inputs'])).numpy().copy())
 
@@ -61,9 +62,7 @@ def model(seed, **preprocessing):
 def settings(work_dir, on_device, pipeline, epochs, hooks, loader, seed):
     """Arguments of the runner, without the model."""
     loop = dict(type='mmgala.OnDeviceTrainLoop') if on_device else dict(by_epoch=True)
-    chunk_size = loader.pop('chunk_size', None)
-    if chunk_size:
-        loop['chunk_size'] = chunk_size
+    loop |= {key: loader.pop(key) for key in LOOP_OPTIONS if key in loader}
     return dict(
         work_dir=str(work_dir),
         train_cfg=dict(**loop, max_epochs=epochs),
@@ -104,8 +103,8 @@ def train(
         hooks: custom hooks besides the recorder.
         preprocessing: more options of the data preprocessor.
         seed: seed of the training.
-        **options: options of the runner if in ``RUNNER_OPTIONS``, ``chunk_size`` of the
-            loop, else options of the loader.
+        **options: options of the runner if in ``RUNNER_OPTIONS``, of the loop if in
+            ``LOOP_OPTIONS``, else of the loader.
 
     Returns:
         The runner, and the recorder.

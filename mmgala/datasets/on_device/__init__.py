@@ -9,11 +9,16 @@ from mmgala.datasets.on_device.augmentation import (
     build_augmentation,
     find_pipeline,
 )
-from mmgala.datasets.on_device.images import DeviceImages, epoch_batches
+from mmgala.datasets.on_device.images import (
+    DeviceImages,
+    augmented_batches,
+    epoch_batches,
+)
 
 __all__ = [
     'Augmentation',
     'DeviceImages',
+    'augmented_batches',
     'build_augmentation',
     'epoch_batches',
     'find_pipeline',

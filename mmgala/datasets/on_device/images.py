@@ -41,8 +41,8 @@ class DeviceImages:
         self.channels = images.shape[3]
         self._images = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
         self._images = self._images.to(device)
-        labels = torch.from_numpy(dataset_labels(dataset)).to(device)
-        self._labels = labels.split(1)
+        self._all_labels = torch.from_numpy(dataset_labels(dataset)).to(device)
+        self._labels = self._all_labels.split(1)
 
     @property
     def device(self) -> torch.device:
@@ -52,6 +52,10 @@ class DeviceImages:
     def images(self, indices: np.ndarray) -> Tensor:
         """Return a copy of the images at ``(N,)`` indices: ``(N, C, H, W)`` uint8."""
         return self._images[to_device(indices, self.device)]
+
+    def labels(self, indices: np.ndarray) -> Tensor:
+        """Return the labels of images: ``(N,)`` int64."""
+        return self._all_labels[to_device(indices, self.device)]
 
     def samples(self, indices: Sequence[int]) -> list[DataSample]:
         """Create data samples with label and meta information."""
@@ -71,15 +75,15 @@ class DeviceImages:
         return sample
 
 
-def epoch_batches(
+def augmented_batches(
     data: DeviceImages,
     augmentation: Augmentation,
     batches: Sequence[Sequence[int]],
     rng: np.random.Generator,
     skipped: int = 0,
     chunk_size: int = 4096,
-) -> Iterator[dict]:
-    """Yield augmented batches in the format of MMPretrain's data preprocessor.
+) -> Iterator[tuple[Tensor, Tensor, Sequence[int]]]:
+    """Yield augmented images of each batch, their labels and their indices.
 
     Several batches are augmented at once, which costs hardly more than one: on a GPU,
     time depends on the number of operations rather than on their size.
@@ -95,8 +99,7 @@ def epoch_batches(
             but at least one batch.
 
     Yields:
-        A dictionary with ``inputs``, ``(N, C, H, W)`` uint8, and the list
-        ``data_samples``.
+        ``(N, C, H, W)`` uint8, ``(N,)`` int64, and N numbers.
     """
     lengths = [len(batch) for batch in batches]
     draws = augmentation.draw(rng, skipped + sum(lengths))
@@ -105,12 +108,31 @@ def epoch_batches(
     for first in range(0, len(batches), batches_per_chunk):
         chunk = batches[first : first + batches_per_chunk]
         start, end = end, end + sum(map(len, chunk))
-        images = augmentation(
-            data.images(np.concatenate(chunk)), [draw[start:end] for draw in draws]
+        indices = np.concatenate(chunk)
+        images = augmentation(data.images(indices), [draw[start:end] for draw in draws])
+        sizes = lengths[first : first + batches_per_chunk]
+        parts = zip(
+            images.split(sizes), data.labels(indices).split(sizes), chunk, strict=True
         )
-        parts = images.split(lengths[first : first + batches_per_chunk])
-        for batch, inputs in zip(chunk, parts, strict=True):
-            yield dict(inputs=inputs, data_samples=data.samples(batch))
+        yield from parts
+
+
+def epoch_batches(
+    data: DeviceImages, *args: Any, **kwargs: Any
+) -> Iterator[dict[str, Any]]:
+    """Yield augmented batches in the format of MMPretrain's data preprocessor.
+
+    Args:
+        data: images of the data set.
+        *args: further arguments of :func:`augmented_batches`.
+        **kwargs: likewise.
+
+    Yields:
+        A dictionary with ``inputs``, ``(N, C, H, W)`` uint8, and the list
+        ``data_samples``.
+    """
+    for inputs, _, indices in augmented_batches(data, *args, **kwargs):
+        yield dict(inputs=inputs, data_samples=data.samples(indices))
 
 
 def _read_images(
