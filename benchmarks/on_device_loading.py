@@ -21,6 +21,7 @@ warnings.simplefilter('ignore')  # of libraries, while they are imported
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from generated_images import write_arrays  # noqa: E402
 from mmengine.config import Config  # noqa: E402
 from mmengine.model import BaseModel  # noqa: E402
 from mmengine.optim import OptimWrapper, build_optim_wrapper  # noqa: E402
@@ -44,16 +45,6 @@ CONFIG = ROOT / 'configs' / 'gala' / 'resnet32_cifar100-lt-if100.py'
 OUT = Path(__file__).resolve().parent / 'results' / 'on_device_loading.json'
 NUM_CLASSES = 100
 Batches = Iterator[dict]
-
-
-def write_images(folder: Path, number: int) -> None:
-    """Write noise in the format of ``ArrayDataset``."""
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (number, 32, 32, 3), dtype=np.uint8)
-    np.save(folder / 'train_images.npy', images)
-    np.save(folder / 'train_labels.npy', np.arange(number) % NUM_CLASSES)
-    names = '\n'.join(f'class {label}' for label in range(NUM_CLASSES))
-    (folder / 'classes.txt').write_text(names)
 
 
 def build_loader(cfg: Config, folder: Path, workers: int) -> DataLoader:
@@ -201,7 +192,7 @@ def main() -> None:
     init_default_scope('mmpretrain')
     cfg = Config.fromfile(CONFIG)
     with tempfile.TemporaryDirectory() as folder:
-        write_images(Path(folder), args.images)
+        write_arrays(Path(folder), args.images, NUM_CLASSES)
         results = run(cfg, Path(folder), args, device)
     print_rows(results)
     machine = describe_machine() | describe_devices()
