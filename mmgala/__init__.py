@@ -27,8 +27,9 @@ _CORE = {
     'functional': (
         'GradientSums', 'METRIC_NAMES', 'METRIC_RULES', 'PostHocSteps',
         'PriorContradiction', 'SHOT_GROUPS', 'ShotThresholds', 'add_foreground_margin',
-        'add_sigmoid_margin', 'calibration_bins', 'class_accuracies', 'class_counts_of',
-        'cloud_sizes', 'clouded_loss', 'contradicted_prior', 'effective_number_weights',
+        'add_sigmoid_margin', 'adjusted_cross_entropy', 'calibration_bins',
+        'class_accuracies', 'class_counts_of', 'cloud_sizes', 'clouded_loss',
+        'contradicted_prior', 'effective_number_weights',
         'equalization_loss', 'expected_calibration_error', 'foreground_gradient_sum',
         'frequency_bins', 'gala_loss', 'gala_margin', 'gradient_sum_from_loss',
         'label_margin_loss', 'largest_head_count', 'ldam_margins', 'log_class_prior',
@@ -43,8 +44,8 @@ _CORE = {
     'losses': (
         'BalancedSoftmaxLoss', 'ClassBalancedFocalLoss', 'ClassBalancedLoss',
         'ClassCountsLoss', 'ClassificationLoss', 'EqualizationLoss', 'GALALoss',
-        'GCLLoss', 'LDAMLoss', 'LabelAwareSmoothingLoss', 'LogitAdjustmentLoss',
-        'SeesawLoss', 'VectorScalingLoss',
+        'GCLLoss', 'LDAMLoss', 'LabelAwareSmoothingLoss', 'LogitAdjustment',
+        'LogitAdjustmentLoss', 'SeesawLoss', 'VectorScalingLoss',
     ),
     'post_hoc': (
         'LogitAdjuster', 'PostHocChain', 'PostHocStep', 'PredictionRebalancer',

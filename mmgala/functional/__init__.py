@@ -1,5 +1,6 @@
 """Pure functions on tensors, usable in any PyTorch loop without OpenMMLab."""
 
+from mmgala.functional.adjusted_cross_entropy import adjusted_cross_entropy
 from mmgala.functional.class_counts import class_counts_of
 from mmgala.functional.class_priors import (
     cloud_sizes,
@@ -70,6 +71,7 @@ __all__ = [
     'ShotThresholds',
     'add_foreground_margin',
     'add_sigmoid_margin',
+    'adjusted_cross_entropy',
     'calibration_bins',
     'class_accuracies',
     'class_counts_of',

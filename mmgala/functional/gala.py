@@ -11,16 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmgala.functional.adjusted_cross_entropy import (
+    adjusted_cross_entropy,
+    upcast_half,
+)
 from mmgala.functional.checks import (
     check_logits_and_target,
     check_margin_arguments,
     check_statistics,
 )
-
-
-def upcast_half(logits: Tensor) -> Tensor:
-    """Convert half precision to float32; float32 and float64 stay as they are."""
-    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
 
 def margin_cross_entropy(
@@ -46,11 +45,7 @@ def margin_cross_entropy(
     Returns:
         Unreduced loss, ``(N,)``, float32 or wider.
     """
-    logits, target = upcast_half(logits), target.long()
-    adjusted = logits + margin.to(logits.dtype)
-    correction = (label_margin - margin).to(logits.dtype)[target]
-    adjusted.scatter_add_(1, target[:, None], correction[:, None])
-    return F.cross_entropy(adjusted, target, reduction='none')
+    return adjusted_cross_entropy(logits, target, margin, label_margin - margin)
 
 
 def soft_label_margin(target: Tensor, margin: Tensor, label_margin: Tensor) -> Tensor:

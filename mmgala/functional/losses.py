@@ -11,12 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmgala.functional.adjusted_cross_entropy import (
+    adjusted_cross_entropy,
+    upcast_half,
+)
 from mmgala.functional.checks import (
     check_logits_and_target,
     check_not_negative,
     check_positive,
 )
-from mmgala.functional.gala import margin_cross_entropy, upcast_half
 
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
@@ -78,8 +81,7 @@ def logit_adjusted_loss(
     """
     check_logits_and_target(logits, target)
     check_not_negative('tau', tau)
-    logits = upcast_half(logits)
-    return cross_entropy(logits + (tau * log_prior).to(logits.dtype), target)
+    return adjusted_cross_entropy(logits, target, bias=tau * log_prior)
 
 
 def vector_scaling_loss(
@@ -138,11 +140,7 @@ def label_margin_loss(logits: Tensor, target: Tensor, margins: Tensor) -> Tensor
         tensor([2.1269])
     """
     check_logits_and_target(logits, target)
-    logits = upcast_half(logits)
-    if target.is_floating_point():
-        margins = margins.to(logits.dtype)
-        return cross_entropy(logits - target * margins, target)
-    return margin_cross_entropy(logits, target, torch.zeros_like(margins), -margins)
+    return adjusted_cross_entropy(logits, target, label_margin=-margins)
 
 
 def smoothed_cross_entropy(

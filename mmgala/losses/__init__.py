@@ -1,10 +1,12 @@
 """Losses as modules that need PyTorch alone; `mmgala.models` registers them."""
 
-from mmgala.losses.base import ClassCountsLoss, ClassificationLoss
+from mmgala.losses.adjustment import LogitAdjustment
+from mmgala.losses.base import ClassificationLoss
 from mmgala.losses.class_balanced import (
     ClassBalancedFocalLoss,
     ClassBalancedLoss,
 )
+from mmgala.losses.class_counts_loss import ClassCountsLoss
 from mmgala.losses.equalization import EqualizationLoss
 from mmgala.losses.gala import GALALoss
 from mmgala.losses.gcl import GCLLoss
@@ -28,6 +30,7 @@ __all__ = [
     'GCLLoss',
     'LDAMLoss',
     'LabelAwareSmoothingLoss',
+    'LogitAdjustment',
     'LogitAdjustmentLoss',
     'SeesawLoss',
     'VectorScalingLoss',

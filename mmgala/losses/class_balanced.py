@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmgala.functional.adjusted_cross_entropy import upcast_half
 from mmgala.functional.checks import check_logits_and_target, check_not_negative
 from mmgala.functional.class_priors import effective_number_weights
-from mmgala.functional.losses import cross_entropy, sigmoid_focal_loss
-from mmgala.losses.base import ClassCountsLoss, at_target
+from mmgala.functional.losses import sigmoid_focal_loss
+from mmgala.losses.adjustment import LogitAdjustment
+from mmgala.losses.base import at_target
+from mmgala.losses.class_counts_loss import ClassCountsLoss
 
 
 class ClassBalancedLoss(ClassCountsLoss):
@@ -68,20 +71,14 @@ class ClassBalancedLoss(ClassCountsLoss):
         """Class weights."""
         return dict(class_weights=effective_number_weights(class_counts, self.beta))
 
-    def compute_loss(
-        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
-    ) -> Tensor:
-        """Unweighted loss times the weight of each sample's class."""
-        check_logits_and_target(cls_score, label)
-        if cls_score.element_size() < 4:  # half precision
-            cls_score = cls_score.float()
-        return self._unweighted_loss(cls_score, label) * at_target(
-            self.class_weights, label
-        )
+    def adjustment(self) -> LogitAdjustment | None:
+        """No shift: the loss is cross-entropy, with class weights."""
+        self.check_counts()
+        return LogitAdjustment()
 
-    def _unweighted_loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Loss before weighting, ``(N,)``."""
-        return cross_entropy(logits, target)
+    def weigh(self, loss: Tensor, label: Tensor) -> Tensor:
+        """Weight losses by class."""
+        return loss * at_target(self.class_weights, label)
 
 
 class ClassBalancedFocalLoss(ClassBalancedLoss):
@@ -141,6 +138,16 @@ class ClassBalancedFocalLoss(ClassBalancedLoss):
     def initial_bias(self) -> float:
         """Initial value of the classifier's bias."""
         return -math.log(self.num_classes - 1)
+
+    def adjustment(self) -> None:
+        """None: the sigmoids of a sample do not depend on each other."""
+
+    def compute_loss(
+        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        """Focal loss times the weight of each sample's class."""
+        check_logits_and_target(cls_score, label)
+        return self.weigh(self._unweighted_loss(upcast_half(cls_score), label), label)
 
     def _unweighted_loss(self, logits: Tensor, target: Tensor) -> Tensor:
         if target.is_floating_point():

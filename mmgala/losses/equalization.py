@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mmgala.functional import equalization_loss
 from mmgala.functional.checks import check_share
-from mmgala.losses.base import ClassCountsLoss
+from mmgala.losses.class_counts_loss import ClassCountsLoss
 
 
 class EqualizationLoss(ClassCountsLoss):

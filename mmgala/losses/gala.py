@@ -4,11 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmgala.functional import (
-    gradient_sum_from_loss,
-    logit_gradient_sums,
-    margin_cross_entropy,
-)
+from mmgala.functional import gradient_sum_from_loss, logit_gradient_sums
+from mmgala.functional.adjusted_cross_entropy import adjusted_logits
 from mmgala.functional.checks import (
     check_choice,
     check_logits_and_target,
@@ -16,7 +13,7 @@ from mmgala.functional.checks import (
     check_share,
 )
 from mmgala.functional.compensated_sum import compensated_add_
-from mmgala.functional.gala import soft_label_margin
+from mmgala.losses.adjustment import LogitAdjustment
 from mmgala.losses.gradient_statistics import GradientStatistics
 
 
@@ -28,16 +25,17 @@ class PaperVariant:
     def register_state(self, loss: 'GALALoss') -> None:
         """Register the buffers that only this variant has."""
 
-    def margins(self, loss: 'GALALoss') -> tuple[Tensor, Tensor]:
-        """Margin of each class for samples of the other classes, and for its own."""
-        return (
-            loss.log_level(loss.pos_grad).mul_(loss.lambda_pos),
-            loss.log_level(loss.neg_grad).mul_(loss.lambda_neg),
-        )
+    def adjustment(self, loss: 'GALALoss') -> LogitAdjustment:
+        """Margin of each class for samples of other classes, and what its own add.
 
-    def soft_margin(self, loss: 'GALALoss', label: Tensor) -> Tensor:
-        """Margins ``(N, C)`` for soft labels."""
-        return soft_label_margin(label, *self.margins(loss))
+        Softmax ignores a constant that is added to a whole row. So the margins of the
+        paper, and for equal strengths and statistics a bias alone, give the same loss.
+        """
+        bias = loss.log_level(loss.pos_grad).mul_(loss.lambda_pos)
+        if loss.lambda_pos == loss.lambda_neg and loss.theta_is_phi:
+            return LogitAdjustment(bias)
+        own = loss.log_level(loss.neg_grad).mul_(loss.lambda_neg)
+        return LogitAdjustment(bias, label_margin=own.sub_(bias))
 
     def increments(
         self, loss: 'GALALoss', pos: Tensor, neg: Tensor, samples: int | Tensor
@@ -56,14 +54,9 @@ class OfficialVariant(PaperVariant):
         for name in ('running_sums', 'running_sums_low'):
             loss.register_buffer(name, torch.zeros(2, loss.num_classes))
 
-    def margins(self, loss: 'GALALoss') -> tuple[Tensor, Tensor]:
+    def adjustment(self, loss: 'GALALoss') -> LogitAdjustment:
         """The same margin for samples of the other classes and for its own."""
-        margin = loss.log_level(loss.pos_grad).mul_(loss.lambda_pos)
-        return margin, margin
-
-    def soft_margin(self, loss: 'GALALoss', label: Tensor) -> Tensor:
-        """Margins ``(C,)``, whatever the label."""
-        return self.margins(loss)[0]
+        return LogitAdjustment(loss.log_level(loss.pos_grad).mul_(loss.lambda_pos))
 
     def increments(
         self, loss: 'GALALoss', pos: Tensor, neg: Tensor, samples: int | Tensor
@@ -179,25 +172,31 @@ class GALALoss(GradientStatistics):
         own = {n: b for n, b in self.named_buffers() if n.startswith('running_sums')}
         return super().statistics | own
 
+    def adjustment(self) -> LogitAdjustment | None:
+        """The margins; with equal strengths and class indices, one for all samples."""
+        return self._variant.adjustment(self)
+
+    def observe(self, loss: Tensor, label: Tensor, weight: Tensor | None) -> None:
+        """Add a batch with class indices to the statistics."""
+        if self.accumulates:
+            loss, label, weight = self.without_padding(loss, label, weight)
+            pos = gradient_sum_from_loss(loss, label, self.num_classes, weight)
+            self.accumulate(pos, pos, self._count(label, weight))  # theta == phi
+
     def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
     ) -> Tensor:
         """Compute the loss of each sample and, in training, update the statistics."""
+        if not label.is_floating_point():
+            return super().compute_loss(cls_score, label, weight)
         check_logits_and_target(cls_score, label)
-        if label.is_floating_point():
-            margin = self._variant.soft_margin(self, label)
-            adjusted = cls_score + margin  # float32 or wider, as the margin is
-            loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
-            if self.accumulates:
-                rows, label, weight = self.without_padding(adjusted, label, weight)
-                sums = logit_gradient_sums(rows, label, weight)
-                self.accumulate(*sums, self._count(label, weight))
-            return loss
-        loss = margin_cross_entropy(cls_score, label, *self._variant.margins(self))
+        shifts = self._variant.adjustment(self)
+        adjusted = adjusted_logits(cls_score, label, shifts.bias, shifts.label_margin)
+        loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
         if self.accumulates:
-            rows, label, weight = self.without_padding(loss, label, weight)
-            pos = gradient_sum_from_loss(rows, label, self.num_classes, weight)
-            self.accumulate(pos, pos, self._count(label, weight))  # theta == phi
+            rows, label, weight = self.without_padding(adjusted, label, weight)
+            sums = logit_gradient_sums(rows, label, weight)
+            self.accumulate(*sums, self._count(label, weight))
         return loss
 
     def log_level(self, statistic: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from mmgala.functional.checks import check_not_negative, check_positive
 from mmgala.functional.class_priors import cloud_sizes
 from mmgala.functional.losses import clouded_loss
-from mmgala.losses.base import ClassCountsLoss
+from mmgala.losses.class_counts_loss import ClassCountsLoss
 
 
 class GCLLoss(ClassCountsLoss):

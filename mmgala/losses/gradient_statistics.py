@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmgala.functional.checks import capturing
 from mmgala.functional.compensated_sum import compensated_add_
 from mmgala.losses.base import ClassificationLoss
 from mmgala.losses.training_statistics import LOW
@@ -64,11 +65,62 @@ class GradientStatistics(ClassificationLoss):
         # Not a buffer: a moving average pairs the buffers of two models by their order.
         self.pending: Tensor | None = None
         self._frozen = False
+        self._alike = True  # whether both sums are known to be the same
+        self._versions = self._versions_now()
 
     @property
     def statistics(self) -> dict[str, Tensor]:
         """The sums of the training so far."""
         return {name: getattr(self, name) for name in self._sum_names}
+
+    @property
+    def theta_is_phi(self) -> bool:
+        """Whether both sums are known to be equal.
+
+        They are as long as all labels are class indices. If something else has changed
+        them, they are compared, for which the host waits for the device once. Sums over
+        several ranks count as different: each rank knows its own labels only.
+        """
+        if self._alike and not capturing() and self._versions != self._versions_now():
+            pos, neg = self.pos_grad, self.neg_grad
+            self._set_alike(not pos.is_meta and torch.equal(pos, neg))
+        return self._alike
+
+    def _set_alike(self, alike: bool) -> None:
+        self._alike = alike
+        if not capturing():
+            self._versions = self._versions_now()
+
+    def _versions_now(self) -> tuple[int, ...]:
+        """Numbers that change when a sum is written to, or replaced."""
+        pos, neg = self.pos_grad, self.neg_grad
+        return id(pos), pos._version, id(neg), neg._version
+
+    @torch.no_grad()
+    def reset_statistics(self) -> None:
+        """Start the statistics again, as in a new module."""
+        super().reset_statistics()
+        self._set_alike(True)
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._alike, self._versions = True, ()  # unknown
+
+    def _apply(self, *args: Any, **kwargs: Any) -> 'GradientStatistics':
+        alike = self.theta_is_phi
+        super()._apply(*args, **kwargs)
+        self._set_alike(alike)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """State for a copy, with an answer to :attr:`theta_is_phi`."""
+        self._set_alike(self.theta_is_phi)
+        return self.__dict__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The copy's sums are as equal as those it was copied from."""
+        super().__setstate__(state)
+        self._set_alike(self._alike)
 
     def defer_reduction(self, deferred: bool = True) -> None:
         """Start or stop deferring the reduction to :meth:`take_pending`.
@@ -111,11 +163,14 @@ class GradientStatistics(ClassificationLoss):
 
         Args:
             pos: contribution to :math:`\theta`, ``(C,)``.
-            neg: contribution to :math:`\phi`, ``(C,)``.
+            neg: contribution to :math:`\phi`, ``(C,)``; the same tensor as ``pos``
+                where both are equal.
             samples: number of samples; with ``count_classes``, of each class, ``(C,)``.
         """
         if world_size() == 1 and self.pending is None:
+            alike = neg is pos and self.theta_is_phi
             self._add(pos, neg, samples)
+            self._set_alike(alike)
             return
         # One collective of a fixed shape: labels may be soft on one rank and hard on
         # another.
@@ -132,6 +187,7 @@ class GradientStatistics(ClassificationLoss):
         num_classes = len(self.pos_grad)
         rest = len(packed) - 2 * num_classes
         self._add(*packed.split((num_classes, num_classes, rest)))
+        self._set_alike(False)
 
     def _add(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
         """Add sums that are reduced over all ranks.

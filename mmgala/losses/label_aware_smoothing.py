@@ -7,7 +7,7 @@ from torch import Tensor
 from mmgala.functional.checks import check_choice
 from mmgala.functional.class_priors import smoothing_factors
 from mmgala.functional.losses import smoothed_cross_entropy
-from mmgala.losses.base import ClassCountsLoss
+from mmgala.losses.class_counts_loss import ClassCountsLoss
 
 SMOOTHING_VARIANTS = ('official', 'paper')
 

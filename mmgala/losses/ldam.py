@@ -6,8 +6,9 @@ from torch import Tensor
 
 from mmgala.functional.checks import check_positive
 from mmgala.functional.class_priors import effective_number_weights, ldam_margins
-from mmgala.functional.losses import label_margin_loss
-from mmgala.losses.base import ClassCountsLoss, at_target
+from mmgala.losses.adjustment import LogitAdjustment
+from mmgala.losses.base import at_target
+from mmgala.losses.class_counts_loss import ClassCountsLoss
 
 
 class LDAMLoss(ClassCountsLoss):
@@ -87,9 +88,11 @@ class LDAMLoss(ClassCountsLoss):
             class_weights=weights / mean_weight,
         )
 
-    def compute_loss(
-        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
-    ) -> Tensor:
-        """Cross-entropy with margins, weighted once re-weighting is on."""
-        loss = label_margin_loss(cls_score, label, self.margins)
+    def adjustment(self) -> LogitAdjustment:
+        """The margins, on the logit of the label alone."""
+        self.check_counts()
+        return LogitAdjustment(label_margin=-self.margins)
+
+    def weigh(self, loss: Tensor, label: Tensor) -> Tensor:
+        """Weight losses by class once re-weighting is on."""
         return loss * at_target(self.class_weights, label) if self.reweighting else loss

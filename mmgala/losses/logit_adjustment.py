@@ -6,8 +6,8 @@ from torch import Tensor
 
 from mmgala.functional.checks import check_not_negative
 from mmgala.functional.class_priors import log_class_prior
-from mmgala.functional.losses import logit_adjusted_loss
-from mmgala.losses.base import ClassCountsLoss
+from mmgala.losses.adjustment import LogitAdjustment
+from mmgala.losses.class_counts_loss import ClassCountsLoss
 
 
 class LogitAdjustmentLoss(ClassCountsLoss):
@@ -61,11 +61,10 @@ class LogitAdjustmentLoss(ClassCountsLoss):
         """Logarithm of the class prior."""
         return dict(log_prior=log_class_prior(class_counts))
 
-    def compute_loss(
-        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
-    ) -> Tensor:
-        """Cross-entropy on adjusted logits."""
-        return logit_adjusted_loss(cls_score, label, self.log_prior, self.tau)
+    def adjustment(self) -> LogitAdjustment:
+        """The logarithm of the class prior times the strength, on every logit."""
+        self.check_counts()
+        return LogitAdjustment(bias=self.tau * self.log_prior)
 
 
 class BalancedSoftmaxLoss(LogitAdjustmentLoss):

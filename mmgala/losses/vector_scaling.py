@@ -7,7 +7,8 @@ from torch import Tensor
 from mmgala.functional.checks import check_not_negative
 from mmgala.functional.class_priors import log_class_prior, vector_scaling_factors
 from mmgala.functional.losses import vector_scaling_loss
-from mmgala.losses.base import ClassCountsLoss
+from mmgala.losses.adjustment import LogitAdjustment
+from mmgala.losses.class_counts_loss import ClassCountsLoss
 
 
 class VectorScalingLoss(ClassCountsLoss):
@@ -63,6 +64,11 @@ class VectorScalingLoss(ClassCountsLoss):
             factors=vector_scaling_factors(class_counts, self.gamma),
             offsets=self.tau * log_class_prior(class_counts),
         )
+
+    def adjustment(self) -> LogitAdjustment | None:
+        """The offsets, if there are no factors: it is logit adjustment then."""
+        self.check_counts()
+        return None if self.gamma else LogitAdjustment(bias=self.offsets)
 
     def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None

@@ -11,6 +11,7 @@ from mmgala.functional.checks import (
     check_region_labels,
     usable_weight,
 )
+from mmgala.losses import LogitAdjustment
 from mmgala.models import GALALoss
 from mmgala.registry import MODELS
 
@@ -237,6 +238,10 @@ class GALABBoxLoss(GALALoss):
             return super().check_input(cls_score, label)
         self._check_width(cls_score)
         check_region_labels(label, len(cls_score), self.num_classes)
+
+    def adjustment(self) -> LogitAdjustment | None:
+        """The margins; ``None`` with a logit for background, which has no margin."""
+        return super().adjustment() if self.background == 'objectness' else None
 
     def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
