@@ -40,6 +40,8 @@ class GradientStatistics(ClassificationLoss):
             ``count_classes``.
         pos_grad_low, neg_grad_low, seen_low (Tensor): what the rounding of the buffers
             above has cut off, ``(C,)`` float32 buffers.
+        sees_whole_batch (bool): whether every rank passes the samples of all ranks, so
+            that nothing is summed over them; see :mod:`mmgala.sharding`.
         pending (Tensor | None): once deferred, :math:`\theta`, :math:`\phi` and samples
             of this rank that are not in the statistics yet, ``(2 C + 1,)``, or
             ``(3 C,)`` with ``count_classes``.
@@ -65,6 +67,7 @@ class GradientStatistics(ClassificationLoss):
         # Not a buffer: a moving average pairs the buffers of two models by their order.
         self.pending: Tensor | None = None
         self._frozen = False
+        self.sees_whole_batch = False
         self._alike = True  # whether both sums are known to be the same
         self._versions = self._versions_now()
 
@@ -167,7 +170,8 @@ class GradientStatistics(ClassificationLoss):
                 where both are equal.
             samples: number of samples; with ``count_classes``, of each class, ``(C,)``.
         """
-        if world_size() == 1 and self.pending is None:
+        alone = self.sees_whole_batch or world_size() == 1
+        if alone and self.pending is None:
             alike = neg is pos and self.theta_is_phi
             self._add(pos, neg, samples)
             self._set_alike(alike)

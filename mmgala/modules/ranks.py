@@ -1,4 +1,4 @@
-"""Sums over the ranks of a distributed training, by ``torch.distributed`` alone."""
+"""The ranks of a distributed training, and sums over them."""
 
 import torch
 import torch.distributed as dist
@@ -10,6 +10,11 @@ def world_size() -> int:
     if dist.is_available() and dist.is_initialized():
         return dist.get_world_size()
     return 1
+
+
+def rank() -> int:
+    """Number of this rank, from 0; 0 where no process group was initialised."""
+    return dist.get_rank() if world_size() > 1 else 0
 
 
 def all_reduce(tensor: Tensor) -> None:
