@@ -21,6 +21,12 @@ from typing import Any
 warnings.simplefilter('ignore')  # of libraries, while they are imported
 
 import torch  # noqa: E402
+from cifar100_configs import (  # noqa: E402
+    hold_images_out,
+    set_data_root,
+    set_epochs,
+    train_alone,
+)
 from cifar100_results import (  # noqa: E402
     RESULTS,
     is_done,
@@ -42,7 +48,6 @@ from mmgala.utils.tables import markdown_table  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 EPOCHS = 200
 SHORT_EPOCHS = 40  # of the runs that tau is chosen with
-HELD_OUT = 25  # training images per class that those runs validate on
 VAL_INTERVAL = 20
 GPU_INTERVAL = 50  # of validations and checkpoints, where epochs take a second
 
@@ -136,43 +141,16 @@ def exact_config(
     cfg.default_hooks.checkpoint = dict(
         type='CheckpointHook', interval=1, max_keep_ckpts=2, save_last=True
     )
-    cfg.train_dataloader.num_workers = 0  # one process of one thread
-    for split in ('val', 'test'):
-        cfg[f'{split}_dataloader'].num_workers = 0
-        cfg[f'{split}_dataloader'].dataset.data_root = data_root
-    cfg.train_dataloader.dataset.dataset.data_root = data_root
-    cfg.train_cfg = dict(max_epochs=entry.epochs, val_interval=VAL_INTERVAL)
-    if on_device:
-        cfg.train_cfg.type = 'mmgala.OnDeviceTrainLoop'
-        if torch.cuda.is_available():
-            use_gpu_well(cfg)
-    else:
-        cfg.train_cfg.by_epoch = True
-    cfg.param_scheduler[1].merge(dict(T_max=entry.epochs - 2, end=entry.epochs))
+    cfg.train_cfg = dict(by_epoch=True, val_interval=VAL_INTERVAL)
+    set_epochs(cfg, entry.epochs)
+    set_data_root(cfg, data_root)
     if entry.chooses_tau:
         hold_images_out(cfg)
-    if precision == 'bfloat16':
-        cfg.optim_wrapper.type = 'mmgala.BFloat16OptimWrapper'
-        cfg.custom_hooks.append(dict(type='mmgala.ChannelsLastHook'))
+    train_alone(cfg, precision=precision, on_device=on_device)
+    if on_device and torch.cuda.is_available():
+        cfg.train_cfg.val_interval = GPU_INTERVAL
+        cfg.default_hooks.checkpoint.interval = GPU_INTERVAL
     return cfg
-
-
-def use_gpu_well(cfg: Config) -> None:
-    """Launch each step as a CUDA graph, and interrupt the training less often."""
-    cfg.train_cfg.merge(dict(cuda_graph=True, val_interval=GPU_INTERVAL))
-    cfg.env_cfg.cudnn_benchmark = True
-    cfg.default_hooks.checkpoint.interval = GPU_INTERVAL
-
-
-def hold_images_out(cfg: Config) -> None:
-    """Hold out some training images of each class, and validate on them."""
-    cfg.train_dataloader.dataset.dataset.val_per_class = HELD_OUT
-    cfg.val_dataloader = cfg.val_dataloader.copy()
-    cfg.val_dataloader.dataset = {
-        **cfg.val_dataloader.dataset,
-        'split': 'val',
-        'val_per_class': HELD_OUT,
-    }
 
 
 class Recorder(RunProgress):

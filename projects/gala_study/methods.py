@@ -1,7 +1,8 @@
-# Variants of GALA for `tools/compare.py --methods-file`. The losses are in variants.py,
-# so PYTHONPATH must contain the root of the repository.
+# Variants of GALA for `tools/compare.py --methods-file`. The losses are in variants.py
+# and candidates.py, so PYTHONPATH must contain the root of the repository.
 custom_imports = dict(
-    imports=['projects.gala_study.variants'], allow_failed_imports=False
+    imports=['projects.gala_study.variants', 'projects.gala_study.candidates'],
+    allow_failed_imports=False,
 )
 
 
@@ -18,6 +19,16 @@ def _on_cosines(loss):
     )
 
 
+def _candidate(head='GALAHead', **settings):
+    return dict(
+        head=dict(type=f'mmgala.{head}'),
+        loss=dict(type='mmgala.CandidateLoss', **settings),
+        custom_hooks=[dict(type='mmgala.CandidateScheduleHook')],
+    )
+
+
+_COSINE_MARGIN = dict(head='CosineClsHead', kappa=15.0)  # half the scale, as in LDAM
+
 methods = {
     'gala-double-sum': _variant(double_sum=True),
     'gala-decay': _variant(decay=0.999),
@@ -28,4 +39,20 @@ methods = {
     # These separate the effect of a loss from that of a head.
     'gala-cosine': _on_cosines('GALALoss'),
     'balanced-softmax-cosine': _on_cosines('BalancedSoftmaxLoss'),
+    # Candidates for a better GALA; `benchmarks/better_gala.py` screens them.
+    'signed-0.25': _candidate(mu=0.25),
+    'signed-0.5': _candidate(mu=0.5),
+    'residual-0.5': _candidate(mu=0.5, difficulty='residual'),
+    'residual-raw-0.5': _candidate(
+        mu=0.5, difficulty='residual', raw_errors=True, forgetting=0.001
+    ),
+    'margin-1': _candidate(kappa=1.0),
+    'margin-deferred-1': _candidate(kappa=1.0, begin=0.8),
+    'margin-cosine': _candidate(**_COSINE_MARGIN),
+    'margin-cosine-deferred': _candidate(**_COSINE_MARGIN, begin=0.8),
+    'counts-deferred': _candidate(begin=0.8),
+    'marginal-1': _candidate(rho=1.0),
+    'balance-0.5': _candidate(rho=0.5, feedback='balance'),
+    # Not a candidate, but what signed difficulty must exceed: counts alone, as strong.
+    'counts-1.25': _candidate(tau=1.25),
 }

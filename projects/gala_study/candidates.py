@@ -1,0 +1,264 @@
+r"""Candidates for a better GALA, which need no class counts either.
+
+With equal lambdas, GALA is balanced softmax on :math:`n_j e_j` instead of the count
+:math:`n_j`, where :math:`e_j` is the mean error :math:`1 - p` of a class. A bias that
+is added in training lowers its class at test time, so a class that is hard is lowered
+as if it were frequent. The candidates start from the counts, which training collects by
+itself, and let the statistics act in other directions. A config makes them available
+with ``custom_imports = dict(imports=['projects.gala_study.candidates'])``.
+"""
+
+import torch
+import torch.nn.functional as F
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mmgala.functional import gradient_sum_from_loss, margin_cross_entropy
+from mmgala.functional.checks import check_choice, check_logits_and_target, check_share
+from mmgala.losses import ClassificationLoss
+from mmgala.registry import HOOKS, MODELS
+from mmgala.utils.checkpoint import unwrap_model
+
+EPS = 1e-3
+# Samples of a class whose feedback counts half.
+PRIOR_SAMPLES = 1.0
+LIMIT = 2.0  # of the feedback
+
+
+def signed_difficulty(errors: Tensor, views: Tensor) -> Tensor:
+    r"""Logarithm of the mean error of each class, :math:`\log e_j`, ``(C,)``.
+
+    Subtracted from the bias, it raises hard classes at test time, where GALA's theta
+    lowers them.
+
+    Args:
+        errors: sum of :math:`1 - p` over the samples of a class, ``(C,)``.
+        views: number of those samples, ``(C,)``.
+    """
+    return torch.log((errors + EPS) / (views + EPS))
+
+
+def residual_difficulty(errors: Tensor, views: Tensor) -> Tensor:
+    r"""Part of :math:`\log \theta_j` that the count does not explain, ``(C,)``.
+
+    .. math:: r_j = y_j - \bar y - s (x_j - \bar x), \qquad
+        s = \frac{\sum_j (x_j - \bar x)(y_j - \bar y)}{\sum_j (x_j - \bar x)^2}
+
+    with :math:`x_j = \log n_j` and :math:`y_j = \log \theta_j`. The mean error of
+    classes falls with their count, or rises where rare classes are memorised. Neither
+    says anything about difficulty, and neither is in the residual.
+    """
+    x, y = torch.log(views + EPS), torch.log(errors + EPS)
+    x, y = x - x.mean(), y - y.mean()
+    slope = (x * y).sum() / ((x * x).sum() + EPS)
+    return y - slope * x
+
+
+def theta_margin(errors: Tensor, views: Tensor) -> Tensor:
+    r"""Relative margin of each class, :math:`(e_j / \max_k e_k)^{1/2}`, ``(C,)``.
+
+    Where theta grows with the root of the count, it falls as :math:`n_j^{-1/4}`, as
+    the margin of LDAM does; a hard class gets more than its count says.
+    """
+    error = (errors + EPS) / (views + EPS)
+    return (error / error.max()).sqrt()
+
+
+def marginal_feedback(gained: Tensor, lost: Tensor, samples: Tensor) -> Tensor:
+    r"""How much too often a class is predicted, :math:`\log C q_j`, ``(C,)``.
+
+    :math:`q` is the mean prediction over samples that have equal weight in each class.
+    It is :math:`1 / C` plus the probability that a class gains from the samples of the
+    others minus what it loses of its own.
+
+    Args:
+        gained: weighted sum of :math:`p_j` over the samples of other classes, ``(C,)``.
+        lost: weighted sum of :math:`1 - p_j` over its own samples, ``(C,)``.
+        samples: sum of the weights, a scalar.
+    """
+    surplus = (gained - lost) / (samples / len(gained) + PRIOR_SAMPLES)
+    return surplus.clamp(min=-0.9).log1p().clamp(-LIMIT, LIMIT)
+
+
+def balance_feedback(gained: Tensor, lost: Tensor, samples: Tensor) -> Tensor:
+    r"""Ratio of what a class gains to what it loses, :math:`\log g_j / l_j`, ``(C,)``.
+
+    It is 0 in the same state as :func:`marginal_feedback`, but does not vanish with the
+    training error: a rare class whose samples are memorised loses little, and gains
+    even less.
+    """
+    ratio = (gained + PRIOR_SAMPLES) / (lost + PRIOR_SAMPLES)
+    return ratio.log().clamp(-LIMIT, LIMIT)
+
+
+DIFFICULTIES = dict(error=signed_difficulty, residual=residual_difficulty)
+FEEDBACKS = dict(marginal=marginal_feedback, balance=balance_feedback)
+
+
+@MODELS.register_module()
+class CandidateLoss(ClassificationLoss):
+    r"""Cross-entropy with a bias and a label margin from statistics of the training.
+
+    .. math::
+        \hat z_{ij} = z_{ij} + a\,(\tau \log n_j - \mu\,d_j + \rho\,f_j)
+            - \kappa\,m_j\,[j = y_i]
+
+    :math:`n_j` counts the samples so far, :math:`d` is a difficulty, :math:`f` a
+    feedback from the predictions, and :math:`m` a relative margin, all of earlier
+    steps. :math:`a` is 0 before ``begin``, then 1. For class indices and one process.
+
+    Args:
+        num_classes: number of classes C.
+        tau: :math:`\tau`.
+        mu: :math:`\mu`; 0 leaves difficulty out.
+        difficulty: :math:`d`, ``'error'`` (:func:`signed_difficulty`) or
+            ``'residual'`` (:func:`residual_difficulty`).
+        kappa: :math:`\kappa`; 0 leaves out :func:`theta_margin`.
+        rho: :math:`\rho`; 0 leaves feedback out.
+        feedback: :math:`f`, ``'marginal'`` (:func:`marginal_feedback`) or
+            ``'balance'`` (:func:`balance_feedback`).
+        memory: number of steps that feedback remembers.
+        raw_errors: whether errors are those of the predictions without bias and margin.
+        forgetting: share of the errors that a step at the highest learning rate
+            forgets; at other rates, in proportion. What a class vector learnt at a high
+            rate has changed since; what it learnt in the end stays.
+        begin: share of the training without the bias; the margin starts at once.
+        reduction: ``'none'``, ``'mean'`` or ``'sum'``.
+        loss_weight: factor on the loss.
+
+    Attributes:
+        seen (Tensor): :math:`n`, ``(C,)``.
+        errors, views (Tensor): sums of :math:`1 - p` and of 1 over the samples of each
+            class, both with forgetting, ``(C,)``.
+        gained, lost, samples (Tensor): see :func:`marginal_feedback`.
+        active, kept (Tensor): :math:`a`, and the share of the errors that a step keeps;
+            :class:`CandidateScheduleHook` sets them before each epoch.
+    """
+
+    seen: Tensor
+    errors: Tensor
+    views: Tensor
+    gained: Tensor
+    lost: Tensor
+    samples: Tensor
+    active: Tensor
+    kept: Tensor
+
+    def __init__(
+        self,
+        num_classes: int,
+        tau: float = 1.0,
+        mu: float = 0.0,
+        difficulty: str = 'error',
+        kappa: float = 0.0,
+        rho: float = 0.0,
+        feedback: str = 'marginal',
+        memory: float = 500.0,
+        raw_errors: bool = False,
+        forgetting: float = 0.0,
+        begin: float = 0.0,
+        reduction: str = 'mean',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__(num_classes, reduction, loss_weight)
+        check_choice('difficulty', difficulty, tuple(DIFFICULTIES))
+        check_choice('feedback', feedback, tuple(FEEDBACKS))
+        check_share('begin', begin)
+        check_share('forgetting', forgetting)
+        self.tau, self.mu, self.kappa, self.rho = tau, mu, kappa, rho
+        self.difficulty, self.feedback = difficulty, feedback
+        self.memory, self.raw_errors = memory, raw_errors
+        self.forgetting, self.begin = forgetting, begin
+        for name in ('seen', 'errors', 'views', 'gained', 'lost'):
+            self.register_buffer(name, torch.zeros(num_classes))
+        self.register_buffer('samples', torch.zeros(()))
+        self.register_buffer('active', torch.tensor(float(begin == 0)))
+        self.register_buffer('kept', torch.ones(()))
+
+    @property
+    def statistics(self) -> dict[str, Tensor]:
+        """The sums of the training so far."""
+        names = ('seen', 'errors', 'views', 'gained', 'lost', 'samples')
+        return {name: getattr(self, name) for name in names}
+
+    def set_schedule(self, done: float, rate: float) -> None:
+        """Set what depends on the progress of the training, before an epoch.
+
+        Args:
+            done: share of the training that is done, 0 to 1.
+            rate: learning rate, relative to the highest.
+        """
+        self.active.fill_(float(done >= self.begin))
+        self.kept.fill_(1 - self.forgetting * rate)
+
+    def bias(self) -> Tensor:
+        """What is added to all logits, ``(C,)``."""
+        bias = self.tau * torch.log(self.seen + EPS)
+        if self.mu:
+            difficulty = DIFFICULTIES[self.difficulty](self.errors, self.views)
+            bias = bias - self.mu * difficulty
+        if self.rho:
+            feedback = FEEDBACKS[self.feedback](self.gained, self.lost, self.samples)
+            bias = bias + self.rho * feedback
+        return self.active * bias
+
+    def label_margin(self) -> Tensor:
+        """What is subtracted from the label's logit, ``(C,)``."""
+        if not self.kappa:
+            return torch.zeros_like(self.seen)
+        return self.kappa * theta_margin(self.errors, self.views)
+
+    def compute_loss(
+        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
+    ) -> Tensor:
+        """Compute the loss of each sample and, in training, update the statistics."""
+        check_logits_and_target(cls_score, label)
+        bias = self.bias()
+        loss = margin_cross_entropy(cls_score, label, bias, bias - self.label_margin())
+        if self.training and torch.is_grad_enabled():
+            self._observe(cls_score.detach(), loss.detach(), label.long(), weight)
+        return loss
+
+    @torch.no_grad()
+    def _observe(
+        self, logits: Tensor, loss: Tensor, label: Tensor, weight: Tensor | None
+    ) -> None:
+        logits, loss, label, weight = self.without_padding(logits, loss, label, weight)
+        weight = self.seen.new_ones(len(label)) if weight is None else weight
+        if self.raw_errors:
+            loss = F.cross_entropy(logits.float(), label, reduction='none')
+        errors = gradient_sum_from_loss(loss, label, self.num_classes, weight)
+        self.errors.mul_(self.kept).add_(errors)
+        self.views.mul_(self.kept).index_add_(0, label, weight)
+        self.seen.index_add_(0, label, weight)
+        if self.rho:
+            self._observe_predictions(logits.float(), label, weight)
+
+    def _observe_predictions(
+        self, logits: Tensor, label: Tensor, weight: Tensor
+    ) -> None:
+        """Add to the sums of feedback; each class has the same weight on average."""
+        level = self.seen.sum() / (self.num_classes * self.seen.clamp(min=1))
+        weight = weight * level[label]
+        predicted = logits.softmax(dim=1) * weight[:, None]
+        own = predicted.gather(1, label[:, None]).squeeze(1)
+        gained = predicted.sum(dim=0).index_add_(0, label, own, alpha=-1)
+        lost = torch.zeros_like(self.lost).index_add_(0, label, weight - own)
+        kept = 1 - 1 / self.memory
+        self.gained.mul_(kept).add_(gained)
+        self.lost.mul_(kept).add_(lost)
+        self.samples.mul_(kept).add_(weight.sum())
+
+
+@HOOKS.register_module()
+class CandidateScheduleHook(Hook):
+    """Tells each :class:`CandidateLoss` the progress and learning rate, by epoch."""
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Set the schedule of all candidate losses in the model."""
+        group = runner.optim_wrapper.optimizer.param_groups[0]
+        rate = group['lr'] / group.get('initial_lr', group['lr'])
+        for module in unwrap_model(runner.model).modules():
+            if isinstance(module, CandidateLoss):
+                module.set_schedule(runner.epoch / runner.max_epochs, rate)
