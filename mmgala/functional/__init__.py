@@ -24,6 +24,7 @@ from mmgala.functional.gala_detection import (
     sigmoid_gradient_sums,
 )
 from mmgala.functional.gradient_sums import GradientSums, frequency_bins
+from mmgala.functional.linear_loss import gala_linear_loss, linear_cross_entropy
 from mmgala.functional.longtail import (
     SHOT_GROUPS,
     ShotThresholds,
@@ -83,12 +84,14 @@ __all__ = [
     'expected_calibration_error',
     'foreground_gradient_sum',
     'frequency_bins',
+    'gala_linear_loss',
     'gala_loss',
     'gala_margin',
     'gradient_sum_from_loss',
     'label_margin_loss',
     'largest_head_count',
     'ldam_margins',
+    'linear_cross_entropy',
     'log_class_prior',
     'log_count_adjustment',
     'log_prior_adjustment',
