@@ -9,7 +9,8 @@ from mmgala.console.output import rich_console, say
 from mmgala.console.session import current_session
 from mmgala.console.time_left import Clock, duration
 
-REDRAW = 0.2  # seconds between two pictures of the bar
+REDRAW = (0.2, 2.0)  # least and most seconds between two pictures of the bar
+DRAWING = 0.002  # share of the time that is spent on drawing it, within these limits
 LINES = 10  # number of parts of the work after which there is a line, in a pipe
 LINE_SECONDS = (2.0, 600.0)  # least and most seconds between two such lines
 
@@ -74,13 +75,16 @@ class Bar:
         """
         if not self._shows:
             return
-        self._next = self._clock() + REDRAW
+        start = self._clock()
         remaining = '' if left is None else f'{duration(left)} left'
         if self._drawn is not None:
             self._drawn.update(what, share, remaining)
         elif self._line_is_due(share):
             self._line = (share, self._clock())
             say('; '.join(filter(None, (f'{share:4.0%}  {what}', remaining))))
+        # A terminal may be slow, as over a network, and the work waits for it.
+        end = self._clock()
+        self._next = end + min(max(REDRAW[0], (end - start) / DRAWING), REDRAW[1])
 
     def _line_is_due(self, share: float) -> bool:
         since = self._clock() - self._line[1]

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from mmgala.console import command_session, result, say
-from mmgala.console.bar import Bar
+from mmgala.console.bar import Bar, _Drawn
 from mmgala.console.counted import counted
 from tests.console.terminal import Screen
 
@@ -135,6 +135,34 @@ def test_the_bar_is_redrawn_a_few_times_a_second(terminal, clock, monkeypatch):
                         bar.update('work', number / 1000, None)
 
     assert 4 <= drawn <= 6
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'expected'),
+    [(0.0, 50), (0.001, 20), (0.5, 4)],
+    ids=['fast', 'ordinary', 'slow'],
+)
+def test_a_slow_terminal_is_drawn_on_less_often(
+    seconds, expected, terminal, clock, monkeypatch
+):
+    drawn = []
+
+    def draw(bar, what, share, left):
+        clock.now += seconds
+        drawn.append(share)
+
+    monkeypatch.setattr(_Drawn, 'update', draw)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, 'stderr', terminal)
+        with command_session() as session:
+            session.start(verbose=False)
+            with Bar(clock) as bar:
+                while clock.now < 10:
+                    clock.now += 0.001
+                    if bar.due():
+                        bar.update('work', clock.now / 10, None)
+
+    assert abs(len(drawn) - expected) <= 1
 
 
 @pytest.mark.parametrize(('verbose', 'rank'), [(True, '0'), (False, '1')])
