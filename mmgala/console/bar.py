@@ -18,11 +18,11 @@ LINE_SECONDS = (2.0, 600.0)  # least and most seconds between two such lines
 class Bar:
     """Shows how much of some work is done, and how long the rest takes.
 
-    On a terminal, this is a bar, which is redrawn by the thread that does the work and
-    disappears at the end. Elsewhere, there is a line after each tenth of the work, but
-    not within two seconds of the one before, and at least every ten minutes. With
-    ``--verbose``, nothing is shown, as the log says it. It is shown on stderr, by the
-    first rank.
+    On a terminal, this is a bar. The thread that does the work redraws it, less often
+    if that takes long, and it disappears at the end. Elsewhere, there is a line after
+    each tenth of the work, but not within two seconds of the one before, and at least
+    every ten minutes. With ``--verbose``, nothing is shown, as the log says it. It is
+    shown on stderr, by the first rank.
 
     Args:
         clock: seconds, with any start.
