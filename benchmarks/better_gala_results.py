@@ -14,7 +14,7 @@ from mmgala.analysis.rows import Row, is_balanced
 from mmgala.comparison.results import evaluate
 from mmgala.comparison.runs import SCORES, read_run_state
 from mmgala.functional import rebalance
-from mmgala.utils.environment import describe_machine
+from mmgala.utils.environment import describe_devices, describe_machine
 from mmgala.utils.files import write_json
 
 RESULTS = Path(__file__).resolve().parent / 'results' / 'better_gala.json'
@@ -64,7 +64,9 @@ def record_run(
     with np.load(folder / SCORES['val'], allow_pickle=False) as file:
         scores, targets = torch.from_numpy(file['pred_score']), file['gt_label']
         counts = file['class_counts']
-    run = dict(identity) | dict(commit=commit, machine=describe_machine())
+    run = dict(identity) | dict(
+        commit=commit, machine=describe_machine() | describe_devices()
+    )
     run |= {key: state[key] for key in ('seconds', 'resumed_at') if key in state}
     run |= measured(scores, targets, counts)
     results = read_results(path)

@@ -49,7 +49,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EPOCHS = 200
 SHORT_EPOCHS = 40  # of the runs that tau is chosen with
 VAL_INTERVAL = 20
-GPU_INTERVAL = 50  # of validations and checkpoints, where epochs take a second
+GPU_INTERVAL = 100  # of validations and checkpoints, where epochs take a second
 
 
 @dataclass(frozen=True)

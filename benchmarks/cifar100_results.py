@@ -17,7 +17,7 @@ from mmgala.datasets.digest import text_digest
 from mmgala.evaluation import TAU_GRID, TauSearch, choose_post_hoc
 from mmgala.functional import rebalance
 from mmgala.utils.checkpoint import read_checkpoint
-from mmgala.utils.environment import describe_machine
+from mmgala.utils.environment import describe_devices, describe_machine
 from mmgala.utils.files import replacing, write_json, write_text
 
 FOLDER = Path(__file__).resolve().parent / 'results' / 'cifar100_lt'
@@ -86,7 +86,8 @@ def record_run(entry: Any, folder: Path, commit: str, data: str | None = None) -
         data: from :func:`labels_digest`.
     """
     record = read_run_state(folder) or {}
-    run = {**identity(entry), 'commit': commit, 'machine': describe_machine()}
+    machine = describe_machine() | describe_devices()
+    run = {**identity(entry), 'commit': commit, 'machine': machine}
     for key in ('seconds', 'resumed_at'):
         if key in record:
             run[key] = record[key]
