@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mmengine.config import Config
@@ -12,12 +12,10 @@ from mmengine.registry import DATASETS, init_default_scope
 
 from mmgala.analysis import RunReport
 from mmgala.analysis.run_setup import run_config, training_folder
-from mmgala.apis.data_splits import split_dataloader
-from mmgala.apis.launch import load_config
 from mmgala.apis.thumbnails import image_of_array, image_of_file, thumbnail_address
-from mmgala.datasets.class_alignment import PARTS, align_classes
-from mmgala.datasets.epoch_samples import EpochSamples, epoch_samples
-from mmgala.datasets.labels import dataset_labels
+
+if TYPE_CHECKING:
+    from mmgala.datasets.epoch_samples import EpochSamples
 
 NOT_WANTED = (
     'Images of the test samples are shown with --images, which runs the config of the '
@@ -35,7 +33,7 @@ class TestSet:
         reverse: whether arrays have blue, green, red channels.
     """
 
-    samples: EpochSamples
+    samples: 'EpochSamples'
     backend_args: dict[str, Any] | None
     reverse: bool
 
@@ -100,6 +98,13 @@ def open_test_set(run: RunReport) -> TestSet:
         ValueError: if the data have other samples or labels.
         Exception: whatever config and data raise.
     """
+    # Imported late: most reports show no images, and `mmgala.datasets` takes seconds.
+    from mmgala.apis.data_splits import split_dataloader
+    from mmgala.apis.launch import load_config
+    from mmgala.datasets.class_alignment import PARTS, align_classes
+    from mmgala.datasets.epoch_samples import epoch_samples
+    from mmgala.datasets.labels import dataset_labels
+
     folder = training_folder(Path(run.source))
     path = run_config(folder)
     if path is None:

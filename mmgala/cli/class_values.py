@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mmgala.datasets.readers.annotations import find_duplicate
 from mmgala.utils.arrays import UNREADABLE, read_npy
 from mmgala.utils.class_names import (
     comparable_name,
     list_names,
     number_out_of_place,
 )
+from mmgala.utils.duplicates import find_duplicate
 from mmgala.utils.files import check_readable
 
 Classes = Sequence[str] | Callable[[], Sequence[str]]

@@ -6,10 +6,8 @@ from typing import Any, Literal
 
 from mmengine.config import Config
 
-from mmgala.apis.data_splits import build_whole_split
 from mmgala.cli.class_values import Classes, read_class_vector
 from mmgala.cli.post_hoc_arguments import BALANCED, TRAIN, VAL, flag
-from mmgala.datasets import count_classes
 from mmgala.evaluation.selection import AUTO, check_steps, steps_to_choose
 from mmgala.functional.post_hoc import STEPS
 from mmgala.functional.rebalance import class_shares
@@ -108,6 +106,10 @@ def resolve_target_prior(
         ValueError: if the config has no validation set.
     """
     if steps.get('target_prior') == VAL:
+        # Imported late, as `mmgala.datasets` takes seconds.
+        from mmgala.apis.data_splits import build_whole_split
+        from mmgala.datasets import count_classes
+
         loader = build_whole_split(cfg, 'val', class_names)
         head = cfg.model.get('head') or cfg.model.get('module', {}).get('head') or {}
         counts = count_classes(loader.dataset, head.get('num_classes'))

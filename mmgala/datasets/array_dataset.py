@@ -7,8 +7,9 @@ import numpy as np
 
 from mmgala.datasets.image_dataset import LabelledDataset, check_split
 from mmgala.datasets.labels import random_rank_in_class
-from mmgala.datasets.readers.annotations import find_duplicate, read_text
+from mmgala.datasets.readers.annotations import read_text
 from mmgala.registry import DATASETS
+from mmgala.utils.duplicates import find_duplicate
 
 CLASSES_FILE = 'classes.txt'
 

@@ -1,5 +1,8 @@
 r"""Classifier and loss in one, without all logits in memory at once."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -24,8 +27,15 @@ from mmgala.functional.linear_loss_torch import (
 
 BACKENDS = ('auto', 'blocks', 'torch')
 
+Function = TypeVar('Function', bound=Callable[..., Any])
+# `torch.compiler.disable` imports the compiler, which takes a second, where a function
+# is defined. PyTorch's own functions use one that does so when the function is called.
+_outside_graphs: Callable[[Function], Function] = getattr(
+    torch, '_disable_dynamo', torch.compiler.disable
+)
 
-@torch.compiler.disable
+
+@_outside_graphs
 def linear_cross_entropy(
     features: Tensor,
     weight: Tensor,

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmgala.datasets.readers.clutter import find_clutter, may_have_clutter
+from mmgala.utils.duplicates import find_duplicate
 from mmgala.utils.files import read_bytes
 
 # Parts of the paths, one per line, that need a closer look.
@@ -134,24 +135,6 @@ def listed_as(first: str, second: str) -> str:
 def printable(path: str) -> str:
     """Return the path if it is printable on one line, else its ``repr``."""
     return path if path.isprintable() else repr(path)
-
-
-def find_duplicate(items: Sequence[Hashable]) -> tuple[int, int] | None:
-    """Find the first repeated item.
-
-    Args:
-        items: items that should be unique, such as paths.
-
-    Returns:
-        Indices of its first and second occurrence, or None if all are unique.
-    """
-    if len(set(items)) == len(items):
-        return None
-    first: dict[Hashable, int] = {}
-    for index, item in enumerate(items):
-        if first.setdefault(item, index) != index:
-            return first[item], index
-    return None
 
 
 def find_invalid_label(

@@ -8,13 +8,13 @@ import numpy as np
 
 from mmgala.datasets.readers.annotations import (
     Annotations,
-    find_duplicate,
     find_invalid_path,
     find_repeated_path,
     listed_as,
     printable,
     read_text,
 )
+from mmgala.utils.duplicates import find_duplicate
 
 _DUPLICATE_REASONS = {
     'images': 'two images have this id',
