@@ -71,7 +71,7 @@ _EDGE = {
         'BFloat16OptimWrapper', 'ChannelsLastHook', 'ClassCountsHook', 'ClassNamesHook',
         'DeferredReweightingHook', 'DivergenceHook', 'GradientStatisticsHook',
         'LoadBackboneHook', 'MetricRulesHook', 'OnDeviceTrainLoop', 'PaddingHook',
-        'ReduceStatisticsHook', 'ResumeWithinEpochHook',
+        'ReduceStatisticsHook', 'ResumeWithinEpochHook', 'SAMOptimWrapper',
     ),
     'evaluation': (
         'LongTailedAccuracy', 'PostHocChoice', 'PostHocEvaluator',

@@ -59,7 +59,7 @@ NAMES = {
         'PlainConvNet',
     ],
     'METRICS': ['LongTailedAccuracy'],
-    'OPTIM_WRAPPERS': ['BFloat16OptimWrapper'],
+    'OPTIM_WRAPPERS': ['BFloat16OptimWrapper', 'SAMOptimWrapper'],
     'HOOKS': [
         'ChannelsLastHook', 'ClassCountsHook', 'DeferredReweightingHook',
         'Float32OperatorsHook', 'LoadBackboneHook', 'ResumeWithinEpochHook',

@@ -126,6 +126,37 @@ DECOUPLED = (
         f'learnable weight scaling in the second; {CACHED}',
     ),  # fmt: skip
     Method(
+        'los',
+        'label over-smoothing in a second stage, without class counts, Sun et al., '
+        'ICLR 2025',
+        start='ce',
+        retraining=dict(
+            method='crt',
+            init='trained',
+            loss=dict(type='LabelSmoothLoss', label_smooth_val=0.98),
+            sampling='instance',
+            epochs=20,
+            lr=5e-4,
+            batch_size=64,
+            weight_decay=5e-4,
+        ),
+        defaults=(
+            Setting(
+                dict(label_smooth_val=0.98, epochs=20, lr=5e-4, sampling='instance'),
+                'paper',
+            ),
+            Setting(dict(init='trained', batch_size=64, weight_decay=5e-4), 'ours'),
+        ),
+        alternatives=(
+            Setting(
+                dict(lr=0.1, epochs=100),
+                'ours, for sets of a few hundred images, where the settings of the paper '
+                'change nothing',
+            ),
+        ),
+        differences=f'their first stage has a regularised backbone; {CACHED}',
+    ),  # fmt: skip
+    Method(
         'gcl',
         'Gaussian clouded logits, both stages, Li et al., CVPR 2022, arXiv 2305.11733',
         start='gcl-one-stage',

@@ -80,7 +80,8 @@ def footnotes(
         targets: labels of the test set, ``(N,)``.
         target_prior: class shares that post-hoc steps aim at.
         class_counts: training images of each class, ``(C,)``, if known.
-        own_loss: a sentence on the loss of the config, if needed.
+        own_loss: sentences on the loss of the config and on what is added to all
+            trainings, if needed.
     """
     seeds = len({run.seed for run in runs})
     spread = f'mean ± standard deviation of {seeds} seeds' if seeds > 1 else 'one seed'

@@ -121,8 +121,9 @@ def write_report(
         failed: one line for each run that failed, by its name.
         thresholds: shot thresholds. Defaults to those stored with the scores.
         target_prior: class shares that post-hoc steps aim at.
-        own_loss: a sentence on the loss of the config, if needed; see
-            :func:`mmgala.comparison.own_loss.own_loss_note`.
+        own_loss: sentences on the loss of the config, see
+            :func:`mmgala.comparison.own_loss.own_loss_note`, and on what is added to
+            all trainings, if needed.
 
     Returns:
         The text of ``results.md``, with the commands that it advises.

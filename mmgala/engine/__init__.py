@@ -19,6 +19,7 @@ from mmgala.engine.hooks import (
 )
 from mmgala.engine.on_device_train_loop import OnDeviceTrainLoop
 from mmgala.engine.safe_saving import make_saving_safe
+from mmgala.engine.sam_optim_wrapper import SAMOptimWrapper
 
 __all__ = [
     'BFloat16OptimWrapper',
@@ -34,6 +35,7 @@ __all__ = [
     'PaddingHook',
     'ReduceStatisticsHook',
     'ResumeWithinEpochHook',
+    'SAMOptimWrapper',
 ]
 
 make_saving_safe()

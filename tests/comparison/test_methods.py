@@ -171,7 +171,7 @@ def test_list_shows_every_setting_and_its_source(monkeypatch, capsys):
     assert not end.value.code
     lines = capsys.readouterr().out.splitlines()
     starts = {line.split()[0]: i for i, line in enumerate(lines) if line[0] != ' '}
-    assert list(starts) == ['config', *CATALOGUE]
+    assert list(starts) == ['config', *CATALOGUE, '--with']
     for name, method in CATALOGUE.items():
         own = lines[starts[name] :]
         own = own[: 1 + next((i for i, x in enumerate(own[1:]) if x[0] != ' '), 99)]

@@ -22,9 +22,11 @@ class ListMethods(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         """Print the methods and exit."""
         with importing():
+            from mmgala.comparison.additions import describe_additions
             from mmgala.comparison.methods import CATALOGUE, OWN_METHOD
         for method in (OWN_METHOD, *CATALOGUE.values()):
             print(method.describe())
+        print('\n'.join(describe_additions()))
         parser.exit()
 
 
@@ -51,6 +53,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--methods-file',
         help='Python file with further methods, methods = dict(my_method=dict(...))',
+    )
+    parser.add_argument(
+        '--with',
+        nargs='+',
+        dest='additions',
+        default=[],
+        metavar='ADDITION',
+        help='changes to the training of all methods: ema, sam, weight-decay, mixup; '
+        'with settings: sam:rho=0.1',
     )
     parser.add_argument(
         '--seeds', type=int, default=3, help='number of seeds; default: 3'

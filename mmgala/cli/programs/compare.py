@@ -21,6 +21,7 @@ from mmgala.apis.pretrained_weights import check_pretrained_weights
 from mmgala.cli.cfg_options import merge_options
 from mmgala.cli.post_hoc import read_target_prior
 from mmgala.cli.post_hoc_arguments import BALANCED
+from mmgala.comparison.additions import apply_additions
 from mmgala.comparison.config import (
     check_comparable,
     validation_problem,
@@ -93,6 +94,7 @@ def load(args: argparse.Namespace) -> Config:
         use_mixed_precision(cfg)
     if args.channels_last:
         use_channels_last(cfg)
+    args.added = apply_additions(cfg, args.additions)
     if args.post_hoc and (problem := validation_problem(cfg)):
         raise ValueError(f'--post-hoc chooses on validation data, but {problem}.')
     args.target_prior = read_target_prior(
@@ -117,6 +119,9 @@ def plan(cfg: Config, work_dir: Path, args: argparse.Namespace) -> list[Run]:
     if args.methods is None and not has_row(cfg, methods):
         methods += find_methods([OWN_METHOD.name])
     args.own_loss = own_loss_note(cfg, methods)
+    if args.added:
+        added = f'All methods are trained with {" and ".join(args.added)}.'
+        args.own_loss = ' '.join(filter(None, [args.own_loss, added]))
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     data = present_data(cfg, args)
     runs = plan_runs(cfg, methods, seeds, work_dir, args.selection, data)
