@@ -150,8 +150,8 @@ DECOUPLED = (
         alternatives=(
             Setting(
                 dict(lr=0.1, epochs=100),
-                'ours, for sets of a few hundred images, where the settings of the paper '
-                'change nothing',
+                'ours, for a few hundred images, where those of the paper change '
+                'nothing',
             ),
         ),
         differences=f'their first stage has a regularised backbone; {CACHED}',
