@@ -96,19 +96,30 @@ SCREENS = {
 REFERENCES = (BASELINE, 'gala', 'ldam-drw', 'counts-seen', 'ce', 'gala-counts')
 SETTINGS = {'gala-counts': 'gala-counts:count_share=0.5'}
 CANDIDATES = (
-    'signed-0.25',
-    'signed-0.5',
     'residual-0.5',
+    'signed-0.25',
+    'counts-1.25',
+    'residual-1',
+    'residual-counts-1.25',
     'residual-raw-0.5',
-    'margin-1',
-    'margin-deferred-1',
-    'margin-cosine',
-    'margin-cosine-deferred',
     'counts-deferred',
     'marginal-1',
+    'signed-0.5',
+    'margin-cosine',
+    'margin-1',
+    'margin-deferred-1',
+    'margin-cosine-deferred',
     'balance-0.5',
-    'counts-1.25',
 )
+# More than a point behind balanced softmax in their first run: no second seed.
+STOPPED = {
+    'cifar100': (
+        'margin-1',
+        'margin-deferred-1',
+        'margin-cosine-deferred',
+        'balance-0.5',
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -133,6 +144,7 @@ def queue(args: argparse.Namespace) -> list[Entry]:
         for seed in range(args.first_seed, args.first_seed + args.seeds)
         for name in args.sets
         for method in (*REFERENCES, *CANDIDATES)
+        if not seed or method not in STOPPED.get(name, ())
     ]
     if not args.only:
         return entries
@@ -231,7 +243,7 @@ def prepare(
 def report(args: argparse.Namespace) -> None:
     """Print one table per set and treatment of the scores."""
     results = read_results(args.out)
-    head = ['method', 'seeds', *SHOWN, f'difference from {BASELINE} (95 %)']
+    head = ['method', 'seeds', *SHOWN, f'difference from {BASELINE} (95 % together)']
     for name in args.sets:
         epochs = args.epochs or SCREENS[name].epochs
         for suffix, what in STEPS.items():

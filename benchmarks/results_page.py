@@ -24,6 +24,7 @@ import results_stacks as stacks
 from cifar100_table import cifar100_table
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from results_configs import with_metrics, with_results
+from results_screening import screening_table
 from results_table import ROOT, ResultTable, result_file
 
 from mmgala.utils.files import write_text
@@ -37,6 +38,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
         comparisons.plankton_table, 'plankton_training-prior'
     ),
     'study of GALA': comparisons.study_table,
+    'screening of candidates': screening_table,
     'CIFAR100-LT': cifar100_table,
     'Fashion-MNIST-LT': accuracy.fashion_table,
     'Fashion-MNIST-LT, ResNet-32': accuracy.fashion_resnet32_table,

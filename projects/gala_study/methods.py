@@ -43,6 +43,8 @@ methods = {
     'signed-0.25': _candidate(mu=0.25),
     'signed-0.5': _candidate(mu=0.5),
     'residual-0.5': _candidate(mu=0.5, difficulty='residual'),
+    'residual-1': _candidate(mu=1.0, difficulty='residual'),
+    'residual-counts-1.25': _candidate(mu=0.5, difficulty='residual', tau=1.25),
     'residual-raw-0.5': _candidate(
         mu=0.5, difficulty='residual', raw_errors=True, forgetting=0.001
     ),
