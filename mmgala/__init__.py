@@ -72,6 +72,7 @@ _EDGE = {
         'DeferredReweightingHook', 'DivergenceHook', 'GradientStatisticsHook',
         'LoadBackboneHook', 'MetricRulesHook', 'OnDeviceTrainLoop', 'PaddingHook',
         'ReduceStatisticsHook', 'ResumeWithinEpochHook', 'SAMOptimWrapper',
+        'ScoreStorageHook',
     ),
     'evaluation': (
         'LongTailedAccuracy', 'PostHocChoice', 'PostHocEvaluator',

@@ -47,6 +47,10 @@ METRIC_NAMES = {
     'ece': 'ECE',
 }
 """Heading of each metric in tables, by its key in files and logs."""
+# Where the scores of a data set are kept while it is predicted.
+SCORE_STORAGE = ('auto', 'memory', 'file', 'half', 'half-file')
+# Another way to re-balance: keep no scores, and predict the data set twice.
+RECOMPUTE = 'recompute'
 # Of a comparison: the checkpoint of each run that is evaluated.
 SELECTIONS = ('last', 'best')
 # Ways to re-train a classifier.

@@ -1,24 +1,34 @@
 """Read and check predictions written by ``mmgala test --out x.npz``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
+from mmgala.evaluation.score_blocks import ScoreBlocks, blocks_of
 from mmgala.evaluation.score_dump import ORIGIN_KEY, PATHS_KEY
+from mmgala.evaluation.score_files import read_scores_in_blocks
 from mmgala.evaluation.shot_thresholds import THRESHOLDS_KEY
 from mmgala.functional import ShotThresholds
 from mmgala.functional.checks import check_logits_and_target
-from mmgala.functional.rebalance import check_scores
 from mmgala.utils.arrays import UNREADABLE, read_npz
 from mmgala.utils.checkpoint_origin import Origin
-from mmgala.utils.chunks import row_slices
 
 WRITE_COMMAND = 'mmgala test CONFIG CHECKPOINT --out x.npz'
 REQUIRED_ARRAYS = ('gt_label', 'pred_score')
+ARRAYS = (
+    'pred_score',
+    'gt_label',
+    'class_counts',
+    'class_names',
+    THRESHOLDS_KEY,
+    ORIGIN_KEY,
+    PATHS_KEY,
+)
+Content = TypeVar('Content')
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class PredictionDump:
     """Predictions on one data set.
 
     Attributes:
-        scores: softmax scores, ``(N, C)`` float32.
+        scores: softmax scores, ``(N, C)`` float32, whole or in blocks.
         targets: labels, ``(N,)`` int64.
         class_counts: number of *training* samples per class, ``(C,)`` int64, if known.
         class_names: ``(C,)``, if known.
@@ -35,13 +45,18 @@ class PredictionDump:
         paths: path of each image, ``(N,)``, if known.
     """
 
-    scores: np.ndarray
+    scores: np.ndarray | ScoreBlocks
     targets: np.ndarray
     class_counts: np.ndarray | None = None
     class_names: list[str] | None = None
     thresholds: ShotThresholds | None = None
     origin: Origin | None = None
     paths: list[str] | None = None
+
+    @property
+    def blocks(self) -> ScoreBlocks:
+        """The scores in blocks."""
+        return blocks_of(self.scores)
 
     @property
     def num_classes(self) -> int:
@@ -83,15 +98,17 @@ class PredictionDump:
             ValueError: if shapes differ, labels are out of range, or scores are not
                 probabilities.
         """
-        scores = torch.from_numpy(self.scores)
-        if scores.ndim != 2 or 0 in scores.shape:
+        shape = tuple(self.scores.shape)
+        if len(shape) != 2 or 0 in shape:
             raise ValueError(
                 'Expected scores of shape (N, C) with samples and classes, but got '
-                f'{tuple(scores.shape)}.'
+                f'{shape}.'
             )
-        check_logits_and_target(scores, torch.from_numpy(self.targets))
-        for rows in row_slices(*self.scores.shape):
-            check_scores(scores[rows])
+        # The check reads the shape of the scores alone.
+        check_logits_and_target(
+            torch.empty(()).expand(shape), torch.from_numpy(self.targets)
+        )
+        self.blocks.check()
         if self.class_names is not None:
             self._check_length('class_names', self.class_names)
 
@@ -103,24 +120,37 @@ class PredictionDump:
             )
 
 
-def read_predictions(path: str | Path) -> PredictionDump:
+def read_predictions(path: str | Path, whole: bool = True) -> PredictionDump:
     """Read and check a file of :class:`mmgala.evaluation.ScoreDump`.
+
+    Args:
+        path: of the file.
+        whole: whether the scores are read into one array. Otherwise they are in a
+            :class:`mmgala.evaluation.score_store.ScoreStore`, which keeps up to 256 MiB
+            of them in memory, and more in a temporary file.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is damaged or another kind of file, or if its arrays are not
             probabilities, labels and training counts that match each other.
     """
-    arrays = _read_arrays(Path(path))
-    scores, targets = arrays['pred_score'], arrays['gt_label']
-    if scores.dtype.kind != 'f' or targets.dtype.kind not in 'iu':
+    path = Path(path)
+    scores: np.ndarray | ScoreBlocks | None = None
+    if not whole:
+        scores = _read(path, lambda: read_scores_in_blocks(path))
+    arrays = _read_arrays(path, ARRAYS if scores is None else ARRAYS[1:])
+    targets = arrays['gt_label']
+    if scores is None:
+        scores = arrays['pred_score']
+        if scores.dtype.kind == 'f':
+            scores = scores.astype(np.float32, copy=False)
+    kind = np.dtype(np.float32) if isinstance(scores, ScoreBlocks) else scores.dtype
+    if kind.kind != 'f' or targets.dtype.kind not in 'iu':
         raise ValueError(
             f'Expected {path} to hold floating `pred_score` and integer `gt_label`, '
-            f'but got {scores.dtype} and {targets.dtype}.'
+            f'but got {kind} and {targets.dtype}.'
         )
-    dump = PredictionDump(
-        scores.astype(np.float32, copy=False), targets.astype(np.int64, copy=False)
-    )
+    dump = PredictionDump(scores, targets.astype(np.int64, copy=False))
     if 'class_names' in arrays:
         names = [str(name) for name in np.atleast_1d(arrays['class_names'])]
         dump = replace(dump, class_names=names)
@@ -158,17 +188,12 @@ def predictions_thresholds(path: str | Path) -> ShotThresholds | None:
     return _thresholds(stored[THRESHOLDS_KEY]) if stored else None
 
 
-def _read_arrays(
-    path: Path,
-    keys: Sequence[str] = (
-        *REQUIRED_ARRAYS,
-        'class_counts',
-        'class_names',
-        THRESHOLDS_KEY,
-        ORIGIN_KEY,
-        PATHS_KEY,
-    ),
-) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path, keys: Sequence[str] = ARRAYS) -> dict[str, np.ndarray]:
+    return _read(path, lambda: read_npz(path, keys, REQUIRED_ARRAYS))
+
+
+def _read(path: Path, reading: Callable[[], Content]) -> Content:
+    """Do what reads a file of predictions, and say what is wrong with the file."""
     if path.suffix in ('.pkl', '.pickle'):
         raise ValueError(
             f'{path} is a pickle file, which can run arbitrary code when it is loaded: '
@@ -180,7 +205,7 @@ def _read_arrays(
             f'{WRITE_COMMAND}.'
         )
     try:
-        return read_npz(path, keys, REQUIRED_ARRAYS)
+        return reading()
     except UNREADABLE as error:
         reason = str(error)
         if 'allow_pickle' in reason:

@@ -3,7 +3,7 @@
 Accuracies are in percent, except in :func:`reliability`; undefined values are ``None``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from mmgala.analysis.prediction_files import PredictionDump
 from mmgala.analysis.results import classes_by_group, divide, json_numbers, nan_mean
 from mmgala.analysis.samples import Guesses
 from mmgala.evaluation import TAU_GRID
+from mmgala.evaluation.score_blocks import class_mass_of
+from mmgala.evaluation.tau_winners import VALUES_AT_ONCE, WinnerSearch
 from mmgala.functional import (
     ShotThresholds,
     calibration_bins,
@@ -49,7 +51,7 @@ def analyse_with_guesses(
 ) -> tuple[dict, dict[str, Guesses]]:
     r"""Compute metrics of raw and re-balanced predictions.
 
-    Rows are processed in chunks, to need little memory besides that of the scores.
+    Scores are read twice, block by block: for the class mass, and for all else.
 
     Args:
         dump: predictions on a whole test set, with ``class_counts``. The class prior of
@@ -62,7 +64,7 @@ def analyse_with_guesses(
     Returns:
         The metrics and the guesses. The metrics are ``num_samples``; ``support``: test
         samples of each class, ``(C,)``; ``tau``; ``raw`` and ``rebalanced``, see
-        :func:`mmgala.analysis.predictions.measure_scores`; ``tau_curve``: lists
+        :meth:`Measures.result`; ``tau_curve``: lists
         ``tau``, ``top1``, ``class_mean`` and, for non-empty groups, ``many``,
         ``medium``, ``few``. Do not choose tau from this curve: it uses test labels. The
         guesses are the predicted classes, ``raw`` and ``rebalanced``.
@@ -79,80 +81,94 @@ def analyse_with_guesses(
         )
     check_enough_samples(len(dump.targets), dump.num_classes)
     thresholds = thresholds or dump.thresholds or ShotThresholds()
-    scores, targets = torch.from_numpy(dump.scores), torch.from_numpy(dump.targets)
-    rows_of_parts = row_slices(*dump.scores.shape)
-    parts = [(scores[rows], targets[rows]) for rows in rows_of_parts]  # views
-    mass = torch.zeros(dump.num_classes, dtype=torch.float64)
-    for part, _ in parts:
-        mass += part.sum(dim=0, dtype=torch.float64)
-    rebalanced = ((rebalance(p, tau, mass, target_prior), t) for p, t in parts)
+    mass = class_mass_of(dump.blocks)
     taus = sorted({*TAU_GRID, float(tau)})
-    adjustments = [log_prior_adjustment(mass, t, target_prior) for t in taus]
+    search = WinnerSearch([log_prior_adjustment(mass, t, target_prior) for t in taus])
+    raw, rebalanced = (Measures(dump.num_classes) for _ in range(2))
+    correct = np.empty((len(taus), len(dump.targets)), dtype=bool)
+    for rows, part in dump.blocks.parts():
+        for inner in row_slices(len(part), part.shape[1], VALUES_AT_ONCE):
+            scores, targets = part[inner], dump.targets[rows][inner]
+            labels = torch.from_numpy(targets)
+            raw.add(scores, labels)
+            rebalanced.add(rebalance(scores, tau, mass, target_prior), labels)
+            # The argmax does not need the softmax, which would be computed 31 times.
+            found = search(scores.log().clamp(min=-1e5).numpy())
+            correct[:, rows][:, inner] = found.predicted == targets
     groups = classes_by_group(dump.class_counts, thresholds)
     measured = {
-        'raw': measure_scores(parts, dump.class_counts, thresholds),
-        'rebalanced': measure_scores(rebalanced, dump.class_counts, thresholds),
+        'raw': raw.result(dump.class_counts, thresholds),
+        'rebalanced': rebalanced.result(dump.class_counts, thresholds),
     }
     support = np.bincount(dump.targets, minlength=dump.num_classes)
     content = {
-        'num_samples': len(targets),
+        'num_samples': len(dump.targets),
         'support': support.tolist(),
         'tau': float(tau),
         **{kind: metrics for kind, (metrics, _) in measured.items()},
-        'tau_curve': {'tau': taus, **_accuracy_curves(dump, adjustments, groups)},
+        'tau_curve': {'tau': taus, **_accuracy_curves(dump, correct, groups)},
     }
     return content, {kind: guesses for kind, (_, guesses) in measured.items()}
 
 
-def measure_scores(
-    parts: Iterable[tuple[Tensor, Tensor]],
-    class_counts: np.ndarray,
-    thresholds: ShotThresholds,
-) -> tuple[dict, Guesses]:
-    """Compute metrics of scores that are passed in chunks to save memory.
+class Measures:
+    """Metrics of scores that are passed in blocks to save memory.
 
     Args:
-        parts: chunks of scores ``(n, C)`` and labels ``(n,)``.
-        class_counts: number of training samples per class, ``(C,)``.
-        thresholds: shot thresholds.
-
-    Returns:
-        Metrics and guesses. The metrics are ``metrics`` of
-        :func:`mmgala.functional.long_tailed_metrics`;
-        ``class_accuracy`` ``(C,)``; ``class_mass`` ``(C,)``: predicted class marginal
-        relative to uniform; ``confusion``, see :func:`group_confusion`;
-        ``class_confusions``, see
-        :func:`mmgala.analysis.confusions.class_confusions`; ``reliability``, see
-        :func:`reliability`.
+        num_classes: C, the number of classes.
     """
-    num_classes = len(class_counts)
-    mass = torch.zeros(num_classes, dtype=torch.float64)
-    collected: list[SampleOutcomes] = []
-    predicted: list[Tensor] = []
-    for scores, labels in parts:
-        collected.append(sample_outcomes(scores, labels))
-        predicted.append(scores.argmax(dim=1))
-        mass += scores.sum(dim=0, dtype=torch.float64)
-    outcomes = SampleOutcomes(*map(torch.cat, zip(*collected, strict=True)))
-    correct = outcomes.rank == 0
-    counts = torch.from_numpy(class_counts)
-    groups = classes_by_group(class_counts, thresholds)
-    num_samples = len(outcomes.target)
-    target = outcomes.target.numpy()
-    guesses = Guesses(torch.cat(predicted).numpy(), outcomes.confidence.numpy())
-    measures = {
-        'metrics': metrics_of_outcomes(
-            outcomes, num_classes, counts, thresholds=thresholds
-        ),
-        'class_accuracy': json_numbers(
-            class_accuracies(correct, outcomes.target, num_classes)
-        ),
-        'class_mass': json_numbers(mass * num_classes / num_samples),
-        'confusion': group_confusion(target, guesses.predicted, groups),
-        'class_confusions': class_confusions(target, guesses.predicted, num_classes),
-        'reliability': reliability(outcomes.confidence, correct),
-    }
-    return measures, guesses
+
+    def __init__(self, num_classes: int) -> None:
+        self._mass = torch.zeros(num_classes, dtype=torch.float64)
+        self._collected: list[SampleOutcomes] = []
+        self._predicted: list[Tensor] = []
+
+    def add(self, scores: Tensor, labels: Tensor) -> None:
+        """Add scores ``(n, C)`` and labels ``(n,)`` of some samples."""
+        self._collected.append(sample_outcomes(scores, labels))
+        self._predicted.append(scores.argmax(dim=1))
+        self._mass += scores.sum(dim=0, dtype=torch.float64)
+
+    def result(
+        self, class_counts: np.ndarray, thresholds: ShotThresholds
+    ) -> tuple[dict, Guesses]:
+        """Compute the metrics of all samples.
+
+        Args:
+            class_counts: number of training samples per class, ``(C,)``.
+            thresholds: shot thresholds.
+
+        Returns:
+            Metrics and guesses. The metrics are ``metrics`` of
+            :func:`mmgala.functional.long_tailed_metrics`;
+            ``class_accuracy`` ``(C,)``; ``class_mass`` ``(C,)``: predicted class
+            marginal relative to uniform; ``confusion``, see :func:`group_confusion`;
+            ``class_confusions``, see
+            :func:`mmgala.analysis.confusions.class_confusions`; ``reliability``, see
+            :func:`reliability`.
+        """
+        num_classes = len(class_counts)
+        outcomes = SampleOutcomes(*map(torch.cat, zip(*self._collected, strict=True)))
+        correct = outcomes.rank == 0
+        counts = torch.from_numpy(class_counts)
+        groups = classes_by_group(class_counts, thresholds)
+        num_samples = len(outcomes.target)
+        target = outcomes.target.numpy()
+        predicted = torch.cat(self._predicted).numpy()
+        guesses = Guesses(predicted, outcomes.confidence.numpy())
+        measures = {
+            'metrics': metrics_of_outcomes(
+                outcomes, num_classes, counts, thresholds=thresholds
+            ),
+            'class_accuracy': json_numbers(
+                class_accuracies(correct, outcomes.target, num_classes)
+            ),
+            'class_mass': json_numbers(self._mass * num_classes / num_samples),
+            'confusion': group_confusion(target, predicted, groups),
+            'class_confusions': class_confusions(target, predicted, num_classes),
+            'reliability': reliability(outcomes.confidence, correct),
+        }
+        return measures, guesses
 
 
 def group_confusion(
@@ -199,19 +215,9 @@ def reliability(confidence: Tensor, correct: Tensor) -> dict:
 
 
 def _accuracy_curves(
-    dump: PredictionDump, adjustments: list[Tensor], groups: Mapping[str, np.ndarray]
+    dump: PredictionDump, correct: np.ndarray, groups: Mapping[str, np.ndarray]
 ) -> dict[str, list]:
-    """``top1``, ``class_mean`` and group accuracies after each adjustment."""
-    correct = np.empty((len(adjustments), len(dump.targets)), dtype=bool)
-    vectors = [adjustment.float().numpy() for adjustment in adjustments]
-    for rows in row_slices(*dump.scores.shape):
-        log_scores = torch.from_numpy(dump.scores[rows]).log().clamp(min=-1e5).numpy()
-        adjusted = np.empty_like(log_scores)
-        for hits, vector in zip(correct, vectors, strict=True):
-            # The argmax does not need the softmax, which would be computed 31 times.
-            # NumPy's argmax takes a third of the time of PyTorch's.
-            np.add(log_scores, vector, out=adjusted)
-            hits[rows] = adjusted.argmax(axis=1) == dump.targets[rows]
+    """``top1``, ``class_mean`` and group accuracies; ``correct`` is ``(taus, N)``."""
     targets = torch.from_numpy(dump.targets)
     per_class = np.stack(
         [

@@ -184,7 +184,7 @@ def analyse_file(
     Raises:
         ValueError: if it is another kind of file, or training counts are unknown.
     """
-    dump = read_predictions(path)
+    dump = read_predictions(path, whole=False)
     if dump.class_counts is None and counts is not None:
         if len(counts) != dump.num_classes:
             raise ValueError(

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from mmgala.engine.hooks.added_counts_hook import AddedCountsHook
 from mmgala.engine.hooks.class_names_hook import ClassNamesHook
+from mmgala.engine.hooks.score_storage_hook import ScoreStorageHook
 
 _uses_of_names: Counter[str] = Counter()
 
@@ -23,13 +24,16 @@ def build_runner(cfg: Config) -> Runner:
     Returns:
         The runner, with
         :class:`mmgala.engine.hooks.added_counts_hook.AddedCountsHook` if the config has
-        neither :class:`mmgala.engine.ClassNamesHook` nor a subclass.
+        neither :class:`mmgala.engine.ClassNamesHook` nor a subclass, and with
+        :class:`mmgala.engine.ScoreStorageHook`.
     """
     cfg = _with_own_name(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     runner = build(cfg)
     if not any(isinstance(hook, ClassNamesHook) for hook in runner.hooks):
         runner.register_hook(AddedCountsHook())
+    if not any(isinstance(hook, ScoreStorageHook) for hook in runner.hooks):
+        runner.register_hook(ScoreStorageHook())
     return runner
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from mmgala.names import STEP_TEXTS
+from mmgala.names import RECOMPUTE, SCORE_STORAGE, STEP_TEXTS
 
 # Values of --target-prior, besides the path of a file.
 BALANCED: Final = 'balanced'
@@ -39,3 +39,16 @@ def add_target_prior_argument(parser: argparse.ArgumentParser, data: str) -> Non
         'a JSON list, .npy, or text with one number per line; or a JSON object or a '
         'CSV file with class names and numbers',
     )
+
+
+def add_score_storage_argument(parser: argparse.ArgumentParser, test: bool) -> None:
+    """Add ``--score-storage``, for a test or for the fit of steps."""
+    text = (
+        'where to keep the scores of the data set until all are predicted: memory; '
+        'file, a temporary one in the folder TMPDIR; half or half-file, with half the '
+        'bytes and rounded; auto (default), memory up to 256 MiB and else file'
+    )
+    if test:
+        text += f'; {RECOMPUTE}: predict the test set twice and re-balance without'
+    choices = [*SCORE_STORAGE, RECOMPUTE] if test else SCORE_STORAGE
+    parser.add_argument('--score-storage', choices=choices, help=text)

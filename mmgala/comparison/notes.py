@@ -45,7 +45,7 @@ def _sizes(scores: Scores) -> str:
     counts = scores.class_counts
     return (
         f': {len(counts):,} classes of {counts.max():,} to {counts.min():,} training '
-        f'images, {len(scores.test):,} test images'
+        f'images, {len(scores.test_targets):,} test images'
     )
 
 

@@ -11,14 +11,30 @@ import torch
 from mmgala.analysis.predictions import reliability
 from mmgala.analysis.rows import Row, is_balanced
 from mmgala.comparison.runs import SCORES, Run
+from mmgala.evaluation.score_blocks import (
+    ScoreBlocks,
+    blocks_of,
+    outcomes_of,
+    transformed,
+)
+from mmgala.evaluation.score_files import SCORES_KEY, FileScores
 from mmgala.evaluation.selection import choose_post_hoc
 from mmgala.evaluation.shot_thresholds import THRESHOLDS_KEY
-from mmgala.functional import ShotThresholds, long_tailed_metrics
+from mmgala.functional import ShotThresholds, metrics_of_outcomes
+from mmgala.functional.metrics import SampleOutcomes
 from mmgala.functional.post_hoc import STEPS
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.functional.rebalance import class_shares
 from mmgala.utils.arrays import read_npz
 from mmgala.utils.class_names import check_same_names
+
+BESIDE_SCORES = (
+    'gt_label',
+    'class_counts',
+    'class_draws',
+    'class_names',
+    THRESHOLDS_KEY,
+)
 
 
 @dataclass(frozen=True)
@@ -26,20 +42,20 @@ class Scores:
     """Predictions of one run.
 
     Attributes:
-        test: softmax scores of the test set, ``(N, C)`` float32.
+        test: softmax scores of the test set, ``(N, C)`` float32, whole or in blocks.
         test_targets: labels of the test set, ``(N,)``.
         class_counts: training images of each class, ``(C,)``.
-        val: scores of the validation set, if there is one.
+        val: scores of the validation set, if there is one, likewise.
         val_targets: its labels.
         thresholds: shot thresholds, if the file has any.
         class_draws: training samples of each class in one epoch, if the file has any.
         class_names: C names; empty if they are unknown.
     """
 
-    test: np.ndarray
+    test: np.ndarray | ScoreBlocks
     test_targets: np.ndarray
     class_counts: np.ndarray
-    val: np.ndarray | None = None
+    val: np.ndarray | ScoreBlocks | None = None
     val_targets: np.ndarray | None = None
     thresholds: ShotThresholds | None = None
     class_draws: np.ndarray | None = None
@@ -47,15 +63,15 @@ class Scores:
 
 
 def read_scores(folder: Path) -> Scores:
-    """Read the scores in a run's folder.
+    """Read what is in a run's folder; the scores themselves when they are used.
 
     Raises:
         FileNotFoundError: if there are no scores of the test set.
         ValueError: if those of the validation set have other classes.
     """
-    test = read_npz(folder / SCORES['test'])
+    test = read_npz(folder / SCORES['test'], BESIDE_SCORES, (SCORES_KEY,))
     scores = Scores(
-        test['pred_score'],
+        FileScores(folder / SCORES['test']),
         test['gt_label'],
         test['class_counts'],
         thresholds=ShotThresholds(*test[THRESHOLDS_KEY].tolist())
@@ -67,10 +83,10 @@ def read_scores(folder: Path) -> Scores:
     path = folder / SCORES['val']
     if not path.is_file():
         return scores
-    val = read_npz(path)
+    val = read_npz(path, BESIDE_SCORES, (SCORES_KEY,))
     sources = str(folder / SCORES['test']), str(path)
     check_same_names(scores.class_names or None, _names(val), sources)
-    return replace(scores, val=val['pred_score'], val_targets=val['gt_label'])
+    return replace(scores, val=FileScores(path), val_targets=val['gt_label'])
 
 
 def _names(arrays: Mapping[str, np.ndarray]) -> list[str] | None:
@@ -92,7 +108,7 @@ def prior_of(scores: Scores, target_prior: TargetPrior) -> torch.Tensor | None:
     if target_prior == 'train':
         return class_shares(scores.class_counts.tolist())
     assert scores.val_targets is not None  # post-hoc steps need a validation set
-    support = np.bincount(scores.val_targets, minlength=scores.test.shape[1])
+    support = np.bincount(scores.val_targets, minlength=len(scores.class_counts))
     return class_shares(support.tolist())
 
 
@@ -113,7 +129,7 @@ def contradicted_aim(runs: Sequence[Run], target_prior: TargetPrior) -> str:
     scores = read_scores(done.folder)
     if target_prior is None and not is_balanced(scores.test_targets):
         return ''
-    num_classes = scores.test.shape[1]
+    num_classes = len(scores.class_counts)
     support = np.bincount(scores.test_targets, minlength=num_classes)
     found = contradicted_prior(support.tolist(), prior_of(scores, target_prior))
     if found is None:
@@ -131,7 +147,7 @@ def diverged(runs: Sequence[Run]) -> dict[str, str]:
     return {
         run.name: 'the training diverged: its scores are not finite'
         for run in runs
-        if run.finished and not np.isfinite(read_scores(run.folder).test).all()
+        if run.finished and not blocks_of(read_scores(run.folder).test).are_finite()
     }
 
 
@@ -144,7 +160,7 @@ def apply_post_hoc(
     scores: Scores,
     post_hoc: str,
     target_prior: TargetPrior = None,
-) -> tuple[np.ndarray, dict[str, float]]:
+) -> tuple[ScoreBlocks, dict[str, float]]:
     """Apply steps, with strengths chosen on the validation set, to the test scores.
 
     Re-balancing uses the predicted class marginal of the test scores (never their
@@ -160,7 +176,7 @@ def apply_post_hoc(
             over classes.
 
     Returns:
-        Scores ``(N, C)``, and the chosen strength of each step.
+        Scores ``(N, C)`` in blocks, and the chosen strength of each step.
 
     Raises:
         ValueError: if there are no validation scores.
@@ -176,22 +192,27 @@ def apply_post_hoc(
     steps = choose_post_hoc(scores.val, scores.val_targets, **asked, **vectors).steps
     if target_prior is not None or is_balanced(scores.test_targets):
         steps = steps.without_class_mass()
-    return steps.transform(torch.from_numpy(scores.test)).numpy(), steps.strengths
+    return transformed(blocks_of(scores.test), steps), steps.strengths
 
 
 def evaluate(
-    scores: np.ndarray,
+    scores: np.ndarray | ScoreBlocks,
     targets: np.ndarray,
     class_counts: np.ndarray,
     thresholds: ShotThresholds | None = None,
 ) -> dict[str, float]:
     """Metrics of :func:`mmgala.functional.long_tailed_metrics`, in percent."""
-    return long_tailed_metrics(
-        torch.from_numpy(scores),
-        torch.from_numpy(targets),
-        torch.from_numpy(class_counts),
-        thresholds=thresholds,
-    )
+    outcomes = outcomes_of(blocks_of(scores), torch.from_numpy(targets))
+    return _metrics(outcomes, class_counts, thresholds)
+
+
+def _metrics(
+    outcomes: SampleOutcomes,
+    class_counts: np.ndarray,
+    thresholds: ShotThresholds | None,
+) -> dict[str, float]:
+    counts = torch.from_numpy(class_counts)
+    return metrics_of_outcomes(outcomes, len(counts), counts, thresholds=thresholds)
 
 
 def evaluate_runs(
@@ -229,15 +250,14 @@ def evaluate_runs(
         names = names or scores.class_names
         targets = scores.test_targets
         for step in ('', *post_hoc):
-            changed, chosen = scores.test, dict[str, float]()
+            changed, chosen = blocks_of(scores.test), dict[str, float]()
             if step:
                 changed, chosen = apply_post_hoc(scores, step, target_prior)
-            metrics = evaluate(changed, targets, scores.class_counts, thresholds)
-            correct = changed.argmax(axis=1) == targets
-            bins = reliability(
-                torch.from_numpy(changed.max(axis=1)), torch.from_numpy(correct)
-            )
-            entry = (run.seed, {**chosen, **metrics}, correct, bins)
+            outcomes = outcomes_of(changed, torch.from_numpy(targets))
+            metrics = _metrics(outcomes, scores.class_counts, thresholds)
+            correct = outcomes.rank == 0
+            bins = reliability(outcomes.confidence, correct)
+            entry = (run.seed, {**chosen, **metrics}, correct.numpy(), bins)
             found.setdefault((run.method, step), []).append(entry)
     rows = []
     for (method, step), entries in found.items():

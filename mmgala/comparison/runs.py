@@ -136,7 +136,7 @@ def _changed_labels(
     for split, name in SCORES.items():
         if not (folder / name).is_file() or split not in now:
             continue
-        stored = read_npz(folder / name)
+        stored = read_npz(folder / name, ('gt_label', 'class_counts'))
         if array_digest(stored['gt_label']) != now[split]['labels']:
             changed[split] = 'labels'
         counts = stored.get('class_counts')

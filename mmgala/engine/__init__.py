@@ -16,6 +16,7 @@ from mmgala.engine.hooks import (
     PaddingHook,
     ReduceStatisticsHook,
     ResumeWithinEpochHook,
+    ScoreStorageHook,
 )
 from mmgala.engine.on_device_train_loop import OnDeviceTrainLoop
 from mmgala.engine.safe_saving import make_saving_safe
@@ -36,6 +37,7 @@ __all__ = [
     'ReduceStatisticsHook',
     'ResumeWithinEpochHook',
     'SAMOptimWrapper',
+    'ScoreStorageHook',
 ]
 
 make_saving_safe()

@@ -1,9 +1,10 @@
 """Evaluators that apply post-hoc steps before they compute any metrics."""
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from mmengine.dist import all_reduce, get_dist_info
@@ -12,7 +13,9 @@ from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmgala.evaluation.score_blocks import FirstScores, MappedScores, class_mass_of
 from mmgala.evaluation.score_dump import stack_scores
+from mmgala.evaluation.score_store import ScoreStore, check_storage
 from mmgala.functional.checks import check_finite_scores
 from mmgala.functional.post_hoc import PostHocSteps
 from mmgala.functional.prior_check import (
@@ -21,20 +24,44 @@ from mmgala.functional.prior_check import (
     prior_warning,
 )
 from mmgala.functional.rebalance import check_enough_samples
+from mmgala.names import RECOMPUTE
 from mmgala.registry import EVALUATOR
+from mmgala.utils.chunks import row_slices
+
+VALUES_AT_ONCE = 2**20  # of the scores that are transformed together
+
+
+class PredictionSource(Protocol):
+    """Predicts a test set once more; :class:`mmgala.engine.ScoreStorageHook` has it.
+
+    Attributes:
+        num_samples: length of the test set, without padding samples.
+    """
+
+    num_samples: int
+
+    def predict(self) -> Iterator[Sequence[BaseDataElement]]:
+        """Batches of predictions, those of the test loop."""
 
 
 @EVALUATOR.register_module()
 class PostHocEvaluator(Evaluator):
     """Gather a test set's scores, apply post-hoc steps, then compute the metrics.
 
-    The model itself is not changed. Scores stay on the CPU until the last sample has
-    been predicted, N x C float32 over all ranks; then each rank transforms its own
-    part, with the class mass of all ranks. ``pred_score`` and ``pred_label`` of each
-    sample are replaced; the metrics receive no ``data_batch``.
+    The model itself is not changed. If the class mass is that of the test set, scores
+    are kept until the last sample has been predicted, and then read twice, block by
+    block: for the class mass of all ranks, and to transform this rank's own. Otherwise
+    nothing is kept: each batch is transformed at once. ``pred_score`` and
+    ``pred_label`` of each sample are replaced; the metrics receive no ``data_batch``.
 
     Args:
         metrics: configs of the metrics.
+        storage: where the scores are kept. ``'memory'`` and ``'file'``, a temporary
+            file, are exact and need ``4 N C`` bytes; ``'half'`` and ``'half-file'``
+            need half of it: a class whose score after re-balancing is within 1 % of the
+            best may win instead. ``'auto'`` is ``'memory'`` up to 256 MiB, and then
+            ``'file'``. ``'recompute'`` keeps nothing and predicts the test set twice;
+            it needs :class:`mmgala.engine.ScoreStorageHook`.
         **steps: fields of :class:`mmgala.functional.PostHocSteps`. The strengths
             ``logit_adjustment``, ``rebalancing`` and ``temperature`` should be chosen
             on validation data (as ``auto`` of ``mmgala test`` does). ``class_counts``
@@ -64,37 +91,69 @@ class PostHocEvaluator(Evaluator):
     """
 
     def __init__(
-        self, metrics: dict | BaseMetric | Sequence, **steps: float | Sequence | None
+        self,
+        metrics: dict | BaseMetric | Sequence,
+        storage: str = 'auto',
+        **steps: Any,
     ) -> None:
         super().__init__(metrics)
+        if storage != RECOMPUTE:
+            check_storage(storage)
+        self.storage = storage
+        self.source: PredictionSource | None = None
         self.steps = PostHocSteps.from_config(**steps)
         self.contradiction: PriorContradiction | None = None
         self.logs_contradiction = True
         self._reset()
 
     def _reset(self) -> None:
-        self._samples: list[list[dict]] = []
-        self._scores: list[Tensor] = []
+        self._labels: list[int] = []
+        self._samples: deque[dict] = deque()
+        self._num_classes: int | None = None
+        self._num_seen = 0  # by the first pass of `recompute`
+        self._mass: Tensor | None = None
+        self._store = ScoreStore('auto' if self.recomputes else self.storage)
+
+    @property
+    def recomputes(self) -> bool:
+        """Whether the test set is predicted twice, instead of keeping scores."""
+        return self.storage == RECOMPUTE and self.needs_all_scores
+
+    @property
+    def keeps_scores(self) -> bool:
+        """Whether the scores of all samples are stored."""
+        return self.needs_all_scores and not self.recomputes
+
+    @property
+    def needs_all_scores(self) -> bool:
+        """Whether no sample can be transformed before all are predicted."""
+        return self.steps.rebalancing is not None and self.steps.class_mass is None
 
     def process(
         self, data_samples: Sequence[BaseDataElement], data_batch: Any = None
     ) -> None:
-        """Keep a batch of predictions."""
-        samples = [
-            s.to_dict() if isinstance(s, BaseDataElement) else dict(s)
-            for s in data_samples
-        ]
+        """Transform a batch of predictions, or keep it."""
+        samples = _as_dicts(data_samples)
         if not samples:
             return
         scores = stack_scores(samples).float().cpu()
-        if not self._scores:  # fail before the model has predicted the whole test set
+        check_finite_scores(scores.sum(dim=1))
+        if self._num_classes is None:  # fail before the whole test set is predicted
             self._take_class_counts()
-            self.steps.check_num_classes(scores.shape[1])
-        for sample in samples:
-            del sample['pred_score']  # one copy is enough, and not on the accelerator
-            sample.pop('pred_label', None)
-        self._scores.append(scores)
-        self._samples.append(samples)
+            self._num_classes = scores.shape[1]
+            self.steps.check_num_classes(self._num_classes)
+        if self.steps.assumes_prior:
+            self._labels += [_single_label(s, scores.shape[1]) for s in samples]
+        if not self.needs_all_scores:
+            self._pass_on(samples, scores, self.steps.class_mass)
+        elif self.recomputes:
+            self._add_mass(scores)
+        else:
+            for sample in samples:  # one copy is enough, and not on the accelerator
+                del sample['pred_score']
+                sample.pop('pred_label', None)
+            self._store.append(scores)
+            self._samples.extend(samples)
 
     def _take_class_counts(self) -> None:
         if not self.steps.needs_class_counts or self.steps.class_counts is not None:
@@ -117,17 +176,11 @@ class PostHocEvaluator(Evaluator):
             ValueError: if scores are not finite, or there are fewer samples than
                 classes to estimate the class mass from.
         """
-        if self._scores:
-            sums = torch.cat([scores.sum(dim=1) for scores in self._scores])
-            check_finite_scores(sums)
         self.contradiction = self._contradiction(size)
-        for index, scores in enumerate(self._scores):
-            self._scores[index] = self.steps.adjust_for_counts(scores)
-        class_mass = self.steps.class_mass
-        if self.steps.rebalancing is not None and class_mass is None:
-            class_mass = self._transductive_mass(size)
-        for samples in self._transformed(class_mass):
-            super().process(samples)
+        if self.needs_all_scores:
+            mass = self._transductive_mass(size)
+            for samples, scores in self._predicted():
+                self._pass_on(samples, scores, mass)
         self._reset()
         metrics = super().evaluate(size)
         if self.contradiction is not None and self.logs_contradiction:
@@ -144,12 +197,11 @@ class PostHocEvaluator(Evaluator):
 
     def _contradiction(self, size: int) -> PriorContradiction | None:
         """Whether the labels of all ranks contradict the class shares of the steps."""
-        if not self.steps.assumes_prior or not self._scores:
+        if not self.steps.assumes_prior or self._num_classes is None:
             return None
-        num_classes = self._scores[0].shape[1]
-        samples = [sample for batch in self._samples for sample in batch]
-        labels = torch.tensor([_single_label(s, num_classes) for s in samples])
-        labels = labels[self._positions(len(samples)) < size]
+        num_classes = self._num_classes
+        labels = torch.tensor(self._labels)
+        labels = labels[: self._number_of_own(size)]
         # The last entry counts samples without a label.
         support = labels.bincount(minlength=num_classes + 1).double()
         all_reduce(support)
@@ -159,28 +211,61 @@ class PostHocEvaluator(Evaluator):
 
     def _transductive_mass(self, size: int) -> Tensor:
         """Class mass of all ranks' scores without padding samples, ``(C,)`` float64."""
-        scores = torch.cat(self._scores)
-        check_enough_samples(size, scores.shape[1])
-        mass = scores[self._positions(len(scores)) < size].sum(
-            dim=0, dtype=torch.float64
-        )
+        check_enough_samples(size, self._num_classes or 0)
+        mass = self._mass
+        if mass is None:
+            own = FirstScores(self._store, self._number_of_own(size))
+            mass = class_mass_of(MappedScores(own, self.steps.adjust_for_counts))
         all_reduce(mass)
         return mass
 
-    def _positions(self, number: int) -> Tensor:
-        """Place in the data set of each sample of this rank, ``(number,)``."""
+    def _add_mass(self, scores: Tensor) -> None:
+        """Add a batch to the class mass; later samples pad the last batch."""
+        if self.source is None:
+            raise ValueError(
+                "storage='recompute' predicts the test set twice, which needs a hook: "
+                "add custom_hooks=[dict(type='mmgala.ScoreStorageHook')] to the config."
+            )
+        left = self._number_of_own(self.source.num_samples) - self._num_seen
+        adjusted = self.steps.adjust_for_counts(scores[: max(left, 0)])
+        mass = adjusted.sum(dim=0, dtype=torch.float64)
+        self._mass = mass if self._mass is None else self._mass + mass
+        self._num_seen += len(scores)
+
+    def _predicted(self) -> Iterator[tuple[list[dict], Tensor]]:
+        """All samples again, with their scores before the steps."""
+        if self.recomputes:
+            assert self.source is not None  # the first pass has checked it
+            for batch in self.source.predict():
+                samples = _as_dicts(batch)
+                yield samples, stack_scores(samples).float().cpu()
+            return
+        for _, part in self._store.parts():
+            for rows in row_slices(len(part), part.shape[1], VALUES_AT_ONCE):
+                scores = part[rows]
+                yield [self._samples.popleft() for _ in scores], scores
+
+    def _pass_on(
+        self, samples: list[dict], scores: Tensor, class_mass: Tensor | None
+    ) -> None:
+        """Transform predictions, and give them to the metrics."""
+        adjusted = self.steps.adjust_for_counts(scores)
+        changed = self.steps.rebalance_and_scale(adjusted, class_mass)
+        for sample, score in zip(samples, changed, strict=True):
+            sample['pred_score'] = score
+            sample['pred_label'] = score.argmax().reshape(1)
+        super().process(samples)
+
+    def _number_of_own(self, size: int) -> int:
+        """Number of samples of this rank in a data set, without padding."""
         rank, world_size = get_dist_info()
         # MMEngine gives sample i of the data set to rank i % world_size; its
         # `collect_results` relies on that, too.
-        return torch.arange(number) * world_size + rank
+        return max(0, -(-(size - rank) // world_size))
 
-    def _transformed(self, class_mass: Tensor | None) -> Iterator[list[dict]]:
-        for scores, samples in zip(self._scores, self._samples, strict=True):
-            new_scores = self.steps.rebalance_and_scale(scores, class_mass)
-            for sample, score in zip(samples, new_scores, strict=True):
-                sample['pred_score'] = score
-                sample['pred_label'] = score.argmax().reshape(1)
-            yield samples
+
+def _as_dicts(samples: Sequence[BaseDataElement]) -> list[dict]:
+    return [s.to_dict() if isinstance(s, BaseDataElement) else dict(s) for s in samples]
 
 
 def _single_label(sample: dict, num_classes: int) -> int:
@@ -206,7 +291,7 @@ class RebalancingEvaluator(PostHocEvaluator):
             set itself.
         target_prior: class shares of the test set, ``(C,)`` with sum 1, or
             ``'train'``: those of the training set. Defaults to balanced.
-        **steps: other steps, see :class:`PostHocEvaluator`.
+        **steps: ``storage`` and other steps, see :class:`PostHocEvaluator`.
 
     Raises:
         ValueError: see :class:`PostHocEvaluator`.

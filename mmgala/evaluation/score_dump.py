@@ -10,6 +10,9 @@ from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmgala.evaluation.score_blocks import ScoreBlocks
+from mmgala.evaluation.score_gathering import gather_scores
+from mmgala.evaluation.score_store import ScoreStore
 from mmgala.evaluation.shot_thresholds import (
     THRESHOLDS_KEY,
     read_thresholds,
@@ -18,6 +21,7 @@ from mmgala.evaluation.shot_thresholds import (
 )
 from mmgala.functional.checks import check_finite_scores
 from mmgala.registry import METRICS
+from mmgala.utils.arrays import RowParts, write_npz
 from mmgala.utils.checkpoint_origin import Origin
 from mmgala.utils.files import replacing
 
@@ -71,9 +75,12 @@ def add_dump(evaluator: Evaluator, dump: BaseMetric) -> None:
 class ScoreDump(BaseMetric):
     """Collect scores and targets, and write them as ``.npz`` (no pickle).
 
+    The scores are kept in a :class:`mmgala.evaluation.score_store.ScoreStore`, and
+    gathered from all ranks, and written, block by block.
+
     Attributes:
-        scores (numpy.ndarray): ``(N, C)`` float32 in the order of the data set; on
-            rank 0, after ``evaluate``.
+        blocks (ScoreBlocks): scores ``(N, C)`` in the order of the data set, to be read
+            block by block; on rank 0, after ``evaluate``.
         targets (numpy.ndarray): ``(N,)`` int64, likewise; empty for unlabelled data.
         paths: path of each image, likewise; empty for data that are not in files.
         origin: checkpoint of the model, if it is known.
@@ -86,62 +93,84 @@ class ScoreDump(BaseMetric):
             (many and few) ``(2,)`` int64, ``class_names`` ``(C,)`` text, the
             ``origin`` ``(2,)``, name of the checkpoint and digest of its weights, and
             ``image_paths`` ``(N,)`` text. By default, no file is written.
+        storage: where the scores are kept; see
+            :class:`mmgala.evaluation.score_store.ScoreStore`.
     """
 
     default_prefix = 'scores'
     origin: Origin | None = None
 
-    def __init__(self, out_file_path: str | None = None) -> None:
+    def __init__(self, out_file_path: str | None = None, storage: str = 'auto') -> None:
         super().__init__()
         if out_file_path is not None and not out_file_path.endswith('.npz'):
             raise ValueError(
                 f'Expected a .npz file for scores, but got {out_file_path}.'
             )
         self.out_file_path = out_file_path
-        self.scores = np.zeros((0, 0), dtype=np.float32)
+        self.storage = storage
+        self._store = ScoreStore(storage)
+        self.blocks: ScoreBlocks = self._store
         self.targets: np.ndarray = np.zeros(0, dtype=np.int64)
         self.paths: list[str] = []
+
+    @property
+    def scores(self) -> np.ndarray:
+        """``blocks`` as one array, ``(N, C)`` float32; it needs memory for all."""
+        return self.blocks.numpy()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Store the scores and the label of each sample."""
         if not data_samples:
             return
-        scores = stack_scores(data_samples).float().cpu().numpy()
+        scores = stack_scores(data_samples).float().cpu()
         labelled = any(sample.get('gt_label') is not None for sample in data_samples)
         targets = (
-            stack_targets(data_samples).cpu().numpy()
-            if labelled
-            else [None] * len(scores)
+            stack_targets(data_samples).tolist() if labelled else [None] * len(scores)
         )
         paths = (sample.get('img_path') for sample in data_samples)
-        self.results += zip(scores, targets, paths, strict=True)
+        self._store.append(scores)
+        self.results += zip(targets, paths, strict=True)
 
-    def compute_metrics(self, results: list) -> dict:
-        """Stack what all ranks collected; there is no metric to report.
+    def evaluate(self, size: int) -> dict:
+        """Gather what all ranks collected, and write the file.
+
+        Args:
+            size: length of the data set, without padding samples.
 
         Raises:
             ValueError: if scores are not finite, or only some samples have a label.
         """
-        self.scores = np.stack([score for score, *_ in results])
-        check_finite_scores(torch.from_numpy(self.scores).sum(dim=1))
-        known = [target for _, target, _ in results if target is not None]
+        self.blocks = gather_scores(self._store, size)
+        self._store = ScoreStore(self.storage)
+        return super().evaluate(size)
+
+    def compute_metrics(self, results: list) -> dict:
+        """Write labels and scores; there is no metric to report.
+
+        Raises:
+            ValueError: if scores are not finite, or only some samples have a label.
+        """
+        for _, part in self.blocks.parts():
+            check_finite_scores(part.sum(dim=1))
+        known = [target for target, _ in results if target is not None]
         if known and len(known) < len(results):
             raise ValueError(
                 f'Expected every sample or none to have a label, but {len(known)} of '
                 f'{len(results)} have one.'
             )
         self.targets = np.array(known, dtype=np.int64)
-        paths = [path for *_, path in results]
+        paths = [path for _, path in results]
         self.paths = paths if all(isinstance(path, str) for path in paths) else []
         if self.out_file_path is not None:
             with replacing(self.out_file_path) as unfinished:
-                np.savez_compressed(unfinished, **self._arrays())
+                write_npz(unfinished, self._arrays())
             print_log(f'Scores are in {self.out_file_path}.', logger='current')
         return {}
 
     def _arrays(self) -> dict[str, Any]:
         """What the file holds: the scores, and what is known besides."""
-        arrays: dict[str, Any] = dict(pred_score=self.scores)
+        parts = (part.numpy() for _, part in self.blocks.parts())
+        arrays: dict[str, Any] = dict(pred_score=RowParts(self.blocks.shape, parts))
         if len(self.targets):
             arrays['gt_label'] = self.targets
         meta = self.dataset_meta or {}
@@ -151,7 +180,7 @@ class ScoreDump(BaseMetric):
         if (thresholds := read_thresholds(meta)) is not None:
             arrays[THRESHOLDS_KEY] = np.array(astuple(thresholds))
         names = meta.get('classes') or ()
-        if len(names) == self.scores.shape[1]:  # otherwise they name something else
+        if len(names) == self.blocks.shape[1]:  # otherwise they name something else
             arrays['class_names'] = np.array(names, dtype=np.str_)
         if self.paths:
             arrays[PATHS_KEY] = np.array(self.paths, dtype=np.str_)

@@ -13,6 +13,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmgala.evaluation.score_blocks import ScoreBlocks
 from mmgala.evaluation.strength_search import (
     TAU_GRID,
     TauSearch,
@@ -90,7 +91,7 @@ def check_steps(steps: Mapping[str, Any]) -> PostHocSteps:
 
 
 def choose_post_hoc(
-    scores: np.ndarray | Tensor,
+    scores: np.ndarray | Tensor | ScoreBlocks,
     target: np.ndarray | Tensor,
     taus: Sequence[float] = TAU_GRID,
     **steps: Any,
@@ -103,7 +104,8 @@ def choose_post_hoc(
     class mass, too; see :class:`mmgala.evaluation.strength_search.WeightedScores`.
 
     Args:
-        scores: softmax scores of the validation set, ``(N, C)``.
+        scores: softmax scores of the validation set, ``(N, C)``, whole or in blocks,
+            such as ``blocks`` of :class:`mmgala.evaluation.ScoreDump`.
         target: its labels, ``(N,)``.
         taus: strengths to try.
         **steps: fields of :class:`mmgala.functional.PostHocSteps`, where a strength may
@@ -128,9 +130,9 @@ def choose_post_hoc(
     """
     strengths = {name: _checked(steps.pop(name, None)) for name in STEPS}
     chosen = PostHocSteps.from_config(**steps)  # no strengths yet
-    data = WeightedScores(
-        torch.as_tensor(scores), torch.as_tensor(target), chosen.prior
-    )
+    if not isinstance(scores, ScoreBlocks):
+        scores = torch.as_tensor(scores)
+    data = WeightedScores(scores, torch.as_tensor(target), chosen.prior)
     searches: dict[str, TauSearch | TemperatureSearch] = {}
     for name, strength in strengths.items():
         if name == 'rebalancing' and strength is not None:
@@ -178,30 +180,33 @@ def _search(
         replace(data, step=before.transform),
         lambda part, tau: alone.with_strength(name, tau).transform(part),
         taus,
+        lambda tau: alone.with_strength(name, tau).log_adjustments()[0],
     )
 
 
-def collect_validation_scores(cfg: Config) -> None:
+def collect_validation_scores(cfg: Config, storage: str | None = None) -> None:
     """Make runs of this config collect the scores of the validation set.
 
     Args:
         cfg: changed in place; it has a ``val_dataloader``.
+        storage: of :class:`mmgala.evaluation.ScoreDump`. Defaults to ``'auto'``.
     """
-    cfg.val_evaluator = dict(type='mmgala.ScoreDump')
+    cfg.val_evaluator = dict(type='mmgala.ScoreDump', storage=storage or 'auto')
     if cfg.get('val_cfg') is None:
         cfg.val_cfg = dict()
 
 
-def selection_config(cfg: Config) -> Config:
+def selection_config(cfg: Config, storage: str | None = None) -> Config:
     """Config of a run that only collects the scores of the validation set.
 
     It logs to the folder ``selection`` of the work dir, and does not visualise.
 
     Args:
         cfg: of a test, with a ``val_dataloader`` and a work dir.
+        storage: see :func:`collect_validation_scores`.
     """
     cfg = copy.deepcopy(cfg)
-    collect_validation_scores(cfg)
+    collect_validation_scores(cfg, storage)
     name = cfg.get('experiment_name') or Path(cfg.filename).stem
     cfg.experiment_name = f'{name}_selection'  # otherwise both runs share a logger
     cfg.work_dir = str(Path(cfg.work_dir) / 'selection')
@@ -232,7 +237,7 @@ def choose_on_validation_set(runner: Runner, **steps: Any) -> PostHocChoice:
                 'The validation set has no labels to choose a strength on: set a '
                 'number instead of auto.'
             )
-        choice[0] = choose_post_hoc(dump.scores, dump.targets, **steps)
+        choice[0] = choose_post_hoc(dump.blocks, dump.targets, **steps)
     broadcast_object_list(choice)
     assert choice[0] is not None
     return choice[0]

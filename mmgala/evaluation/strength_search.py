@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mmgala.evaluation.score_blocks import ScoreBlocks, blocks_of
+from mmgala.evaluation.tau_winners import VALUES_AT_ONCE, WinnerSearch
 from mmgala.functional.checks import check_logits_and_target
 from mmgala.functional.rebalance import check_enough_samples, check_target_prior
 from mmgala.utils.chunks import row_slices
@@ -49,7 +51,7 @@ class WeightedScores:
     is not balanced.
 
     Args:
-        scores: softmax scores of the validation set, ``(N, C)``.
+        scores: softmax scores of the validation set, ``(N, C)``, whole or in blocks.
         target: its labels, ``(N,)``.
         target_prior: :math:`\pi`, class shares of the test set, ``(C,)`` with sum 1.
             Defaults to balanced.
@@ -61,7 +63,7 @@ class WeightedScores:
             do not fit the scores.
     """
 
-    scores: Tensor
+    scores: Tensor | ScoreBlocks
     target: Tensor
     target_prior: Tensor | None = None
     step: Callable[[Tensor], Tensor] | None = None
@@ -69,7 +71,11 @@ class WeightedScores:
     def __post_init__(self) -> None:
         num_samples, num_classes = self.scores.shape
         check_enough_samples(num_samples, num_classes)
-        check_logits_and_target(self.scores, self.target)
+        if isinstance(self.scores, Tensor):
+            check_logits_and_target(self.scores, self.target)
+        else:  # the check reads the shape alone
+            shape = torch.empty(()).expand(num_samples, num_classes)
+            check_logits_and_target(shape, self.target)
         if self.target_prior is not None:
             check_target_prior(self.target_prior, num_classes)
             if not bool(self.target_prior[self.target].any()):
@@ -81,7 +87,7 @@ class WeightedScores:
     @property
     def weight(self) -> Tensor:
         """Weight of each sample, ``(N,)`` float64."""
-        num_classes = self.scores.shape[1]
+        num_classes = int(self.scores.shape[1])
         if self.target_prior is None:
             share = torch.full((num_classes,), 1 / num_classes, dtype=torch.float64)
         else:
@@ -91,10 +97,10 @@ class WeightedScores:
 
     def parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Scores, labels and weights, a few rows at a time."""
-        for rows in row_slices(*self.scores.shape):
-            part = self.scores[rows]
+        weight = self.weight
+        for rows, part in blocks_of(self.scores).parts():
             scores = part if self.step is None else self.step(part)
-            yield scores, self.target[rows], self.weight[rows]
+            yield scores, self.target[rows], weight[rows]
 
     def class_mass(self) -> Tensor:
         """Weighted sum of each class's scores, ``(C,)`` float64."""
@@ -108,6 +114,7 @@ def search_tau(
     data: WeightedScores,
     transform: Callable[[Tensor, float], Tensor],
     taus: Sequence[float] = TAU_GRID,
+    adjustment: Callable[[float], Tensor] | None = None,
 ) -> TauSearch:
     """Choose the strength of a post-hoc step by accuracy on validation data.
 
@@ -115,18 +122,43 @@ def search_tau(
         data: scores and labels of the validation set.
         transform: applies the step to scores ``(N, C)`` with a given strength.
         taus: strengths to try.
+        adjustment: the vector ``(C,)`` that the step adds to log-scores with a given
+            strength. With it, the transformed scores of a large set are computed only
+            where classes almost tie; the result is the same.
 
     Returns:
         The best strength (the smallest in a tie), and the accuracy of each.
     """
     hits = torch.zeros(len(taus), dtype=torch.float64)
     total = 0.0
+    search = None
+    if adjustment is not None:
+        search = WinnerSearch([adjustment(tau) for tau in taus])
     for part, labels, weight in data.parts():
         total += float(weight.sum())
-        for index, tau in enumerate(taus):
-            predicted = transform(part, tau).argmax(dim=1)
-            hits[index] += weight @ (predicted == labels).double()
+        for rows in row_slices(len(part), part.shape[1], VALUES_AT_ONCE):
+            predicted = _predicted(part[rows], transform, taus, search)
+            for index, correct in enumerate(predicted == labels[rows]):
+                hits[index] += weight[rows] @ correct.double()
     return choose_tau(taus, (100 * hits / total).tolist())
+
+
+def _predicted(
+    scores: Tensor,
+    transform: Callable[[Tensor, float], Tensor],
+    taus: Sequence[float],
+    search: WinnerSearch | None,
+) -> Tensor:
+    """Predicted classes with each strength, ``(K, N)``."""
+    if search is None or search.compares_all or scores.dtype != torch.float32:
+        return torch.stack([transform(scores, tau).argmax(dim=1) for tau in taus])
+    found = search(scores.log().numpy())
+    predicted = torch.from_numpy(found.predicted)
+    close = torch.from_numpy(found.close)
+    if bool(close.any()):
+        rest = [transform(scores[close], tau).argmax(dim=1) for tau in taus]
+        predicted[:, close] = torch.stack(rest)
+    return predicted
 
 
 def choose_tau(taus: Sequence[float], accuracies: Sequence[float]) -> TauSearch:

@@ -248,19 +248,31 @@ class PostHocSteps:
         """
         self.check_num_classes(logits.shape[-1])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        if (tau := self.logit_adjustment) is not None:
-            added = log_count_adjustment(self.draws, tau, self.prior)
-            logits = logits + added.float()
-        if (tau := self.rebalancing) is not None:
-            if self.class_mass is None:
-                raise ValueError('Re-balancing of logits needs a fitted `class_mass`.')
-            added = log_prior_adjustment(self.class_mass, tau, self.prior)
+        for added in self.log_adjustments():
             logits = logits + added.float()
         if self.temperature is not None:
             # A tensor: dividing by a number multiplies by its reciprocal on a GPU.
             divisor = torch.as_tensor(self.temperature, dtype=logits.dtype)
             logits = logits / divisor.to(logits.device)
         return logits
+
+    def log_adjustments(self) -> list[Tensor]:
+        """The vectors that logit adjustment and re-balancing add to the logits.
+
+        Returns:
+            One vector ``(C,)`` float64 for each of the two steps that is applied.
+
+        Raises:
+            ValueError: if class counts are unknown, or re-balancing has no class mass.
+        """
+        added = []
+        if (tau := self.logit_adjustment) is not None:
+            added.append(log_count_adjustment(self.draws, tau, self.prior))
+        if (tau := self.rebalancing) is not None:
+            if self.class_mass is None:
+                raise ValueError('Re-balancing of logits needs a fitted `class_mass`.')
+            added.append(log_prior_adjustment(self.class_mass, tau, self.prior))
+        return added
 
     def check_num_classes(self, num_classes: int) -> None:
         """Check that the required vectors are known and have this length.

@@ -49,3 +49,21 @@ def _cpu_model() -> str:
             if line.startswith('model name'):
                 return line.split(':')[1].strip()
     return platform.processor() or platform.machine()
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that this process can still take; None if that is unknown.
+
+    The smaller of what Linux calls available and what a container may still use.
+    """
+    found = []
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path('/proc/meminfo').read_text().splitlines():
+            if line.startswith('MemAvailable:'):
+                found.append(1024 * int(line.split()[1]))
+    group = Path('/sys/fs/cgroup')
+    with contextlib.suppress(OSError, ValueError):  # `max`: no limit
+        limit = int((group / 'memory.max').read_text())
+        used = int((group / 'memory.current').read_text())
+        found.append(max(0, limit - used))
+    return min(found, default=None)

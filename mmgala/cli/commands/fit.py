@@ -12,7 +12,10 @@ import argparse
 from pathlib import Path
 
 from mmgala.cli.arguments import add_config_arguments, parse_args
-from mmgala.cli.post_hoc_arguments import add_post_hoc_arguments
+from mmgala.cli.post_hoc_arguments import (
+    add_post_hoc_arguments,
+    add_score_storage_argument,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -36,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         're-balance with --tau auto, by the class mass of --split; the default if no '
         'other step is requested',
     )
+    add_score_storage_argument(parser, test=False)
     parser.add_argument('--work-dir', help='where to save the log')
     return parser
 

@@ -10,7 +10,10 @@ from mmgala.cli.arguments import (
     add_launcher_arguments,
     parse_launched_args,
 )
-from mmgala.cli.post_hoc_arguments import add_post_hoc_arguments
+from mmgala.cli.post_hoc_arguments import (
+    add_post_hoc_arguments,
+    add_score_storage_argument,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -34,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
         're-balance with --tau 1, by the class mass of the whole test set, whose '
         'classes are assumed to be balanced or as --target-prior says',
     )
+    add_score_storage_argument(parser, test=True)
     parser.add_argument(
         '--amp',
         action='store_true',

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
@@ -26,6 +25,7 @@ from mmgala.cli.post_hoc_arguments import flag
 from mmgala.console import result
 from mmgala.datasets.labels import class_names
 from mmgala.engine.evaluation_console import EvaluationConsoleHook
+from mmgala.evaluation.score_blocks import fitted_on
 from mmgala.evaluation.selection import (
     AUTO,
     check_steps,
@@ -66,7 +66,12 @@ def merge_args(cfg: Config, args: argparse.Namespace, steps: dict[str, Any]) -> 
     check_head(cfg)
     if needs_scores(steps):
         cfg.val_dataloader = split_dataloader(cfg, args.split)
-        collect_validation_scores(cfg)
+        collect_validation_scores(cfg, args.score_storage)
+    elif args.score_storage is not None:
+        raise ValueError(
+            '--score-storage has no effect here, as no scores are needed: use it with '
+            '--rebalance, or with a strength that is auto.'
+        )
     set_dataloader_defaults(cfg)
 
 
@@ -104,10 +109,8 @@ def fit(runner: Runner, split: str, steps: dict[str, Any]) -> tuple[PostHocSteps
         return choice.steps, choice.assumption(names)
     runner.val()
     dump = runner.val_evaluator.metrics[0]
-    fitted = PostHocSteps.from_config(**steps).with_class_mass_of(
-        torch.from_numpy(dump.scores)
-    )
-    support = np.bincount(dump.targets, minlength=dump.scores.shape[1])
+    fitted = fitted_on(dump.blocks, PostHocSteps.from_config(**steps))
+    support = np.bincount(dump.targets, minlength=dump.blocks.shape[1])
     names = class_names(runner.val_dataloader.dataset)
     found = contradicted_prior(support.tolist(), fitted.prior)
     warning = '' if found is None else prior_warning('the test set', found, names)

@@ -25,6 +25,7 @@ from mmgala.cli.post_hoc_arguments import TRAIN, VAL
 from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
 from mmgala.console import result, say, warn
 from mmgala.evaluation import choose_post_hoc
+from mmgala.evaluation.score_blocks import same_scores
 from mmgala.functional import PostHocSteps, ShotThresholds
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.functional.rebalance import check_tau, class_shares
@@ -90,7 +91,7 @@ def stated_by(paths: list[Path]) -> ShotThresholds | None:
 
 def read_validation(dump: PredictionDump, val_path: Path) -> PredictionDump:
     """Read and check predictions on validation data."""
-    val = read_predictions(val_path)
+    val = read_predictions(val_path, whole=False)
     if val.num_classes != dump.num_classes:
         raise ValueError(
             f'{val_path} has {val.num_classes} classes, but PRED {dump.num_classes}.'
@@ -101,7 +102,7 @@ def read_validation(dump: PredictionDump, val_path: Path) -> PredictionDump:
             f'{val_path} was made from {val.origin.checkpoint}, but PRED from other '
             f'weights, of {dump.origin.checkpoint}: predict both with one checkpoint.'
         )
-    if np.array_equal(val.scores, dump.scores):
+    if same_scores(val.blocks, dump.blocks):
         raise ValueError(
             f'{val_path} has the same scores as PRED: tau must not be chosen on test '
             'data.'
@@ -112,7 +113,7 @@ def read_validation(dump: PredictionDump, val_path: Path) -> PredictionDump:
 def choose_tau(val: PredictionDump, prior: torch.Tensor | None) -> float:
     """The strength of re-balancing that is best on validation data."""
     choice = choose_post_hoc(
-        val.scores, val.targets, rebalancing='auto', target_prior=prior
+        val.blocks, val.targets, rebalancing='auto', target_prior=prior
     )
     return choice.steps.strengths['rebalancing']
 
@@ -156,7 +157,7 @@ def analyse(
     outdated: list[str] = []
     runs = {}
     for index, (path, name) in enumerate(zip(args.pred, args.names, strict=True)):
-        dump = read_predictions(path)
+        dump = read_predictions(path, whole=False)
         if dump.origin is not None:
             outdated += origin_warnings(Path(path).parent, {path: dump.origin})
         if None not in (args.many, args.few):

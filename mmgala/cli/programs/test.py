@@ -49,6 +49,7 @@ from mmgala.evaluation.selection import (
     steps_to_choose,
 )
 from mmgala.functional.checks import check_not_negative, check_whole
+from mmgala.names import RECOMPUTE
 from mmgala.utils.checkpoint import (
     check_fits,
     read_checkpoint,
@@ -78,6 +79,27 @@ def check_args(args: argparse.Namespace) -> None:
             f'--out with {args.out_item} requires a file ending in {allowed}.'
         )
     check_writable(args.out)
+
+
+def check_storage_argument(args: argparse.Namespace, steps: dict[str, Any]) -> None:
+    """Reject ``--score-storage`` where no scores are kept."""
+    if args.score_storage is None or 'rebalancing' in steps:
+        return
+    writes = args.out_item == 'pred' and args.out.endswith('.npz')
+    if args.score_storage == RECOMPUTE or not (writes or steps_to_choose(steps)):
+        raise ValueError(
+            f'--score-storage {args.score_storage} has no effect here, as '
+            + (
+                'it is for re-balancing: use it with --rebalance.'
+                if args.score_storage == RECOMPUTE
+                else 'no scores are kept: use it with --rebalance or --out FILE.npz.'
+            )
+        )
+
+
+def kept_storage(args: argparse.Namespace) -> str | None:
+    """Storage of scores that must be kept, whatever re-balancing does."""
+    return None if args.score_storage == RECOMPUTE else args.score_storage
 
 
 def check_scope(cfg: Config, args: argparse.Namespace, steps: dict[str, Any]) -> None:
@@ -149,13 +171,17 @@ def check_selection(cfg: Config, args: argparse.Namespace, name: str) -> None:
         )
 
 
-def use_post_hoc_steps(cfg: Config, steps: dict[str, Any]) -> None:
+def use_post_hoc_steps(
+    cfg: Config, steps: dict[str, Any], storage: str | None = None
+) -> None:
     """Evaluate the predictions after the steps, with the metrics of the config."""
     metrics = cfg.test_evaluator
     if isinstance(metrics, dict) and 'metrics' in metrics:
         metrics = metrics['metrics']  # the config names the evaluator itself
     counts = ('class_counts', 'class_draws')  # the hook passes on the checkpoint's
     values = {name: value for name, value in steps.items() if name not in counts}
+    if storage is not None:
+        values['storage'] = storage
     cfg.test_evaluator = dict(
         type='mmgala.PostHocEvaluator',
         metrics=metrics if isinstance(metrics, list) else [metrics],
@@ -179,10 +205,10 @@ def build_test(cfg: Config, checkpoint: dict, steps: dict[str, Any]) -> Runner:
 
 
 def choose_strengths(
-    cfg: Config, checkpoint: dict, steps: dict[str, Any]
+    cfg: Config, checkpoint: dict, steps: dict[str, Any], storage: str | None
 ) -> PostHocChoice:
     """Choose the strengths in a separate run, before the test is configured."""
-    runner = build_test(selection_config(cfg), checkpoint, steps)
+    runner = build_test(selection_config(cfg, storage), checkpoint, steps)
     runner.register_hook(EvaluationConsoleHook())
     return choose_on_validation_set(runner, **steps)
 
@@ -210,9 +236,10 @@ def dump_type(cfg: Config, path: str) -> str:
 def test(runner: Runner, args: argparse.Namespace, checkpoint: dict) -> None:
     """Test, and write what ``--out`` asks for."""
     if args.out and args.out_item == 'pred':
-        dump = METRICS.build(
-            dict(type=dump_type(runner.cfg, args.out), out_file_path=args.out)
-        )
+        config = dict(type=dump_type(runner.cfg, args.out), out_file_path=args.out)
+        if args.out.endswith('.npz') and (storage := kept_storage(args)):
+            config['storage'] = storage
+        dump = METRICS.build(config)
         if isinstance(dump, ScoreDump):
             dump.origin = Origin.of(args.checkpoint, checkpoint)
         add_dump(runner.test_evaluator, dump)
@@ -235,6 +262,7 @@ def run(args: argparse.Namespace) -> None:
     steps = requested_steps(
         args, 1.0, lambda: stored_class_names(read_checkpoint(args.checkpoint))
     )
+    check_storage_argument(args, steps)
     cfg = load_config(args.config)
     check_scope(cfg, args, steps)
     checkpoint = read_checkpoint(args.checkpoint)
@@ -246,10 +274,10 @@ def run(args: argparse.Namespace) -> None:
     set_launcher(cfg, args.launcher)
     choice = None
     if steps_to_choose(steps):
-        choice = choose_strengths(cfg, checkpoint, steps)
+        choice = choose_strengths(cfg, checkpoint, steps, kept_storage(args))
         steps |= choice.steps.strengths
     if steps:
-        use_post_hoc_steps(cfg, steps)
+        use_post_hoc_steps(cfg, steps, args.score_storage)
     runner = build_test(cfg, checkpoint, steps)
     log_steps(runner, choice, stored_class_names(checkpoint))
     test(runner, args, checkpoint)

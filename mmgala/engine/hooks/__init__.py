@@ -11,6 +11,7 @@ from mmgala.engine.hooks.metric_rules_hook import MetricRulesHook
 from mmgala.engine.hooks.padding_hook import PaddingHook
 from mmgala.engine.hooks.reduce_statistics_hook import ReduceStatisticsHook
 from mmgala.engine.hooks.resume_within_epoch_hook import ResumeWithinEpochHook
+from mmgala.engine.hooks.score_storage_hook import ScoreStorageHook
 
 __all__ = [
     'ChannelsLastHook',
@@ -24,4 +25,5 @@ __all__ = [
     'PaddingHook',
     'ReduceStatisticsHook',
     'ResumeWithinEpochHook',
+    'ScoreStorageHook',
 ]
