@@ -100,7 +100,7 @@ def linear_cross_entropy(
         offset = offset + class_bias.detach().to(wide)
     margin = None if label_margin is None else label_margin.detach().to(wide)
     if backend == 'torch':
-        _check_torch(target)
+        _check_torch(features, target)
     if backend == 'torch' or (
         backend == 'auto' and suits_torch(features, weight, target)
     ):
@@ -162,8 +162,9 @@ def gala_linear_loss(
     check_margin_arguments(lambda_pos, lambda_neg, eps)
     check_statistics(pos_grad, neg_grad, len(weight))
     class_bias = lambda_pos * torch.log(pos_grad + eps)
-    # Of a row, softmax ignores a constant: all else is 0 where both terms are equal.
-    label_margin = lambda_neg * torch.log(neg_grad + eps) - class_bias
+    label_margin = None  # softmax ignores what is added to a whole row
+    if lambda_pos != lambda_neg or pos_grad is not neg_grad:
+        label_margin = lambda_neg * torch.log(neg_grad + eps) - class_bias
     return linear_cross_entropy(
         features, weight, bias, target, class_bias, label_margin, block_bytes, backend
     )
@@ -202,14 +203,15 @@ def _check_shifts(
             )
 
 
-def _check_torch(target: Tensor) -> None:
+def _check_torch(features: Tensor, target: Tensor) -> None:
     if not has_linear_cross_entropy():
         raise ValueError(
             f"backend='torch' needs F.linear_cross_entropy, which PyTorch "
             f"{torch.__version__} does not have: use backend='blocks'."
         )
-    if target.is_floating_point():
+    if target.is_floating_point() or features.element_size() < 4:
+        kind = 'soft labels' if target.is_floating_point() else str(features.dtype)
         raise ValueError(
-            "backend='torch' takes class indices only, but got soft labels: use "
-            "backend='blocks'."
+            "backend='torch' takes class indices and float32 or float64 only, but got "
+            f"{kind}: use backend='blocks'."
         )

@@ -171,7 +171,7 @@ def log_sum_exp(logits: LinearLogits) -> tuple[Tensor, Tensor, Tensor]:
     lowest = torch.finfo(offset.dtype).min  # not -inf, whose differences are NaN
     maximum = offset.new_full((blocks.num_samples,), lowest)
     total, at_label = torch.zeros_like(maximum), torch.zeros_like(maximum)
-    block = offset.new_empty(0)
+    block = offset.new_empty((0, blocks.num_classes))
     for classes in blocks.classes():
         weights = logits.weights(classes)
         for samples in blocks.samples():
@@ -192,7 +192,6 @@ class Gradients:
         logits: the layer.
         grad_loss: factor of each sample's loss, ``(N,)``.
         needed: which of the three to compute.
-        weight_type: type of the gradient of the weights.
     """
 
     def __init__(
@@ -201,7 +200,9 @@ class Gradients:
         self.logits, self.grad_loss = logits, grad_loss
         features, weight, offset = logits.features, logits.weight, logits.offset
         self.features = offset.new_zeros(features.shape) if needed[0] else None
-        self.weight = torch.empty_like(weight) if needed[1] else None
+        # The first block of samples is written, others are added; there may be none.
+        new = torch.empty_like if len(features) else torch.zeros_like
+        self.weight = new(weight) if needed[1] else None
         self.offset = torch.zeros_like(offset) if needed[2] else None
         self._mass = logits.label_mass()
 
@@ -278,8 +279,8 @@ class LinearCrossEntropy(torch.autograd.Function):
             loss = log_sum * logits.label_mass() - at_label
         ctx.save_for_backward(features, weight, offset, target, margin, log_sum)
         ctx.dtype, ctx.blocks = dtype, blocks
-        if blocks.single and any(ctx.needs_input_grad) and not logits.soft:
-            ctx.kept = (logits, block)
+        keeps = blocks.single and any(ctx.needs_input_grad) and not logits.soft
+        ctx.kept = (logits, block) if keeps else None
         return loss
 
     @staticmethod
@@ -291,14 +292,15 @@ class LinearCrossEntropy(torch.autograd.Function):
                 '`create_graph=True`, or compute the loss of all logits (fused=False).'
             )
         features, weight, offset, target, margin, log_sum = ctx.saved_tensors
-        kept, ctx.kept = getattr(ctx, 'kept', None), None  # a second pass computes it
+        kept, ctx.kept = ctx.kept, None
         with torch.autocast(features.device.type, enabled=False):
             logits = kept[0] if kept else LinearLogits(
                 features.to(ctx.dtype), weight, offset, target, margin, ctx.blocks
             )  # fmt: skip
             grads = Gradients(logits, grad_loss, ctx.needs_input_grad[:3])
-            if kept:
-                add_kept(grads, kept[1])
+            if ctx.blocks.single and not logits.soft:
+                # A second backward pass computes the block again, to the last bit.
+                add_single(grads, kept[1] if kept else log_sum_exp(logits)[2])
             else:
                 grads.compute(log_sum)
         grad_features = grads.features
@@ -307,8 +309,8 @@ class LinearCrossEntropy(torch.autograd.Function):
         return grad_features, grads.weight, grads.offset, None, None, None, None
 
 
-def add_kept(grads: Gradients, block: Tensor) -> None:
-    """Add all exponentials at once, as the forward pass left them."""
+def add_single(grads: Gradients, block: Tensor) -> None:
+    """Add the only block, of exponentials as the forward pass leaves them."""
     factor = grads.grad_loss / block.sum(dim=1)
     everything = slice(0, block.shape[0]), slice(0, block.shape[1])
     weights = grads.logits.weights(everything[1])

@@ -73,7 +73,9 @@ def torch_linear_cross_entropy(
 def with_margin(loss: Tensor, margin: Tensor) -> Tensor:
     r"""Cross-entropy after the label's logit is raised, from the loss before that.
 
-    .. math:: l' = l - \delta + \log(1 - p + p \, e^\delta), \qquad p = e^{-l}
+    .. math::
+        l' = l - \delta + \log(1 - p + p \, e^\delta)
+           = \log(1 + e^{\log(e^l - 1) - \delta}), \qquad p = e^{-l}
 
     Args:
         loss: :math:`l`, ``(N,)``.
@@ -82,8 +84,7 @@ def with_margin(loss: Tensor, margin: Tensor) -> Tensor:
     Returns:
         ``(N,)``.
     """
-    others = -torch.expm1(-loss.clamp(min=0))  # not 1 - exp(-l), which loses digits
-    # Factored, so that a large margin cannot overflow.
-    top = margin.clamp(min=0)
-    raised = others * torch.exp(-top) + torch.exp(margin - top - loss)
-    return loss - margin + top + torch.log(raised)
+    loss = loss.clamp(min=torch.finfo(loss.dtype).tiny)  # 0 has no logarithm
+    # Log-sum-exp of the other logits less the label's: a margin is subtracted from it.
+    others = loss + torch.log(-torch.expm1(-loss))
+    return F.softplus(others - margin)

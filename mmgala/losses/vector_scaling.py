@@ -67,8 +67,10 @@ class VectorScalingLoss(ClassCountsLoss):
 
     def adjustment(self) -> LogitAdjustment | None:
         """The offsets, if there are no factors: it is logit adjustment then."""
+        if self.gamma:
+            return None
         self.check_counts()
-        return None if self.gamma else LogitAdjustment(bias=self.offsets)
+        return LogitAdjustment(bias=self.offsets)
 
     def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None

@@ -131,6 +131,11 @@ class GradientStatisticsHook(Hook):
         losses = find_losses(model, self.loss_module)
         dataset = runner.train_dataloader.dataset
         head = getattr(model, 'head', None)
+        if getattr(head, 'fused', False):
+            raise ValueError(
+                'GradientStatisticsHook observes the gradients of logits, which a head '
+                'with fused=True never has: remove the hook, or use fused=False.'
+            )
         counts = count_classes(dataset, getattr(head, 'num_classes', None))
         self._counts = np.array(counts)
         names = class_names(dataset)

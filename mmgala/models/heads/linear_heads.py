@@ -8,6 +8,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmgala.losses import ClassificationLoss
+from mmgala.models.heads.fused_head import check_fused, fused_losses
 from mmgala.post_hoc import PostHocChain, PostHocStep
 from mmgala.registry import MODELS
 
@@ -67,15 +68,23 @@ class PostHocHead(LinearClsHead):
             ValueError: if the post-hoc step is not fitted: training would fail at the
                 first validation.
         """
+        self.check_post_hoc()
+        if self.training:
+            return super().loss(feats, data_samples, **kwargs)
+        # Calling the head, as MMPretrain does, would apply the step.
+        return self._get_loss(self.forward(feats), data_samples, **kwargs)
+
+    def check_post_hoc(self) -> None:
+        """Check that the post-hoc step, if any, is fitted.
+
+        Raises:
+            ValueError: if it is not.
+        """
         if self.post_hoc is not None and not self.post_hoc.fitted:
             raise ValueError(
                 'A post-hoc step is fitted after training: remove `post_hoc` (or '
                 '`rebalancer`) from the head, train, then run mmgala fit.'
             )
-        if self.training:
-            return super().loss(feats, data_samples, **kwargs)
-        # Calling the head, as MMPretrain does, would apply the step.
-        return self._get_loss(self.forward(feats), data_samples, **kwargs)
 
     def _get_predictions(
         self, cls_score: Tensor, data_samples: list[DataSample] | None
@@ -115,11 +124,17 @@ class LongTailedClsHead(PostHocHead):
             :class:`ClassificationLoss` whose config does not set it.
         in_channels: channels of the incoming feature.
         loss: config of the loss. Defaults to ``default_loss``.
+        fused: whether to compute layer and loss in blocks of classes, so that all
+            logits of a batch are never in memory; for many thousands of classes. Needs
+            a loss that is cross-entropy on shifted logits, such as GALA. Predictions
+            are those of any linear head.
         **kwargs: ``post_hoc`` of :class:`PostHocHead`; ``topk``, ``cal_acc`` and
             ``init_cfg`` of MMPretrain's ``LinearClsHead``.
 
     Raises:
-        ValueError: if head and loss disagree about the number of classes.
+        ValueError: if head and loss disagree about the number of classes, or with
+            ``fused``, if the loss has another form, ``cal_acc`` is on or the memory
+            will not suffice.
     """
 
     default_loss: ClassVar[Mapping[str, Any]] = dict(type='mmpretrain.CrossEntropyLoss')
@@ -129,11 +144,15 @@ class LongTailedClsHead(PostHocHead):
         num_classes: int,
         in_channels: int,
         loss: dict | nn.Module | None = None,
+        fused: bool = False,
         **kwargs: Any,
     ) -> None:
         loss = dict(self.default_loss) if loss is None else loss
         if isinstance(loss, dict) and _is_classification_loss(loss['type']):
             loss = {'num_classes': num_classes, **loss}
+        if fused:
+            loss = MODELS.build(loss) if isinstance(loss, dict) else loss
+            check_fused(loss, kwargs.get('cal_acc', False), num_classes, in_channels)
         super().__init__(num_classes, in_channels, loss=loss, **kwargs)
         loss_classes = getattr(self.loss_module, 'num_classes', num_classes)
         if loss_classes != num_classes:
@@ -141,6 +160,22 @@ class LongTailedClsHead(PostHocHead):
                 f'The head has num_classes={num_classes}, but its loss '
                 f'num_classes={loss_classes}: remove it from the loss.'
             )
+        self.fused = fused
+        self.memory_checked = False  # whether the first step was found to fit
+
+    def loss(
+        self, feats: tuple[Tensor, ...], data_samples: list[DataSample], **kwargs: Any
+    ) -> dict[str, Tensor]:
+        """Compute the loss of a batch, without post-hoc steps; see MMPretrain's.
+
+        Raises:
+            ValueError: as :class:`PostHocHead` does; with ``fused``, also if labels are
+                soft and the loss has statistics, or the memory will not suffice.
+        """
+        if not self.fused:
+            return super().loss(feats, data_samples, **kwargs)
+        self.check_post_hoc()
+        return fused_losses(self, feats, data_samples, **kwargs)
 
     def init_weights(self) -> None:
         """Initialise by ``init_cfg``, then set the initial bias of the loss, if any."""

@@ -41,6 +41,10 @@ class CosineLinear(nn.Linear):
         """Compute the logits."""
         return self.scale * F.linear(unit_vectors(x), unit_vectors(self.weight))
 
+    def linear_terms(self, x: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Features, weights and bias of the linear layer that gives the logits."""
+        return self.scale * unit_vectors(x), unit_vectors(self.weight), None
+
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""
         return f'{super().extra_repr()}, scale={self.scale}'
@@ -124,7 +128,11 @@ class ClassMeanLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute the logits."""
-        return F.linear(unit_vectors(x - self.center), self.weight, self.bias)
+        return F.linear(*self.linear_terms(x))
+
+    def linear_terms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features, weights and bias of the linear layer that gives the logits."""
+        return unit_vectors(x - self.center), self.weight, self.bias
 
 
 @MODELS.register_module()
