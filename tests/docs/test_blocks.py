@@ -29,6 +29,7 @@ RUN_BY = {
     ('docs/gala_in_practice.md', 'python'): 'test_blocks',
     ('docs/guide.md', 'bash'): 'test_digits_pages',
     ('docs/guide.md', 'python'): 'test_blocks',
+    ('docs/many_classes.md', 'python'): 'test_blocks',
     ('docs/own_data.md', 'bash'): 'test_own_data',
     ('docs/own_data.md', 'python'): 'test_own_data',
     ('docs/plain_pytorch.md', 'python'): 'test_plain_pytorch',
@@ -48,7 +49,12 @@ NOT_RUN = {
     'docs/reliability.md': 'hours; tests/benchmarks runs single trials',
     'projects/collage_lvis/README.md': 'hours; tests/projects trains on a few images',
 }
-SNIPPETS = ('docs/analysis.md', 'docs/guide.md', 'docs/gala_in_practice.md')
+SNIPPETS = (
+    'docs/analysis.md',
+    'docs/guide.md',
+    'docs/gala_in_practice.md',
+    'docs/many_classes.md',
+)
 
 
 def test_every_block_is_run_or_has_a_reason():
