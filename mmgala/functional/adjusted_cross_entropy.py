@@ -1,7 +1,18 @@
 """Cross-entropy on logits that are shifted per class, and more at the label."""
 
+import math
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from mmgala.functional.checks import capturing
+from mmgala.functional.cross_entropy_function import ShiftedCrossEntropy
+
+# No label is ignored; PyTorch's default would hide those of -100.
+NO_INDEX = -(2**31)
+# Number of logits from which `ShiftedCrossEntropy` is faster than PyTorch's operations.
+ONE_NODE = dict(cpu=2**19, cuda=2**24)
 
 
 def upcast_half(logits: Tensor) -> Tensor:
@@ -53,7 +64,64 @@ def adjusted_cross_entropy(
     Returns:
         Unreduced loss, ``(N,)``, float32 or wider.
     """
-    adjusted = adjusted_logits(logits, target, bias, label_margin)
     soft = target.is_floating_point()
+    if not soft and _is_large(logits):
+        return _as_one_node(logits, target, bias, label_margin)[0]
+    adjusted = adjusted_logits(logits, target, bias, label_margin)
     target = target.to(adjusted.dtype) if soft else target.long()
-    return F.cross_entropy(adjusted, target, reduction='none')
+    if soft:
+        return F.cross_entropy(adjusted, target, reduction='none')
+    return F.cross_entropy(adjusted, target, ignore_index=NO_INDEX, reduction='none')
+
+
+def mean_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    bias: Tensor | None = None,
+    label_margin: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Mean of :func:`adjusted_cross_entropy`, and the losses of the samples.
+
+    With PyTorch's operations, the mean of separate losses takes longer than a loss that
+    is a mean from the start.
+
+    Args:
+        logits: ``(N, C)``.
+        target: class indices ``(N,)``. They are not checked.
+        bias: ``(C,)``, or ``None`` for 0.
+        label_margin: ``(C,)``, or ``None`` for 0.
+
+    Returns:
+        A scalar; and losses ``(N,)``, detached.
+    """
+    if _is_large(logits):
+        losses, mean = _as_one_node(logits, target, bias, label_margin)
+        return mean, losses.detach()
+    target = target.long()
+    log_p = adjusted_logits(logits, target, bias, label_margin).log_softmax(1)
+    mean = F.nll_loss(log_p, target, ignore_index=NO_INDEX)
+    return mean, F.nll_loss(log_p.detach(), target, None, None, NO_INDEX, None, 'none')
+
+
+def _is_large(logits: Tensor) -> bool:
+    """Whether passes over the logits take longer than a node in Python."""
+    return (
+        logits.numel() >= ONE_NODE.get(logits.device.type, math.inf)
+        and not capturing()
+        and not torch._C._are_functorch_transforms_active()
+    )
+
+
+def _as_one_node(
+    logits: Tensor, target: Tensor, bias: Tensor | None, label_margin: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Losses of the samples, and their mean."""
+    logits = upcast_half(logits)
+    bias, label_margin = (
+        None if values is None else values.to(logits.dtype)
+        for values in (bias, label_margin)
+    )
+    losses, mean, _ = ShiftedCrossEntropy.apply(
+        logits, target.long(), bias, label_margin
+    )
+    return losses, mean

@@ -28,7 +28,9 @@ def is_readable(values: Tensor) -> bool:
     return values.device.type == 'cpu' and not capturing()
 
 
-def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
+def check_logits_and_target(
+    logits: Tensor, target: Tensor, values: bool = True
+) -> None:
     """Check the shapes, data types and values of logits and labels.
 
     Values are checked on the CPU only: on an accelerator, the host would wait for the
@@ -37,6 +39,7 @@ def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
     Args:
         logits: floating, shape ``(N, C)``.
         target: class indices ``(N,)`` or soft labels ``(N, C)``.
+        values: whether to check values.
 
     Raises:
         ValueError: if a shape, data type or (on the CPU) value is invalid.
@@ -59,7 +62,7 @@ def check_logits_and_target(logits: Tensor, target: Tensor) -> None:
             f'{tuple(logits.shape)}, but got {tuple(target.shape)}. Soft labels '
             'must be floating.'
         )
-    if is_readable(target) and target.numel() > 0:
+    if values and is_readable(target) and target.numel() > 0:
         _check_values(target, num_classes)
 
 

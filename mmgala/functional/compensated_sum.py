@@ -26,6 +26,16 @@ def compensated_add_(total: Tensor, low: Tensor, value: Tensor) -> None:
         500.0
     """
     low.add_(value)
+    carry_(total, low)
+
+
+def carry_(total: Tensor, low: Tensor) -> None:
+    """Move from the low-order part of a sum what the sum itself can hold, in place.
+
+    Args:
+        total: the sum, see :func:`compensated_add_`.
+        low: its low-order part, to which something has been added.
+    """
     new = total + low
     # In the buffers themselves: temporaries would cost two allocations more.
     total.sub_(new)

@@ -200,12 +200,23 @@ def gradient_sum_from_loss(
     Returns:
         ``(C,)`` float32. Samples whose loss is not finite are ignored.
     """
-    # Few operations, all in place: on small batches, their overhead dominates.
-    loss = loss.float().nan_to_num(nan=0.0, posinf=0.0)
-    grad = loss.neg_().expm1_()  # minus 1 - p at the label
-    if weight is not None:
-        grad *= weight
+    grad = label_gradient(loss, weight)
     return grad.new_zeros(num_classes).index_add_(0, target.long(), grad, alpha=-1)
+
+
+def label_gradient(loss: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Gradient of softmax cross-entropy at the label's logit: :math:`e^{-loss} - 1`.
+
+    Args:
+        loss: of each sample, ``(N,)``, detached.
+        weight: factor of each sample, ``(N,)``. Defaults to 1.
+
+    Returns:
+        ``(N,)`` float32; 0 where the loss is not finite.
+    """
+    # Few operations, all in place: on small batches, their overhead dominates.
+    grad = loss.float().nan_to_num(nan=0.0, posinf=0.0).neg_().expm1_()
+    return grad if weight is None else grad.mul_(weight)
 
 
 @torch.no_grad()

@@ -24,9 +24,7 @@ from mmgala.functional.checks import (
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Softmax cross-entropy with class indices of any integer type, or soft labels."""
-    soft = target.is_floating_point()
-    target = target.to(logits.dtype) if soft else target.long()
-    return F.cross_entropy(logits, target, reduction='none')
+    return adjusted_cross_entropy(logits, target)
 
 
 def sigmoid_focal_loss(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
@@ -272,9 +270,10 @@ def seesaw_loss(
         log_seen = p * seen.clamp(min=1).to(logits.dtype).log()
         factors = torch.minimum(log_seen, log_seen[index])
         if q > 0:
-            least = logits.logsumexp(dim=1, keepdim=True) + math.log(eps)
-            at_label = torch.maximum(logits.gather(1, index), least)
-            factors.add_((logits - at_label).clamp_(min=0), alpha=q)
+            # log(sigma_ij / max(sigma_ik, eps)), in the memory of the first.
+            ratios = logits.log_softmax(dim=1)
+            ratios.sub_(ratios.gather(1, index).clamp_(min=math.log(eps)))
+            factors.add_(ratios.clamp_(min=0), alpha=q)
         factors.scatter_(1, index, log_seen[index])
     return cross_entropy(factors.add_(logits), target)
 
@@ -322,7 +321,7 @@ def equalization_loss(logits: Tensor, target: Tensor, ignored: Tensor) -> Tensor
         # the time of masking, and does not change the gradient.
         log_weight = ignored.to(logits.dtype).mul_(-1e30)
         log_weight.scatter_(1, index[:, None], 0.0)
-        return F.cross_entropy(log_weight.add_(logits), index, reduction='none')
+        return adjusted_cross_entropy(log_weight.add_(logits), index)
     target = target.to(logits.dtype)
     log_weight = (1 - ignored.to(logits.dtype) * (1 - target)).log()
     return (logits + log_weight).logsumexp(dim=1) - (target * logits).sum(dim=1)

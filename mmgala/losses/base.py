@@ -1,10 +1,17 @@
 """Base class of the classification losses."""
 
 import inspect
+from collections.abc import Callable
+from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor
 
-from mmgala.functional.adjusted_cross_entropy import adjusted_cross_entropy
+from mmgala.functional.adjusted_cross_entropy import (
+    adjusted_cross_entropy,
+    adjusted_logits,
+    mean_cross_entropy,
+)
 from mmgala.functional.checks import (
     check_choice,
     check_logits_and_target,
@@ -124,9 +131,45 @@ class ClassificationLoss(TrainingStatistics):
         """
         reduction = self.choose_reduction(reduction_override)
         self.check_input(cls_score, label)
+        plain = weight is None and avg_factor is None and reduction == 'mean'
+        mean = self._mean_loss(cls_score, label) if plain else None
+        if mean is not None:
+            return mean if self.loss_weight == 1 else self.loss_weight * mean
         weight = None if weight is None else usable_weight(weight)
         loss = self.compute_loss(cls_score, label, weight)
         return self.reduce(loss, weight, reduction, avg_factor)
+
+    def _mean_loss(self, cls_score: Tensor, label: Tensor) -> Tensor | None:
+        """Mean of shifted cross-entropy, in fewer operations; None for other losses."""
+        kind = type(self)
+        plain = (
+            kind.compute_loss is ClassificationLoss.compute_loss
+            and kind.weigh is ClassificationLoss.weigh
+            and not label.is_floating_point()
+            and len(label) > 0
+        )
+        shifts = self.adjustment() if plain else None
+        if shifts is None:
+            return None
+        mean, losses = self._shifted(mean_cross_entropy, cls_score, label, shifts)
+        self.observe(losses, label, None)
+        return mean
+
+    @staticmethod
+    def _shifted(
+        function: Callable, cls_score: Tensor, label: Tensor, shifts: LogitAdjustment
+    ) -> Any:
+        """Call a function with class indices.
+
+        On the CPU, PyTorch checks them where it uses them: only if that fails, they are
+        checked here, for a message that helps.
+        """
+        check_logits_and_target(cls_score, label, values=False)
+        try:
+            return function(cls_score, label, shifts.bias, shifts.label_margin)
+        except (IndexError, RuntimeError):
+            check_logits_and_target(cls_score, label)
+            raise
 
     def choose_reduction(self, override: str | None) -> str:
         """Reduction to use in a call."""
@@ -161,6 +204,17 @@ class ClassificationLoss(TrainingStatistics):
             loss: cross-entropy of each sample on the adjusted logits, ``(N,)``,
                 detached.
             label: class indices, ``(N,)``.
+            weight: float32 weight of each sample, ``(N,)``, or ``None``.
+        """
+
+    def observe_soft(
+        self, adjusted: Tensor, label: Tensor, weight: Tensor | None
+    ) -> None:
+        """Update the statistics from a batch with soft labels, if the loss has any.
+
+        Args:
+            adjusted: adjusted logits, ``(N, C)``, detached.
+            label: soft labels, ``(N, C)``.
             weight: float32 weight of each sample, ``(N,)``, or ``None``.
         """
 
@@ -218,11 +272,16 @@ class ClassificationLoss(TrainingStatistics):
             raise NotImplementedError(
                 f'{type(self).__name__} has neither `adjustment` nor `compute_loss`.'
             )
-        check_logits_and_target(cls_score, label)
-        loss = adjusted_cross_entropy(
-            cls_score, label, shifts.bias, shifts.label_margin
-        )
-        self.observe(loss.detach(), label, weight)
+        if label.is_floating_point():
+            check_logits_and_target(cls_score, label)
+            adjusted = adjusted_logits(
+                cls_score, label, shifts.bias, shifts.label_margin
+            )
+            loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
+            self.observe_soft(adjusted.detach(), label, weight)
+        else:
+            loss = self._shifted(adjusted_cross_entropy, cls_score, label, shifts)
+            self.observe(loss.detach(), label, weight)
         return self.weigh(loss, label)
 
     def reduce(

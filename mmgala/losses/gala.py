@@ -1,18 +1,16 @@
 """GALA loss with the statistics that it accumulates during training."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmgala.functional import gradient_sum_from_loss, logit_gradient_sums
-from mmgala.functional.adjusted_cross_entropy import adjusted_logits
 from mmgala.functional.checks import (
     check_choice,
-    check_logits_and_target,
     check_margin_arguments,
     check_share,
 )
 from mmgala.functional.compensated_sum import compensated_add_
+from mmgala.functional.gala import label_gradient
 from mmgala.losses.adjustment import LogitAdjustment
 from mmgala.losses.gradient_statistics import GradientStatistics
 
@@ -31,7 +29,9 @@ class PaperVariant:
         Softmax ignores a constant that is added to a whole row. So the margins of the
         paper, and for equal strengths and statistics a bias alone, give the same loss.
         """
-        bias = loss.log_level(loss.pos_grad).mul_(loss.lambda_pos)
+        bias = loss.log_level(loss.pos_grad)
+        if loss.lambda_pos != 1:
+            bias.mul_(loss.lambda_pos)
         if loss.lambda_pos == loss.lambda_neg and loss.theta_is_phi:
             return LogitAdjustment(bias)
         own = loss.log_level(loss.neg_grad).mul_(loss.lambda_neg)
@@ -178,26 +178,23 @@ class GALALoss(GradientStatistics):
 
     def observe(self, loss: Tensor, label: Tensor, weight: Tensor | None) -> None:
         """Add a batch with class indices to the statistics."""
-        if self.accumulates:
-            loss, label, weight = self.without_padding(loss, label, weight)
-            pos = gradient_sum_from_loss(loss, label, self.num_classes, weight)
-            self.accumulate(pos, pos, self._count(label, weight))  # theta == phi
+        if not self.accumulates:
+            return
+        loss, label, weight = self.without_padding(loss, label, weight)
+        if self.takes_samples and not self.count_classes and self.variant == 'paper':
+            self.accumulate_samples(label_gradient(loss, weight), label)
+            return
+        pos = gradient_sum_from_loss(loss, label, self.num_classes, weight)
+        self.accumulate(pos, pos, self._count(label, weight))  # theta == phi
 
-    def compute_loss(
-        self, cls_score: Tensor, label: Tensor, weight: Tensor | None
-    ) -> Tensor:
-        """Compute the loss of each sample and, in training, update the statistics."""
-        if not label.is_floating_point():
-            return super().compute_loss(cls_score, label, weight)
-        check_logits_and_target(cls_score, label)
-        shifts = self._variant.adjustment(self)
-        adjusted = adjusted_logits(cls_score, label, shifts.bias, shifts.label_margin)
-        loss = F.cross_entropy(adjusted, label.to(adjusted.dtype), reduction='none')
+    def observe_soft(
+        self, adjusted: Tensor, label: Tensor, weight: Tensor | None
+    ) -> None:
+        """Add a batch with soft labels to the statistics."""
         if self.accumulates:
             rows, label, weight = self.without_padding(adjusted, label, weight)
             sums = logit_gradient_sums(rows, label, weight)
             self.accumulate(*sums, self._count(label, weight))
-        return loss
 
     def log_level(self, statistic: Tensor) -> Tensor:
         """Logarithm of a statistic, interpolated with that of the counts, ``(C,)``."""

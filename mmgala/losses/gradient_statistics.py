@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mmgala.functional.checks import capturing
-from mmgala.functional.compensated_sum import compensated_add_
+from mmgala.functional.compensated_sum import carry_, compensated_add_
 from mmgala.losses.base import ClassificationLoss
 from mmgala.losses.training_statistics import LOW
 from mmgala.modules.ranks import all_reduce, world_size
@@ -90,13 +90,17 @@ class GradientStatistics(ClassificationLoss):
         return self._alike
 
     def _set_alike(self, alike: bool) -> None:
-        self._alike = alike
+        if self._alike != alike:
+            self._alike = alike
         if not capturing():
-            self._versions = self._versions_now()
+            # Not by the module's own way of setting attributes, which takes longer than
+            # an operation on a few classes.
+            self.__dict__['_versions'] = self._versions_now()
 
     def _versions_now(self) -> tuple[int, ...]:
         """Numbers that change when a sum is written to, or replaced."""
-        pos, neg = self.pos_grad, self.neg_grad
+        buffers: dict[str, Any] = self._buffers
+        pos, neg = buffers['pos_grad'], buffers['neg_grad']
         return id(pos), pos._version, id(neg), neg._version
 
     @torch.no_grad()
@@ -159,6 +163,27 @@ class GradientStatistics(ClassificationLoss):
     def accumulates(self) -> bool:
         """Whether a forward pass adds to the statistics."""
         return self.training and torch.is_grad_enabled() and not self._frozen
+
+    @property
+    def takes_samples(self) -> bool:
+        """Whether :meth:`accumulate_samples` may be called."""
+        alone = self.sees_whole_batch or world_size() == 1
+        return alone and self.pending is None and self.theta_is_phi
+
+    def accumulate_samples(self, grad: Tensor, label: Tensor) -> None:
+        """Add the samples of a batch to both sums, in few operations.
+
+        Args:
+            grad: minus the contribution of each sample, ``(N,)`` float32, detached.
+            label: class indices, ``(N,)``.
+        """
+        buffers: dict[str, Any] = self._buffers  # attributes of a module are slower
+        total, low = buffers['pos_grad'], buffers['pos_grad_low']
+        low.index_add_(0, label.long(), grad, alpha=-1)
+        carry_(total, low)
+        buffers['neg_grad'].copy_(total)
+        buffers['neg_grad_low'].copy_(low)
+        self._set_alike(True)
 
     @torch.no_grad()
     def accumulate(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:

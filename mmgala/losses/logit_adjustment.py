@@ -64,7 +64,8 @@ class LogitAdjustmentLoss(ClassCountsLoss):
     def adjustment(self) -> LogitAdjustment:
         """The logarithm of the class prior times the strength, on every logit."""
         self.check_counts()
-        return LogitAdjustment(bias=self.tau * self.log_prior)
+        prior = self.log_prior
+        return LogitAdjustment(prior if self.tau == 1 else self.tau * prior)
 
 
 class BalancedSoftmaxLoss(LogitAdjustmentLoss):

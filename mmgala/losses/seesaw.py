@@ -23,8 +23,8 @@ class SeesawLoss(ClassificationLoss):
 
     In a single process it gives the values of MMPretrain's ``SeesawLoss``, but counts
     are summed over all ranks, and neither validation nor samples of weight 0 add to
-    them. It takes more than twice as long as cross-entropy, because confusion
-    is measured by a second softmax, that of the plain logits.
+    them. It takes about twice as long as cross-entropy, because confusion is measured
+    by a second softmax, that of the plain logits.
 
     Args:
         num_classes: C, the number of classes.
