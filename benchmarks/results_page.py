@@ -21,6 +21,7 @@ import results_comparisons as comparisons
 import results_cost as cost
 import results_reliability as reliability
 import results_stacks as stacks
+import results_steps as steps
 from cifar100_table import cifar100_table
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from results_configs import with_metrics, with_results
@@ -53,6 +54,8 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     'samplers': cost.samplers_table,
     're-training': cost.retraining_table,
     'training speed': cost.train_speed_table,
+    'whole trainings': steps.training_step_table,
+    'step, by part': steps.step_parts_table,
     'on-device loading': cost.on_device_table,
     'reliability': reliability.reliability_table,
     'reliability, failures': reliability.failures_table,

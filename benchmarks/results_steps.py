@@ -7,11 +7,10 @@ from results_table import ResultTable, read_result, result_file
 FILES = {'cpu': 'training_step', 'cuda': 'training_step_cuda'}
 NETWORKS = {'resnet32': 'ResNet-32', 'resnet50': 'ResNet-50'}
 SIDES = ('MMPretrain', 'mmgala')
+NETWORK = 'network and optimizer'
 NETWORK_PARTS = {
     'data preprocessor',
     'network, forward',
-    'head and loss',
-    'sum of the losses',
     'backward pass',
     'optimizer',
 }
@@ -29,6 +28,10 @@ def _what(row: dict) -> str:
     return f'{NETWORKS[row["network"]]}, {device}, batch {row["batch"]}'
 
 
+def _speed(value: float) -> str:
+    return f'{value:,.0f}' if value >= 100 else f'{value:.3g}'
+
+
 def _ratio(values: dict[str, float]) -> str:
     return f'{values["ratio"]:.3f} ({values["low"]:.3f} to {values["high"]:.3f})'
 
@@ -39,7 +42,7 @@ def training_step_table() -> ResultTable:
     rows = [
         [
             f'{_what(row)}: {row["side"]}',
-            f'{row["images_per_second"]:,}',
+            _speed(row['images_per_second']),
             _ratio(row),
             _ratio(row['cpu_time']),
         ]
@@ -53,9 +56,9 @@ def training_step_table() -> ResultTable:
 
 def _parts(row: dict[str, Any]) -> dict[str, float]:
     """Milliseconds of the parts of a step, with the network's together."""
-    parts = {'network, loss and optimizer': 0.0}
+    parts = {NETWORK: 0.0}
     for name, value in row['milliseconds'].items():
-        key = 'network, loss and optimizer' if name in NETWORK_PARTS else name
+        key = NETWORK if name in NETWORK_PARTS else name
         parts[key] = parts.get(key, 0.0) + value
     return parts
 

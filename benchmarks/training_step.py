@@ -5,6 +5,9 @@ turns of a few steps, in changing order, so that what else the machine does conc
 of them; a ratio is the median of those within the rounds. ``MMPretrain, again`` is the
 same training as ``MMPretrain``: its ratio shows how precise the others are. Nothing is
 validated or saved in the measured steps. ``--profile`` adds where the time goes.
+
+On a CPU, the same training is some percent faster or slower in one process than in
+another, all the time: ``--starts 5`` averages over that.
 """
 
 import argparse
@@ -91,6 +94,20 @@ def profile(sides: list[Side]) -> None:
                 side.parts[part] = side.parts.get(part, 0.0) + seconds
 
 
+def run(
+    networks: list[list[Side]], seconds: float, threads: int, profiled: bool
+) -> None:
+    """Start the processes once, and let those of each network take turns."""
+    end = time.perf_counter() + seconds
+    with started(list(chain(*networks)), threads):
+        left = end - time.perf_counter()
+        CONSOLE.print(f'Started after {seconds - left:.0f} s.')
+        for number, sides in enumerate(networks, start=1):
+            measure(sides, end - left * (1 - number / len(networks)))
+            if profiled:
+                profile(sides)
+
+
 def ratios_to(first: list[float], own: list[float]) -> dict[str, float]:
     """Median and quartiles of the ratios of speeds, round by round."""
     ratios = [base / mine for base, mine in zip(first, own, strict=True)]
@@ -108,7 +125,7 @@ def row_of(side: Side, first: Side) -> dict[str, Any]:
         batch=side.batch,
         workers=side.workers,
         rounds=len(side.seconds),
-        images_per_second=round(images / median(side.seconds), 1),
+        images_per_second=round(images / median(side.seconds), 3),
         **ratios_to(first.seconds, side.seconds),
         cpu_time=ratios_to(first.cpu_seconds, side.cpu_seconds),
     )
@@ -151,27 +168,25 @@ def main() -> None:
     parser.add_argument(
         '--seconds', type=float, help='to start and measure; default: 600, on a GPU 38'
     )
+    parser.add_argument(
+        '--starts', type=int, default=1, help='start all processes so many times'
+    )
     parser.add_argument('--threads', type=int, default=1, help='CPU threads of each')
     parser.add_argument('--profile', action='store_true', help='times by hook and part')
     parser.add_argument('--out', type=Path, default=OUT)
     args = parser.parse_args()
     seconds = args.seconds or dict(cpu=600.0, cuda=38.0)[args.device]
-    end = time.perf_counter() + seconds
     networks = [sides_of(name, args.device) for name in args.networks]
-    rows = []
-    with started(list(chain(*networks)), args.threads):
-        left = end - time.perf_counter()
-        CONSOLE.print(f'Started after {seconds - left:.0f} s.')
-        for number, sides in enumerate(networks, start=1):
-            measure(sides, end - left * (1 - number / len(networks)))
-            if args.profile:
-                profile(sides)
-            rows += [row_of(side, sides[0]) for side in sides]
+    for start in range(1, args.starts + 1):
+        last = start == args.starts
+        run(networks, seconds / args.starts, args.threads, args.profile and last)
+    rows = [row_of(side, sides[0]) for sides in networks for side in sides]
     print_rows(rows)
     for network in args.networks if args.profile else ():
         print_parts([row for row in rows if row['network'] == network])
     machine = describe_machine() | describe_devices()
     machine |= dict(load_average=os.getloadavg(), threads=args.threads)
+    machine['starts'] = args.starts
     write_json(args.out, dict(rows=rows, machine=machine))
 
 
