@@ -69,10 +69,10 @@ _EDGE = {
     ),
     'engine': (
         'BFloat16OptimWrapper', 'ChannelsLastHook', 'ClassCountsHook', 'ClassNamesHook',
-        'DeferredReweightingHook', 'DivergenceHook', 'GradientStatisticsHook',
-        'LoadBackboneHook', 'MetricRulesHook', 'OnDeviceTrainLoop', 'PaddingHook',
-        'ReduceStatisticsHook', 'ResumeWithinEpochHook', 'SAMOptimWrapper',
-        'ScoreStorageHook',
+        'ClassShardsHook', 'DeferredReweightingHook', 'DivergenceHook',
+        'GradientStatisticsHook', 'LoadBackboneHook', 'MetricRulesHook',
+        'OnDeviceTrainLoop', 'PaddingHook', 'ReduceStatisticsHook',
+        'ResumeWithinEpochHook', 'SAMOptimWrapper', 'ScoreStorageHook',
     ),
     'evaluation': (
         'LongTailedAccuracy', 'PostHocChoice', 'PostHocEvaluator',
@@ -80,8 +80,9 @@ _EDGE = {
         'TemperatureSearch', 'choose_post_hoc',
     ),
     'models': (
-        'CIFARResNet', 'ClassMeanClsHead', 'CosineClsHead', 'DecoupledClassifier',
-        'GALAHead', 'LongTailedClsHead', 'PlainConvNet', 'is_linear_head',
+        'CIFARResNet', 'ClassMeanClsHead', 'ClassShardsDataParallel', 'CosineClsHead',
+        'DecoupledClassifier', 'GALAHead', 'LongTailedClsHead', 'PlainConvNet',
+        'ShardedClsHead', 'is_linear_head', 'keep_shares_apart',
     ),
 }  # fmt: skip
 _PACKAGES = {

@@ -13,6 +13,7 @@ from mmengine.registry import EVALUATOR as MMENGINE_EVALUATOR
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
+from mmengine.registry import MODEL_WRAPPERS as MMENGINE_MODEL_WRAPPERS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import OPTIM_WRAPPERS as MMENGINE_OPTIM_WRAPPERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
@@ -97,6 +98,12 @@ def is_subclass(
 
 MODELS = Registry(
     'model', parent=MMENGINE_MODELS, scope='mmgala', locations=['mmgala.models']
+)
+MODEL_WRAPPERS = Registry(
+    'model wrapper',
+    parent=MMENGINE_MODEL_WRAPPERS,
+    scope='mmgala',
+    locations=['mmgala.models'],
 )
 DATASETS = Registry(
     'dataset', parent=MMENGINE_DATASETS, scope='mmgala', locations=['mmgala.datasets']

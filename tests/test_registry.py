@@ -58,6 +58,7 @@ NAMES = {
         'CIFARResNet', 'CosineClsHead', 'DecoupledClassifier', 'LDAMLoss',
         'PlainConvNet',
     ],
+    'MODEL_WRAPPERS': ['ClassShardsDataParallel'],
     'METRICS': ['LongTailedAccuracy'],
     'OPTIM_WRAPPERS': ['BFloat16OptimWrapper', 'SAMOptimWrapper'],
     'HOOKS': [

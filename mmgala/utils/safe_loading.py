@@ -50,6 +50,29 @@ PLAIN = {
 }
 """What pickles in files may name: it only builds plain data and arrays."""
 
+SHARES = {
+    'pathlib.PosixPath',
+    'torch.Size',
+    'torch.distributed.checkpoint.filesystem._StorageInfo',
+    'torch.float32',
+    'torch.float64',
+    'torch.int64',
+    'torch.serialization._get_layout',
+    *(
+        f'torch.distributed.checkpoint.metadata.{name}'
+        for name in (
+            'ChunkStorageMetadata',
+            'Metadata',
+            'MetadataIndex',
+            'StorageMeta',
+            'TensorProperties',
+            'TensorStorageMetadata',
+            '_MEM_FORMAT_ENCODING',
+        )
+    ),
+}
+"""What the table of contents of a sharded checkpoint may name, besides."""
+
 PROCESSES = (
     'multiprocessing',
     'concurrent.futures',
@@ -197,18 +220,24 @@ def _check_regular(path: str | bytes) -> None:
 
 def _check_pickle(module: str, name: str) -> None:
     full = f'{module}.{name}'
-    if full in PLAIN or _comes_from_this_program() or full in _allowed_by_user():
+    reader = _reader()
+    if full in PLAIN or _is_of(reader, PROCESSES) or full in _allowed_by_user():
+        return
+    if full in SHARES and _is_of(reader, ('torch.distributed.checkpoint',)):
         return
     raise RefusedContentError(f'{last_opened()} {contains(full)}')
 
 
-def _comes_from_this_program() -> bool:
-    """Whether the innermost function outside ``pickle`` unpickles our own data."""
+def _reader() -> str:
+    """Module of the innermost function outside ``pickle`` that unpickles."""
     frame = sys._getframe(3)  # of what has called the unpickler
     while frame.f_globals.get('__name__') == 'pickle' and frame.f_back is not None:
         frame = frame.f_back
-    reader = f'{frame.f_globals.get("__name__")}.'
-    return any(reader.startswith(f'{name}.') for name in PROCESSES)
+    return str(frame.f_globals.get('__name__'))
+
+
+def _is_of(module: str, packages: tuple[str, ...]) -> bool:
+    return any(f'{module}.'.startswith(f'{name}.') for name in packages)
 
 
 def _allowed_by_user() -> set[str]:

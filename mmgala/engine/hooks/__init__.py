@@ -3,6 +3,7 @@
 from mmgala.engine.hooks.channels_last_hook import ChannelsLastHook
 from mmgala.engine.hooks.class_counts_hook import ClassCountsHook
 from mmgala.engine.hooks.class_names_hook import ClassNamesHook
+from mmgala.engine.hooks.class_shards_hook import ClassShardsHook
 from mmgala.engine.hooks.deferred_reweighting_hook import DeferredReweightingHook
 from mmgala.engine.hooks.divergence_hook import DivergenceHook
 from mmgala.engine.hooks.gradient_statistics_hook import GradientStatisticsHook
@@ -17,6 +18,7 @@ __all__ = [
     'ChannelsLastHook',
     'ClassCountsHook',
     'ClassNamesHook',
+    'ClassShardsHook',
     'DeferredReweightingHook',
     'DivergenceHook',
     'GradientStatisticsHook',

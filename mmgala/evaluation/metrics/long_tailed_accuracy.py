@@ -47,7 +47,8 @@ class LongTailedAccuracy(BaseMetric):
         shot_thresholds: thresholds given as arguments; ``None`` if there are none.
 
     Raises:
-        ValueError: if a prediction has no ``pred_score``, scores of a sample are not
+        ValueError: if a prediction has neither ``pred_score`` nor ``label_rank`` (see
+            :class:`mmgala.models.ShardedClsHead`), scores of a sample are not
             finite, a sample does not have exactly one label, or a k of ``topk`` exceeds
             the number of classes (before training, if the data set names its classes).
     """
@@ -86,10 +87,14 @@ class LongTailedAccuracy(BaseMetric):
         """Store four numbers per sample instead of all its scores."""
         if not data_samples:
             return
-        scores, target = stack_scores(data_samples), stack_targets(data_samples)
-        outcomes = sample_outcomes(scores, target.to(scores.device))
+        if all('label_rank' in sample for sample in data_samples):
+            outcomes, num_classes = _shared_out_outcomes(data_samples)
+        else:
+            scores, target = stack_scores(data_samples), stack_targets(data_samples)
+            outcomes = sample_outcomes(scores, target.to(scores.device))
+            num_classes = scores.shape[1]
         columns = (column.tolist() for column in outcomes)
-        self.results += zip(*columns, [scores.shape[1]] * len(scores), strict=True)
+        self.results += zip(*columns, [num_classes] * len(data_samples), strict=True)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Compute the metrics of the samples of all ranks."""
@@ -135,6 +140,15 @@ class LongTailedAccuracy(BaseMetric):
                 logger='current',
             )
         self._reasons = reasons
+
+
+def _shared_out_outcomes(data_samples: Sequence[dict]) -> tuple[SampleOutcomes, int]:
+    """Outcomes of a head that never has all scores of a sample; number of classes."""
+    ranks = torch.cat([sample['label_rank'] for sample in data_samples])
+    confidence = torch.stack([sample['topk_score'][0] for sample in data_samples])
+    target = stack_targets(data_samples)
+    outcomes = SampleOutcomes(target.to(ranks.device), ranks, confidence.double())
+    return outcomes, data_samples[0]['num_classes']
 
 
 def _warn_about_unknown_counts() -> None:

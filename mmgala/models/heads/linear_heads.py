@@ -11,6 +11,7 @@ from mmgala.losses import ClassificationLoss
 from mmgala.models.heads.fused_head import check_fused, fused_losses
 from mmgala.post_hoc import PostHocChain, PostHocStep
 from mmgala.registry import MODELS
+from mmgala.sharding.checkpoint import SHARED_OUT
 
 
 class PostHocHead(LinearClsHead):
@@ -96,7 +97,17 @@ class PostHocHead(LinearClsHead):
     def _load_from_state_dict(
         self, state_dict: dict, prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        """Also load checkpoints in which ``post_hoc`` is called ``rebalancer``."""
+        """Also load checkpoints in which ``post_hoc`` is called ``rebalancer``.
+
+        Raises:
+            ValueError: if the weights are in the shares of several ranks.
+        """
+        if f'{prefix}{SHARED_OUT}' in state_dict:
+            raise ValueError(
+                'The weights of the classes are not in this checkpoint, but in the '
+                'folder .shards beside it: write one file by `python -m '
+                'mmgala.apis.merge_shards CHECKPOINT OUT`.'
+            )
         old = f'{prefix}rebalancer.'
         for name in [name for name in state_dict if name.startswith(old)]:
             state_dict[f'{prefix}post_hoc.{name[len(old) :]}'] = state_dict.pop(name)
@@ -148,7 +159,7 @@ class LongTailedClsHead(PostHocHead):
         **kwargs: Any,
     ) -> None:
         loss = dict(self.default_loss) if loss is None else loss
-        if isinstance(loss, dict) and _is_classification_loss(loss['type']):
+        if isinstance(loss, dict) and is_classification_loss(loss['type']):
             loss = {'num_classes': num_classes, **loss}
         if fused:
             loss = MODELS.build(loss) if isinstance(loss, dict) else loss
@@ -195,10 +206,28 @@ class GALAHead(LongTailedClsHead):
         model = dict(head=dict(
             type='mmgala.GALAHead', loss=dict(_delete_=True, type='mmgala.GALALoss')))
 
-    Arguments and errors are those of :class:`LongTailedClsHead`.
+    Arguments and errors are those of :class:`LongTailedClsHead`, and:
+
+    Args:
+        *args: of :class:`LongTailedClsHead`.
+        shard_classes: whether each rank has the weights and statistics of its share of
+            the classes only. The result is then a
+            :class:`~mmgala.models.heads.sharded_head.ShardedClsHead`, which see.
+        **kwargs: of :class:`LongTailedClsHead`.
     """
 
     default_loss = dict(type='mmgala.GALALoss')
+
+    def __new__(cls, *args: Any, shard_classes: bool = False, **kwargs: Any) -> Any:
+        """Build this head, or one that shares out the classes."""
+        if shard_classes:
+            from mmgala.models.heads.sharded_head import ShardedClsHead
+
+            return ShardedClsHead(*args, **kwargs)
+        return super().__new__(cls)
+
+    def __init__(self, *args: Any, shard_classes: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
 
 
 def is_linear_head(kind: Any) -> bool:
@@ -213,7 +242,7 @@ def is_linear_head(kind: Any) -> bool:
     )
 
 
-def _is_classification_loss(kind: str | type) -> bool:
+def is_classification_loss(kind: str | type) -> bool:
     """Whether a loss, given by name or as a class, is a ``ClassificationLoss``."""
     loss = MODELS.get(kind) if isinstance(kind, str) else kind
     return isinstance(loss, type) and issubclass(loss, ClassificationLoss)

@@ -1,0 +1,257 @@
+"""Linear classification head whose classes are shared out among the ranks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmpretrain.models.heads import ClsHead
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+
+from mmgala.functional.checks import usable_weight
+from mmgala.models.heads.linear_heads import is_classification_loss
+from mmgala.models.heads.shard_state import ShardStateMixin
+from mmgala.modules.runner import training_is_resumed
+from mmgala.registry import MODELS
+from mmgala.sharding import (
+    ClassShardLinear,
+    ClassShards,
+    gather_features,
+    sample_classes,
+    shard_statistics,
+    sharded_losses,
+)
+from mmgala.sharding.cost import StepCost, check_memory
+from mmgala.sharding.memory import available_memory
+from mmgala.sharding.prediction import (
+    ShardedClassMass,
+    label_ranks,
+    top_classes,
+)
+
+
+@MODELS.register_module()
+class ShardedClsHead(ShardStateMixin, ClsHead):
+    """Head of which each rank has the weights and statistics of some classes.
+
+    ``GALAHead(shard_classes=True)`` builds it. Features of all ranks are gathered, each
+    rank computes the logits of its classes for all of them, and the softmax is reduced
+    over the ranks; see :mod:`mmgala.sharding`. It needs the model wrapper
+    :class:`mmgala.models.ClassShardsDataParallel` and the hook
+    :class:`mmgala.engine.ClassShardsHook`.
+
+    Predictions have no ``pred_score``, which would be all scores: they have
+    ``pred_label``, the best classes ``topk_label`` with ``topk_score``, and, where the
+    label is known, ``label_rank``, the number of classes ranked ahead of it. From these
+    :class:`mmgala.evaluation.LongTailedAccuracy` computes its metrics.
+
+    Args:
+        num_classes: C, the number of classes of all ranks.
+        in_channels: D, the width of the features.
+        loss: loss, or its config, that is cross-entropy on shifted logits. Defaults to
+            :class:`~mmgala.losses.GALALoss`.
+        negative_rate: share of the classes to compute logits for in a training step;
+            see :func:`mmgala.sharding.sample_classes`. Defaults to 1, all classes.
+        topk: the largest of these is the number of classes in ``topk_label``.
+        init_cfg: ``type='Normal'`` and ``std`` of the initial weights.
+
+    Raises:
+        ValueError: if there are more ranks than classes, the loss is not cross-entropy
+            on shifted logits, or an argument is out of range.
+    """
+
+    fc: ClassShardLinear
+    loss_module: Any
+    topk: Any
+    pre_logits: Any
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int,
+        loss: dict | nn.Module | None = None,
+        negative_rate: float = 1.0,
+        topk: int | Sequence[int] = (1,),
+        init_cfg: dict | None = None,
+    ) -> None:
+        if not 0 < negative_rate <= 1:
+            raise ValueError(
+                'Expected `negative_rate` to be above 0 and at most 1, but got '
+                f'{negative_rate}. 1 computes the logits of all classes.'
+            )
+        loss = dict(type='mmgala.GALALoss') if loss is None else loss
+        if isinstance(loss, dict) and is_classification_loss(loss['type']):
+            loss = {'num_classes': num_classes, **loss}
+        super().__init__(loss, topk=topk, init_cfg=None)
+        self.num_classes, self.in_channels = num_classes, in_channels
+        self.negative_rate = negative_rate
+        self.shards = ClassShards.here(num_classes)
+        if getattr(self.loss_module, 'num_classes', num_classes) != num_classes:
+            raise ValueError(
+                f'The head has num_classes={num_classes}, but its loss '
+                f'num_classes={self.loss_module.num_classes}: remove it from the loss.'
+            )
+        self.fc = ClassShardLinear(in_channels, self.shards)
+        self.start_shard_state(shard_statistics(self.loss_module, self.shards))
+        self._std = (init_cfg or {}).get('std', 0.01)
+        self._fits = False
+        self.post_hoc = None
+        self.class_mass: ShardedClassMass | None = None
+        self.tau = 0.0
+        self._expected = 0  # samples of which scores are being summed
+        self._added = 0
+
+    def init_weights(self) -> None:
+        """Draw normal weights, which do not depend on the number of ranks."""
+        if not self.is_init:
+            self.fc.draw_weights('normal_', self._std)
+            nn.init.zeros_(self.fc.bias)
+        super().init_weights()
+
+    def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
+        """Logits of the samples of all ranks, for the classes of this rank."""
+        return self.fc(gather_features(self.pre_logits(feats), self.shards))
+
+    def loss(
+        self,
+        feats: tuple[Tensor, ...],
+        data_samples: list[DataSample],
+        weight: Tensor | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Tensor]:
+        """Compute the loss of the whole batch, the same on every rank.
+
+        Args:
+            feats: features of this rank's samples, in the last entry.
+            data_samples: with ``gt_label``.
+            weight: weight of each sample of this rank, on every rank or on none.
+            **kwargs: none is known.
+
+        Raises:
+            TypeError: if the labels are soft, or an argument is unknown.
+            ValueError: if the model is not wrapped for several ranks, memory will not
+                be enough, a label is out of range, or the ranks have batches of
+                different size.
+        """
+        if kwargs:
+            raise TypeError(
+                f'`shard_classes` does not know {sorted(kwargs)}: remove it.'
+            )
+        local = self.pre_logits(feats)
+        self._check_start(local)
+        features = gather_features(local, self.shards)
+        label, counted = self._whole_labels(data_samples)
+        if weight is not None:
+            weight = self.shards.all_gather(usable_weight(weight))
+        columns, correction = None, None
+        if self.training and self.negative_rate < 1:
+            columns, correction = sample_classes(label, self.shards, self.negative_rate)
+        logits = self.fc(features, columns)
+        loss = self.loss_module
+        each = sharded_losses(
+            loss, logits, label, self.shards, weight, counted, columns, correction
+        )
+        total = loss.reduce(each, weight, loss.reduction, None)
+        # Averaged over the ranks, as DistributedDataParallel does with gradients.
+        return dict(
+            loss=total / self.shards.ranks if loss.reduction == 'sum' else total
+        )
+
+    def predict(
+        self,
+        feats: tuple[Tensor, ...],
+        data_samples: list[DataSample] | None = None,
+    ) -> list[DataSample]:
+        """Best classes of each sample of this rank; see the class."""
+        logits = self(feats).float()
+        if self._expected:
+            self._add_to_class_mass(logits)
+            return data_samples or []
+        size = len(logits) // self.shards.ranks
+        own = slice(self.shards.rank * size, (self.shards.rank + 1) * size)
+        if self.class_mass is not None and self.tau:
+            logits = logits + self.class_mass.bias(self.tau).to(logits)
+        k = min(max(self.topk) if isinstance(self.topk, Sequence) else self.topk,
+                self.num_classes)  # fmt: skip
+        scores, classes = (v[own] for v in top_classes(logits, k, self.shards))
+        samples = data_samples or [DataSample() for _ in range(size)]
+        for sample, score, best in zip(samples, scores, classes, strict=True):
+            sample.set_pred_label(best[:1])
+            sample.set_field(score, 'topk_score')
+            sample.set_field(best, 'topk_label')
+            sample.set_field(self.num_classes, 'num_classes', field_type='metainfo')
+        if all('gt_label' in sample for sample in samples):
+            label = torch.cat([s.gt_label for s in samples]).to(logits.device)
+            label = self.shards.all_gather(label)
+            ranks = label_ranks(logits, label, self.shards)[own]
+            for sample, rank in zip(samples, ranks, strict=True):
+                sample.set_field(rank.reshape(1), 'label_rank')
+        return samples
+
+    def start_class_mass(self, samples: int) -> None:
+        """Let predictions add scores to the class mass, in place of predicting.
+
+        Args:
+            samples: of all ranks, spread over them one by one. What a sampler adds to
+                these, so that ranks have equally many, is not counted.
+        """
+        self.class_mass, self.tau = ShardedClassMass.empty(self.shards), 0.0
+        self._expected, self._added = samples, 0
+
+    def finish_class_mass(self, tau: float) -> None:
+        """Re-balance the following predictions by the class mass.
+
+        Args:
+            tau: strength, 0 or more.
+        """
+        self._expected, self.tau = 0, tau
+
+    def _add_to_class_mass(self, logits: Tensor) -> None:
+        assert self.class_mass is not None
+        ranks = self.shards.ranks
+        places = torch.arange(len(logits), device=logits.device)
+        rank = places // (len(logits) // ranks)
+        within = self._added + places % (len(logits) // ranks)
+        self.class_mass.add(logits[within * ranks + rank < self._expected])
+        self._added += len(logits) // ranks
+
+    def _whole_labels(self, data_samples: list[DataSample]) -> tuple[Tensor, Tensor]:
+        """Labels of all ranks, and whether each is to be counted in statistics."""
+        if 'gt_score' in data_samples[0]:
+            raise TypeError(
+                '`shard_classes` needs class indices, but got soft labels '
+                '(`gt_score`): remove mixup and CutMix from the config.'
+            )
+        label = torch.cat([sample.gt_label for sample in data_samples])
+        label = label.to(self.fc.weight.device)
+        if label.device.type == 'cpu' and len(label):
+            low, high = label.min(), label.max()
+            if low < 0 or high >= self.num_classes:
+                wrong = int(low if low < 0 else high)
+                raise ValueError(
+                    f'Label {wrong} is not one of the {self.num_classes} classes: set '
+                    '`num_classes` to the number of classes of the data set.'
+                )
+        counted = torch.ones_like(label)
+        padding, size = getattr(self.loss_module, 'padding', (0, 0))
+        if padding and size == len(label):
+            counted[size - padding :] = 0
+        both = self.shards.all_gather(2 * label.long() + counted)
+        return both // 2, both % 2 == 1
+
+    def _check_start(self, features: Tensor) -> None:
+        """Check, before the first step, what would go wrong later."""
+        if self._fits or not self.training:
+            return
+        self.check_setup(training_is_resumed() is not None)
+        cost = StepCost(
+            self.num_classes,
+            self.in_channels,
+            len(features),
+            self.shards.ranks,
+            features.element_size(),
+            rate=self.negative_rate,
+        )
+        weights = self.shards.size * (self.in_channels + 1) * 4
+        check_memory(cost, available_memory(features.device) + weights)
+        self._fits = True
