@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.registry import init_default_scope
 
-from mmgala.comparison.config import short_name
+from mmgala.comparison.config import accepts, short_name
 from mmgala.comparison.methods import parse_settings
 from mmgala.functional.checks import check_not_negative, check_positive
 
@@ -64,6 +65,9 @@ def _mix_images(cfg: Config, alpha: float) -> None:
         raise ValueError('--with mixup: the model of the config mixes images already.')
     mixup = dict(type='Mixup', alpha=float(alpha))
     cfg.model.train_cfg = {**settings, 'augments': mixup}
+    loss = cfg.model.head.get('loss')  # of the method `config`; others get theirs
+    if loss is not None and accepts(loss.type, 'use_soft'):
+        loss.setdefault('use_soft', True)
 
 
 ADDITIONS = {
@@ -108,6 +112,7 @@ def apply_additions(cfg: Config, texts: Sequence[str]) -> list[str]:
         ValueError: if an addition or a setting is unknown, one is repeated, or the
             config does not allow it.
     """
+    init_default_scope(cfg.get('default_scope', 'mmpretrain'))
     described: dict[str, str] = {}
     for text in texts:
         name, _, written = text.partition(':')

@@ -1,5 +1,6 @@
 """Additions to the training of all methods: what each changes in a config."""
 
+from argparse import Namespace
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,7 @@ from mmengine.hooks import EMAHook
 from torch import nn
 from torch.testing import assert_close
 
+from mmgala.cli.programs.compare import plan
 from mmgala.comparison.additions import ADDITIONS, apply_additions, describe_additions
 from mmgala.comparison.config import run_config
 from mmgala.comparison.methods import find_methods
@@ -87,6 +89,27 @@ def test_list_names_each_with_its_source():
     lines = '\n'.join(describe_additions())
     assert all(f'--with {name}' in lines for name in ADDITIONS)
     assert 'arXiv 2010.01412' in lines
+
+
+def planned(tmp_path, *additions):
+    """Runs and remark that the command plans."""
+    args = Namespace(
+        methods_file=None, methods=['ce', 'config'], additions=list(additions),
+        first_seed=0, seeds=1, selection='last', only_report=False,
+    )  # fmt: skip
+    runs = plan(small_config(), tmp_path, args)
+    return runs, args.own_loss
+
+
+def test_the_report_names_what_all_methods_are_trained_with(tmp_path):
+    runs, remark = planned(tmp_path, 'mixup', 'sam')
+
+    assert (
+        remark == 'All methods are trained with mixup (alpha=0.4) and sam (rho=0.05).'
+    )
+    assert [run.cfg.model.head.loss.use_soft for run in runs] == [True, True]
+    assert {run.cfg.optim_wrapper.type for run in runs} == {'mmgala.SAMOptimWrapper'}
+    assert not planned(tmp_path)[1]
 
 
 @pytest.mark.parametrize('method', ['ce', 'gala', 'ldam-drw'])

@@ -94,7 +94,6 @@ def load(args: argparse.Namespace) -> Config:
         use_mixed_precision(cfg)
     if args.channels_last:
         use_channels_last(cfg)
-    args.added = apply_additions(cfg, args.additions)
     if args.post_hoc and (problem := validation_problem(cfg)):
         raise ValueError(f'--post-hoc chooses on validation data, but {problem}.')
     args.target_prior = read_target_prior(
@@ -119,9 +118,9 @@ def plan(cfg: Config, work_dir: Path, args: argparse.Namespace) -> list[Run]:
     if args.methods is None and not has_row(cfg, methods):
         methods += find_methods([OWN_METHOD.name])
     args.own_loss = own_loss_note(cfg, methods)
-    if args.added:
-        added = f'All methods are trained with {" and ".join(args.added)}.'
-        args.own_loss = ' '.join(filter(None, [args.own_loss, added]))
+    if added := apply_additions(cfg, args.additions):
+        remark = f'All methods are trained with {" and ".join(added)}.'
+        args.own_loss = ' '.join(filter(None, [args.own_loss, remark]))
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     data = present_data(cfg, args)
     runs = plan_runs(cfg, methods, seeds, work_dir, args.selection, data)
