@@ -84,17 +84,22 @@ def analyse_with_guesses(
     mass = class_mass_of(dump.blocks)
     taus = sorted({*TAU_GRID, float(tau)})
     search = WinnerSearch([log_prior_adjustment(mass, t, target_prior) for t in taus])
-    raw, rebalanced = (Measures(dump.num_classes) for _ in range(2))
+    raw, rebalanced = (Measures(*dump.blocks.shape) for _ in range(2))
     correct = np.empty((len(taus), len(dump.targets)), dtype=bool)
     for rows, part in dump.blocks.parts():
         for inner in row_slices(len(part), part.shape[1], VALUES_AT_ONCE):
-            scores, targets = part[inner], dump.targets[rows][inner]
+            scores = part[inner]
+            place = slice(
+                rows.start + inner.start, rows.start + inner.start + len(scores)
+            )
+            targets = dump.targets[place]
             labels = torch.from_numpy(targets)
-            raw.add(scores, labels)
-            rebalanced.add(rebalance(scores, tau, mass, target_prior), labels)
+            raw.add(place, scores, labels)
+            changed = rebalance(scores, tau, mass, target_prior)
+            rebalanced.add(place, changed, labels)
             # The argmax does not need the softmax, which would be computed 31 times.
             found = search(scores.log().clamp(min=-1e5).numpy())
-            correct[:, rows][:, inner] = found.predicted == targets
+            correct[:, place] = found.predicted == targets
     groups = classes_by_group(dump.class_counts, thresholds)
     measured = {
         'raw': raw.result(dump.class_counts, thresholds),
@@ -114,19 +119,29 @@ def analyse_with_guesses(
 class Measures:
     """Metrics of scores that are passed in blocks to save memory.
 
+    The results of a block are written to arrays that exist from the beginning: small
+    ones, kept between large ones that come and go, would fragment the memory.
+
     Args:
+        num_samples: N, the number of samples.
         num_classes: C, the number of classes.
     """
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_samples: int, num_classes: int) -> None:
         self._mass = torch.zeros(num_classes, dtype=torch.float64)
-        self._collected: list[SampleOutcomes] = []
-        self._predicted: list[Tensor] = []
+        self._outcomes = SampleOutcomes(
+            torch.empty(num_samples, dtype=torch.int64),
+            torch.empty(num_samples, dtype=torch.int64),
+            torch.empty(num_samples, dtype=torch.float64),
+        )
+        self._predicted = torch.empty(num_samples, dtype=torch.int64)
 
-    def add(self, scores: Tensor, labels: Tensor) -> None:
-        """Add scores ``(n, C)`` and labels ``(n,)`` of some samples."""
-        self._collected.append(sample_outcomes(scores, labels))
-        self._predicted.append(scores.argmax(dim=1))
+    def add(self, rows: slice, scores: Tensor, labels: Tensor) -> None:
+        """Add scores ``(n, C)`` and labels ``(n,)`` of the samples ``rows``."""
+        found = sample_outcomes(scores, labels)
+        for values, new in zip(self._outcomes, found, strict=True):
+            values[rows] = new
+        self._predicted[rows] = scores.argmax(dim=1)
         self._mass += scores.sum(dim=0, dtype=torch.float64)
 
     def result(
@@ -148,13 +163,13 @@ class Measures:
             :func:`reliability`.
         """
         num_classes = len(class_counts)
-        outcomes = SampleOutcomes(*map(torch.cat, zip(*self._collected, strict=True)))
+        outcomes = self._outcomes
         correct = outcomes.rank == 0
         counts = torch.from_numpy(class_counts)
         groups = classes_by_group(class_counts, thresholds)
         num_samples = len(outcomes.target)
         target = outcomes.target.numpy()
-        predicted = torch.cat(self._predicted).numpy()
+        predicted = self._predicted.numpy()
         guesses = Guesses(predicted, outcomes.confidence.numpy())
         measures = {
             'metrics': metrics_of_outcomes(

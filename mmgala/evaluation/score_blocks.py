@@ -26,7 +26,8 @@ class ScoreBlocks(ABC):
     def parts(self) -> Iterator[tuple[slice, Tensor]]:
         """Rows and their scores, in order; a block has up to 4 million values.
 
-        Blocks may be views of what is stored: do not change them.
+        A block may be a view of what is stored: do not change it. It may be
+        overwritten when the next one is read: do not keep it.
         """
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmgala.evaluation.score_blocks import ScoreBlocks, WholeScores
 from mmgala.evaluation.score_room import check_room
-from mmgala.evaluation.score_store import ScoreStore
+from mmgala.evaluation.score_store import AUTO_MEMORY, ScoreStore, bytes_of
 from mmgala.evaluation.tau_winners import VALUES_AT_ONCE
 from mmgala.utils.arrays import open_rows, read_npz
 
@@ -21,8 +21,8 @@ class FileScores(ScoreBlocks):
     """Scores of a file, which are read when they are needed.
 
     The file is compressed, so it is read once from the beginning to the end, into a
-    :class:`mmgala.evaluation.score_store.ScoreStore`: up to 256 MiB stay in memory, and
-    more goes into a temporary file.
+    :class:`mmgala.evaluation.score_store.ScoreStore`: in memory up to 256 MiB, and
+    larger scores in a temporary file.
 
     Args:
         path: ``.npz`` file with ``pred_score`` ``(N, C)``.
@@ -64,7 +64,8 @@ def read_scores_in_blocks(path: str | Path) -> ScoreBlocks | None:
         if scores is None:
             return None
         check_room(*scores.shape, ['auto'])
-        store = ScoreStore()
+        is_large = bytes_of(*scores.shape, 'file') > AUTO_MEMORY
+        store = ScoreStore('file' if is_large else 'memory')
         for part in scores.parts:
             store.append(torch.from_numpy(part.astype(np.float32)))
         return store

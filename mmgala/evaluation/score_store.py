@@ -5,12 +5,12 @@ in a temporary file, as they are or in half precision, and gives them back in bl
 """
 
 import math
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
 from typing import IO, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,8 +35,8 @@ class Packed(NamedTuple):
     relative: Tensor
 
     @classmethod
-    def of(cls, scores: Tensor) -> 'Packed':
-        """Pack scores ``(n, C)`` float32.
+    def of(cls, scores: Tensor, logarithms: Tensor | None = None) -> 'Packed':
+        """Pack scores ``(n, C)`` float32; ``logarithms`` is memory for as many.
 
         The logarithm is kept, as half precision has no numbers below 6e-8 (few classes
         of many have more), and relative to the largest score, as it has most digits
@@ -44,12 +44,19 @@ class Packed(NamedTuple):
         others are off by up to 0.05 % for each unit of their logarithm.
         """
         largest = scores.amax(dim=1, keepdim=True)
-        relative = scores.log().sub_(largest.log())
-        return cls(largest, relative.half())
+        relative = torch.log(scores, out=logarithms).sub_(largest.log())
+        return cls(largest, empty(relative.shape, torch.float16).copy_(relative))
 
-    def scores(self) -> Tensor:
-        """The scores again, ``(n, C)`` float32."""
-        return self.relative.float().exp_().mul_(self.largest)
+    def scores(self, out: Tensor) -> Tensor:
+        """The scores again, in ``out``, ``(n, C)`` float32."""
+        return out.copy_(self.relative).exp_().mul_(self.largest)
+
+
+def empty(shape: tuple[int, ...], kind: torch.dtype = torch.float32) -> Tensor:
+    """A tensor in pages of its own, outside the heap, which it cannot fragment."""
+    size = math.prod(shape) * torch.empty(0, dtype=kind).element_size()
+    pages = mmap.mmap(-1, max(size, 1))
+    return torch.frombuffer(pages, dtype=kind, count=math.prod(shape)).view(shape)
 
 
 class ScoreStore(ScoreBlocks):
@@ -86,6 +93,7 @@ class ScoreStore(ScoreBlocks):
         self._stored = 0  # rows that are in blocks or in the file
         self._open: Tensor | None = None  # the last block, which is not yet full
         self._filled = 0
+        self._logarithms: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -113,7 +121,7 @@ class ScoreStore(ScoreBlocks):
             check_scores(scores)
         while len(scores):
             if self._open is None:
-                self._open = torch.empty(self._rows_per_block, self._num_classes)
+                self._open = empty(self._sizes)
             taken = scores[: self._rows_per_block - self._filled]
             self._open[self._filled : self._filled + len(taken)] = taken
             self._filled += len(taken)
@@ -122,14 +130,18 @@ class ScoreStore(ScoreBlocks):
                 self._seal()
 
     def parts(self) -> Iterator[tuple[slice, Tensor]]:
-        """Rows and their scores, in blocks of up to 4 million values."""
+        """Rows and their scores; a block is valid until the next one is read."""
         starts = range(0, self._stored, self._rows_per_block or 1)
+        space = empty(self._sizes)
+        kind = torch.float16 if self._is_half else torch.float32
+        packed = Packed(empty((self._rows_per_block, 1)), empty(self._sizes, kind))
         for index, start in enumerate(starts):
-            yield slice(start, start + self._rows_per_block), self._block(index)
+            block = self._block(index, space, packed)
+            yield slice(start, start + self._rows_per_block), block
         if self._open is not None and self._filled:
             rest = self._open[: self._filled]
             if self._is_half:
-                rest = Packed.of(rest).scores()
+                rest = Packed.of(rest).scores(space[: self._filled])
             yield slice(self._stored, len(self)), rest
 
     @property
@@ -141,7 +153,9 @@ class ScoreStore(ScoreBlocks):
         assert self._open is not None
         values: Tensor | Packed = self._open
         if self._is_half:
-            values = Packed.of(self._open)
+            if self._logarithms is None:
+                self._logarithms = empty(self._sizes)
+            values = Packed.of(self._open, self._logarithms)
         if self._file is None and self._belongs_in_file(self._open.numel() * 4):
             # Open as long as the store is in use; then the system removes it.
             self._file = tempfile.TemporaryFile(prefix='mmgala-scores-')  # noqa: SIM115
@@ -166,33 +180,31 @@ class ScoreStore(ScoreBlocks):
         for tensor in values if isinstance(values, Packed) else (values,):
             self._file.write(tensor.numpy().data)
 
-    def _block(self, index: int) -> Tensor:
+    def _block(self, index: int, space: Tensor, packed: Packed) -> Tensor:
+        """A full block, which may be written to ``space``."""
         if self._file is None:
             block = self._blocks[index]
-            return block.scores() if isinstance(block, Packed) else block
-        self._file.flush()
-        rows, classes = self._rows_per_block, self._num_classes
+            return block.scores(space) if isinstance(block, Packed) else block
+        start = index * bytes_of(*self._sizes, self.storage)
         if not self._is_half:
-            return torch.from_numpy(self._read(index, 0, (rows, classes), np.float32))
-        largest = self._read(index, 0, (rows, 1), np.float32)
-        relative = self._read(index, largest.nbytes, (rows, classes), np.float16)
-        return Packed(torch.from_numpy(largest), torch.from_numpy(relative)).scores()
+            self._read(start, space)
+            return space
+        for tensor in packed:
+            start += self._read(start, tensor)
+        return packed.scores(space)
 
-    def _read(
-        self, index: int, offset: int, shape: tuple[int, int], kind: type[np.generic]
-    ) -> np.ndarray:
-        """Part of a block of the file."""
+    def _read(self, start: int, out: Tensor) -> int:
+        """Fill a tensor from the file; return its number of bytes."""
         assert self._file is not None
-        values = np.empty(shape, kind)
-        start = index * bytes_of(*self._sizes, self.storage) + offset
-        view = values.data.cast('B')
+        self._file.flush()
+        view = out.numpy().data.cast('B')
         done = 0
         while done < len(view):  # a system call reads at most 2 GiB
             read = os.preadv(self._file.fileno(), [view[done:]], start + done)
             if not read:
                 raise OSError('The temporary file of the scores ends too early.')
             done += read
-        return values
+        return done
 
     @property
     def _sizes(self) -> tuple[int, int]:
