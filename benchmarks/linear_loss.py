@@ -3,7 +3,7 @@
 Time of forward and backward pass, with both taking turns (median of the pairwise
 ratios), with as much memory for blocks as is the default, and with little, so that all
 logits are computed twice. Memory of whole training steps, each in a process of its own:
-what the process needs at its peak beside the weights and their gradient. SGD without
+what it adds at its peak beside the weights and their gradient. SGD without
 momentum and weight decay needs no other copy of the weights; either of them would need
 one.
 """
@@ -146,7 +146,7 @@ def measure_training(way: str, steps: int = 2) -> dict:
         process_mib=before,
         weights_and_gradient_mib=round(2 * weights),
         peak_mib=peak,
-        beside_mib=round(peak - 2 * weights),
+        beside_mib=round(peak - before - 2 * weights),
         seconds_per_step=round(seconds, 1),
     )
 
@@ -167,9 +167,9 @@ def tables(result: dict) -> list[Table]:
             f'{row["small_blocks"]["ratio"]:.2f}',
             ' / '.join(map(str, peaks)) if peaks[0] is not None else '',
         )
-    memory = Table('training step', 'weights + gradient', 'peak', 'beside them')
+    memory = Table('training step', 'process', 'weights + gradient', 'peak', 'beside')
     for way, row in result.get('memory', {}).items():
-        keys = ('weights_and_gradient_mib', 'peak_mib', 'beside_mib')
+        keys = ('process_mib', 'weights_and_gradient_mib', 'peak_mib', 'beside_mib')
         memory.add_row(way, *(f'{row[key]:,} MiB' for key in keys))
     return [speed, memory]
 

@@ -39,6 +39,32 @@ def loss_table() -> ResultTable:
     return ResultTable(header, rows, command, [result_file('loss')])
 
 
+def linear_loss_table() -> ResultTable:
+    """Cost of classifier and loss in blocks as a multiple of all logits at once."""
+    result = read_result('linear_loss')
+    rows = [
+        [
+            ' x '.join(f'{size:,}' for size in row['shape']),
+            f'{row["plain"]["milliseconds"]:,.0f} ms',
+            f'{row["blocks"]["ratio"]:.2f}',
+            f'{row["small_blocks"]["ratio"]:.2f}',
+            '',
+            '',
+        ]
+        for row in result['speed']
+    ]
+    memory = result['memory']
+    beside = [f'{memory[way]["beside_mib"]} MiB' for way in ('plain', 'blocks')]
+    sizes = ' x '.join(f'{size:,}' for size in memory['blocks']['shape'])
+    rows.append([sizes, '', '', '', *beside])
+    header = [
+        'samples x features x classes', 'all logits', 'blocks', 'blocks of 4 MiB',
+        'memory, all logits', 'memory, blocks',
+    ]  # fmt: skip
+    command = 'python benchmarks/linear_loss.py'
+    return ResultTable(header, rows, command, [result_file('linear_loss')])
+
+
 def hook_table() -> ResultTable:
     """Cost of ``GradientStatisticsHook``."""
 

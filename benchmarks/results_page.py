@@ -49,6 +49,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     'detections of rare classes': accuracy.rare_detections_table,
     'LVIS metric': cost.lvis_metric_table,
     'losses': cost.loss_table,
+    'linear loss': cost.linear_loss_table,
     'gradient hook': cost.hook_table,
     'annotations': cost.lists_table,
     'samplers': cost.samplers_table,
