@@ -4,7 +4,11 @@ from typing import Any
 
 from results_table import ResultTable, read_result, result_file
 
-FILES = {'cpu': 'training_step', 'cuda': 'training_step_cuda'}
+FILES = {
+    'training_step': '',
+    'training_step_2': ', second run',
+    'training_step_cuda': '',
+}
 NETWORKS = {'resnet32': 'ResNet-32', 'resnet50': 'ResNet-50'}
 SIDES = ('MMPretrain', 'mmgala')
 NETWORK = 'network and optimizer'
@@ -19,8 +23,13 @@ SMALL = 0.01  # milliseconds; smaller parts of a step share a row
 
 def _rows() -> tuple[list[dict], list[str]]:
     """Rows of all devices that were measured, and the names of their files."""
-    names = [name for name in FILES.values() if result_file(name).is_file()]
-    return [row for name in names for row in read_result(name)['rows']], names
+    names = [name for name in FILES if result_file(name).is_file()]
+    rows = [
+        dict(row, run=FILES[name])
+        for name in names
+        for row in read_result(name)['rows']
+    ]
+    return rows, names
 
 
 def _what(row: dict) -> str:
@@ -41,7 +50,7 @@ def training_step_table() -> ResultTable:
     found, names = _rows()
     rows = [
         [
-            f'{_what(row)}: {row["side"]}',
+            f'{_what(row)}: {row["side"]}{row["run"]}',
             _speed(row['images_per_second']),
             _ratio(row),
             _ratio(row['cpu_time']),
