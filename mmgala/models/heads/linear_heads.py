@@ -221,6 +221,11 @@ class GALAHead(LongTailedClsHead):
     def __new__(cls, *args: Any, shard_classes: bool = False, **kwargs: Any) -> Any:
         """Build this head, or one that shares out the classes."""
         if shard_classes:
+            if kwargs.pop('fused', False):
+                raise ValueError(
+                    'shard_classes=True computes the logits of the classes of each '
+                    'rank at once, so fused=True has no effect: leave one of them out.'
+                )
             from mmgala.models.heads.sharded_head import ShardedClsHead
 
             return ShardedClsHead(*args, **kwargs)

@@ -144,6 +144,11 @@ def test_accuracy_of_batches_is_refused():
         GALAHead(NUM_CLASSES, D, fused=True, cal_acc=True)
 
 
+def test_sharing_out_the_classes_at_the_same_time_is_refused():
+    with pytest.raises(ValueError, match='fused=True has no effect: leave one'):
+        GALAHead(NUM_CLASSES, D, fused=True, shard_classes=True)
+
+
 def test_another_layer_is_refused():
     head = heads(lambda: GALALoss(NUM_CLASSES))[1]
     head.fc = torch.nn.Bilinear(2, 2, NUM_CLASSES)
