@@ -43,6 +43,8 @@ def model_widths(model: nn.Module) -> Iterator[tuple[str, int]]:
         return
     for name, module in model.named_modules():
         width = getattr(module, 'num_classes', None)
+        if getattr(module, 'sees_whole_batch', False):
+            continue  # the loss of a rank that has some of the classes
         if not isinstance(width, int) or any(part in name for part in NOT_OF_DATA_SET):
             continue
         if name == 'data_preprocessor':
