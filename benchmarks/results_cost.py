@@ -183,6 +183,34 @@ def on_device_table() -> ResultTable:
     return ResultTable(header, rows, command, [result_file('on_device_loading')])
 
 
+LARGE_TEST = {
+    're-balance': 're-balancing over the test set',
+    're-balance, half': 'the same, `--score-storage half`',
+    'file': 're-balancing and `--out FILE.npz`',
+    'tau': 'choosing tau on a validation set',
+    'report': '`mmgala report`',
+}
+
+
+def large_test_table() -> ResultTable:
+    """Time and memory of testing 8,142 classes, before scores were kept in blocks."""
+    measured = read_result('large_test')['rows']
+    rows = []
+    for key, label in LARGE_TEST.items():
+        cells = []
+        for when in ('before', 'after'):
+            row = measured[when].get(key)
+            cells += (
+                [f'{row["cpu_seconds"]:.0f} s', f'{row["peak_mib"]:,} MiB']
+                if row
+                else ['', '']
+            )
+        rows.append([label, *cells])
+    header = ['', 'CPU time before', 'peak before', 'CPU time', 'peak memory']
+    command = 'python benchmarks/large_test.py --before CHECKOUT'
+    return ResultTable(header, rows, command, [result_file('large_test')])
+
+
 METRICS = {'mmgala': '`mmgala.LVISMetric`', 'lvis': '`lvis` 0.5.3'}
 
 

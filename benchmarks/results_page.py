@@ -54,6 +54,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     'annotations': cost.lists_table,
     'samplers': cost.samplers_table,
     're-training': cost.retraining_table,
+    'large test': cost.large_test_table,
     'training speed': cost.train_speed_table,
     'whole trainings': steps.training_step_table,
     'step, by part': steps.step_parts_table,
