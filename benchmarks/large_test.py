@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,7 +67,7 @@ def batches(samples: int, classes: int) -> Iterator[tuple[torch.Tensor, torch.Te
         yield logits.softmax(dim=1), target
 
 
-def feed(evaluator: object, samples: int, classes: int) -> None:
+def feed(evaluator: Any, samples: int, classes: int) -> None:
     """Pass all predictions to an evaluator or a metric, in batches."""
     evaluator.dataset_meta = dict(class_counts=counts(classes))
     for scores, target in batches(samples, classes):
