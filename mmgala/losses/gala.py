@@ -130,7 +130,7 @@ class GALALoss(GradientStatistics):
         >>> loss = GALALoss(num_classes=3)
         >>> logits = torch.zeros(2, 3, requires_grad=True)
         >>> loss(logits, torch.tensor([0, 1]))
-        tensor(1.0986, grad_fn=<MeanBackward0>)
+        tensor(1.0986, grad_fn=<NllLossBackward0>)
         >>> loss.pos_grad
         tensor([0.6667, 0.6667, 0.0000])
     """

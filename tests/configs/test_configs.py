@@ -23,11 +23,14 @@ from tests.configs.recipe_table import NUM_CLASSES
 from tests.miniature_plankton import write_plankton
 
 ROOT = Path(__file__).parents[2]
-GALA = sorted((ROOT / 'configs' / 'gala').glob('*.py'))
+SHARDED = ROOT / 'configs' / 'gala' / 'resnet14_digits-lt_sharded.py'
+GALA = sorted({*(ROOT / 'configs' / 'gala').glob('*.py')} - {SHARDED})
 EQL = sorted((ROOT / 'configs' / 'eql').glob('*.py'))
 OTHERS = ('_base_', 'detection')
 ALL = sorted(
-    p for p in (ROOT / 'configs').glob('*/*.py') if p.parent.name not in OTHERS
+    p
+    for p in (ROOT / 'configs').glob('*/*.py')
+    if p.parent.name not in OTHERS and p != SHARDED
 )
 BASELINES = [p for p in ALL if p.parent.name not in ('gala', 'cross_entropy')]
 DECOUPLED = [path for path in GALA if path.stem in NUM_CLASSES]
@@ -96,6 +99,15 @@ def test_there_are_configs():
         'resnet18_plankton',
     }
     assert {p.name for p in GALA} == {p.name for p in ALL if p.parent.name != 'gala'}
+
+
+def test_classes_over_ranks_change_only_what_they_need():
+    plain = load(SHARDED.with_name('resnet14_digits-lt.py'))
+    plain.model.head.shard_classes = True
+    plain.model_wrapper_cfg = dict(type='mmgala.ClassShardsDataParallel')
+    plain.custom_hooks.append(dict(type='mmgala.ClassShardsHook'))
+
+    assert read(SHARDED).to_dict() == plain.to_dict()
 
 
 def test_every_loss_has_configs_in_a_folder_of_its_own():
