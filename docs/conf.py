@@ -80,7 +80,7 @@ nitpick_ignore_regex = [
     (
         'py:.*',
         r'(torch|torchvision|numpy|np|mmengine|mmpretrain|mmdet|mmcv|matplotlib|plotly|'
-        r'rich|collections|pathlib|typing|types|argparse|logging|Tensor)(\..*)?',
+        r'rich|abc|collections|pathlib|typing|types|argparse|logging|Tensor)(\..*)?',
     ),
 ]
 autodoc_member_order = 'bysource'

@@ -46,12 +46,17 @@ def merge_shares(checkpoint: str | Path, out: str | Path) -> None:
         torch.save(content, unfinished)
 
 
-def main() -> None:
-    """Read the arguments and merge."""
+def build_parser() -> argparse.ArgumentParser:
+    """Parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('checkpoint', type=Path, help='file with a folder .shards')
     parser.add_argument('out', type=Path, help='file to write')
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Read the arguments and merge."""
+    args = build_parser().parse_args()
     enter_plain_data()
     merge_shares(args.checkpoint, args.out)
 

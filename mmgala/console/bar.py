@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from types import TracebackType
 
 from mmgala.console.output import rich_console, say
@@ -33,7 +33,8 @@ class Bar:
         self._session = session = current_session()
         self._shows = session is not None and session.shows and not session.verbose
         self._drawn: _Drawn | None = None
-        self._next = 0.0
+        self._next = self._next_part = 0.0
+        self._part: Hashable = None
         self._line = (0.0, 0.0)  # share and time of the last one
 
     def __enter__(self) -> 'Bar':
@@ -61,17 +62,28 @@ class Bar:
             self._session.bar = None
         self._shows = False
 
-    def due(self) -> bool:
-        """Whether an update would be shown: a cheap question to ask in each step."""
-        return self._shows and self._clock() >= self._next
+    def due(self, part: Hashable = None) -> bool:
+        """Whether an update would be shown: a cheap question to ask in each step.
 
-    def update(self, what: str, share: float, left: float | None) -> None:
+        Args:
+            part: of the work, such as an epoch. A new one does not wait for as long as
+                a slow terminal makes others wait.
+        """
+        if not self._shows:
+            return False
+        is_new = part is not None and part != self._part
+        return self._clock() >= (self._next_part if is_new else self._next)
+
+    def update(
+        self, what: str, share: float, left: float | None, part: Hashable = None
+    ) -> None:
         """Show how far the work is.
 
         Args:
             what: what is done now, and its loss.
             share: of the work that is done, 0 to 1.
             left: seconds that the rest will take, if that is known.
+            part: that :meth:`due` was asked about.
         """
         if not self._shows:
             return
@@ -84,6 +96,8 @@ class Bar:
             say('; '.join(filter(None, (f'{share:4.0%}  {what}', remaining))))
         # A terminal may be slow, as over a network, and the work waits for it.
         end = self._clock()
+        self._part = self._part if part is None else part
+        self._next_part = end + REDRAW[0]
         self._next = end + min(max(REDRAW[0], (end - start) / DRAWING), REDRAW[1])
 
     def _line_is_due(self, share: float) -> bool:

@@ -135,8 +135,9 @@ class TrainingConsoleHook(Hook):
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         """Count the step."""
         self._progress.time.advance(_train(self._stage), 1)
-        if self._progress.bar.due():
-            self._show(runner, training_step(runner))
+        epoch = (self._stage, runner.epoch)
+        if self._progress.bar.due(epoch):
+            self._show(runner, training_step(runner), epoch)
 
     def before_val(self, runner: Runner) -> None:
         """What has passed since the last step belongs to the training."""
@@ -169,9 +170,11 @@ class TrainingConsoleHook(Hook):
         say(f'Trained for {duration(time.monotonic() - self._start)}.')
         say(written_files(runner))
 
-    def _show(self, runner: Runner, what: str) -> None:
+    def _show(
+        self, runner: Runner, what: str, epoch: tuple[int, int] | None = None
+    ) -> None:
         left = self._progress.time
-        self._progress.bar.update(what, left.share(), left.seconds())
+        self._progress.bar.update(what, left.share(), left.seconds(), epoch)
 
 
 def _steps_done(runner: Runner) -> int:

@@ -165,6 +165,31 @@ def test_a_slow_terminal_is_drawn_on_less_often(
     assert abs(len(drawn) - expected) <= 1
 
 
+def test_each_epoch_of_a_short_training_is_drawn_on_a_slow_terminal(
+    terminal, clock, monkeypatch
+):
+    drawn = []
+
+    def draw(bar, what, share, left):
+        clock.now += 0.05
+        drawn.append(what)
+
+    monkeypatch.setattr(_Drawn, 'update', draw)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, 'stderr', terminal)
+        with command_session() as session:
+            session.start(verbose=False)
+            with Bar(clock) as bar:
+                for step in range(100):
+                    clock.now += 0.03
+                    epoch = step // 10
+                    if bar.due(epoch):
+                        bar.update(f'epoch {epoch}', step / 100, None, epoch)
+
+    assert [f'epoch {epoch}' for epoch in range(10)] == list(dict.fromkeys(drawn))
+    assert len(drawn) <= 12
+
+
 @pytest.mark.parametrize(('verbose', 'rank'), [(True, '0'), (False, '1')])
 def test_verbose_and_other_ranks_show_no_bar(verbose, rank, monkeypatch, clock, capsys):
     monkeypatch.setenv('RANK', rank)

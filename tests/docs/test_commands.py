@@ -44,6 +44,8 @@ def own_parser(words):
         place = 2 if tool == 'train' else 3
         assert words[place].isdecimal(), words
         return f'mmgala.cli.commands.{tool}', words[1:place] + words[place + 1 :]
+    if words[:2] == ['python', '-m'] and words[2].startswith('mmgala.apis.'):
+        return words[2], words[3:end]
     if words[0] == 'python' and words[1].startswith('tools/'):
         name = words[1].removeprefix('tools/').removesuffix('.py')
         return load_tool(name).main.__module__, words[2:end]
@@ -140,4 +142,8 @@ def test_extras_exist():
 def test_a_wrong_flag_is_noticed(monkeypatch):
     program = shlex.split('python benchmarks/loss.py --no-such-flag')
     assert parse_by_program(program, monkeypatch) == 2
-    assert not accepts(*own_parser(shlex.split('mmgala train a.py --no-such-flag')))
+    for line in (
+        'mmgala train a.py --no-such-flag',
+        'python -m mmgala.apis.merge_shards one.pth',
+    ):
+        assert not accepts(*own_parser(shlex.split(line)))

@@ -15,7 +15,8 @@ pytest.importorskip('sphinx', reason='pip install -r requirements/docs.txt')
 PACKAGES = (
     *('analysis', 'apis', 'comparison', 'console', 'datasets', 'detection', 'engine'),
     *('evaluation', 'functional', 'losses', 'models.backbones', 'models.classifiers'),
-    *('models.heads', 'post_hoc', 'preparation', 'retraining', 'visualization'),
+    *('models.heads', 'post_hoc', 'preparation', 'retraining', 'sharding'),
+    'visualization',
 )
 
 

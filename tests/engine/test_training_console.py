@@ -74,7 +74,7 @@ def trained(folder, capsys, shown):
         runner = validated_runner(folder, steps=3)
         if shown:
             with TrainingProgress([3]) as progress:
-                progress.bar.due = lambda: True  # draws after each step
+                progress.bar.due = lambda *epoch: True  # draws after each step
                 runner.register_hook(progress.hook(0))
                 runner.train()
         else:
@@ -142,7 +142,7 @@ def test_the_loss_is_not_read_from_the_device(tmp_path):
         runner._train_loop = runner.build_train_loop(runner._train_loop)
         runner._val_loop = runner.build_val_loop(runner._val_loop)
         hook.before_train(runner)
-        progress.bar.due = lambda: True
+        progress.bar.due = lambda *epoch: True
         outputs = {'loss': torch.ones(()).as_subclass(Unread)}
 
         hook.after_train_iter(runner, 0, None, outputs)
