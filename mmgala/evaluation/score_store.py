@@ -54,9 +54,10 @@ class Packed(NamedTuple):
 
 def empty(shape: tuple[int, ...], kind: torch.dtype = torch.float32) -> Tensor:
     """A tensor in pages of its own, outside the heap, which it cannot fragment."""
+    if not math.prod(shape):  # there are no maps and no buffers of 0 bytes
+        return torch.empty(shape, dtype=kind)
     size = math.prod(shape) * torch.empty(0, dtype=kind).element_size()
-    pages = mmap.mmap(-1, max(size, 1))
-    return torch.frombuffer(pages, dtype=kind, count=math.prod(shape)).view(shape)
+    return torch.frombuffer(mmap.mmap(-1, size), dtype=kind).view(shape)
 
 
 class ScoreStore(ScoreBlocks):

@@ -99,6 +99,14 @@ def test_the_first_samples_are_read_alone(scores, number):
     np.testing.assert_array_equal(first.numpy(), scores[:number].numpy())
 
 
+@pytest.mark.parametrize('storage', SCORE_STORAGE)
+def test_a_store_without_samples_has_no_parts(storage):
+    store = ScoreStore(storage)
+
+    assert list(store.parts()) == []
+    assert store.numpy().shape == (0, 0)
+
+
 def test_bytes_of_scores():
     assert bytes_of(24_426, 8_142, 'file') == 795505968
     assert bytes_of(24_426, 8_142, 'half') == 24_426 * (4 + 2 * 8_142)
