@@ -172,7 +172,7 @@ def test_on_a_terminal_there_is_one_bar_that_disappears(piped):
     screen, written, status = on_terminal(words('train', *new), cwd=work_dir.parent)
 
     assert status == 0
-    assert re.search(r'epoch 2 of 4, loss \d', written)
+    assert re.search(r'epoch [2-4] of 4, loss \d', written)
     assert re.search(r'\d+ s left', written)
     assert screen.colours
     assert not screen.cursor_hidden
@@ -202,7 +202,7 @@ def test_ctrl_c_removes_the_bar_and_says_one_line(piped):
     long = [a.replace('max_epochs=4', 'max_epochs=400') for a in new]
 
     screen, written, status = on_terminal(
-        words('train', *long), cwd=work_dir.parent, interrupt_at='epoch 2 of 400'
+        words('train', *long), cwd=work_dir.parent, interrupt_at='of 400, loss'
     )
 
     assert status == 130
