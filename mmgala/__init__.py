@@ -77,7 +77,7 @@ _EDGE = {
     ),
     'evaluation': (
         'LongTailedAccuracy', 'PostHocChoice', 'PostHocEvaluator',
-        'RebalancingEvaluator', 'ScoreDump', 'TAU_GRID', 'TauSearch',
+        'RebalancingEvaluator', 'ScoreBlocks', 'ScoreDump', 'TAU_GRID', 'TauSearch',
         'TemperatureSearch', 'choose_post_hoc',
     ),
     'models': (

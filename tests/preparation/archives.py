@@ -1,5 +1,6 @@
 """Archives in memory, and the files unpacked from them."""
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -10,10 +11,11 @@ from mmgala.preparation.data_set import Checksum
 def tar(files, packed=False):
     """A tar archive of files ``{name: content}``; a content of ``None`` makes a folder.
 
-    A name may be a ``TarInfo``, which is used as it is.
+    A name may be a ``TarInfo``, which is used as it is. Equal files make equal bytes
+    at any time, so that the checksum of an archive holds for one that is made later.
     """
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode='w:gz' if packed else 'w') as archive:
+    with tarfile.open(fileobj=buffer, mode='w') as archive:
         for name, content in files.items():
             info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
             if content is None:
@@ -22,7 +24,8 @@ def tar(files, packed=False):
             else:
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    return gzip.compress(content, mtime=0) if packed else content
 
 
 def special(name, kind, target=''):
