@@ -93,10 +93,21 @@ SCREENS = {
     ),
     'plankton': Screen('resnet18_plankton', 20, 'data/plankton', fast=True),
 }
-REFERENCES = (BASELINE, 'gala', 'ldam-drw', 'counts-seen', 'ce', 'gala-counts')
+REFERENCES = (
+    BASELINE,
+    'gala',
+    'ldam-drw',
+    'counts-seen',
+    'ce',
+    'gala-counts',
+    'learnt-prior',
+)
 SETTINGS = {'gala-counts': 'gala-counts:count_share=0.5'}
 CANDIDATES = (
+    'smoothed-0.1',
     'residual-0.5',
+    'residual-smoothed-0.1',
+    'uniform-smoothed-0.1',
     'signed-0.25',
     'counts-1.25',
     'residual-1',

@@ -8,6 +8,8 @@ itself, and let the statistics act in other directions. A config makes them avai
 with ``custom_imports = dict(imports=['projects.gala_study.candidates'])``.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from mmengine.hooks import Hook
@@ -92,6 +94,31 @@ def balance_feedback(gained: Tensor, lost: Tensor, samples: Tensor) -> Tensor:
     return ratio.log().clamp(-LIMIT, LIMIT)
 
 
+def smooth_target(label: Tensor, log_prior: Tensor, smoothing: float) -> Tensor:
+    r"""Smoothed labels of equally frequent classes, as a training set shows them.
+
+    .. math:: t_{ij} \propto \pi_j\,((1 - \epsilon)[j = y_i] + \epsilon / C)
+
+    Usual smoothing asks for the same probability of each label, which with a bias of
+    :math:`\log n` means a lead in the logits that grows by :math:`\log n_{max} / n_y`:
+    the rarest classes are fitted the hardest, and memorised. Here the *balanced*
+    posterior is smoothed, and Bayes' rule adds the prior, so each class has the same
+    lead, :math:`\log(1 + C (1 - \epsilon) / \epsilon)`.
+
+    Args:
+        label: class indices, ``(N,)``.
+        log_prior: :math:`\log \pi` up to a constant, ``(C,)``.
+        smoothing: :math:`\epsilon`, above 0 and below 1.
+
+    Returns:
+        ``(N, C)``, rows sum to 1.
+    """
+    classes = len(log_prior)
+    lead = math.log1p(classes * (1 - smoothing) / smoothing)
+    own = F.one_hot(label, classes).to(log_prior.dtype)
+    return (log_prior + lead * own).softmax(dim=1)
+
+
 DIFFICULTIES = dict(error=signed_difficulty, residual=residual_difficulty)
 FEEDBACKS = dict(marginal=marginal_feedback, balance=balance_feedback)
 
@@ -124,6 +151,10 @@ class CandidateLoss(ClassificationLoss):
             forgets; at other rates, in proportion. What a class vector learnt at a high
             rate has changed since; what it learnt in the end stays.
         begin: share of the training without the bias; the margin starts at once.
+        smoothing: :math:`\epsilon` of smoothed labels; 0 leaves them as they are.
+            Statistics are those of the labels that are not smoothed.
+        uniform_smoothing: whether all classes get the same share of
+            :math:`\epsilon`, as usual, instead of that of :func:`smooth_target`.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 
@@ -158,6 +189,8 @@ class CandidateLoss(ClassificationLoss):
         raw_errors: bool = False,
         forgetting: float = 0.0,
         begin: float = 0.0,
+        smoothing: float = 0.0,
+        uniform_smoothing: bool = False,
         reduction: str = 'mean',
         loss_weight: float = 1.0,
     ) -> None:
@@ -166,10 +199,17 @@ class CandidateLoss(ClassificationLoss):
         check_choice('feedback', feedback, tuple(FEEDBACKS))
         check_share('begin', begin)
         check_share('forgetting', forgetting)
+        check_share('smoothing', smoothing)
+        if smoothing and kappa:
+            raise ValueError(
+                f'`smoothing={smoothing}` and `kappa={kappa}` pull the logit of the '
+                'label in opposite directions: set one of them to 0.'
+            )
         self.tau, self.mu, self.kappa, self.rho = tau, mu, kappa, rho
         self.difficulty, self.feedback = difficulty, feedback
         self.memory, self.raw_errors = memory, raw_errors
         self.forgetting, self.begin = forgetting, begin
+        self.smoothing, self.uniform_smoothing = smoothing, uniform_smoothing
         for name in ('seen', 'errors', 'views', 'gained', 'lost'):
             self.register_buffer(name, torch.zeros(num_classes))
         self.register_buffer('samples', torch.zeros(()))
@@ -216,9 +256,19 @@ class CandidateLoss(ClassificationLoss):
         check_logits_and_target(cls_score, label)
         bias = self.bias()
         loss = margin_cross_entropy(cls_score, label, bias, bias - self.label_margin())
+        smoothed = self._smoothed(cls_score, label.long(), bias)
         if self.training and torch.is_grad_enabled():
             self._observe(cls_score.detach(), loss.detach(), label.long(), weight)
-        return loss
+        return loss if smoothed is None else smoothed
+
+    def _smoothed(self, logits: Tensor, label: Tensor, bias: Tensor) -> Tensor | None:
+        if not self.smoothing:
+            return None
+        log_prior = torch.log(self.seen + EPS)
+        if self.uniform_smoothing:
+            log_prior = torch.zeros_like(log_prior)
+        target = smooth_target(label, log_prior, self.smoothing)
+        return -(target * (logits.float() + bias).log_softmax(dim=1)).sum(dim=1)
 
     @torch.no_grad()
     def _observe(

@@ -1,7 +1,11 @@
-# Variants of GALA for `tools/compare.py --methods-file`. The losses are in variants.py
-# and candidates.py, so PYTHONPATH must contain the root of the repository.
+# Variants of GALA for `tools/compare.py --methods-file`. The losses are in variants.py,
+# candidates.py and rivals.py, so PYTHONPATH must contain the root of the repository.
 custom_imports = dict(
-    imports=['projects.gala_study.variants', 'projects.gala_study.candidates'],
+    imports=[
+        'projects.gala_study.variants',
+        'projects.gala_study.candidates',
+        'projects.gala_study.rivals',
+    ],
     allow_failed_imports=False,
 )
 
@@ -39,6 +43,11 @@ methods = {
     # These separate the effect of a loss from that of a head.
     'gala-cosine': _on_cosines('GALALoss'),
     'balanced-softmax-cosine': _on_cosines('BalancedSoftmaxLoss'),
+    # A rival without counts: a log-prior that is learnt beside the classifier.
+    'learnt-prior': dict(
+        head=dict(type='mmgala.PriorEstimatorHead'),
+        loss=dict(type='CrossEntropyLoss'),
+    ),
     # Candidates for a better GALA; `benchmarks/better_gala.py` screens them.
     'signed-0.25': _candidate(mu=0.25),
     'signed-0.5': _candidate(mu=0.5),
@@ -55,6 +64,10 @@ methods = {
     'counts-deferred': _candidate(begin=0.8),
     'marginal-1': _candidate(rho=1.0),
     'balance-0.5': _candidate(rho=0.5, feedback='balance'),
+    'smoothed-0.1': _candidate(smoothing=0.1),
+    'residual-smoothed-0.1': _candidate(mu=0.5, difficulty='residual', smoothing=0.1),
+    # Not a candidate, but what smoothing by the prior must exceed: that without it.
+    'uniform-smoothed-0.1': _candidate(smoothing=0.1, uniform_smoothing=True),
     # Not a candidate, but what signed difficulty must exceed: counts alone, as strong.
     'counts-1.25': _candidate(tau=1.25),
 }

@@ -40,7 +40,8 @@ class Reference:
 
     def __init__(self, **settings):
         self.s = dict(tau=1.0, mu=0.0, difficulty='error', kappa=0.0, rho=0.0,
-                      feedback='marginal', memory=500.0, raw_errors=False)  # fmt: skip
+                      feedback='marginal', memory=500.0, raw_errors=False,
+                      smoothing=0.0, uniform_smoothing=False)  # fmt: skip
         self.s |= settings
         self.n, self.theta, self.views = np.zeros(C), np.zeros(C), np.zeros(C)
         self.gained, self.lost, self.samples = np.zeros(C), np.zeros(C), 0.0
@@ -72,6 +73,13 @@ class Reference:
         b = self.s['tau'] * np.log(self.n + EPS) - self.s['mu'] * d + self.s['rho'] * f
         return self.active * b
 
+    def smoothed(self, shifted, k):
+        balanced = np.full(C, self.s['smoothing'] / C)
+        balanced[k] += 1 - self.s['smoothing']
+        prior = np.ones(C) if self.s['uniform_smoothing'] else self.n + EPS
+        t = prior * balanced / (prior * balanced).sum()
+        return np.log(np.exp(shifted).sum()) - (t * shifted).sum()
+
     def step(self, logits, label):
         b, e = self.bias(), (self.theta + EPS) / (self.views + EPS)
         m = self.s['kappa'] * np.sqrt(e / e.max())
@@ -79,9 +87,10 @@ class Reference:
         for z, k in zip(logits, label, strict=True):
             shifted = z + b
             shifted[k] -= m[k]
-            losses.append(np.log(np.exp(shifted).sum()) - shifted[k])
+            hard = np.log(np.exp(shifted).sum()) - shifted[k]
+            losses.append(self.smoothed(shifted, k) if self.s['smoothing'] else hard)
             raw = np.exp(z) / np.exp(z).sum()
-            grown[k] += 1 - (raw[k] if self.s['raw_errors'] else np.exp(-losses[-1]))
+            grown[k] += 1 - (raw[k] if self.s['raw_errors'] else np.exp(-hard))
         self.theta = self.kept * self.theta + grown
         count = np.bincount(label, minlength=C)
         self.views = self.kept * self.views + count
@@ -108,6 +117,9 @@ SETTINGS = {
     'raw errors': dict(mu=0.5, raw_errors=True),
     'marginal': dict(rho=1.0, memory=3.0),
     'balance': dict(rho=0.5, feedback='balance', memory=3.0),
+    'smoothed': dict(smoothing=0.2),
+    'smoothed alike': dict(smoothing=0.2, uniform_smoothing=True),
+    'smoothed residual': dict(mu=0.5, difficulty='residual', smoothing=0.1),
     'all': dict(tau=0.9, mu=0.3, difficulty='residual', kappa=1.0, rho=0.7, memory=4.0),
 }
 
@@ -242,6 +254,27 @@ def test_evaluation_and_padding_add_nothing():
     loss.padding = (0, 0)
     train(loss.eval(), loss)
     assert not any(buffer.any() for buffer in loss.statistics.values())
+
+
+def test_smoothing_by_the_prior_asks_for_the_same_lead_of_each_class():
+    loss = CandidateLoss(C, smoothing=0.1).eval()
+    loss.seen.copy_(torch.tensor([500.0, 200.0, 50.0, 20.0, 5.0]))
+    lead = math.log(1 + C * 0.9 / 0.1)
+    logits = (lead * torch.eye(C)).requires_grad_()
+
+    loss(logits, torch.arange(C)).backward()
+    assert_close(logits.grad, torch.zeros(C, C), rtol=0, atol=1e-6)
+    loss.uniform_smoothing = True
+    logits.grad = None
+    loss(logits, torch.arange(C)).backward()
+    gained = -logits.grad.diag()
+    assert gained[-1] > 0.1  # the rarest class shall lead by more
+    assert (gained.diff() > 0).all()
+
+
+def test_a_margin_is_refused_with_smoothing():
+    with pytest.raises(ValueError, match=r'kappa=2'):
+        CandidateLoss(C, smoothing=0.1, kappa=2.0)
 
 
 def test_unknown_names_are_refused():
