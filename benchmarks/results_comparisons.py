@@ -60,8 +60,13 @@ def plain_name(method: str) -> str:
     return method.partition(':')[0]
 
 
-def top1(name: str) -> dict[tuple[str, str], float]:
-    """Mean top-1 accuracy in percent by method and post-hoc step of a comparison."""
+def means(name: str, key: str) -> dict[tuple[str, str], float]:
+    """Mean over the seeds, in percent, by method and post-hoc step of a comparison.
+
+    Args:
+        name: of the comparison.
+        key: of the result, such as ``'top1'``.
+    """
     comparison = read_result(f'compare_{name}')
     renamed = {}
     if is_outdated(comparison):
@@ -69,9 +74,14 @@ def top1(name: str) -> dict[tuple[str, str], float]:
     found = {}
     for row in comparison['rows']:
         method = plain_name(row['method'])
-        value = mean(run['top1'] for run in row['runs'])
+        value = mean(run[key] for run in row['runs'])
         found[renamed.get(method, method), row['post_hoc']] = value
     return found
+
+
+def top1(name: str) -> dict[tuple[str, str], float]:
+    """Mean top-1 accuracy in percent by method and post-hoc step of a comparison."""
+    return means(name, 'top1')
 
 
 def comparison_table(methods: Sequence[str] = ()) -> ResultTable:
@@ -154,6 +164,7 @@ UNBALANCED_COLUMNS = {
     'many': 'many',
     'medium': 'medium',
     'few': 'few',
+    'ece': 'ECE',
 }
 
 
@@ -173,4 +184,31 @@ def plankton_table(name: str) -> ResultTable:
         rows,
         f'python benchmarks/method_comparison.py {name}',
         [result_file(f'compare_{name}')],
+    )
+
+
+def short_plankton_table() -> ResultTable:
+    """Both goals on PlanktonSet: mean over classes, and top-1 of its class prior."""
+    even, prior = 'plankton', 'plankton_training-prior'
+    class_mean, few = means(even, 'class_mean'), means(even, 'few')
+    top1_of_prior = means(prior, 'top1')
+    rows = [
+        [
+            METHODS.get(method, method),
+            *(f'{class_mean[method, s]:.1f}' for s in ('', *reversed(STEPS))),
+            f'{few[method, ""]:.1f}',
+            *(f'{top1_of_prior[method, s]:.1f}' for s in ('', 'rebalancing')),
+        ]
+        for method, step in class_mean
+        if not step
+    ]
+    return ResultTable(
+        [
+            'mean of 2 seeds',
+            *('mean over classes', '+ logit adjustment', '+ re-balancing'),
+            *('few', 'top-1', '+ re-balancing to the training prior'),
+        ],
+        rows,
+        f'python benchmarks/method_comparison.py {even} {prior}',
+        [result_file(f'compare_{even}'), result_file(f'compare_{prior}')],
     )

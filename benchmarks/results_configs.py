@@ -3,7 +3,7 @@
 import re
 from statistics import mean
 
-from results_comparisons import top1
+from results_comparisons import means
 from results_table import read_result
 
 # Methods, as the comparisons name them, by the folder of their configs.
@@ -24,18 +24,21 @@ COMPARED = {
     'resnet14_digits-lt': 'digits-lt',
     'plain-conv-net_fashion-mnist-lt': 'fashion-mnist-lt_if100',
     'plain-conv-net_fashion-pairs-lt': 'fashion-pairs-lt',
+    'resnet18_plankton': 'plankton',
 }
+# Configs whose test set is not balanced, so the mean over classes counts.
+UNBALANCED = {'resnet18_plankton'}
 TRAINED = {
     'resnet14_fashion-mnist-lt': 'fashion_mnist_lt',
     'resnet32_fashion-mnist-lt_15e': 'fashion_mnist_lt_resnet32',
 }
 CIFAR = re.compile(r'resnet32_cifar100-lt-if(\d+)')
 CIFAR_EPOCHS = 200  # shorter runs are trials
-RAW, REBALANCED = 'Top 1 Accuracy', 'Top 1 Accuracy (re-balanced)'
+RAW, REBALANCED = '', '_rebalanced'
 
 
-def metrics(folder: str, config: str) -> dict[str, float]:
-    """Mean accuracies of a config, as its metafile has them; empty if it was not run.
+def results(folder: str, config: str) -> dict[str, float]:
+    """Mean accuracies of a config, raw and re-balanced; empty if it was not run.
 
     Args:
         folder: of the config, in ``configs``.
@@ -43,12 +46,28 @@ def metrics(folder: str, config: str) -> dict[str, float]:
     """
     method = METHODS.get(folder)
     if config in COMPARED:
-        found = top1(COMPARED[config])
+        found = means(COMPARED[config], measure(config))
         keys = {RAW: (method, ''), REBALANCED: (method, 'rebalancing')}
         return {name: found[key] for name, key in keys.items() if key in found}
     runs = runs_of(config, method)
-    keys = {RAW: 'top1', REBALANCED: 'top1_rebalanced'}
-    return {name: mean(run[key] for run in runs) for name, key in keys.items() if runs}
+    key = measure(config)
+    return {
+        step: mean(run[f'{key}{step}'] for run in runs)
+        for step in (RAW, REBALANCED)
+        if runs
+    }
+
+
+def measure(config: str) -> str:
+    """The accuracy that the results of a config give."""
+    return 'class_mean' if config in UNBALANCED else 'top1'
+
+
+def metrics(folder: str, config: str) -> dict[str, float]:
+    """The results as the metafile of the folder names them."""
+    name = 'Mean Class Accuracy' if config in UNBALANCED else 'Top 1 Accuracy'
+    names = {RAW: name, REBALANCED: f'{name} (re-balanced)'}
+    return {names[step]: value for step, value in results(folder, config).items()}
 
 
 def runs_of(config: str, method: str | None) -> list[dict]:
@@ -69,12 +88,14 @@ def runs_of(config: str, method: str | None) -> list[dict]:
 
 def describe(config: str) -> str:
     """The results of GALA, and of cross-entropy, in one cell."""
-    ce, gala = metrics('cross_entropy', config), metrics('gala', config)
+    ce, gala = results('cross_entropy', config), results('gala', config)
     if not gala:
         return 'not run'
     parts = [f'CE {ce[RAW]:.1f}'] if ce else []
     parts += [f'GALA {gala[RAW]:.1f}', f're-balanced {gala[REBALANCED]:.1f}']
     text = ', '.join(parts)
+    if config in UNBALANCED:
+        text = f'mean over classes: {text}'
     if CIFAR.fullmatch(config):
         seeds = len(runs_of(config, 'gala'))
         text += f' ({seeds} seed{"s" * (seeds > 1)})'

@@ -26,7 +26,7 @@ from cifar100_table import cifar100_table
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from results_configs import with_metrics, with_results
 from results_screening import screening_table
-from results_table import ROOT, ResultTable, result_file
+from results_table import ROOT, ResultTable
 
 from mmgala.utils.files import write_text
 
@@ -35,6 +35,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     'comparison': comparisons.comparison_table,
     'short comparison': comparisons.short_comparison_table,
     'PlanktonSet': partial(comparisons.plankton_table, 'plankton'),
+    'PlanktonSet, in short': comparisons.short_plankton_table,
     'PlanktonSet, training prior': partial(
         comparisons.plankton_table, 'plankton_training-prior'
     ),
@@ -84,7 +85,6 @@ def benchmarks_page() -> str:
     return template.render(
         table=lambda name: TABLES[name]().markdown(PAGE),
         top1=lambda name, method, step='': comparisons.top1(name)[method, step],
-        exists=lambda name: result_file(name).is_file(),
     )
 
 
