@@ -65,8 +65,8 @@ _EDGE = {
         'official_class_counts',
     ),
     'detection': (
-        'Float32OperatorsHook', 'GALABBoxLoss', 'GALASigmoidLoss', 'LVISDataset',
-        'LVISMetric',
+        'Float32OperatorsHook', 'GALABBoxLoss', 'GALAObjectnessLoss',
+        'GALASigmoidLoss', 'LVISDataset', 'LVISMetric',
     ),
     'engine': (
         'BFloat16OptimWrapper', 'ChannelsLastHook', 'ClassCountsHook', 'ClassNamesHook',

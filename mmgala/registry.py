@@ -25,6 +25,7 @@ FORMER_MODULES = ('models.losses.', 'models.post_hoc.')
 DETECTION = (
     'Float32OperatorsHook',
     'GALABBoxLoss',
+    'GALAObjectnessLoss',
     'GALASigmoidLoss',
     'LVISDataset',
     'LVISMetric',

@@ -1,19 +1,23 @@
 """Compare losses of detectors on collages in LVIS format, by class frequency.
 
 Trains a small Faster R-CNN and a small RetinaNet, each with its usual loss and with
-GALA in both forms of background. Faster R-CNN is also trained with Seesaw loss and,
-to separate the effects of form and margins, with cross-entropy in the second form of
-background:
+GALA in several forms. Faster R-CNN is also trained with Seesaw loss. To separate the
+effects of form and margins, both are trained with cross-entropy and an objectness, too:
 
     python tools/prepare_data.py fashion-mnist
     python -m projects.collage_lvis.make_set
     python -m projects.collage_lvis.compare_losses
 
-Results are those of the last epoch. The form of background is chosen on the validation
-split; the test split is evaluated once. Finished trainings are not repeated.
+Results are those of the last epoch. The form of GALA is chosen on the validation
+split; the test split is evaluated once. Finished trainings are not repeated, and
+results in the file of ``--out`` stay there unless a training of this command replaces
+them, so that one method can be added:
+
+    python -m projects.collage_lvis.compare_losses --detectors retinanet --methods focal
 """
 
 import argparse
+import json
 import warnings
 from pathlib import Path
 
@@ -44,8 +48,17 @@ METHODS = {
         'gala-objectness': '_gala-objectness',
         'seesaw': '_seesaw',
     },
-    'retinanet': {'focal': '', 'gala': '_gala', 'gala-theta': '_gala-theta'},
+    'retinanet': {
+        'focal': '',
+        'ce-objectness': '_ce-objectness',
+        'gala': '_gala',
+        'gala-theta': '_gala-theta',
+        'gala-half': '_gala-half',
+        'gala-objectness': '_gala-objectness',
+        'gala-objectness-quarter': '_gala-objectness-quarter',
+    },
 }
+ALL_METHODS = list(dict.fromkeys(m for some in METHODS.values() for m in some))
 
 
 def parse_args() -> argparse.Namespace:
@@ -55,6 +68,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1])
     parser.add_argument(
         '--detectors', nargs='+', choices=list(METHODS), default=list(METHODS)
+    )
+    parser.add_argument(
+        '--methods', nargs='+', choices=ALL_METHODS, default=ALL_METHODS
     )
     parser.add_argument('--data', type=Path, default=ROOT / 'data' / 'collage_lvis')
     parser.add_argument('--epochs', type=int, help="instead of the configs'")
@@ -110,6 +126,40 @@ def summary(
     )
 
 
+def with_recorded(runs: list[dict], path: Path) -> list[dict]:
+    """Runs of this command, and those of earlier ones that it does not repeat.
+
+    Args:
+        runs: runs of this command.
+        path: file with the runs of earlier commands, if it exists.
+
+    Returns:
+        All of them by seed, and then in the order of ``METHODS``.
+    """
+    found = json.loads(path.read_text())['runs'] if path.is_file() else []
+    merged = {_key(run): run for run in [*found, *runs]}
+    return [merged[key] for key in sorted(merged)]
+
+
+def _key(run: dict) -> tuple[int, int, int]:
+    """Seed of a run, and the places of its detector and method."""
+    detector = list(METHODS).index(run['detector'])
+    method = list(METHODS[run['detector']]).index(run['method'])
+    return run['seed'], detector, method
+
+
+def draw_chosen(detector: str, method: str, args: argparse.Namespace) -> None:
+    """Draw detections of the usual loss and of a method, if both were trained here."""
+    folders = {
+        f'{detector}, {name}': args.work_dir
+        / Training(f'{detector}_{name}', '', args.seeds[0]).name
+        for name in (next(iter(METHODS[detector])), method)
+    }
+    if all((folder / 'test.bbox.json').is_file() for folder in folders.values()):
+        path = args.out.with_name(f'{args.out.stem}_{detector}_detections.jpg')
+        draw_detections(args.data, folders, path)
+
+
 def main() -> None:
     args = parse_args()
     if not args.data.is_dir():
@@ -121,6 +171,7 @@ def main() -> None:
         f'{detector}_{method}': CONFIG.format(detector, suffix)
         for detector in args.detectors
         for method, suffix in METHODS[detector].items()
+        if method in args.methods
     }
     written = {name: write_config(path, args) for name, path in configs.items()}
     trainings = [
@@ -133,7 +184,9 @@ def main() -> None:
         summary(training, result, configs[training.method], args)
         for training, result in results.items()
     ]
-    chosen = {detector: best_background(runs, detector) for detector in args.detectors}
+    runs = with_recorded(runs, args.out)
+    detectors = list(dict.fromkeys(run['detector'] for run in runs))
+    chosen = {detector: best_background(runs, detector) for detector in detectors}
     content = dict(
         runs=runs,
         background_chosen_on_val=chosen,
@@ -144,17 +197,8 @@ def main() -> None:
     write_text(args.out.with_suffix('.md'), text)
     CONSOLE.print(text, highlight=False)
     draw_groups(runs, args.out.with_name(f'{args.out.stem}_groups.png'))
-    for detector in args.detectors:
-        drawn = (next(iter(METHODS[detector])), chosen[detector])
-        draw_detections(
-            args.data,
-            {
-                f'{detector}, {method}': args.work_dir
-                / Training(f'{detector}_{method}', '', args.seeds[0]).name
-                for method in drawn
-            },
-            args.out.with_name(f'{args.out.stem}_{detector}_detections.jpg'),
-        )
+    for detector in detectors:
+        draw_chosen(detector, chosen[detector], args)
 
 
 if __name__ == '__main__':

@@ -7,7 +7,7 @@ from mmengine.hooks import EMAHook
 from mmengine.hub import get_config
 from numpy.testing import assert_allclose
 
-from mmgala.detection import GALASigmoidLoss
+from mmgala.detection import GALAObjectnessLoss, GALASigmoidLoss
 from mmgala.engine import ReduceStatisticsHook
 from tests.detection.gradient_training import (
     Log,
@@ -17,7 +17,12 @@ from tests.detection.gradient_training import (
     train,
     write_coco,
 )
-from tests.reference.gala_detection_numpy import Exclude, Objectness, Sigmoid
+from tests.reference.gala_detection_numpy import (
+    DenseObjectness,
+    Exclude,
+    Objectness,
+    Sigmoid,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -179,6 +184,21 @@ def test_one_stage_and_query_heads(folder, model, background):
     assert len(calls[name]) >= 30  # levels, or decoder layers and denoising
     reference = Sigmoid(NUM_CLASSES, background)
     replay(reference, calls[name], len(calls[name]) // 10)
+    assert_equal(loss, reference)
+
+
+@pytest.mark.parametrize('build', [retina, atss], ids=['retina', 'atss'])
+def test_one_stage_heads_with_objectness(folder, build):
+    model = build()
+    model.bbox_head.loss_cls.update(
+        type='mmgala.GALAObjectnessLoss', num_classes=NUM_CLASSES, use_sigmoid=False
+    )
+    losses, calls = trained(folder, 'one_stage_objectness', model)
+    ((name, loss),) = losses.items()
+    assert isinstance(loss, GALAObjectnessLoss)
+    assert len(calls[name]) == 50  # ten steps of five levels
+    reference = DenseObjectness(NUM_CLASSES)
+    replay(reference, calls[name], 5)
     assert_equal(loss, reference)
 
 

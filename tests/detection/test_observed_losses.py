@@ -16,9 +16,14 @@ from mmdet.models.losses import (
 )
 from torch.testing import assert_close
 
-from mmgala.detection import GALABBoxLoss, GALASigmoidLoss
+from mmgala.detection import GALABBoxLoss, GALAObjectnessLoss, GALASigmoidLoss
 from mmgala.engine.gradient_recording.loss_observer import LossObserver
-from tests.reference.gala_detection_numpy import Exclude, Objectness, Sigmoid
+from tests.reference.gala_detection_numpy import (
+    DenseObjectness,
+    Exclude,
+    Objectness,
+    Sigmoid,
+)
 
 C = 4
 LABELS = torch.tensor([4, 0, 2, 4, 3, 1, 0, 4, 4, 2])
@@ -152,3 +157,21 @@ def test_gala_of_sigmoid_heads():
     kept = FOREGROUND & (WEIGHTS > 0)
     expected = torch.tensor(adjusted)[kept].sigmoid() - ONE_HOT[kept]
     assert_close(grad, (expected * WEIGHTS[kept, None]).float(), rtol=1e-4, atol=1e-6)
+
+
+def test_gala_with_objectness_of_dense_heads():
+    module = GALAObjectnessLoss(C, loss_weight=2.0)
+    module.pos_grad += torch.tensor([90.0, 9.0, 3.0, 0.5])
+    module.neg_grad += torch.tensor([70.0, 8.0, 4.0, 0.6])
+    reference = DenseObjectness(C)
+    reference.theta += module.pos_grad.numpy()
+    reference.phi += module.neg_grad.numpy()
+    seen = observe(module)
+    logits = logits_of(C + 1).requires_grad_()
+    (0.25 * module(logits, LABELS, WEIGHTS, avg_factor=7.0)).backward()
+    ((grad, labels),) = seen
+    _, gradients = reference.step(logits.detach(), LABELS.numpy(), WEIGHTS)
+    kept = FOREGROUND & (WEIGHTS > 0)
+    expected = torch.tensor(gradients[:, :C])[kept] * WEIGHTS[kept, None]
+    assert_close(grad, expected.float(), rtol=1e-4, atol=1e-6)
+    assert torch.equal(labels, LABELS[kept])

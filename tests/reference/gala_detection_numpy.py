@@ -95,6 +95,64 @@ class Objectness(Detector):
         return losses, gradients, theta, phi
 
 
+class DenseObjectness(Detector):
+    """Softmax over C for foreground, times a sigmoid trained by focal loss."""
+
+    def __init__(self, num_classes, *lambdas, gamma=2.0, alpha=0.25, count_share=0.0):
+        super().__init__(num_classes, *lambdas)
+        self.gamma, self.alpha, self.count_share = gamma, alpha, count_share
+        self.seen = np.zeros(num_classes)
+
+    def level(self, statistic, j):
+        """Logarithm of a statistic, a share of it replaced by that of the count."""
+        return (1 - self.count_share) * math.log(statistic[j] + self.eps) + (
+            self.count_share * math.log(self.seen[j] + self.eps)
+        )
+
+    def margin(self, j, k):
+        if j == k:
+            return 0.0
+        lambda_pos, lambda_neg = self.lambdas
+        return lambda_pos * self.level(self.theta, j) - (
+            lambda_neg * self.level(self.phi, k)
+        )
+
+    def step(self, logits, labels, weights=None):
+        """As of any detector; the samples are counted, too."""
+        weights = np.ones(len(labels)) if weights is None else np.asarray(weights)
+        result = super().step(logits, labels, weights)
+        for k, weight in zip(labels, weights, strict=True):
+            if k < len(self.seen):
+                self.seen[k] += weight
+        return result
+
+    def evaluate(self, logits, labels, weights):
+        num_classes = len(self.theta)
+        losses, gradients = np.zeros((len(labels), 2)), np.zeros(logits.shape)
+        theta, phi = np.zeros(num_classes), np.zeros(num_classes)
+        for i, k in enumerate(labels):
+            foreground = k < num_classes
+            losses[i, 0], gradients[i, -1] = self.focal(logits[i, -1], foreground)
+            if not foreground:
+                continue
+            row = [logits[i, j] + self.margin(j, k) for j in range(num_classes)]
+            probs = softmax(np.array([row]))[0]
+            losses[i, 1] = -math.log(probs[k])
+            gradients[i, :num_classes] = probs
+            gradients[i, k] -= 1
+            theta[k] += weights[i] * (1 - probs[k])
+            phi[k] += weights[i] * sum(np.delete(probs, k))
+        return losses, gradients, theta, phi
+
+    def focal(self, z, foreground):
+        """Focal loss (Lin et al., equation 5) and its derivative."""
+        sign, alpha = (1, self.alpha) if foreground else (-1, 1 - self.alpha)
+        p = sigmoid(sign * z)
+        loss = -alpha * (1 - p) ** self.gamma * math.log(p)
+        slope = (1 - p) ** self.gamma * (self.gamma * p * math.log(p) + p - 1)
+        return loss, alpha * sign * slope
+
+
 class Sigmoid(Detector):
     """One sigmoid per class; ``background`` selects the margin of background."""
 

@@ -1,0 +1,4 @@
+_base_ = 'retinanet_tiny_collage-lvis.py'
+
+loss = dict(type='mmgala.GALAObjectnessLoss', num_classes=30, use_sigmoid=False)
+model = dict(bbox_head=dict(loss_cls=loss))
