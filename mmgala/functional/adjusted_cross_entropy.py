@@ -29,7 +29,7 @@ def adjusted_logits(
     """Logits of :func:`adjusted_cross_entropy`; the same tensor without any shift."""
     adjusted = upcast_half(logits)
     if bias is not None:
-        adjusted = adjusted + bias.to(adjusted.dtype)
+        adjusted = adjusted + _stored(_of_type(bias, adjusted.dtype))
     if label_margin is None:
         return adjusted
     margin = label_margin.to(adjusted.dtype)
@@ -37,6 +37,20 @@ def adjusted_logits(
         return adjusted + target.to(adjusted.dtype) * margin
     index = target.long()[:, None]
     return adjusted.scatter_add(1, index, margin[index])
+
+
+def _of_type(values: Tensor, dtype: torch.dtype) -> Tensor:
+    # Even a conversion that has nothing to do takes as long as adding small tensors.
+    return values if values.dtype == dtype else values.to(dtype)
+
+
+def _stored(bias: Tensor) -> Tensor:
+    """Keep a compiler from computing the values again for each sample.
+
+    Inductor would move the logarithms of GALA's statistics into its loops over the
+    logits. It stores what a strided view is taken of.
+    """
+    return bias.as_strided(bias.shape, bias.stride()) if capturing() else bias
 
 
 def adjusted_cross_entropy(
@@ -79,7 +93,8 @@ def mean_cross_entropy(
     target: Tensor,
     bias: Tensor | None = None,
     label_margin: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
+    each: bool = True,
+) -> tuple[Tensor, Tensor | None]:
     """Mean of :func:`adjusted_cross_entropy`, and the losses of the samples.
 
     With PyTorch's operations, the mean of separate losses takes longer than a loss that
@@ -90,23 +105,29 @@ def mean_cross_entropy(
         target: class indices ``(N,)``. They are not checked.
         bias: ``(C,)``, or ``None`` for 0.
         label_margin: ``(C,)``, or ``None`` for 0.
+        each: whether the losses of the samples are needed.
 
     Returns:
-        A scalar; and losses ``(N,)``, detached.
+        A scalar; and losses ``(N,)``, detached, or ``None`` if they are not needed.
     """
     if _is_large(logits):
         losses, mean = _as_one_node(logits, target, bias, label_margin)
         return mean, losses.detach()
     target = target.long()
-    log_p = adjusted_logits(logits, target, bias, label_margin).log_softmax(1)
+    adjusted = adjusted_logits(logits, target, bias, label_margin)
+    if not each:
+        return F.cross_entropy(adjusted, target, ignore_index=NO_INDEX), None
+    log_p = adjusted.log_softmax(1)
     mean = F.nll_loss(log_p, target, ignore_index=NO_INDEX)
     return mean, F.nll_loss(log_p.detach(), target, None, None, NO_INDEX, None, 'none')
 
 
 def _is_large(logits: Tensor) -> bool:
     """Whether passes over the logits take longer than a node in Python."""
+    size = logits.numel()
     return (
-        logits.numel() >= ONE_NODE.get(logits.device.type, math.inf)
+        size >= min(ONE_NODE.values())  # asking for the device takes longer
+        and size >= ONE_NODE.get(logits.device.type, math.inf)
         and not capturing()
         and not torch._C._are_functorch_transforms_active()
     )

@@ -1,12 +1,11 @@
 """What losses have in common that are cross-entropy on shifted logits."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
 
-@dataclass(frozen=True)
-class LogitAdjustment:
+class LogitAdjustment(NamedTuple):
     """Shifts of the logits: the loss of a sample is cross-entropy on the result.
 
     See :func:`mmgala.functional.adjusted_cross_entropy`. Both are float32 without a

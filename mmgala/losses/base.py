@@ -151,13 +151,21 @@ class ClassificationLoss(TrainingStatistics):
         shifts = self.adjustment() if plain else None
         if shifts is None:
             return None
-        mean, losses = self._shifted(mean_cross_entropy, cls_score, label, shifts)
-        self.observe(losses, label, None)
+        observes = kind.observe is not ClassificationLoss.observe
+        mean, losses = self._shifted(
+            mean_cross_entropy, cls_score, label, shifts, each=observes
+        )
+        if observes:
+            self.observe(losses, label, None)
         return mean
 
     @staticmethod
     def _shifted(
-        function: Callable, cls_score: Tensor, label: Tensor, shifts: LogitAdjustment
+        function: Callable,
+        cls_score: Tensor,
+        label: Tensor,
+        shifts: LogitAdjustment,
+        **options: bool,
     ) -> Any:
         """Call a function with class indices.
 
@@ -166,7 +174,9 @@ class ClassificationLoss(TrainingStatistics):
         """
         check_logits_and_target(cls_score, label, values=False)
         try:
-            return function(cls_score, label, shifts.bias, shifts.label_margin)
+            return function(
+                cls_score, label, shifts.bias, shifts.label_margin, **options
+            )
         except (IndexError, RuntimeError):
             check_logits_and_target(cls_score, label)
             raise

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mmgala.functional import gradient_sum_from_loss, logit_gradient_sums
 from mmgala.functional.checks import (
+    capturing,
     check_choice,
     check_margin_arguments,
     check_share,
@@ -29,7 +30,7 @@ class PaperVariant:
         Softmax ignores a constant that is added to a whole row. So the margins of the
         paper, and for equal strengths and statistics a bias alone, give the same loss.
         """
-        bias = loss.log_level(loss.pos_grad)
+        bias = loss.log_level(loss._buffers['pos_grad'])  # faster than an attribute
         if loss.lambda_pos != 1:
             bias.mul_(loss.lambda_pos)
         if loss.lambda_pos == loss.lambda_neg and loss.theta_is_phi:
@@ -172,6 +173,16 @@ class GALALoss(GradientStatistics):
         own = {n: b for n, b in self.named_buffers() if n.startswith('running_sums')}
         return super().statistics | own
 
+    @property
+    def eps(self) -> float:
+        r""":math:`\epsilon`, keeps the logarithms finite at the start."""
+        return self._eps
+
+    @eps.setter
+    def eps(self, value: float) -> None:
+        self._eps = value
+        self._eps_tensor = torch.tensor(value, dtype=torch.float32, device='cpu')
+
     def adjustment(self) -> LogitAdjustment | None:
         """The margins; with equal strengths and class indices, one for all samples."""
         return self._variant.adjustment(self)
@@ -198,9 +209,11 @@ class GALALoss(GradientStatistics):
 
     def log_level(self, statistic: Tensor) -> Tensor:
         """Logarithm of a statistic, interpolated with that of the counts, ``(C,)``."""
-        level = (statistic + self.eps).log_()
+        # Making a tensor of a number takes longer than adding it.
+        eps = self.eps if capturing() else self._eps_tensor
+        level = (statistic + eps).log_()
         if self.count_share:
-            level.lerp_((self.seen + self.eps).log_(), self.count_share)
+            level.lerp_((self.seen + eps).log_(), self.count_share)
         return level
 
     @torch.no_grad()

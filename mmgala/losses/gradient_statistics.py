@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mmgala.functional.checks import capturing
-from mmgala.functional.compensated_sum import carry_, compensated_add_
+from mmgala.functional.compensated_sum import compensated_add_
 from mmgala.losses.base import ClassificationLoss
 from mmgala.losses.training_statistics import LOW
 from mmgala.modules.ranks import all_reduce, world_size
@@ -167,8 +167,9 @@ class GradientStatistics(ClassificationLoss):
     @property
     def takes_samples(self) -> bool:
         """Whether :meth:`accumulate_samples` may be called."""
-        alone = self.sees_whole_batch or world_size() == 1
-        return alone and self.pending is None and self.theta_is_phi
+        if self.pending is not None or not self.theta_is_phi:
+            return False
+        return self.sees_whole_batch or world_size() == 1
 
     def accumulate_samples(self, grad: Tensor, label: Tensor) -> None:
         """Add the samples of a batch to both sums, in few operations.
@@ -179,10 +180,13 @@ class GradientStatistics(ClassificationLoss):
         """
         buffers: dict[str, Any] = self._buffers  # attributes of a module are slower
         total, low = buffers['pos_grad'], buffers['pos_grad_low']
+        other, other_low = buffers['neg_grad'], buffers['neg_grad_low']
         low.index_add_(0, label.long(), grad, alpha=-1)
-        carry_(total, low)
-        buffers['neg_grad'].copy_(total)
-        buffers['neg_grad_low'].copy_(low)
+        # As in `carry_`; the other sum still has the total before the batch.
+        total.add_(low)
+        low.add_(other.sub_(total))
+        other.copy_(total)
+        other_low.copy_(low)
         self._set_alike(True)
 
     @torch.no_grad()

@@ -165,3 +165,19 @@ def test_nothing_is_added_while_they_are_frozen(variant):
     assert_close(statistics(loss_module), before, rtol=0, atol=0)
     loss_module(*batch())
     assert not torch.equal(loss_module.pos_grad, before['pos_grad'])
+
+
+def test_eps_can_be_set_later(variant):
+    logits = torch.tensor([[0.5, -1.0, 2.0]])
+    target = torch.tensor([1])
+    changed = GALALoss(3, variant=variant)
+    built = GALALoss(3, variant=variant, eps=0.25)
+    before = changed.eval()(logits, target)
+    for loss in (changed, built):
+        loss.pos_grad.copy_(torch.tensor([4.0, 0.0, 1.0]))
+        loss.neg_grad.copy_(loss.pos_grad)
+    changed.eps = 0.25
+    assert changed.eps == 0.25
+    assert 'eps=0.25' in repr(changed)
+    assert torch.equal(changed(logits, target), built.eval()(logits, target))
+    assert not torch.equal(changed(logits, target), before)

@@ -87,3 +87,19 @@ def test_evaluation_adds_nothing():
     logits, target = batch('hard', 0)
     assert_close(compile_whole(loss)(logits, target), loss(logits, target))
     assert not loss.pos_grad.any()
+
+
+def test_a_compiler_does_not_repeat_the_logarithms_for_each_sample():
+    # Inductor stores what `as_strided` reads, and puts other values into its loops.
+    graphs = []
+
+    def record(graph, _):
+        graphs.append(graph.graph)
+        return graph
+
+    torch._dynamo.reset()
+    loss = torch.compile(GALALoss(NUM_CLASSES), fullgraph=True, backend=record)
+    loss(*batch('hard', 0))
+    (nodes,) = (list(graph.nodes) for graph in graphs)
+    logarithm = next(node for node in nodes if node.target in ('log_', 'log'))
+    assert [user.target for user in logarithm.users] == ['as_strided']
