@@ -30,7 +30,7 @@ class PaperVariant:
         Softmax ignores a constant that is added to a whole row. So the margins of the
         paper, and for equal strengths and statistics a bias alone, give the same loss.
         """
-        bias = loss.log_level(loss._buffers['pos_grad'])  # faster than an attribute
+        bias = loss.log_level(loss.pos_grad)
         if loss.lambda_pos != 1:
             bias.mul_(loss.lambda_pos)
         if loss.lambda_pos == loss.lambda_neg and loss.theta_is_phi:
