@@ -12,49 +12,52 @@ results are in benchmarks/results/better_gala.json (--out). Runs are ordered by 
 all methods have one seed before any has two.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 import os
-import subprocess
 import sys
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from checkout import ROOT, current_commit
+from quiet import log_in_folder, quiet_imports
 
-ROOT = Path(__file__).resolve().parent.parent
+with quiet_imports():
+    import torch
+    from better_gala_results import (
+        RESULTS,
+        SHOWN,
+        STEPS,
+        find_run,
+        read_results,
+        record_run,
+        table,
+    )
+    from cifar100_configs import (
+        hold_images_out,
+        set_data_root,
+        set_epochs,
+        train_alone,
+    )
+    from cifar100_results import labels_digest
+    from mmengine.config import Config
+
+    from mmgala.cli import arguments
+    from mmgala.comparison.config import run_config
+    from mmgala.comparison.methods import find_methods, user_methods
+    from mmgala.comparison.processes import Task, run_tasks
+    from mmgala.comparison.run_progress import RunProgress
+    from mmgala.comparison.run_times import Work
+    from mmgala.comparison.runs import Run, check_folder
+    from mmgala.comparison.worker import execute
+    from mmgala.console import result, say
+    from mmgala.utils.tables import markdown_table
+
 sys.path.append(str(ROOT))  # for projects
-
-import torch  # noqa: E402
-from better_gala_results import (  # noqa: E402
-    RESULTS,
-    SHOWN,
-    STEPS,
-    find_run,
-    read_results,
-    record_run,
-    table,
-)
-from cifar100_configs import (  # noqa: E402
-    hold_images_out,
-    set_data_root,
-    set_epochs,
-    train_alone,
-)
-from cifar100_results import labels_digest  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-
-from mmgala.comparison.config import run_config  # noqa: E402
-from mmgala.comparison.methods import find_methods, user_methods  # noqa: E402
-from mmgala.comparison.processes import Task, run_tasks  # noqa: E402
-from mmgala.comparison.run_progress import RunProgress  # noqa: E402
-from mmgala.comparison.run_times import Work  # noqa: E402
-from mmgala.comparison.runs import Run, check_folder  # noqa: E402
-from mmgala.comparison.worker import execute  # noqa: E402
-from mmgala.console import result  # noqa: E402
-from mmgala.utils.tables import markdown_table  # noqa: E402
 
 METHODS_FILE = ROOT / 'projects' / 'gala_study' / 'methods.py'
 BASELINE = 'balanced-softmax'
@@ -223,16 +226,6 @@ class Recorder(RunProgress):
             result(f'{name}: {shown}; re-balanced {found["class_mean_rebalanced"]:.1f}')
 
 
-def current_commit() -> str:
-    """Commit of this checkout; empty without git."""
-    command = ['git', 'rev-parse', '--short', 'HEAD']
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    except OSError:
-        return ''
-    return done.stdout.strip()
-
-
 def prepare(
     entries: list[Entry], args: argparse.Namespace
 ) -> Iterator[tuple[str, tuple[dict[str, Any], Run]]]:
@@ -297,12 +290,13 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--list', action='store_true', help='show the queue and exit')
     parser.add_argument('--report', action='store_true', help='show results and exit')
-    args = parser.parse_args()
+    args = arguments.parse_args(parser)
     if args.data_root and len(args.sets) > 1:
         parser.error('--data-root is the folder of one set: choose it by --sets.')
     return args
 
 
+@command
 def main() -> None:
     args = parse_args()
     if args.report:
@@ -313,14 +307,15 @@ def main() -> None:
         results = read_results(args.out)
         for entry in entries:
             done = find_run(results, asdict(entry)) is not None
-            print(f'{"done" if done else "-":5}{entry.name}')
+            result(f'{"done" if done else "-":5}{entry.name}')
         return
     os.nice(args.nice)
+    log_in_folder(args.work_dir)
     runs = dict(prepare(entries, args))
     tasks = [Task(name, execute, (run,)) for name, (_, run) in runs.items()]
     with Recorder(runs, args.workers, args.out) as progress:
         failed = run_tasks(tasks, args.workers, progress, threads=1)
-    print(f'{len(tasks) - len(failed)} of {len(tasks)} runs finished; see {args.out}')
+    say(f'{len(tasks) - len(failed)} of {len(tasks)} runs finished; see {args.out}')
     if failed:
         raise SystemExit(f'error: {"; ".join(f"{k}: {v}" for k, v in failed.items())}')
 

@@ -10,42 +10,45 @@ run adds its results, config, log and weights to benchmarks/results. Run this fr
 separate clone if you want to edit the code meanwhile.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
 import os
-import subprocess
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from checkout import ROOT, current_commit
+from quiet import log_in_folder, quiet_imports
 
-import torch  # noqa: E402
-from cifar100_configs import (  # noqa: E402
-    hold_images_out,
-    set_data_root,
-    set_epochs,
-    train_alone,
-)
-from cifar100_results import (  # noqa: E402
-    RESULTS,
-    is_done,
-    labels_digest,
-    read_results,
-    record_run,
-)
-from cifar100_table import HEADER, cifar100_rows  # noqa: E402
-from mmengine.config import Config  # noqa: E402
+with quiet_imports():
+    import torch
+    from cifar100_configs import (
+        hold_images_out,
+        set_data_root,
+        set_epochs,
+        train_alone,
+    )
+    from cifar100_results import (
+        RESULTS,
+        is_done,
+        labels_digest,
+        read_results,
+        record_run,
+    )
+    from cifar100_table import HEADER, cifar100_rows
+    from mmengine.config import Config
 
-from mmgala.comparison.processes import Task, run_tasks  # noqa: E402
-from mmgala.comparison.run_progress import RunProgress  # noqa: E402
-from mmgala.comparison.run_times import Work  # noqa: E402
-from mmgala.comparison.runs import Run, check_folder  # noqa: E402
-from mmgala.comparison.worker import execute  # noqa: E402
-from mmgala.console import result  # noqa: E402
-from mmgala.utils.tables import markdown_table  # noqa: E402
+    from mmgala.cli import arguments
+    from mmgala.comparison.processes import Task, run_tasks
+    from mmgala.comparison.run_progress import RunProgress
+    from mmgala.comparison.run_times import Work
+    from mmgala.comparison.runs import Run, check_folder
+    from mmgala.comparison.worker import execute
+    from mmgala.console import result, say
+    from mmgala.utils.tables import markdown_table
 
-ROOT = Path(__file__).resolve().parent.parent
 EPOCHS = 200
 SHORT_EPOCHS = 40  # of the runs that tau is chosen with
 VAL_INTERVAL = 20
@@ -182,20 +185,6 @@ def digest_of(entry: Entry, cfg: Config) -> str:
     return _DIGESTS[key]
 
 
-def current_commit() -> str:
-    """Commit of this checkout; empty without git."""
-    try:
-        done = subprocess.run(
-            ['git', 'rev-parse', '--short', 'HEAD'],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
-    except FileNotFoundError:
-        return ''
-    return done.stdout.strip()
-
-
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -227,9 +216,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--data-root', default='data/cifar100')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/cifar100_lt'))
     parser.add_argument('--list', action='store_true', help='show the queue and exit')
-    return parser.parse_args()
+    return arguments.parse_args(parser)
 
 
+@command
 def main() -> None:
     args = parse_args()
     names = [entry.name for entry in QUEUE]
@@ -238,9 +228,10 @@ def main() -> None:
     results = read_results()
     if args.list:
         for entry in QUEUE:
-            print(f'{"done" if is_done(entry, results) else "-":5}{entry.name}')
+            result(f'{"done" if is_done(entry, results) else "-":5}{entry.name}')
         return
     os.nice(args.nice)
+    log_in_folder(args.work_dir)
     settings = (args.data_root, args.precision, args.on_device)
     entries = {}
     for entry in QUEUE:
@@ -257,7 +248,7 @@ def main() -> None:
     tasks = [Task(name, execute, (run,)) for name, (_, run, _) in entries.items()]
     with Recorder(entries, args.workers) as progress:
         failed = run_tasks(tasks, args.workers, progress, threads=1)
-    print(f'{len(tasks) - len(failed)} of {len(tasks)} runs finished; see {RESULTS}')
+    say(f'{len(tasks) - len(failed)} of {len(tasks)} runs finished; see {RESULTS}')
     if failed:
         raise SystemExit(f'error: {"; ".join(f"{k}: {v}" for k, v in failed.items())}')
 

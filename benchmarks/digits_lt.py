@@ -5,29 +5,38 @@ two plots, and writes an interactive report on each class of each training. tau 
 chosen on the validation split; nothing is chosen on the test split.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
-import warnings
 from pathlib import Path
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from quiet import log_in_folder, quiet_imports
 
-from report import draw, evaluate_runs, markdown, table, write_page  # noqa: E402
-from runs import CONSOLE, Training, train_all  # noqa: E402
+with quiet_imports():
+    from report import draw, evaluate_runs, markdown, table, write_page
+    from runs import Training, train_all
 
-from mmgala.functional import ShotThresholds  # noqa: E402
-from mmgala.utils.environment import describe_machine  # noqa: E402
-from mmgala.utils.files import write_json, write_text  # noqa: E402
+    from mmgala.cli.arguments import parse_args
+    from mmgala.console import result, say
+    from mmgala.functional import ShotThresholds
+    from mmgala.utils.environment import describe_machine
+    from mmgala.utils.files import write_json, write_text
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
 METHODS = {'CE': 'cross_entropy', 'GALA': 'gala'}
 MANY, FEW = 40, 10
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
     parser.add_argument('--seeds', type=int, default=3)
-    args = parser.parse_args()
+    args = parse_args(parser)
+    if args.seeds < 1:
+        raise ValueError(f'--seeds must be 1 or more, but got {args.seeds}.')
+    log_in_folder(args.work_dir)
     trainings = [
         Training(
             method, str(CONFIGS / folder / 'resnet14_digits-lt.py'), seed, MANY, FEW
@@ -35,7 +44,7 @@ def main() -> None:
         for seed in range(args.seeds)
         for method, folder in METHODS.items()
     ]
-    CONSOLE.print(f'Training {" and ".join(METHODS)} on {args.seeds} seeds each ...')
+    say(f'Training {" and ".join(METHODS)} on {args.seeds} seeds each ...')
     results = train_all(trainings, args.work_dir)
     rows, accuracies = evaluate_runs(results, ShotThresholds(MANY, FEW))
 
@@ -48,15 +57,18 @@ def main() -> None:
         f'than {MANY} training images;\nfew-shot: fewer than {FEW}. tau chosen on '
         f'{len(arrays["val_targets"])} validation images.'
     )
-    CONSOLE.print(table(rows, title))
-    write_text(args.work_dir / 'results.md', f'{title}\n\n{markdown(rows)}\n')
+    result(f'\n{title}\n')
+    result(table(rows))
+    results_md = args.work_dir / 'results.md'
+    write_text(results_md, f'{title}\n\n{markdown(rows)}\n')
     results_json = args.work_dir / 'results.json'
     write_json(results_json, dict(rows=rows, machine=describe_machine()))
     pictures = draw(args.work_dir, 'Digits-LT', results, accuracies)
     page = args.work_dir / 'report.html'
     write_page(page, 'Digits-LT', results, args.work_dir)
-    CONSOLE.print('Written:', *map(str, [*pictures, results_json]), sep='\n  ')
-    CONSOLE.print(f'Open {page} in a browser for an interactive report on each class.')
+    written = [*pictures, results_md, results_json]
+    say('\n  '.join(['Written:', *map(str, written)]))
+    say(f'Open {page} in a browser for an interactive report on each class.')
 
 
 if __name__ == '__main__':

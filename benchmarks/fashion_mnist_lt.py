@@ -6,19 +6,24 @@ command continues an interrupted run. Results are those of the last epoch; tau i
 on held-out training images.
 """
 
+from mmgala.cli.command import command  # first: it handles Ctrl-C
+
+# isort: split
 import argparse
-import warnings
 from pathlib import Path
 from statistics import mean
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from quiet import log_in_folder, quiet_imports
 
-from mmengine.config import Config  # noqa: E402
-from report import draw, evaluate, evaluate_runs, rebalanced, table  # noqa: E402
-from runs import CONSOLE, Training, train_all  # noqa: E402
+with quiet_imports():
+    from mmengine.config import Config
+    from report import draw, evaluate, evaluate_runs, rebalanced, table
+    from runs import Training, train_all
 
-from mmgala.utils.environment import describe_machine  # noqa: E402
-from mmgala.utils.files import write_json, write_text  # noqa: E402
+    from mmgala.cli.arguments import parse_args
+    from mmgala.console import result
+    from mmgala.utils.environment import describe_machine
+    from mmgala.utils.files import write_json, write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = 'configs/{}/{}.py'
@@ -62,16 +67,20 @@ def keep_record(trainings: list[Training], work_dir: Path, out: Path) -> None:
         write_text(base.with_suffix('.py'), text)
 
 
+@command
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--network', choices=list(NETWORKS), default='resnet14')
     parser.add_argument('--work-dir', type=Path)
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--out', type=Path)
-    args = parser.parse_args()
+    args = parse_args(parser)
+    if args.seeds < 1:
+        raise ValueError(f'--seeds must be 1 or more, but got {args.seeds}.')
     suffix = '' if args.network == 'resnet14' else f'_{args.network}'
     name = f'fashion_mnist_lt{suffix}'
     args.work_dir = args.work_dir or Path('work_dirs') / name
+    log_in_folder(args.work_dir)
     args.out = args.out or RESULTS / f'{name}.json'
     trainings = [
         Training(
@@ -90,7 +99,8 @@ def main() -> None:
         f'Fashion-MNIST-LT, imbalance factor 100, {args.network}, {seeds}, percent. '
         'tau chosen on 10,000 held-out training images.'
     )
-    CONSOLE.print(table(rows, title))
+    result(f'\n{title}\n')
+    result(table(rows))
     if args.network == 'resnet32':
         keep_record(trainings, args.work_dir, args.out)
     draw(args.work_dir, f'Fashion-MNIST-LT, {args.network}', results, accuracies)
@@ -99,7 +109,7 @@ def main() -> None:
         for m in METHODS
         for key in ('top1', 'top1_rebalanced')
     }
-    CONSOLE.print(
+    result(
         f'GALA over CE: {top1["gala", "top1"] - top1["ce", "top1"]:+.2f} points; '
         f're-balancing on GALA: '
         f'{top1["gala", "top1_rebalanced"] - top1["gala", "top1"]:+.2f} points.'

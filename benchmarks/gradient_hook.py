@@ -7,29 +7,30 @@ hook adds to the loss, relative to the time of the whole step.
 """
 
 import argparse
-import warnings
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import median
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from quiet import quiet_imports
 
-import torch  # noqa: E402
-from mmpretrain.models.losses import CrossEntropyLoss  # noqa: E402
-from rich.progress import track  # noqa: E402
-from rich.table import Table  # noqa: E402
-from runs import CONSOLE  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
-from torch.utils.benchmark import Timer  # noqa: E402
-from torchvision.models import resnet50  # noqa: E402
+with quiet_imports():
+    import torch
+    from mmpretrain.models.losses import CrossEntropyLoss
+    from rich.console import Console
+    from rich.progress import track
+    from rich.table import Table
+    from torch import Tensor, nn
+    from torch.utils.benchmark import Timer
+    from torchvision.models import resnet50
 
-from mmgala.engine.gradient_recording.loss_observer import LossObserver  # noqa: E402
-from mmgala.engine.gradient_recording.recorded_losses import GradientAccumulator  # noqa: E402
-from mmgala.functional import ShotThresholds, long_tailed_counts  # noqa: E402
-from mmgala.models import CIFARResNet  # noqa: E402
-from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
-from mmgala.utils.files import write_json  # noqa: E402
+    from mmgala.console import result as show
+    from mmgala.engine.gradient_recording.loss_observer import LossObserver
+    from mmgala.engine.gradient_recording.recorded_losses import GradientAccumulator
+    from mmgala.functional import ShotThresholds, long_tailed_counts
+    from mmgala.models import CIFARResNet
+    from mmgala.utils.environment import describe_devices, describe_machine
+    from mmgala.utils.files import write_json
 
 CLASSES = (100, 1000, 8142)
 MAX_BINS = {'off': None, 'on': 0, 'matrix': 200}  # as in the hook
@@ -177,7 +178,7 @@ def print_rows(rows: Sequence[dict]) -> None:
                 for name in ('on', 'matrix')
             ),
         )
-    CONSOLE.print(table)
+    show(table)
 
 
 def main() -> None:
@@ -191,7 +192,7 @@ def main() -> None:
     cases = list(product(('ResNet-32', 'ResNet-50'), CLASSES, devices))
     rows = [
         measure(*case, rounds=args.rounds)
-        for case in track(cases, 'Measuring', console=CONSOLE)
+        for case in track(cases, 'Measuring', console=Console(stderr=True))
     ]
     print_rows(rows)
     machine = describe_machine() | describe_devices()

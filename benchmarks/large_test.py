@@ -19,24 +19,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from fresh_process import measure_in_fresh_process, peak_mib, timed
-from rich.console import Console
-from rich.table import Table
+from quiet import quiet_imports
 
-from mmgala.cli.commands import report as report_command
-from mmgala.evaluation import (
-    LongTailedAccuracy,
-    PostHocEvaluator,
-    ScoreDump,
-    choose_post_hoc,
-)
-from mmgala.functional import long_tailed_counts
-from mmgala.utils.environment import describe_machine
-from mmgala.utils.files import write_json
+with quiet_imports():
+    import numpy as np
+    import torch
+    from fresh_process import measure_in_fresh_process, peak_mib, timed
+    from rich.table import Table
 
-CONSOLE = Console(width=120)
+    from mmgala.cli.commands import report as report_command
+    from mmgala.console import result as show
+    from mmgala.evaluation import (
+        LongTailedAccuracy,
+        PostHocEvaluator,
+        ScoreDump,
+        choose_post_hoc,
+    )
+    from mmgala.functional import long_tailed_counts
+    from mmgala.utils.environment import describe_machine
+    from mmgala.utils.files import write_json
+
 OUT = Path(__file__).resolve().parent / 'results' / 'large_test.json'
 SAMPLES, CLASSES, BATCH = 24_426, 8_142, 256
 FILE = 'predictions.npz'
@@ -141,7 +143,7 @@ def measure_all(package: Path | None, folder: Path, args: argparse.Namespace) ->
             continue
         sizes = (str(args.samples), str(args.classes))
         rows[task] = measure_in_fresh_process(__file__, task, str(folder), *sizes)
-        CONSOLE.print(task, {k: v for k, v in rows[task].items() if k != 'found'})
+        show(f'{task} { ({k: v for k, v in rows[task].items() if k != "found"}) }')
     return rows
 
 
@@ -188,7 +190,7 @@ def main() -> None:
         if args.before is not None:
             rows['before'] = measure_all(args.before, Path(name), args)
         rows['after'] = measure_all(None, Path(name), args)
-    CONSOLE.print(table(rows))
+    show(table(rows))
     result = dict(
         samples=args.samples,
         classes=args.classes,

@@ -16,15 +16,18 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-import torch
-import torch.nn.functional as F
-from fresh_process import measure_in_fresh_process, peak_mib
-from rich.table import Table
-from runs import CONSOLE
+from quiet import quiet_imports
 
-from mmgala.functional import gala_linear_loss, gradient_sum_from_loss
-from mmgala.utils.environment import describe_devices, describe_machine
-from mmgala.utils.files import write_json
+with quiet_imports():
+    import torch
+    import torch.nn.functional as F
+    from fresh_process import measure_in_fresh_process, peak_mib
+    from rich.table import Table
+
+    from mmgala.console import result as show
+    from mmgala.functional import gala_linear_loss, gradient_sum_from_loss
+    from mmgala.utils.environment import describe_devices, describe_machine
+    from mmgala.utils.files import write_json
 
 OUT = Path(__file__).resolve().parent / 'results' / 'linear_loss.json'
 MIB = 2**20
@@ -195,7 +198,7 @@ def main() -> None:
         }
     for table in tables(result):
         if table.row_count:
-            CONSOLE.print(table)
+            show(table)
     result['machine'] = describe_machine() | describe_devices()
     write_json(args.out, result)
 

@@ -22,14 +22,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.table import Table
-from runs import CONSOLE
-from torch import Generator
-from torch.utils.data import DataLoader
+from quiet import quiet_imports
 
-from mmgala.datasets import INaturalist2018, official_class_counts
-from mmgala.utils.environment import describe_machine
-from mmgala.utils.files import write_json
+with quiet_imports():
+    from rich.table import Table
+    from torch import Generator
+    from torch.utils.data import DataLoader
+
+    from mmgala.console import result as show
+    from mmgala.datasets import INaturalist2018, official_class_counts
+    from mmgala.utils.environment import describe_machine
+    from mmgala.utils.files import write_json
 
 OUT = Path(__file__).resolve().parent / 'results' / 'list_loading.json'
 ANN_FILES = {'list': 'iNaturalist18_train.txt', 'JSON': 'train2018.json'}
@@ -197,7 +200,7 @@ def main() -> None:
                     for i in range(ROUNDS)
                 ]
                 rows[f'{form}, {kept}'] = summary(runs)
-    CONSOLE.print(table(rows))
+    show(table(rows))
     result = dict(images=437_513, rows=rows, machine=describe_machine())
     write_json(args.out, result)
 

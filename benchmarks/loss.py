@@ -14,33 +14,33 @@ import argparse
 import math
 import re
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from quiet import quiet_imports
 
-import torch  # noqa: E402
-import torch.nn.functional as F  # noqa: E402
-from rich.table import Table  # noqa: E402
-from runs import CONSOLE  # noqa: E402
-from torch import Tensor  # noqa: E402
-from torch.utils.benchmark import Timer  # noqa: E402
-from torch.utils.benchmark.utils.timer import timer as clock  # noqa: E402
-from torchvision.models import resnet50  # noqa: E402
+with quiet_imports():
+    import torch
+    import torch.nn.functional as F
+    from rich.table import Table
+    from torch import Tensor
+    from torch.utils.benchmark import Timer
+    from torch.utils.benchmark.utils.timer import timer as clock
+    from torchvision.models import resnet50
 
-import mmgala.models  # noqa: E402, F401  (registers the losses)
-from mmgala import losses  # noqa: E402
-from mmgala.functional import (  # noqa: E402
-    gala_margin,
-    logit_gradient_sums,
-    long_tailed_counts,
-)
-from mmgala.losses import GALALoss  # noqa: E402
-from mmgala.registry import MODELS  # noqa: E402
-from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
-from mmgala.utils.files import write_json  # noqa: E402
+    import mmgala.models  # noqa: F401  (registers the losses)
+    from mmgala import losses
+    from mmgala.console import result as show
+    from mmgala.functional import (
+        gala_margin,
+        logit_gradient_sums,
+        long_tailed_counts,
+    )
+    from mmgala.losses import GALALoss
+    from mmgala.registry import MODELS
+    from mmgala.utils.environment import describe_devices, describe_machine
+    from mmgala.utils.files import write_json
 
 SHAPES = dict(
     cpu=((64, 100), (256, 1000), (256, 2000), (256, 4000), (256, 8142), (512, 8142)),
@@ -121,7 +121,7 @@ def waits(step: Callable) -> bool:
     try:
         step()
     except RuntimeError as error:
-        CONSOLE.print(error)
+        show(str(error))
         return True
     finally:
         torch.cuda.set_sync_debug_mode('default')
@@ -230,16 +230,17 @@ def main() -> None:
     if args.device == 'cuda':
         steps = steps_of((64, 100), 'cuda', 'eager')
         result['waits'] = {name: waits(step) for name, step in steps.items()}
-        CONSOLE.print('the host waits:', [n for n, w in result['waits'].items() if w])
+        waiting = [n for n, w in result['waits'].items() if w]
+        show(f'the host waits: {waiting}')
     for way in WAYS[args.device]:
         shapes = SHAPES[args.device] if way == 'eager' else SHAPES[args.device][-1:]
         for shape in shapes:
             result['losses'].append(compare(shape, args.device, way, args.rounds))
         write_json(args.out, result)  # should the rest fail
-    CONSOLE.print(table_of(result['losses']))
+    show(table_of(result['losses']))
     if args.device == 'cpu':
         share = resnet_share()
-        CONSOLE.print(
+        show(
             f'ResNet-50, batch {share["batch"]}: GALA adds '
             f'{share["extra_microseconds"]:.0f} us to a step of '
             f'{share["step_milliseconds"]:.0f} ms, {share["percent"]:.3f} %.'

@@ -15,13 +15,16 @@ import json
 import tempfile
 from pathlib import Path
 
-import numpy as np
-from fresh_process import measure_in_fresh_process, peak_mib, timed
-from rich.table import Table
-from runs import CONSOLE
+from quiet import quiet_imports
 
-from mmgala.utils.environment import describe_machine
-from mmgala.utils.files import write_json
+with quiet_imports():
+    import numpy as np
+    from fresh_process import measure_in_fresh_process, peak_mib, timed
+    from rich.table import Table
+
+    from mmgala.console import result as show
+    from mmgala.utils.environment import describe_machine
+    from mmgala.utils.files import write_json
 
 MODULES = dict(mmgala='mmgala.detection.lvis.metric', lvis='lvis')
 OUT = Path(__file__).resolve().parent / 'results' / 'lvis_metric.json'
@@ -173,7 +176,7 @@ def main() -> None:
             which: measure_in_fresh_process(__file__, folder, which)
             for which in ('mmgala', 'lvis')
         }
-    CONSOLE.print(table(rows))
+    show(table(rows))
     result = dict(
         images=args.images,
         classes=CLASSES,

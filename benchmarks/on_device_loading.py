@@ -9,7 +9,6 @@ import argparse
 import os
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count, islice, repeat
@@ -17,28 +16,29 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from quiet import quiet_imports
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from generated_images import write_arrays  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmengine.model import BaseModel  # noqa: E402
-from mmengine.optim import OptimWrapper, build_optim_wrapper  # noqa: E402
-from mmengine.registry import MODELS, init_default_scope  # noqa: E402
-from mmengine.runner import Runner  # noqa: E402
-from rich.table import Table  # noqa: E402
-from runs import CONSOLE  # noqa: E402
-from torch.utils.data import DataLoader  # noqa: E402
+with quiet_imports():
+    import numpy as np
+    import torch
+    from generated_images import write_arrays
+    from mmengine.config import Config
+    from mmengine.model import BaseModel
+    from mmengine.optim import OptimWrapper, build_optim_wrapper
+    from mmengine.registry import MODELS, init_default_scope
+    from mmengine.runner import Runner
+    from rich.table import Table
+    from torch.utils.data import DataLoader
 
-from mmgala.datasets.on_device import (  # noqa: E402
-    DeviceImages,
-    build_augmentation,
-    epoch_batches,
-    find_pipeline,
-)
-from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
-from mmgala.utils.files import write_json  # noqa: E402
+    from mmgala.console import result as show
+    from mmgala.datasets.on_device import (
+        DeviceImages,
+        build_augmentation,
+        epoch_batches,
+        find_pipeline,
+    )
+    from mmgala.utils.environment import describe_devices, describe_machine
+    from mmgala.utils.files import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs' / 'gala' / 'resnet32_cifar100-lt-if100.py'
@@ -156,7 +156,7 @@ def print_rows(results: dict[str, dict[str, dict[str, float]]]) -> None:
         for name, row in rows.items():
             speed = f'{row["images_per_second"]:,}'
             table.add_row(part, name, speed, f'{row["ratio"]:.2f}')
-    CONSOLE.print(table)
+    show(table)
 
 
 def run(

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.config import Config
-from rich.progress import track
-from rich.table import Table
-from runs import CONSOLE, Training
+from rich.table import Column, Table
+from runs import Training
 
 from mmgala.analysis import merge_runs, read_run, write_class_vectors
 from mmgala.apis.class_vectors import measure_class_vectors
 from mmgala.apis.sample_images import add_sample_images
 from mmgala.comparison.results import evaluate
+from mmgala.console.counted import counted
 from mmgala.evaluation import choose_post_hoc
 from mmgala.functional import METRIC_NAMES, ShotThresholds, class_accuracies, rebalance
 from mmgala.utils.files import write_text
@@ -116,29 +116,32 @@ def write_page(
     The class weight vectors of each run are measured on the test images first.
     """
     runs = []
-    for training, arrays in track(
-        sorted(results.items(), key=lambda item: item[0].method),
-        'Class weight vectors',
-        console=CONSOLE,
-    ):
-        folder = work_dir / training.name
-        thresholds = ShotThresholds(training.many, training.few)
-        cfg = Config.fromfile(training.config)
-        checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
-        vectors = measure_class_vectors(cfg, checkpoint, thresholds=thresholds)
-        write_class_vectors(folder / 'class_vectors.json', vectors)
-        tau = rebalanced(arrays, tau=None)[1]
-        name = f'{training.method}, seed {training.seed}'
-        runs.append(read_run(folder, name, thresholds, tau))
+    with counted('class weight vectors', len(results)) as done:
+        for training in sorted(results, key=lambda one: one.method):
+            tau = rebalanced(results[training], tau=None)[1]
+            runs.append(_read_with_vectors(training, work_dir, tau))
+            done()
     report = merge_runs(runs, title)
     write_text(path.with_suffix('.json'), json.dumps(report, allow_nan=False))
     add_sample_images(report, runs)
     write_html_report(report, path)
 
 
-def table(rows: Mapping[str, Sequence[Mapping[str, float]]], title: str) -> Table:
+def _read_with_vectors(training: Training, work_dir: Path, tau: float) -> dict:
+    """What the report shows of a run, with its class weight vectors measured."""
+    folder = work_dir / training.name
+    thresholds = ShotThresholds(training.many, training.few)
+    cfg = Config.fromfile(training.config)
+    checkpoint = folder / f'epoch_{cfg.train_cfg.max_epochs}.pth'
+    vectors = measure_class_vectors(cfg, checkpoint, thresholds=thresholds)
+    write_class_vectors(folder / 'class_vectors.json', vectors)
+    name = f'{training.method}, seed {training.seed}'
+    return read_run(folder, name, thresholds, tau)
+
+
+def table(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> Table:
     """Table of mean ± standard deviation, one row per method."""
-    result = Table('', *COLUMNS.values(), title=title, title_justify='left')
+    result = Table('', *(Column(name, justify='right') for name in COLUMNS.values()))
     for name, runs in rows.items():
         result.add_row(name, *cells_over_seeds(runs, COLUMNS))
     return result

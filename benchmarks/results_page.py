@@ -16,19 +16,22 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import results_accuracy as accuracy
-import results_comparisons as comparisons
-import results_cost as cost
-import results_reliability as reliability
-import results_stacks as stacks
-import results_steps as steps
-from cifar100_table import cifar100_table
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from results_configs import with_metrics, with_results
-from results_screening import screening_table
-from results_table import ROOT, ResultTable
+from quiet import quiet_imports
 
-from mmgala.utils.files import write_text
+with quiet_imports():
+    import results_accuracy as accuracy
+    import results_comparisons as comparisons
+    import results_cost as cost
+    import results_reliability as reliability
+    import results_stacks as stacks
+    import results_steps as steps
+    from cifar100_table import cifar100_table
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from results_configs import with_metrics, with_results
+    from results_screening import screening_table
+    from results_table import ROOT, ResultTable
+
+    from mmgala.utils.files import write_text
 
 TABLES: dict[str, Callable[[], ResultTable]] = {
     'digits': accuracy.digits_table,

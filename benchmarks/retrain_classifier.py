@@ -13,30 +13,33 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import torch
-from fresh_process import measure_in_fresh_process, peak_mib, timed
-from mmengine.registry import init_default_scope
-from rich.table import Table
-from runs import CONSOLE
-from torch import nn
+from quiet import quiet_imports
 
-from mmgala.functional import long_tailed_counts
-from mmgala.models.heads.normalised_heads import ClassMeanLinear
-from mmgala.names import RETRAINING_METHODS
-from mmgala.registry import MODELS
-from mmgala.retraining import (
-    RetrainOptions,
-    initial_classifier,
-    learn_weight_scale,
-    nearest_class_mean,
-    search_norm_tau,
-    train_classifier,
-)
-from mmgala.retraining.features import FeatureFile, write_rows
-from mmgala.retraining.options import build_loss
-from mmgala.utils.environment import describe_machine
-from mmgala.utils.files import write_json
+with quiet_imports():
+    import numpy as np
+    import torch
+    from fresh_process import measure_in_fresh_process, peak_mib, timed
+    from mmengine.registry import init_default_scope
+    from rich.table import Table
+    from torch import nn
+
+    from mmgala.console import result as show
+    from mmgala.functional import long_tailed_counts
+    from mmgala.models.heads.normalised_heads import ClassMeanLinear
+    from mmgala.names import RETRAINING_METHODS
+    from mmgala.registry import MODELS
+    from mmgala.retraining import (
+        RetrainOptions,
+        initial_classifier,
+        learn_weight_scale,
+        nearest_class_mean,
+        search_norm_tau,
+        train_classifier,
+    )
+    from mmgala.retraining.features import FeatureFile, write_rows
+    from mmgala.retraining.options import build_loss
+    from mmgala.utils.environment import describe_machine
+    from mmgala.utils.files import write_json
 
 OUT = Path(__file__).resolve().parent / 'results' / 'retrain_classifier.json'
 SAMPLES, WIDTH, CLASSES, VALIDATION = 100_000, 2_048, 1_000, 20_000
@@ -164,7 +167,7 @@ def main() -> None:
             name: measure_in_fresh_process(__file__, str(folder), name)
             for name in (*RETRAINING_METHODS, *LOSSES)
         }
-    CONSOLE.print(table(rows))
+    show(table(rows))
     result = dict(
         samples=args.samples,
         width=WIDTH,

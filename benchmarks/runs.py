@@ -4,7 +4,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,16 +11,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from rich.console import Console
 
 from mmgala.comparison.processes import Report, Task, available_cores, run_tasks
 from mmgala.comparison.run_progress import RunProgress
 from mmgala.comparison.run_times import Work
 from mmgala.comparison.worker import ProgressHook, printing_to
+from mmgala.console import say
 from mmgala.functional import ShotThresholds
 from mmgala.utils.files import replacing
-
-CONSOLE = Console(width=None if sys.stdout.isatty() else 110)
 
 Result = TypeVar('Result')
 
@@ -94,7 +91,7 @@ def train_unfinished(
     todo = [one for one in trainings if finished(one, work_dir) is None]
     if len(todo) < len(trainings):
         done = len(trainings) - len(todo)
-        CONSOLE.print(f'{done} of {len(trainings)} trainings are done.')
+        say(f'{done} of {len(trainings)} trainings are done.')
     if todo:
         tasks = [Task(one.name, train, (one, work_dir)) for one in todo]
         works = [Work(one.name) for one in todo]

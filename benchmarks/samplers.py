@@ -8,30 +8,30 @@ plain MMPretrain data set, sample by sample, is measured separately.
 
 import argparse
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from quiet import quiet_imports
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from mmengine.dataset import DefaultSampler  # noqa: E402
-from mmpretrain.datasets import BaseDataset  # noqa: E402
-from rich.table import Table  # noqa: E402
-from runs import CONSOLE  # noqa: E402
-from torch.utils.data import WeightedRandomSampler  # noqa: E402
+with quiet_imports():
+    import numpy as np
+    import torch
+    from mmengine.dataset import DefaultSampler
+    from mmpretrain.datasets import BaseDataset
+    from rich.table import Table
+    from torch.utils.data import WeightedRandomSampler
 
-from mmgala.datasets import (  # noqa: E402
-    ClassAwareSampler,
-    ClassBalancedSampler,
-    dataset_labels,
-    official_class_counts,
-)
-from mmgala.utils.environment import describe_machine  # noqa: E402
-from mmgala.utils.files import write_json  # noqa: E402
+    from mmgala.console import result as show
+    from mmgala.datasets import (
+        ClassAwareSampler,
+        ClassBalancedSampler,
+        dataset_labels,
+        official_class_counts,
+    )
+    from mmgala.utils.environment import describe_machine
+    from mmgala.utils.files import write_json
 
 OUT = Path(__file__).resolve().parent / 'results' / 'samplers.json'
 
@@ -145,9 +145,9 @@ def main() -> None:
             f'{row["epoch_ms"]:.0f} ms',
             f'{per_draw:.0f}',
         )
-    CONSOLE.print(table)
+    show(table)
     seconds = measure_labels(labels, args.rounds)
-    CONSOLE.print(
+    show(
         f'Reading {len(labels):,} labels of a plain MMPretrain data set takes '
         f'{seconds:.1f} s, once.'
     )

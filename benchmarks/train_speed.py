@@ -9,7 +9,6 @@ was not idle.
 
 import argparse
 import time
-import warnings
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -17,24 +16,26 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from quiet import quiet_imports
 
-import torch  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmengine.logging import MMLogger  # noqa: E402
-from mmengine.model import BaseModel  # noqa: E402
-from mmengine.optim import OptimWrapper, build_optim_wrapper  # noqa: E402
-from mmengine.registry import init_default_scope  # noqa: E402
-from mmpretrain.registry import MODELS  # noqa: E402
-from mmpretrain.structures import DataSample  # noqa: E402
-from rich.progress import track  # noqa: E402
-from rich.table import Table  # noqa: E402
-from runs import CONSOLE  # noqa: E402
-from torch.utils.benchmark import Timer  # noqa: E402
+with quiet_imports():
+    import torch
+    from mmengine.config import Config
+    from mmengine.logging import MMLogger
+    from mmengine.model import BaseModel
+    from mmengine.optim import OptimWrapper, build_optim_wrapper
+    from mmengine.registry import init_default_scope
+    from mmpretrain.registry import MODELS
+    from mmpretrain.structures import DataSample
+    from rich.console import Console
+    from rich.progress import track
+    from rich.table import Table
+    from torch.utils.benchmark import Timer
 
-from mmgala.engine import ChannelsLastHook  # noqa: E402
-from mmgala.utils.environment import describe_devices, describe_machine  # noqa: E402
-from mmgala.utils.files import write_json  # noqa: E402
+    from mmgala.console import result as show
+    from mmgala.engine import ChannelsLastHook
+    from mmgala.utils.environment import describe_devices, describe_machine
+    from mmgala.utils.files import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs' / 'gala' / 'resnet32_cifar100-lt-if100.py'
@@ -108,7 +109,9 @@ def measure(device: str, batch_size: int, rounds: int, steps: int) -> list[dict]
     timers = build_timers(device, batch_size)
     seconds: dict[tuple[str, str], list[float]] = {variant: [] for variant in timers}
     start = time.perf_counter(), time.process_time()
-    for _ in track(range(rounds), f'Measuring on {device}', console=CONSOLE):
+    for _ in track(
+        range(rounds), f'Measuring on {device}', console=Console(stderr=True)
+    ):
         for variant, timer in timers.items():
             seconds[variant].append(timer.timeit(steps).mean)
     wall, busy = time.perf_counter() - start[0], time.process_time() - start[1]
@@ -142,8 +145,8 @@ def print_rows(rows: list[dict]) -> None:
             f'{row["images_per_second"]:.0f}',
             f'{row["speedup"]:.2f}',
         )
-    CONSOLE.print(table)
-    CONSOLE.print(f'Cores used on the CPU: {rows[0]["cores_used"]:.2f}.')
+    show(table)
+    show(f'Cores used on the CPU: {rows[0]["cores_used"]:.2f}.')
 
 
 def main() -> None:

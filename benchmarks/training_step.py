@@ -21,12 +21,15 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from rich.table import Table
-from runs import CONSOLE
-from training_sides import NETWORKS, Side, write_data
+from quiet import quiet_imports
 
-from mmgala.utils.environment import describe_devices, describe_machine
-from mmgala.utils.files import write_json
+with quiet_imports():
+    from rich.table import Table
+    from training_sides import NETWORKS, Side, write_data
+
+    from mmgala.console import result as show
+    from mmgala.utils.environment import describe_devices, describe_machine
+    from mmgala.utils.files import write_json
 
 OUT = Path(__file__).resolve().parent / 'results' / 'training_step.json'
 FIRST = 'MMPretrain'
@@ -101,7 +104,7 @@ def run(
     end = time.perf_counter() + seconds
     with started(list(chain(*networks)), threads):
         left = end - time.perf_counter()
-        CONSOLE.print(f'Started after {seconds - left:.0f} s.')
+        show(f'Started after {seconds - left:.0f} s.')
         for number, sides in enumerate(networks, start=1):
             measure(sides, end - left * (1 - number / len(networks)))
             if profiled:
@@ -149,7 +152,7 @@ def print_rows(rows: list[dict]) -> None:
             f'{row["low"]:.3f} to {row["high"]:.3f}',
             f'{row["cpu_time"]["ratio"]:.3f}',
         )
-    CONSOLE.print(table)
+    show(table)
 
 
 def print_parts(rows: list[dict]) -> None:
@@ -158,7 +161,7 @@ def print_parts(rows: list[dict]) -> None:
     for part in dict.fromkeys(part for row in rows for part in row['milliseconds']):
         times = (row['milliseconds'].get(part) for row in rows)
         table.add_row(part, *('' if t is None else f'{t:.3f}' for t in times))
-    CONSOLE.print(table)
+    show(table)
 
 
 def main() -> None:

@@ -18,23 +18,24 @@ them, so that one method can be added:
 
 import argparse
 import json
-import warnings
 from pathlib import Path
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from benchmarks.quiet import quiet_imports
 
-from mmengine.config import Config  # noqa: E402
+with quiet_imports():
+    from mmengine.config import Config
 
-from benchmarks.runs import CONSOLE, Training  # noqa: E402
-from mmgala.utils.environment import describe_machine  # noqa: E402
-from mmgala.utils.files import write_json, write_text  # noqa: E402
-from projects.collage_lvis import confusions  # noqa: E402
-from projects.collage_lvis.detector_runs import METRICS, train_detectors  # noqa: E402
-from projects.collage_lvis.result_pictures import (  # noqa: E402
-    draw_detections,
-    draw_groups,
-)
-from projects.collage_lvis.result_tables import best_background, markdown  # noqa: E402
+    from benchmarks.runs import Training
+    from mmgala.console import result as show
+    from mmgala.utils.environment import describe_machine
+    from mmgala.utils.files import write_json, write_text
+    from projects.collage_lvis import confusions
+    from projects.collage_lvis.detector_runs import METRICS, train_detectors
+    from projects.collage_lvis.result_pictures import (
+        draw_detections,
+        draw_groups,
+    )
+    from projects.collage_lvis.result_tables import best_background, markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = 'projects/collage_lvis/configs/{}_tiny_collage-lvis{}.py'
@@ -195,7 +196,7 @@ def main() -> None:
     write_json(args.out, content)
     text = f'{markdown(runs, chosen)}\n{confusions.markdown(runs)}'
     write_text(args.out.with_suffix('.md'), text)
-    CONSOLE.print(text, highlight=False)
+    show(text)
     draw_groups(runs, args.out.with_name(f'{args.out.stem}_groups.png'))
     for detector in detectors:
         draw_chosen(detector, chosen[detector], args)

@@ -11,40 +11,42 @@ Finished trainings are kept; the same command continues an interrupted run.
 
 import argparse
 import json
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from benchmarks.quiet import quiet_imports
 
-import numpy as np  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from rich.progress import track  # noqa: E402
+with quiet_imports():
+    import numpy as np
+    from mmengine.config import Config
+    from rich.console import Console
+    from rich.progress import track
 
-from benchmarks.runs import CONSOLE, Training, train_all  # noqa: E402
-from mmgala.analysis import (  # noqa: E402
-    SUMS,
-    ClassGradients,
-    GradientRecord,
-    describe_gradients,
-    read_gradient_run,
-    write_class_vectors,
-)
-from mmgala.apis.class_vectors import measure_class_vectors  # noqa: E402
-from mmgala.comparison.results import evaluate  # noqa: E402
-from mmgala.functional import ShotThresholds  # noqa: E402
-from mmgala.utils.environment import describe_machine  # noqa: E402
-from mmgala.utils.files import write_json  # noqa: E402
-from mmgala.utils.tables import markdown_table  # noqa: E402
-from mmgala.visualization import (  # noqa: E402
-    draw_gradient_course,
-    draw_gradient_ratio,
-    draw_gradient_sources,
-    plot_class_vectors,
-    save_figure,
-)
-from projects.gala_study.gradient_claims import claim_numbers, claim_rows  # noqa: E402
+    from benchmarks.runs import Training, train_all
+    from mmgala.analysis import (
+        SUMS,
+        ClassGradients,
+        GradientRecord,
+        describe_gradients,
+        read_gradient_run,
+        write_class_vectors,
+    )
+    from mmgala.apis.class_vectors import measure_class_vectors
+    from mmgala.comparison.results import evaluate
+    from mmgala.console import result
+    from mmgala.functional import ShotThresholds
+    from mmgala.utils.environment import describe_machine
+    from mmgala.utils.files import write_json
+    from mmgala.utils.tables import markdown_table
+    from mmgala.visualization import (
+        draw_gradient_course,
+        draw_gradient_ratio,
+        draw_gradient_sources,
+        plot_class_vectors,
+        save_figure,
+    )
+    from projects.gala_study.gradient_claims import claim_numbers, claim_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / 'benchmarks' / 'results'
@@ -118,7 +120,9 @@ def summarise(
     runs = []
     records: dict[str, list[list[GradientRecord]]] = {}
     vectors: dict[str, list[dict]] = {}
-    for training in track(trainings, 'Class weight vectors', console=CONSOLE):
+    for training in track(
+        trainings, 'Class weight vectors', console=Console(stderr=True)
+    ):
         folder = work_dir / training.name
         of_run, measured = read_gradient_run(folder), measure_vectors(training, folder)
         arrays = results[training]
@@ -204,7 +208,7 @@ def main() -> None:
     table = markdown_table(*claim_rows(runs))
     write_json(out, dict(runs=runs, machine=describe_machine()))
     draw(epochs, vectors, out)
-    CONSOLE.print(f'{title}\n\n{table}', soft_wrap=True, markup=False)
+    result(f'{title}\n\n{table}')
 
 
 if __name__ == '__main__':

@@ -8,22 +8,22 @@ are those of balanced softmax, which only depends on class counts, on validation
 
 import argparse
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
-warnings.simplefilter('ignore')  # of libraries, while they are imported
+from benchmarks.quiet import quiet_imports
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmengine.hooks import Hook  # noqa: E402
-from mmengine.runner import Runner  # noqa: E402
-from mmpretrain.datasets import FashionMNIST  # noqa: E402
+with quiet_imports():
+    import numpy as np
+    import torch
+    from matplotlib.figure import Figure
+    from mmengine.config import Config
+    from mmengine.hooks import Hook
+    from mmengine.runner import Runner
+    from mmpretrain.datasets import FashionMNIST
 
-from mmgala.utils.files import write_json  # noqa: E402
-from mmgala.visualization.axes import COLOURS, save_figure, set_plain_ticks  # noqa: E402
+    from mmgala.utils.files import write_json
+    from mmgala.visualization.axes import COLOURS, save_figure, set_plain_ticks
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / 'benchmarks' / 'results'
