@@ -91,6 +91,31 @@ def test_a_pair_that_varies_more_than_the_others_has_its_own_spread():
     assert found.seeds.value == pytest.approx(expected)
 
 
+@pytest.mark.parametrize('seeds', [2, 3])
+@pytest.mark.parametrize('spread', [0.005, 0.03])
+def test_few_seeds_have_intervals_that_cover_the_truth(seeds, spread):
+    """Alone and together, whether images or seeds make most of the difference."""
+    rng = np.random.default_rng(0)
+    levels = np.array([0.50, 0.52, 0.54, 0.56])
+    truth = 100 * (levels - levels[0])
+    targets = np.arange(300) % 10
+    draws, alone, together = 300, 0, 0
+    for _ in range(draws):
+        hard = rng.random(300)  # the same images are hard for all methods
+        noise = rng.uniform(-0.1, 0.1, (4, seeds, 300))
+        moved = levels[:, None, None] + rng.normal(0, spread, (4, seeds, 1))
+        rows = [row_of(right, str(k)) for k, right in enumerate(hard + noise < moved)]
+        differences = Differences(rows, targets)
+        found = differences.from_first(rows[0])['3']
+        alone += found.low <= truth[3] <= found.high
+        all_found = differences.all_from(rows[0])
+        together += all(v.low <= truth[int(k)] <= v.high for k, v in all_found.items())
+    # 95 %, less three standard errors of so many draws.
+    least = 0.95 - 3 * np.sqrt(0.95 * 0.05 / draws)
+    assert alone / draws > least
+    assert together / draws > least
+
+
 def test_post_hoc_steps_are_compared_on_each_training():
     """Trainings vary much, but the steps always add one point."""
     targets = np.zeros(100, dtype=int)
