@@ -83,6 +83,11 @@ def prior_to_posterior(scores: Tensor, training_scores: Tensor) -> Tensor:
     itself: then this is post-hoc logit adjustment without counts. It is also
     re-balancing whose class mass comes from training instead of test images.
 
+    The training images are long-tailed themselves, so their mean prediction is far from
+    equal for any good model: after a loss that already corrects for the counts, this
+    corrects a second time. Pass the scores of the logits that the loss saw, with its
+    bias added, and the difference from the class frequencies is what is left.
+
     Args:
         scores: softmax scores to correct, ``(N, C)``.
         training_scores: softmax scores of training images, ``(M, C)``.

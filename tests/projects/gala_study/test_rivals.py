@@ -97,3 +97,15 @@ def test_effective_prior_of_converged_cross_entropy_is_the_class_frequency():
 
     assert_close(prior_to_posterior(training, training), adjusted, rtol=1e-4, atol=1e-4)
     assert (adjusted - training).abs().max() > 0.05  # a correction that is not nothing
+
+
+def test_effective_prior_of_unbiased_scores_corrects_twice():
+    """A model of equally frequent classes, seen through long-tailed images."""
+    labels = torch.tensor([0] * 90 + [1] * 10)
+    sure = torch.tensor([[0.8, 0.2], [0.2, 0.8]])
+    undecided = torch.tensor([[0.5, 0.5]])
+
+    found = prior_to_posterior(undecided, sure[labels])
+    prior = torch.tensor([0.9 * 0.8 + 0.1 * 0.2, 0.9 * 0.2 + 0.1 * 0.8])
+    assert_close(found[0], (1 / prior) / (1 / prior).sum())
+    assert found[0, 1] > 0.7  # favours the rare class, where nothing is to correct
