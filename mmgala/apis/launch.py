@@ -15,7 +15,7 @@ import mmgala.engine  # noqa: F401  # files that MMEngine writes are whole
 from mmgala.apis.config_errors import explained_config_errors
 from mmgala.apis.image_sizes import limit_image_sizes
 from mmgala.utils.files import check_readable
-from mmgala.utils.package_configs import set_variable
+from mmgala.utils.package_configs import set_variable, similar_config
 from mmgala.utils.safe_loading import RefusedContentError, only_plain_data
 
 
@@ -34,7 +34,7 @@ def load_config(path: str) -> Config:
     if not os.path.isfile(path):
         if os.path.exists(path):
             check_readable(path)  # says that it is a pipe or a device
-        raise FileNotFoundError(f'Config {path} does not exist.')
+        raise FileNotFoundError(f'Config {path} does not exist.{similar_config(path)}')
     set_variable()
     try:
         with only_plain_data(), explained_config_errors(path):

@@ -15,6 +15,7 @@ from mmgala.cli.command import importing
 from mmgala.console.session import current_session
 from mmgala.utils.package_configs import find_config
 from mmgala.utils.ranks import speaks_for_all
+from mmgala.utils.similar import did_you_mean
 
 
 class Settings(argparse.Action):
@@ -122,11 +123,20 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
             args = parser.parse_args()
     except SystemExit:
         if speaks_for_all():
-            sys.stderr.write(said.getvalue())
+            sys.stderr.write(_with_similar_flags(said.getvalue(), parser))
         raise
     if (session := current_session()) is not None:
         session.start(args.verbose)
     return args
+
+
+def _with_similar_flags(said: str, parser: argparse.ArgumentParser) -> str:
+    """Add the flag that is most similar to one that a parser does not know."""
+    known = [name for name in parser._option_string_actions if name.startswith('--')]
+    _, _, unknown = said.partition('unrecognized arguments: ')
+    flags = (word.partition('=')[0] for word in unknown.split())
+    hints = [did_you_mean(flag, known) for flag in flags if flag.startswith('--')]
+    return said if not any(hints) else f'{said.rstrip()}.{"".join(hints)}\n'
 
 
 def add_console_arguments(parser: argparse.ArgumentParser) -> None:

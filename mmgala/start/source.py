@@ -4,7 +4,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 from mmgala.datasets.image_files import ENDINGS, OTHER_ENDINGS
@@ -12,6 +11,7 @@ from mmgala.datasets.readers.annotations import printable
 from mmgala.datasets.readers.clutter import is_clutter
 from mmgala.utils.class_names import comparable_name, list_names
 from mmgala.utils.files import check_readable
+from mmgala.utils.similar import similar_path
 
 # What people call the parts of a data set, in lower case.
 PART_NAMES = {
@@ -81,7 +81,7 @@ def find_images(data: Path) -> Source:
     if data.is_dir():
         return _from_folder(data)
     if not os.path.lexists(data):
-        raise FileNotFoundError(f'{data}: no such folder or file.{_similar(data)}')
+        raise FileNotFoundError(f'{data}: no such folder or file.{similar_path(data)}')
     check_readable(data)
     if data.suffix.lower() not in ('.csv', '.txt', '.tsv'):
         raise ValueError(
@@ -92,16 +92,6 @@ def find_images(data: Path) -> Source:
     from mmgala.start.csv_source import images_in_csv
 
     return images_in_csv(data)
-
-
-def _similar(data: Path) -> str:
-    """A suggestion for a name that does not exist."""
-    try:
-        names = os.listdir(data.parent)
-    except OSError:
-        return f' There is no folder {data.parent} either.'
-    match = get_close_matches(data.name, names, n=1, cutoff=0.6)
-    return f' Did you mean {data.parent / match[0]}?' if match else ''
 
 
 def _unpack(data: Path) -> str:

@@ -22,6 +22,7 @@ from mmgala.utils.checkpoint_archive import altered_part
 from mmgala.utils.checkpoint_content import check_content
 from mmgala.utils.safe_loading import ADVICE, contains, with_own_unpickler
 from mmgala.utils.safe_pickle import SafePickle
+from mmgala.utils.similar import similar_path
 
 
 class DamagedCheckpointError(ValueError):
@@ -46,7 +47,9 @@ def read_checkpoint(path: str | Path) -> dict:
     if os.path.isdir(path):
         raise IsADirectoryError(f'Checkpoint {path} is a folder: give a file in it.')
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'Checkpoint {path} does not exist.')
+        raise FileNotFoundError(
+            f'Checkpoint {path} does not exist.{similar_path(path)}'
+        )
     checkpoint = load_plain(path, map_location='cpu')
     if isinstance(checkpoint, dict) and 'state_dict' not in checkpoint:
         checkpoint = {'state_dict': checkpoint}

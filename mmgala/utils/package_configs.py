@@ -1,6 +1,9 @@
 """The configs that come with the package, by name."""
 
+import glob
 import os
+
+from mmgala.utils.similar import did_you_mean, similar_path
 
 PREFIX = 'mmgala::'
 VARIABLE = 'MMGALA_CONFIGS'  # in configs: _base_ = '{{$MMGALA_CONFIGS:}}/gala/X.py'
@@ -39,3 +42,15 @@ def find_config(given: str) -> str:
         return given
     path = os.path.join(config_folder(), name.removeprefix('configs/'))
     return path if os.path.isfile(path) else given
+
+
+def similar_config(given: str) -> str:
+    """A sentence, after a space, with the config of the most similar path or name."""
+    near = similar_path(given)
+    if near.startswith(' Did'):
+        return near
+    root = config_folder()
+    paths = glob.glob('[!_]*/*.py', root_dir=root)
+    names = (path.replace(os.sep, '/') for path in paths)
+    name = given.removeprefix(PREFIX).removeprefix('configs/')
+    return did_you_mean(name, names) or near

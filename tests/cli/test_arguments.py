@@ -1,11 +1,12 @@
 """Options of the command line override settings, and misspelt sections are refused."""
 
 import argparse
+import sys
 
 import pytest
 from mmengine.config import Config
 
-from mmgala.cli.arguments import add_config_arguments
+from mmgala.cli.arguments import add_config_arguments, parse_args
 from mmgala.cli.cfg_options import merge_options
 
 SECTIONS = dict(
@@ -110,3 +111,14 @@ def test_a_tool_with_a_checkpoint_argument_takes_no_other_weights(option):
 )
 def test_a_value_keeps_its_spaces(given, value):
     assert read_options(given) == {'load_from': value}
+
+
+def test_a_similar_flag_is_named(monkeypatch, capsys):
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--work-dir')
+    monkeypatch.setattr(sys, 'argv', ['train', '--wrok-dir=x', '--unheard'])
+
+    with pytest.raises(SystemExit):
+        parse_args(parser)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith('arguments: --wrok-dir=x --unheard. Did you mean --work-dir?')

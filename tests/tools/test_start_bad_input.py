@@ -152,7 +152,7 @@ def test_long_class_lists_are_shortened(capsys):
 @pytest.mark.parametrize(
     ('words', 'message'),
     [
-        (('nothing', 'x.png'), 'nothing: no such folder or config'),
+        (('nothing', 'x.png'), 'nothing: no such folder or config.*mmgala start'),
         (('folder', 'x.png'), 'folder has no checkpoint.*CONFIG'),
         (('config.py', 'x.pth'), 'No images follow config.py and x.pth'),
         (('config.py', 'x.pth', 'x.png', '--top', '0'), '--top.*is 0'),

@@ -41,7 +41,10 @@ def model_files(args: argparse.Namespace) -> tuple[Path, Path, list[str]]:
         return *find_model(Path(args.model)), args.images
     config = Path(find_config(args.model))
     if not config.is_file():
-        raise FileNotFoundError(f'{args.model}: no such folder or config.')
+        raise FileNotFoundError(
+            f'{args.model}: no such folder or config. Give the folder that `mmgala '
+            'start` has written, or CONFIG and CHECKPOINT.'
+        )
     checkpoint, *images = args.images
     if not images:
         raise ValueError(
