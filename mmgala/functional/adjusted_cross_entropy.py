@@ -1,6 +1,7 @@
 """Cross-entropy on logits that are shifted per class, and more at the label."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,8 @@ from mmgala.functional.cross_entropy_function import ShiftedCrossEntropy
 NO_INDEX = -(2**31)
 # Number of logits from which `ShiftedCrossEntropy` is faster than PyTorch's operations.
 ONE_NODE = dict(cpu=2**19, cuda=2**24)
+# Logits of a block of rows that passes one after another find in the cache of a CPU.
+BLOCK = 2**18
 
 
 def upcast_half(logits: Tensor) -> Tensor:
@@ -120,6 +123,39 @@ def mean_cross_entropy(
     log_p = adjusted.log_softmax(1)
     mean = F.nll_loss(log_p, target, ignore_index=NO_INDEX)
     return mean, F.nll_loss(log_p.detach(), target, None, None, NO_INDEX, None, 'none')
+
+
+def factor_cross_entropy(
+    logits: Tensor, target: Tensor, log_factors: Callable[[Tensor, slice], Tensor]
+) -> Tensor:
+    r"""Cross-entropy on ``logits + log_factors``, a constant for each logit.
+
+    Args:
+        logits: ``(N, C)``, float32 or wider.
+        target: class indices, ``(N,)``. They are not checked.
+        log_factors: computes them in a new tensor, from detached logits of some rows
+            and the slice of these rows. It is called in order of the rows, which are
+            few at a time where that is faster.
+
+    Returns:
+        Unreduced loss, ``(N,)``.
+    """
+    if not _is_large(logits):
+        with torch.no_grad():
+            factors = log_factors(logits.detach(), slice(0, len(logits)))
+        return adjusted_cross_entropy(factors.add_(logits), target)
+
+    def log_softmax(values: Tensor) -> Tensor:
+        on_cpu = values.device.type == 'cpu'
+        rows = max(1, BLOCK // values.shape[1]) if on_cpu else len(values)
+        log_p = torch.empty_like(values)
+        for start in range(0, len(values), rows):
+            block = slice(start, min(start + rows, len(values)))
+            shifted = log_factors(values[block], block).add_(values[block])
+            torch.log_softmax(shifted, 1, out=log_p[block])
+        return log_p
+
+    return ShiftedCrossEntropy.apply(logits, target.long(), None, None, log_softmax)[0]
 
 
 def _is_large(logits: Tensor) -> bool:

@@ -1,5 +1,6 @@
 """Cross-entropy on shifted logits as one node of the autograd graph."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -58,6 +59,7 @@ class ShiftedCrossEntropy(torch.autograd.Function):
         target: Tensor,
         bias: Tensor | None,
         label_margin: Tensor | None,
+        log_softmax: Callable[[Tensor], Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Compute the losses.
 
@@ -68,13 +70,19 @@ class ShiftedCrossEntropy(torch.autograd.Function):
             bias: ``(C,)`` of the same type, or ``None``; see
                 :func:`shifted_log_softmax`.
             label_margin: likewise.
+            log_softmax: gives the logarithms of the probabilities in a new tensor,
+                instead of :func:`shifted_log_softmax`. What it adds to the logits is
+                constant.
 
         Returns:
             Losses ``(N,)``; their mean; and logarithms of the probabilities,
             ``(N, C)``, through which second derivatives flow.
         """
         index = target.unsqueeze(1)
-        log_p = shifted_log_softmax(logits, index, bias, label_margin)
+        if log_softmax is None:
+            log_p = shifted_log_softmax(logits, index, bias, label_margin)
+        else:
+            log_p = log_softmax(logits)
         losses = log_p.gather(1, index).squeeze(1).neg_()
         ctx.save_for_backward(log_p, index, losses)
         ctx.set_materialize_grads(False)
@@ -83,7 +91,7 @@ class ShiftedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(
         ctx: Any, grad: Tensor | None, of_mean: Tensor | None, of_log_p: Tensor | None
-    ) -> tuple[Tensor | None, None, None, None]:
+    ) -> tuple[Tensor | None, None, None, None, None]:
         """Gradient of the logits: probabilities, and minus 1 - p at the label."""
         log_p, index, losses = ctx.saved_tensors
         if of_mean is not None:
@@ -100,4 +108,4 @@ class ShiftedCrossEntropy(torch.autograd.Function):
         if of_log_p is not None:
             part = of_log_p - log_p.exp() * of_log_p.sum(dim=1, keepdim=True)
             result = part if result is None else result + part
-        return result, None, None, None
+        return result, None, None, None, None

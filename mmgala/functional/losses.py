@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmgala.functional.adjusted_cross_entropy import (
     adjusted_cross_entropy,
+    factor_cross_entropy,
     upcast_half,
 )
 from mmgala.functional.checks import (
@@ -263,19 +264,22 @@ def seesaw_loss(
             'Seesaw loss compares the label with every other class: it needs class '
             'indices, not soft labels. Take mixup and CutMix out of the config.'
         )
-    logits, index = upcast_half(logits), target.long()[:, None]
-    with torch.no_grad():
-        # Logarithms of the factors. Softmax ignores the constant part of each row in
-        # p log(min(1, N_j / N_k)): leaving it out saves a pass.
-        log_seen = p * seen.clamp(min=1).to(logits.dtype).log()
+    logits, labels = upcast_half(logits), target.long()[:, None]
+    log_seen = p * seen.clamp(min=1).to(logits.dtype).log()
+
+    def log_factors(values: Tensor, rows: slice) -> Tensor:
+        # Softmax ignores the constant part of each row in p log(min(1, N_j / N_k)):
+        # leaving it out saves a pass.
+        index = labels[rows]
         factors = torch.minimum(log_seen, log_seen[index])
         if q > 0:
             # log(sigma_ij / max(sigma_ik, eps)), in the memory of the first.
-            ratios = logits.log_softmax(dim=1)
+            ratios = values.log_softmax(dim=1)
             ratios.sub_(ratios.gather(1, index).clamp_(min=math.log(eps)))
             factors.add_(ratios.clamp_(min=0), alpha=q)
-        factors.scatter_(1, index, log_seen[index])
-    return cross_entropy(factors.add_(logits), target)
+        return factors.scatter_(1, index, log_seen[index])
+
+    return factor_cross_entropy(logits, target, log_factors)
 
 
 def equalization_loss(logits: Tensor, target: Tensor, ignored: Tensor) -> Tensor:
@@ -316,12 +320,15 @@ def equalization_loss(logits: Tensor, target: Tensor, ignored: Tensor) -> Tensor
         )
     logits = upcast_half(logits)
     if not target.is_floating_point():
-        index = target.long()
-        # Instead of log(0), a number whose exponential is 0: adding it takes a third of
-        # the time of masking, and does not change the gradient.
-        log_weight = ignored.to(logits.dtype).mul_(-1e30)
-        log_weight.scatter_(1, index[:, None], 0.0)
-        return adjusted_cross_entropy(log_weight.add_(logits), index)
+        index = target.long()[:, None]
+
+        def log_factors(values: Tensor, rows: slice) -> Tensor:
+            # Instead of log(0), a number whose exponential is 0: adding it takes a
+            # third of the time of masking, and does not change the gradient.
+            log_weight = ignored[rows].to(values.dtype).mul_(-1e30)
+            return log_weight.scatter_(1, index[rows], 0.0)
+
+        return factor_cross_entropy(logits, target, log_factors)
     target = target.to(logits.dtype)
     log_weight = (1 - ignored.to(logits.dtype) * (1 - target)).log()
     return (logits + log_weight).logsumexp(dim=1) - (target * logits).sum(dim=1)

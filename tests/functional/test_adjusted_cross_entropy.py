@@ -1,15 +1,23 @@
 """Cross-entropy on shifted logits, by PyTorch's operations and as one node."""
 
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mmgala.functional import adjusted_cross_entropy
+from mmgala.functional import (
+    adjusted_cross_entropy,
+    equalization_loss,
+    seesaw_loss,
+)
 from mmgala.functional.adjusted_cross_entropy import ONE_NODE, mean_cross_entropy
 from mmgala.losses import BalancedSoftmaxLoss, GALALoss
 
+# The package has a function of the same name.
+MODULE = sys.modules['mmgala.functional.adjusted_cross_entropy']
 SHAPES = [(1, 2), (7, 5), (64, 100), (300, 2000), (3, 70_000)]
 SHIFTS = [(False, False), (True, False), (False, True), (True, True)]
 
@@ -146,3 +154,38 @@ def test_a_training_step_reads_no_value(lambda_neg):
     with Values() as values:
         logits.detach().sum().item()
     assert values.count == 1
+
+
+def seesaw(logits, target):
+    counts = torch.arange(logits.shape[1]).flip(0) * 7
+    return seesaw_loss(logits, target, counts)
+
+
+def equalization(logits, target):
+    generator = torch.Generator().manual_seed(1)
+    drawn = torch.rand(logits.shape, generator=generator) < 0.5
+    return equalization_loss(logits, target, drawn)
+
+
+@pytest.mark.parametrize('loss', [seesaw, equalization])
+@pytest.mark.parametrize('dtype', [torch.float16, torch.float32, torch.float64])
+def test_factors_of_blocks_of_rows_are_those_of_all(loss, dtype, monkeypatch):
+    logits, target, *_ = problem((7, 5), dtype)
+    results = {}
+    for sizes in ((2**40, 2**18), (0, 2**18), (0, 10), (0, 1)):
+        monkeypatch.setitem(ONE_NODE, 'cpu', sizes[0])
+        monkeypatch.setattr(MODULE, 'BLOCK', sizes[1])
+        losses = loss(logits, target)
+        weighted = (losses * torch.linspace(0, 2, 7)).sum()
+        results[sizes] = losses, torch.autograd.grad(weighted, logits)[0]
+    (expected, wanted), *others = results.values()
+    for losses, gradient in others:
+        assert torch.equal(losses, expected)
+        assert_close(gradient, wanted)
+
+
+def test_derivatives_of_both_orders_are_right_with_factors(monkeypatch):
+    monkeypatch.setattr(MODULE, 'BLOCK', 10)
+    logits, target, *_ = problem((5, 4), torch.float64)
+    assert torch.autograd.gradcheck(equalization, (logits, target))
+    assert torch.autograd.gradgradcheck(equalization, (logits, target))
