@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,15 +169,18 @@ def compare(name: str, work_dir: Path) -> int:
     if plan.options:
         command += ['--cfg-options', *plan.options]
     # For projects/gala_study/variants.py, which the study's methods import.
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])])
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get('PYTHONPATH')])])
+    before = time.time_ns()
     code = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, 'PYTHONPATH': path}
+        command, cwd=ROOT, env={**os.environ, 'PYTHONPATH': paths}
     ).returncode
     for suffix, found in (
         ('.json', 'results.json'), ('.md', 'results.md'), ('.png', 'head_vs_tail.png')
     ):  # fmt: skip
-        if (folder / found).is_file():
-            shutil.copyfile(folder / found, RESULTS / f'compare_{name}{suffix}')
+        path = folder / found
+        # Some results are written though a run failed; older files are of another call.
+        if path.is_file() and path.stat().st_mtime_ns >= before:
+            shutil.copyfile(path, RESULTS / f'compare_{name}{suffix}')
     return code
 
 
