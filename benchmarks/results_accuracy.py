@@ -98,8 +98,9 @@ DETECTORS = {
     ('faster-rcnn', 'gala'): 'Faster R-CNN, GALA, one softmax',
     ('faster-rcnn', 'gala-objectness'): 'Faster R-CNN, GALA, objectness pair (default)',
     ('retinanet', 'focal'): 'RetinaNet, focal',
-    ('retinanet', 'gala'): 'RetinaNet, GALA, sigmoid',
-    ('retinanet', 'gala-theta'): 'RetinaNet, GALA, sigmoid, margins on background',
+    ('retinanet', 'gala-objectness'): 'RetinaNet, GALA, times objectness (one seed)',
+    ('retinanet', 'gala'): 'RetinaNet, GALA, sigmoid (removed)',
+    ('retinanet', 'gala-theta'): 'RetinaNet, GALA, sigmoid with background (removed)',
 }
 BOX_METRICS = ('AP', 'APr', 'APc', 'APf')
 PLACES = {

@@ -27,7 +27,7 @@ _CORE = {
     'functional': (
         'GradientSums', 'METRIC_NAMES', 'METRIC_RULES', 'PostHocSteps',
         'PriorContradiction', 'SHOT_GROUPS', 'ShotThresholds', 'add_foreground_margin',
-        'add_sigmoid_margin', 'adjusted_cross_entropy', 'calibration_bins',
+        'adjusted_cross_entropy', 'calibration_bins',
         'class_accuracies', 'class_counts_of', 'cloud_sizes', 'clouded_loss',
         'contradicted_prior', 'effective_number_weights',
         'equalization_loss', 'expected_calibration_error', 'foreground_gradient_sum',
@@ -38,7 +38,7 @@ _CORE = {
         'logit_adjustment', 'logit_gradient_sums', 'long_tailed_counts',
         'long_tailed_metrics', 'margin_cross_entropy', 'metric_rule',
         'metrics_of_outcomes', 'rebalance', 'sample_outcomes', 'seesaw_loss',
-        'shot_groups', 'sigmoid_gradient_sums', 'smoothed_cross_entropy',
+        'shot_groups', 'smoothed_cross_entropy',
         'smoothing_factors', 'temperature_scale', 'vector_scaling_factors',
         'vector_scaling_loss',
     ),
@@ -66,7 +66,7 @@ _EDGE = {
     ),
     'detection': (
         'Float32OperatorsHook', 'GALABBoxLoss', 'GALAObjectnessLoss',
-        'GALASigmoidLoss', 'LVISDataset', 'LVISMetric',
+        'LVISDataset', 'LVISMetric',
     ),
     'engine': (
         'BFloat16OptimWrapper', 'ChannelsLastHook', 'ClassCountsHook', 'ClassNamesHook',

@@ -26,7 +26,6 @@ DETECTION = (
     'Float32OperatorsHook',
     'GALABBoxLoss',
     'GALAObjectnessLoss',
-    'GALASigmoidLoss',
     'LVISDataset',
     'LVISMetric',
 )

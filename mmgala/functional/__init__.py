@@ -19,9 +19,7 @@ from mmgala.functional.gala import (
 )
 from mmgala.functional.gala_detection import (
     add_foreground_margin,
-    add_sigmoid_margin,
     foreground_gradient_sum,
-    sigmoid_gradient_sums,
 )
 from mmgala.functional.gradient_sums import GradientSums, frequency_bins
 from mmgala.functional.linear_loss import gala_linear_loss, linear_cross_entropy
@@ -71,7 +69,6 @@ __all__ = [
     'PriorContradiction',
     'ShotThresholds',
     'add_foreground_margin',
-    'add_sigmoid_margin',
     'adjusted_cross_entropy',
     'calibration_bins',
     'class_accuracies',
@@ -107,7 +104,6 @@ __all__ = [
     'sample_outcomes',
     'seesaw_loss',
     'shot_groups',
-    'sigmoid_gradient_sums',
     'smoothed_cross_entropy',
     'smoothing_factors',
     'temperature_scale',

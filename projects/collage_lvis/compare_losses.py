@@ -52,9 +52,6 @@ METHODS = {
     'retinanet': {
         'focal': '',
         'ce-objectness': '_ce-objectness',
-        'gala': '_gala',
-        'gala-theta': '_gala-theta',
-        'gala-half': '_gala-half',
         'gala-objectness': '_gala-objectness',
         'gala-objectness-quarter': '_gala-objectness-quarter',
     },
@@ -135,18 +132,21 @@ def with_recorded(runs: list[dict], path: Path) -> list[dict]:
         path: file with the runs of earlier commands, if it exists.
 
     Returns:
-        All of them by seed, and then in the order of ``METHODS``.
+        All of them by seed, and then in the order of ``METHODS``; methods that were
+        removed since they were run come last.
     """
     found = json.loads(path.read_text())['runs'] if path.is_file() else []
     merged = {_key(run): run for run in [*found, *runs]}
     return [merged[key] for key in sorted(merged)]
 
 
-def _key(run: dict) -> tuple[int, int, int]:
-    """Seed of a run, and the places of its detector and method."""
+def _key(run: dict) -> tuple[int, int, int, str]:
+    """Seed of a run, the places of its detector and method, and a removed method."""
     detector = list(METHODS).index(run['detector'])
-    method = list(METHODS[run['detector']]).index(run['method'])
-    return run['seed'], detector, method
+    methods = list(METHODS[run['detector']])
+    if run['method'] not in methods:
+        return run['seed'], detector, len(methods), run['method']
+    return run['seed'], detector, methods.index(run['method']), ''
 
 
 def draw_chosen(detector: str, method: str, args: argparse.Namespace) -> None:
@@ -187,7 +187,8 @@ def main() -> None:
     ]
     runs = with_recorded(runs, args.out)
     detectors = list(dict.fromkeys(run['detector'] for run in runs))
-    chosen = {detector: best_background(runs, detector) for detector in detectors}
+    known = [run for run in runs if run['method'] in METHODS[run['detector']]]
+    chosen = {detector: best_background(known, detector) for detector in detectors}
     content = dict(
         runs=runs,
         background_chosen_on_val=chosen,

@@ -11,26 +11,19 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from torch import nn
 
-from mmgala.detection import GALABBoxLoss, GALAObjectnessLoss, GALASigmoidLoss
+from mmgala.detection import GALABBoxLoss, GALAObjectnessLoss
 from mmgala.engine import ReduceStatisticsHook
 from tests.detection.batches import NUM_CLASSES, regions, weights
 from tests.detection.gradient_training import cascade, retina
 
-COLUMNS = {'exclude': 1, 'objectness': 2, 'sigmoid': 0, 'dense objectness': 1}
-ONE_STAGE = {
-    'retina': dict(type='mmgala.GALASigmoidLoss', num_classes=4),
-    'retina, objectness': dict(
-        type='mmgala.GALAObjectnessLoss', num_classes=4, use_sigmoid=False
-    ),
-}
+COLUMNS = {'exclude': 1, 'objectness': 2, 'dense objectness': 1}
 STEPS = 4
 
 
 def new_losses(form):
     """Two losses of one form, as two stages of a cascade have them."""
-    dense = {'sigmoid': GALASigmoidLoss, 'dense objectness': GALAObjectnessLoss}
-    if form in dense:
-        return nn.ModuleList(dense[form](NUM_CLASSES) for _ in range(2))
+    if form == 'dense objectness':
+        return nn.ModuleList(GALAObjectnessLoss(NUM_CLASSES) for _ in range(2))
     return nn.ModuleList(GALABBoxLoss(NUM_CLASSES, form) for _ in range(2))
 
 
@@ -102,9 +95,11 @@ def train_detector(rank, world_size, kind, empty):
     """Statistics and logged keys of a detector; ``empty`` tells what rank 1 lacks."""
     init_default_scope('mmdet')
     torch.manual_seed(0)
-    if kind in ONE_STAGE:
+    if kind == 'retina':
         config = retina()
-        config.bbox_head.loss_cls.update(ONE_STAGE[kind])
+        config.bbox_head.loss_cls.update(
+            type='mmgala.GALAObjectnessLoss', num_classes=4, use_sigmoid=False
+        )
     else:
         config = cascade(type='mmgala.GALABBoxLoss', background=kind)
     model = MODELS.build(config).train()
@@ -123,7 +118,7 @@ def train_detector(rank, world_size, kind, empty):
         log = wrapped.train_step(data, OptimWrapper(optimizer))
         hook.after_train_iter(runner, step)
         keys.append(sorted(log))
-    heads = [model.bbox_head] if kind in ONE_STAGE else model.roi_head.bbox_head
+    heads = [model.bbox_head] if kind == 'retina' else model.roi_head.bbox_head
     return dict(
         statistics=[statistics_of(h.loss_cls) for h in heads],
         keys=keys,

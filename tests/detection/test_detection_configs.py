@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
-from mmgala.detection import GALABBoxLoss, GALASigmoidLoss
+from mmgala.detection import GALABBoxLoss, GALAObjectnessLoss
 from tests.detection.miniature_lvis import NUM_CLASSES, SIZE, write_miniature_lvis
 
 ROOT = Path(__file__).parents[2] / 'configs' / 'detection'
@@ -52,7 +52,7 @@ def load(path):
 def twin_of(path):
     """The config that differs in the loss alone."""
     name = path.stem
-    for word in ('_gala-objectness', '_gala-theta', '_gala-normed', '_gala'):
+    for word in ('_gala-normed', '_gala'):
         if word in name:
             kept = '_normed' if word == '_gala-normed' else ''
             return path.with_stem(name.replace(word, kept))
@@ -90,7 +90,7 @@ def test_gala_differs_from_its_twin_in_the_loss_alone(path):
         types = {loss['type'] for loss in losses}
         assert len(types) == 1
         expected = (
-            {'mmgala.GALABBoxLoss', 'mmgala.GALASigmoidLoss'}
+            {'mmgala.GALABBoxLoss', 'mmgala.GALAObjectnessLoss'}
             if config is ours
             else {'CrossEntropyLoss', 'FocalLoss'}
         )
@@ -191,7 +191,7 @@ def test_a_training_step_and_a_test_with_all_classes_of_lvis(path, lvis, tmp_pat
     for head in heads if isinstance(heads, torch.nn.ModuleList) else [heads]:
         assert head.num_classes == NUM_CLASSES
         if 'gala' in path.stem:
-            assert isinstance(head.loss_cls, (GALABBoxLoss, GALASigmoidLoss))
+            assert isinstance(head.loss_cls, (GALABBoxLoss, GALAObjectnessLoss))
             seen = head.loss_cls.pos_grad.nonzero().flatten().tolist()
             assert seen
             assert set(seen) <= {0, 1, 400, 401, 800, 801}

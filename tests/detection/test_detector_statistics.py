@@ -7,7 +7,7 @@ from mmengine.hooks import EMAHook
 from mmengine.hub import get_config
 from numpy.testing import assert_allclose
 
-from mmgala.detection import GALAObjectnessLoss, GALASigmoidLoss
+from mmgala.detection import GALAObjectnessLoss
 from mmgala.engine import ReduceStatisticsHook
 from tests.detection.gradient_training import (
     Log,
@@ -21,7 +21,6 @@ from tests.reference.gala_detection_numpy import (
     DenseObjectness,
     Exclude,
     Objectness,
-    Sigmoid,
 )
 
 pytestmark = pytest.mark.slow
@@ -60,13 +59,10 @@ def two_stage(name, class_agnostic=False):
     return model
 
 
-def one_stage(background):
-    model = retina()
-    model.bbox_head.loss_cls = dict(
-        type='mmgala.GALASigmoidLoss',
-        num_classes=NUM_CLASSES,
-        background=background,
-        use_sigmoid=True,
+def with_objectness(model):
+    """A one-stage detector with GALA's loss."""
+    model.bbox_head.loss_cls.update(
+        type='mmgala.GALAObjectnessLoss', num_classes=NUM_CLASSES, use_sigmoid=False
     )
     return model
 
@@ -76,31 +72,6 @@ def atss():
     shrink(model)
     # Its group normalisation has 32 groups.
     model.bbox_head.update(num_classes=NUM_CLASSES, feat_channels=32, stacked_convs=1)
-    model.bbox_head.loss_cls.update(
-        type='mmgala.GALASigmoidLoss', num_classes=NUM_CLASSES
-    )
-    return model
-
-
-def dino():
-    model = get_config('mmdet::dino/dino-4scale_r50_8xb2-12e_coco.py').model
-    model.backbone.update(depth=18, base_channels=8, frozen_stages=-1, init_cfg=None)
-    model.neck.update(in_channels=[16, 32, 64], out_channels=32)
-    model.num_queries = 20
-    attention = dict(embed_dims=32, num_heads=2)
-    feed_forward = dict(embed_dims=32, feedforward_channels=32)
-    for part in (model.encoder, model.decoder):
-        part.num_layers = 1
-        part.layer_cfg.self_attn_cfg.update(attention)
-        part.layer_cfg.ffn_cfg.update(feed_forward)
-    model.encoder.layer_cfg.self_attn_cfg.pop('num_heads')
-    model.decoder.layer_cfg.cross_attn_cfg.update(embed_dims=32)
-    model.positional_encoding.num_feats = 16
-    model.dn_cfg.group_cfg.num_dn_queries = 4
-    model.bbox_head.update(num_classes=NUM_CLASSES, embed_dims=32)
-    model.bbox_head.loss_cls.update(
-        type='mmgala.GALASigmoidLoss', num_classes=NUM_CLASSES
-    )
     return model
 
 
@@ -167,33 +138,9 @@ def test_two_stage_heads(folder, name, class_agnostic):
         assert_equal(loss, reference)
 
 
-@pytest.mark.parametrize(
-    ('model', 'background'),
-    [
-        (lambda: one_stage('exclude'), 'exclude'),
-        (lambda: one_stage('theta'), 'theta'),
-        (atss, 'exclude'),
-        (dino, 'exclude'),
-    ],
-    ids=['retina', 'retina-theta', 'atss', 'dino'],
-)
-def test_one_stage_and_query_heads(folder, model, background):
-    losses, calls = trained(folder, f'one_stage_{background}', model())
-    ((name, loss),) = losses.items()
-    assert isinstance(loss, GALASigmoidLoss)
-    assert len(calls[name]) >= 30  # levels, or decoder layers and denoising
-    reference = Sigmoid(NUM_CLASSES, background)
-    replay(reference, calls[name], len(calls[name]) // 10)
-    assert_equal(loss, reference)
-
-
 @pytest.mark.parametrize('build', [retina, atss], ids=['retina', 'atss'])
 def test_one_stage_heads_with_objectness(folder, build):
-    model = build()
-    model.bbox_head.loss_cls.update(
-        type='mmgala.GALAObjectnessLoss', num_classes=NUM_CLASSES, use_sigmoid=False
-    )
-    losses, calls = trained(folder, 'one_stage_objectness', model)
+    losses, calls = trained(folder, 'one_stage_objectness', with_objectness(build()))
     ((name, loss),) = losses.items()
     assert isinstance(loss, GALAObjectnessLoss)
     assert len(calls[name]) == 50  # ten steps of five levels
@@ -203,9 +150,9 @@ def test_one_stage_heads_with_objectness(folder, build):
 
 
 def test_without_the_hook_each_call_follows_the_one_before(folder):
-    losses, calls = trained(folder, 'no_hook', one_stage('exclude'), 1, hook=False)
+    losses, calls = trained(folder, 'no_hook', with_objectness(retina()), 1, hook=False)
     ((name, loss),) = losses.items()
-    reference = Sigmoid(NUM_CLASSES)
+    reference = DenseObjectness(NUM_CLASSES)
     replay(reference, calls[name], 1)
     assert_equal(loss, reference)
 

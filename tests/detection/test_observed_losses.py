@@ -16,13 +16,12 @@ from mmdet.models.losses import (
 )
 from torch.testing import assert_close
 
-from mmgala.detection import GALABBoxLoss, GALAObjectnessLoss, GALASigmoidLoss
+from mmgala.detection import GALABBoxLoss, GALAObjectnessLoss
 from mmgala.engine.gradient_recording.loss_observer import LossObserver
 from tests.reference.gala_detection_numpy import (
     DenseObjectness,
     Exclude,
     Objectness,
-    Sigmoid,
 )
 
 C = 4
@@ -140,23 +139,6 @@ def test_gala_of_bbox_heads(background):
     expected = torch.tensor(gradients[:, :C])[kept] * WEIGHTS[kept, None]
     assert_close(grad, expected.float(), rtol=1e-4, atol=1e-6)
     assert torch.equal(labels, LABELS[kept])
-
-
-def test_gala_of_sigmoid_heads():
-    module = GALASigmoidLoss(C, gamma=0.0, alpha=None, loss_weight=2.0)
-    module.pos_grad += torch.tensor([90.0, 9.0, 3.0, 0.5])
-    module.neg_grad += torch.tensor([70.0, 8.0, 4.0, 0.6])
-    reference = Sigmoid(C)
-    reference.theta += module.pos_grad.numpy()
-    reference.phi += module.neg_grad.numpy()
-    seen = observe(module)
-    logits = logits_of(C).requires_grad_()
-    (0.25 * module(logits, LABELS, WEIGHTS, avg_factor=7.0)).backward()
-    ((grad, _),) = seen
-    _, adjusted = reference.step(logits.detach(), LABELS.numpy(), WEIGHTS)
-    kept = FOREGROUND & (WEIGHTS > 0)
-    expected = torch.tensor(adjusted)[kept].sigmoid() - ONE_HOT[kept]
-    assert_close(grad, (expected * WEIGHTS[kept, None]).float(), rtol=1e-4, atol=1e-6)
 
 
 def test_gala_with_objectness_of_dense_heads():

@@ -61,7 +61,7 @@ class GALABBoxLoss(GALALoss):
         lambda_neg: :math:`\lambda_-`, weight of :math:`\log\phi`.
         eps: :math:`\epsilon`.
         use_sigmoid: must be ``False``; accepted so that it can stay in a config whose
-            ``type`` is changed. :class:`GALASigmoidLoss` is the sigmoid form.
+            ``type`` is changed.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
 
@@ -120,8 +120,8 @@ class GALABBoxLoss(GALALoss):
         check_choice('background', background, SOFTMAX_BACKGROUNDS)
         if use_sigmoid:
             raise ValueError(
-                'GALABBoxLoss is a softmax loss: set use_sigmoid=False, or use '
-                'mmgala.GALASigmoidLoss in a one-stage or query head.'
+                'GALABBoxLoss is a softmax loss for bbox heads: set use_sigmoid=False '
+                'instead of True, or keep focal loss in a one-stage or query head.'
             )
         self.background = background
         self.use_sigmoid = False
@@ -158,7 +158,8 @@ class GALABBoxLoss(GALALoss):
         if not self._asked_for_channels:
             raise ValueError(
                 'GALABBoxLoss is for bbox heads: a one-stage head would predict '
-                'background as a class. Use mmgala.GALASigmoidLoss there.'
+                'background as a class. Keep focal loss there; '
+                'mmgala.GALAObjectnessLoss is for experiments.'
             )
         self._check_width(cls_score)
         if self.background == 'exclude':

@@ -21,8 +21,9 @@ class GALAObjectnessLoss(GALALoss):
     r"""GALA loss of MMDetection's anchor and point heads, with one logit of objectness.
 
     **This project's extension, not the paper's** (arXiv 2403.09036 is about
-    classification). In place of C sigmoids, a head has C class logits and one logit of
-    objectness:
+    classification), **and for experiments**: in the one training that was compared, it
+    performed worse than focal loss, which one-stage detectors should keep. In place of
+    C sigmoids, a head has C class logits and one logit of objectness:
 
     * The class logits compete in a softmax and are trained by
       :class:`mmgala.models.GALALoss`, on foreground anchors only.

@@ -288,7 +288,7 @@ def test_pending_sums_of_an_unfinished_step_are_discarded(form):
     [
         (dict(num_classes=1), '`num_classes` to be 2 or more'),
         (dict(background='ignore'), "one of \\('objectness', 'exclude'\\)"),
-        (dict(use_sigmoid=True), 'mmgala.GALASigmoidLoss'),
+        (dict(use_sigmoid=True), 'use_sigmoid=False instead of True'),
         (dict(eps=0.0), '`eps` to be positive'),
         (dict(reduction='max'), '`reduction` to be one of'),
     ],
@@ -306,7 +306,7 @@ def test_a_head_of_other_classes_is_refused():
 
 
 def test_a_head_other_than_a_bbox_head_is_refused_when_it_predicts(form):
-    with pytest.raises(ValueError, match='Use mmgala.GALASigmoidLoss there'):
+    with pytest.raises(ValueError, match='Keep focal loss there'):
         GALABBoxLoss(NUM_CLASSES, form).get_activation(batch(form)[0])
 
 

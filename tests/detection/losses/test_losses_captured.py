@@ -6,15 +6,13 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmgala.detection import GALABBoxLoss, GALAObjectnessLoss, GALASigmoidLoss
+from mmgala.detection import GALABBoxLoss, GALAObjectnessLoss
 from tests.graphs import compile_whole
 
 LOSSES = {
     'objectness': (lambda: GALABBoxLoss(5), 7),
     'background excluded': (lambda: GALABBoxLoss(5, 'exclude'), 6),
     'dense objectness': (lambda: GALAObjectnessLoss(5), 6),
-    'sigmoid': (lambda: GALASigmoidLoss(5), 5),
-    'sigmoid with theta': (lambda: GALASigmoidLoss(5, 'theta'), 5),
 }
 
 

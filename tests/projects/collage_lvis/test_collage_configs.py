@@ -18,12 +18,9 @@ LOSSES = {
     f'{TWO_STAGE}_gala-objectness': ('mmgala.GALABBoxLoss', 'objectness'),
     f'{TWO_STAGE}_seesaw': ('SeesawLoss', None),
     ONE_STAGE: ('FocalLoss', None),
-    f'{ONE_STAGE}_gala': ('mmgala.GALASigmoidLoss', 'exclude'),
     f'{ONE_STAGE}_ce-objectness': ('mmgala.GALAObjectnessLoss', None),
     f'{ONE_STAGE}_gala-objectness': ('mmgala.GALAObjectnessLoss', None),
     f'{ONE_STAGE}_gala-objectness-quarter': ('mmgala.GALAObjectnessLoss', None),
-    f'{ONE_STAGE}_gala-half': ('mmgala.GALASigmoidLoss', None),
-    f'{ONE_STAGE}_gala-theta': ('mmgala.GALASigmoidLoss', 'theta'),
 }
 
 

@@ -12,7 +12,8 @@ def recorded(tmp_path):
     runs = [
         dict(detector='faster-rcnn', method='ce', seed=0, old=True),
         dict(detector='retinanet', method='focal', seed=0, old=True),
-        dict(detector='retinanet', method='gala', seed=1, old=True),
+        dict(detector='retinanet', method='removed', seed=0, old=True),
+        dict(detector='retinanet', method='focal', seed=1, old=True),
     ]
     path = tmp_path / 'runs.json'
     path.write_text(json.dumps(dict(runs=runs)))
@@ -28,7 +29,8 @@ def test_runs_that_are_not_repeated_stay(recorded):
         dict(detector='faster-rcnn', method='ce', seed=0, old=True),
         dict(detector='retinanet', method='focal', seed=0),
         dict(detector='retinanet', method='gala-objectness', seed=0),
-        dict(detector='retinanet', method='gala', seed=1, old=True),
+        dict(detector='retinanet', method='removed', seed=0, old=True),
+        dict(detector='retinanet', method='focal', seed=1, old=True),
     ]
 
 
