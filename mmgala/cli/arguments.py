@@ -9,13 +9,13 @@ import io
 import os
 import re
 import sys
+from difflib import get_close_matches
 from typing import Any
 
 from mmgala.cli.command import importing
 from mmgala.console.session import current_session
 from mmgala.utils.package_configs import find_config
 from mmgala.utils.ranks import speaks_for_all
-from mmgala.utils.similar import did_you_mean
 
 
 class Settings(argparse.Action):
@@ -132,10 +132,14 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 def _with_similar_flags(said: str, parser: argparse.ArgumentParser) -> str:
     """Add the flag that is most similar to one that a parser does not know."""
-    known = [name for name in parser._option_string_actions if name.startswith('--')]
+    known = {name[2:] for name in parser._option_string_actions if name[:2] == '--'}
     _, _, unknown = said.partition('unrecognized arguments: ')
-    flags = (word.partition('=')[0] for word in unknown.split())
-    hints = [did_you_mean(flag, known) for flag in flags if flag.startswith('--')]
+    flags = (word.partition('=')[0] for word in unknown.split() if word[:2] == '--')
+    hints = [
+        f' Did you mean --{near[0]}?'
+        for flag in flags
+        if (near := get_close_matches(flag[2:], known, n=1))
+    ]
     return said if not any(hints) else f'{said.rstrip()}.{"".join(hints)}\n'
 
 

@@ -116,9 +116,10 @@ def test_a_value_keeps_its_spaces(given, value):
 def test_a_similar_flag_is_named(monkeypatch, capsys):
     parser = argparse.ArgumentParser()
     parser.add_argument('--work-dir')
-    monkeypatch.setattr(sys, 'argv', ['train', '--wrok-dir=x', '--unheard'])
+    parser.add_argument('--tau')  # not similar to --out
+    monkeypatch.setattr(sys, 'argv', ['train', '--wrok-dir=x', '--out'])
 
     with pytest.raises(SystemExit):
         parse_args(parser)
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.endswith('arguments: --wrok-dir=x --unheard. Did you mean --work-dir?')
+    assert last.endswith('arguments: --wrok-dir=x --out. Did you mean --work-dir?')

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.registry import init_default_scope
 from numpy.testing import assert_allclose
 
-from mmgala.models import EqualizationLoss, GALALoss, LDAMLoss
+from mmgala.models import EqualizationLoss, GALALoss
 from mmgala.retraining import (
     RetrainOptions,
     Schedule,
@@ -18,7 +17,6 @@ from mmgala.retraining import (
     train_classifier,
 )
 from mmgala.retraining.features import FeatureFile, write_rows
-from mmgala.retraining.options import build_loss, corrects_for_counts
 from mmgala.retraining.training import SampleOrder
 
 COUNTS = [40, 12, 5, 0, 2]
@@ -287,72 +285,3 @@ def test_a_training_that_diverges_is_reported():
 def test_a_schedule_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         Schedule(**arguments)
-
-
-def test_losses_get_classes_and_counts_if_they_accept_them():
-    init_default_scope('mmpretrain')
-
-    plain, plain_cfg = build_loss(None, 5, COUNTS)
-    gala, gala_cfg = build_loss(dict(type='mmgala.GALALoss', eps=0.1), 5, COUNTS)
-    eql, _ = build_loss(dict(type='mmgala.EqualizationLoss'), 5, COUNTS)
-
-    assert type(plain).__name__ == 'CrossEntropyLoss'
-    assert plain_cfg == dict(type='CrossEntropyLoss')
-    assert gala_cfg == dict(type='mmgala.GALALoss', eps=0.1, num_classes=5)
-    assert gala.eps == 0.1
-    assert eql.class_counts.tolist() == COUNTS
-
-
-@pytest.mark.parametrize(
-    ('name', 'expected'),
-    [
-        ('CrossEntropyLoss', False),
-        ('mmgala.GALALoss', False),  # it sees what is sampled
-        ('mmgala.EqualizationLoss', True),
-        ('mmgala.BalancedSoftmaxLoss', True),
-        ('mmgala.LabelAwareSmoothingLoss', False),
-    ],
-)
-def test_losses_that_correct_for_the_counts(name, expected):
-    init_default_scope('mmpretrain')
-    loss, _ = build_loss(dict(type=name), 5, COUNTS)
-    if hasattr(loss, 'class_counts'):
-        assert loss.class_counts.tolist() == COUNTS
-    assert corrects_for_counts(loss) is expected
-
-
-class UsersLDAM(LDAMLoss):
-    pass
-
-
-class UsersCounts(torch.nn.Module):
-    def set_class_counts(self, class_counts):
-        pass
-
-
-@pytest.mark.parametrize(
-    ('loss', 'expected'),
-    [
-        (UsersLDAM(5), False),
-        (UsersCounts(), True),
-        (torch.nn.CrossEntropyLoss(), False),
-    ],
-)
-def test_losses_of_users_that_correct_for_the_counts(loss, expected):
-    assert corrects_for_counts(loss) is expected
-
-
-@pytest.mark.parametrize(
-    ('config', 'message'),
-    [
-        (dict(type='GALALoss'), "no loss 'GALALoss' .* package are .*mmgala.GALALoss"),
-        (
-            dict(type='mmgala.GALALoss', num_classes=4),
-            '5 classes, but the loss num_classes=4: remove it',
-        ),
-    ],
-)
-def test_invalid_losses_are_refused(config, message):
-    init_default_scope('mmpretrain')
-    with pytest.raises(ValueError, match=message):
-        build_loss(config, 5, COUNTS)
