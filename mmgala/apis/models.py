@@ -11,6 +11,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from torch import Tensor
 
+from mmgala.apis.class_shares import keep_classes_together
 from mmgala.registry import MODELS
 from mmgala.utils.checkpoint import check_fits
 from mmgala.utils.files import (
@@ -40,6 +41,7 @@ def load_model(cfg: Config, checkpoint: dict, path: str | Path) -> BaseModel:
     model_cfg = copy.deepcopy(cfg.model)
     if cfg.get('data_preprocessor') is not None:
         model_cfg.setdefault('data_preprocessor', copy.deepcopy(cfg.data_preprocessor))
+    keep_classes_together(model_cfg)
     model = MODELS.build(model_cfg)
     check_fits(checkpoint, model, path)
     state = checkpoint['state_dict']

@@ -8,9 +8,12 @@ from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmgala.apis.class_shares import check_parallel
 from mmgala.engine.hooks.added_counts_hook import AddedCountsHook
 from mmgala.engine.hooks.class_names_hook import ClassNamesHook
+from mmgala.engine.hooks.class_shards_hook import names_read_from_shares
 from mmgala.engine.hooks.score_storage_hook import ScoreStorageHook
+from mmgala.utils.checkpoint import check_fits
 
 _uses_of_names: Counter[str] = Counter()
 
@@ -26,7 +29,11 @@ def build_runner(cfg: Config) -> Runner:
         :class:`mmgala.engine.hooks.added_counts_hook.AddedCountsHook` if the config has
         neither :class:`mmgala.engine.ClassNamesHook` nor a subclass, and with
         :class:`mmgala.engine.ScoreStorageHook`.
+
+    Raises:
+        ValueError: if classes are shared out, and the model wrapper would average them.
     """
+    check_parallel(cfg)
     cfg = _with_own_name(cfg)
     build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
     runner = build(cfg)
@@ -35,6 +42,20 @@ def build_runner(cfg: Config) -> Runner:
     if not any(isinstance(hook, ScoreStorageHook) for hook in runner.hooks):
         runner.register_hook(ScoreStorageHook())
     return runner
+
+
+def check_fits_runner(checkpoint: dict, runner: Runner, path: str | Path) -> None:
+    """Check that a checkpoint matches the model of a runner, which will load it.
+
+    Args:
+        checkpoint: checkpoint from :func:`mmgala.utils.checkpoint.read_checkpoint`.
+        runner: has the model.
+        path: path of the checkpoint, for the error message.
+
+    Raises:
+        ValueError: as :func:`mmgala.utils.checkpoint.check_fits` does.
+    """
+    check_fits(checkpoint, runner.model, path, names_read_from_shares(runner))
 
 
 def _with_own_name(cfg: Config) -> Config:

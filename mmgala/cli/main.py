@@ -20,6 +20,7 @@ COMMANDS = {
     'fit': 'fit a re-balancer or other post-hoc steps, and store them in a checkpoint',
     'retrain': 'train or adjust only the classifier of a trained model',
     'export': 'export a classifier to ONNX or torch.export',
+    'merge': 'write one file from a checkpoint with classes shared out among ranks',
     'prepare': 'download, convert and verify a data set',
     'report': 'write an interactive report on trainings, for the browser',
     'predictions': 'analyse saved predictions, raw and re-balanced',

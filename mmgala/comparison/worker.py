@@ -17,7 +17,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from rich.console import Console
 
 from mmgala.apis.launch import add_paths_to_image_errors, set_dataloader_defaults
-from mmgala.apis.runner import build_runner
+from mmgala.apis.runner import build_runner, check_fits_runner
 from mmgala.comparison.data_state import must_train_again, set_aside
 from mmgala.comparison.processes import Report, one_line
 from mmgala.comparison.runs import (
@@ -36,7 +36,6 @@ from mmgala.evaluation import ScoreDump
 from mmgala.evaluation.score_dump import add_dump
 from mmgala.retraining import RetrainOptions, retrain_classifier
 from mmgala.utils.checkpoint import (
-    check_fits,
     read_checkpoint,
     read_latest_checkpoint,
     unwrap_model,
@@ -167,7 +166,7 @@ def _test_checkpoint(exact: Config, folder: Path, path: Path) -> list[str]:
     cfg.load_from = str(path)
     set_dataloader_defaults(cfg)
     runner = _build_runner(cfg, exact, folder)
-    check_fits(read_checkpoint(path), runner.model, path)
+    check_fits_runner(read_checkpoint(path), runner, path)
     runner.load_or_resume()
     return save_scores(runner, folder)
 
@@ -209,7 +208,7 @@ def _train(run: Run, state: dict[str, Any], report: Report) -> list[str]:
         state['resumed_at'].append({key: meta.get(key) for key in ('epoch', 'iter')})
     runner = _build_runner(cfg, exact, run.folder)
     if latest is not None:
-        check_fits(latest[1], runner.model, latest[0])
+        check_fits_runner(latest[1], runner, latest[0])
     if cfg.get('test_dataloader') is not None:
         _ = runner.test_loop  # so that bad test data are refused before the training
     runner.register_hook(ProgressHook(report))

@@ -17,10 +17,8 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.tensor import DTensor
 
 from mmgala.sharding.shards import ClassShards
+from mmgala.utils.class_shares import COMPLETE
 
-# In the state dictionary of a model: its head's weights are in a folder.
-SHARED_OUT = 'classes_shared_out'
-META = 'class_shards'  # in the `meta` of a checkpoint: what the folder is and has
 OPTIMIZER = 'optimizer.'  # prefix of the optimizer's tensors of a parameter
 
 
@@ -81,10 +79,15 @@ def load_shares(
 
 
 def load_whole(folder: str | Path) -> dict[str, Tensor]:
-    """Read all tensors of a folder, of all classes, in one process."""
-    state = {
+    """Read weights and statistics of all classes, in one process.
+
+    Raises:
+        FileNotFoundError: if the folder is missing or not complete.
+    """
+    state: dict[str, Any] = {
         name: torch.empty(stored.size, dtype=stored.properties.dtype)
         for name, stored in stored_tensors(folder).items()
+        if not name.startswith(OPTIMIZER)
     }
     dcp.load(state, checkpoint_id=str(folder), no_dist=True)
     return state
@@ -96,7 +99,7 @@ def stored_tensors(folder: str | Path) -> dict[str, TensorStorageMetadata]:
     Raises:
         FileNotFoundError: if the folder is missing or not complete.
     """
-    if not Path(folder, '.metadata').is_file():
+    if not Path(folder, COMPLETE).is_file():
         raise FileNotFoundError(
             f'{folder}, with the weights of the classes, is missing or not complete: '
             'keep it beside its checkpoint.'

@@ -1,6 +1,6 @@
 """What a step with shared-out classes costs: memory and bytes sent, by arithmetic."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mmgala.sharding.shards import ClassShards
 
@@ -124,13 +124,19 @@ def ring_bytes(operation: str, size: int, ranks: int) -> int:
     return rounds * size * (ranks - 1) // ranks
 
 
-def enough_ranks(cost: StepCost, available: float, limit: int = 65536) -> int | None:
+def enough_ranks(
+    cost: StepCost,
+    available: float,
+    limit: int = 65536,
+    weights_alone: bool = False,
+) -> int | None:
     """Smallest power of two of ranks whose step fits into memory.
 
     Args:
         cost: of a step.
         available: bytes for each rank.
         limit: no more ranks than this.
+        weights_alone: whether only the weights have to fit.
 
     Returns:
         The number, or ``None`` if no number up to ``limit`` is enough: the logits of a
@@ -138,35 +144,44 @@ def enough_ranks(cost: StepCost, available: float, limit: int = 65536) -> int | 
     """
     ranks = 1
     while ranks <= min(limit, cost.num_classes):
-        more = StepCost(**{**vars(cost), 'ranks': ranks})
-        if more.memory() <= available:
+        more = replace(cost, ranks=ranks)
+        if _needed(more, weights_alone) <= available:
             return ranks
         ranks *= 2
     return None
 
 
-def check_memory(cost: StepCost, available: float) -> None:
+def check_memory(cost: StepCost, available: float, weights_alone: bool = False) -> None:
     """Check, before the first step, that a rank's share fits into its memory.
 
     Args:
         cost: of a step.
         available: bytes that a rank has for it in total.
+        weights_alone: whether only the weights have to fit.
 
     Raises:
         ValueError: if it does not; with the number of ranks that would be enough.
     """
-    needed = cost.memory()
+    needed = _needed(cost, weights_alone)
     if needed <= available:
         return
-    ranks = enough_ranks(cost, available)
-    remedy = (
-        f'{ranks} ranks would be enough'
-        if ranks
-        else 'no number of ranks is enough for this batch: use smaller batches, or '
-        '`negative_rate`'
-    )
+    ranks = enough_ranks(cost, available, weights_alone=weights_alone)
+    if ranks:
+        remedy = f'{ranks} ranks with as much memory each would be enough'
+    elif weights_alone:
+        remedy = 'no number of ranks is enough: use fewer input channels'
+    else:
+        remedy = (
+            'no number of ranks is enough for this batch: use smaller batches, or '
+            '`negative_rate`'
+        )
+    what = 'for their weights' if weights_alone else f'at {cost.batch} samples a rank'
     raise ValueError(
         f'{cost.num_classes} classes on {cost.ranks} ranks need {needed / 1e9:.3g} GB '
-        f'on each rank, of which {available / 1e9:.3g} GB are available, at '
-        f'{cost.batch} samples a rank: {remedy}.'
+        f'on each rank, of which {available / 1e9:.3g} GB are available, {what}: '
+        f'{remedy}.'
     )
+
+
+def _needed(cost: StepCost, weights_alone: bool) -> int:
+    return cost.parts()['weights'] if weights_alone else cost.memory()

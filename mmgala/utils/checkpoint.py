@@ -8,7 +8,7 @@ import pickle
 import re
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,11 @@ from torch import nn
 
 from mmgala.utils.checkpoint_archive import altered_part
 from mmgala.utils.checkpoint_content import check_content
+from mmgala.utils.class_shares import (
+    is_shared_out,
+    missing_shares,
+    refuse_shares,
+)
 from mmgala.utils.safe_loading import ADVICE, contains, with_own_unpickler
 from mmgala.utils.safe_pickle import SafePickle
 from mmgala.utils.similar import similar_path
@@ -124,7 +129,7 @@ def read_latest_checkpoint(work_dir: str | Path) -> tuple[str, dict] | None:
         candidates.insert(0, Path(noted))
     for path in dict.fromkeys(candidates):
         try:
-            return str(path), read_checkpoint(path)
+            return str(path), _read_with_shares(path)
         except (
             FileNotFoundError,
             IsADirectoryError,
@@ -133,6 +138,16 @@ def read_latest_checkpoint(work_dir: str | Path) -> tuple[str, dict] | None:
             message = f'{error} It is skipped.'
             print_log(message, logger='current', level=logging.WARNING)
     return None
+
+
+def _read_with_shares(path: Path) -> dict:
+    """Read a checkpoint whose shares of the classes, if any, are complete too."""
+    checkpoint = read_checkpoint(path)
+    if folder := missing_shares(checkpoint, path):
+        raise DamagedCheckpointError(
+            f'Checkpoint {path} lacks its classes: {folder} is missing or not complete.'
+        )
+    return checkpoint
 
 
 def why_unreadable(error: Exception) -> str:
@@ -275,7 +290,12 @@ def unwrap_model(model: nn.Module) -> nn.Module:
     return model
 
 
-def check_fits(checkpoint: dict, model: nn.Module, path: str | Path) -> None:
+def check_fits(
+    checkpoint: dict,
+    model: nn.Module,
+    path: str | Path,
+    in_shares: Collection[str] = (),
+) -> None:
     """Check that a checkpoint matches a model.
 
     MMEngine only warns about weights that do not match, and leaves them random.
@@ -284,11 +304,15 @@ def check_fits(checkpoint: dict, model: nn.Module, path: str | Path) -> None:
         checkpoint: checkpoint from :func:`read_checkpoint`.
         model: model that will load the checkpoint.
         path: path of the checkpoint, for the error message.
+        in_shares: names of the weights that will be read from the shares of the
+            classes, if the checkpoint has them there.
 
     Raises:
         ValueError: if weights are missing, not finite, or have a different shape, for
             example because of a different number of classes.
     """
+    if not in_shares:
+        refuse_shares(checkpoint, path)
     stored = {key.removeprefix('module.'): value for key, value in
               checkpoint['state_dict'].items()}  # fmt: skip
     expected = unwrap_model(model).state_dict()
@@ -307,6 +331,8 @@ def check_fits(checkpoint: dict, model: nn.Module, path: str | Path) -> None:
             )
     parameters = [name for name, _ in unwrap_model(model).named_parameters()]
     missing = [name for name in parameters if name not in stored]
+    if is_shared_out(checkpoint):
+        missing = [name for name in missing if name not in in_shares]
     if missing:
         raise ValueError(
             f'Checkpoint {path} does not fit the config: {len(missing)} of the '

@@ -144,6 +144,6 @@ def test_a_wrong_flag_is_noticed(monkeypatch):
     assert parse_by_program(program, monkeypatch) == 2
     for line in (
         'mmgala train a.py --no-such-flag',
-        'python -m mmgala.apis.merge_shards one.pth',
+        'mmgala merge one.pth',
     ):
         assert not accepts(*own_parser(shlex.split(line)))

@@ -5,7 +5,9 @@ from mmengine.registry import init_default_scope
 from mmpretrain.registry import MODELS
 from torch import nn
 
-from mmgala.engine.class_width import check_widths
+from mmgala.engine.class_width import check_widths, model_widths
+from mmgala.models import GALAHead
+from tests.engine.width_ranks import error_of_widths, model_with, widths_of_a_share
 
 
 def classifier(num_classes=3, one_hot=None, **preprocessor):
@@ -62,3 +64,19 @@ def test_heads_of_detectors_are_checked():
     check_widths(model, [str(c) for c in range(80)])
     with pytest.raises(ValueError, match=r'model.roi_head.bbox_head.num_classes=4'):
         check_widths(model, 'abcd')
+
+
+class TestClassesOverRanks:
+    def test_the_loss_of_some_classes_passes(self, rank_pool):
+        widths = rank_pool.run(widths_of_a_share, 2, num_classes=5)
+        # The loss has 3 or 2 classes, which is not compared.
+        assert widths == [dict(head=5), dict(head=5)]
+
+    def test_the_head_is_compared(self, rank_pool):
+        for error in rank_pool.run(error_of_widths, 2, num_classes=5, names='abcd'):
+            assert 'model.head.num_classes is 5' in error
+            assert 'set model.head.num_classes=4' in error
+
+    def test_the_loss_of_a_head_with_all_classes_is_compared(self):
+        model = model_with(GALAHead(3, 2))
+        assert dict(model_widths(model)) == {'head': 3, 'head.loss_module': 3}

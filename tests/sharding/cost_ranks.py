@@ -8,6 +8,7 @@ from mmpretrain.structures import DataSample
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmgala.models import GALAHead
+from mmgala.sharding import memory
 from mmgala.sharding.cost import ring_bytes
 
 NAMES = dict(
@@ -74,3 +75,16 @@ def measure(rank, world_size, num_classes, num_features, batch, rate=1.0):
             head.loss((feats,), samples)['loss'].backward()
     sent = sum(ring_bytes(name, size, world_size) for name, size in meter.messages)
     return dict(peak=before + meter.peak, sent=sent, messages=meter.messages)
+
+
+def error_of_a_step(rank, world_size, free_of_ranks):
+    """What a rank says whose machine has so many bytes."""
+    known = memory.available_memory
+    memory.available_memory = lambda device: free_of_ranks[rank]
+    try:
+        measure(rank, world_size, 8000, 16, 8)
+    except ValueError as error:
+        return str(error)
+    finally:
+        memory.available_memory = known
+    return 'no error'

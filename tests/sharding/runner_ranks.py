@@ -14,7 +14,9 @@ from mmengine.runner import Runner
 from mmpretrain.structures import DataSample
 from torch import nn
 
+from mmgala.models import GALAHead
 from mmgala.registry import MODELS
+from mmgala.sharding import ClassShards, clip_gradient_norm
 
 NUM_CLASSES, NUM_FEATURES, SAMPLES, BATCH = 5, 6, 48, 8
 
@@ -148,3 +150,41 @@ def write_initial_weights(path: Path) -> None:
     torch.manual_seed(3)
     model = Classifier(dict(type='mmgala.GALAHead', num_classes=NUM_CLASSES))
     torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+
+
+def error_of_clipping(rank, world_size):
+    """Message of the error where a gradient of the last rank is infinite."""
+    shards = ClassShards.here(NUM_CLASSES)
+    weights = [nn.Parameter(torch.ones(3)) for _ in range(2)]
+    for weight in weights:
+        weight.grad = torch.ones(3)
+    if rank == world_size - 1:
+        weights[1].grad[0] = torch.inf
+    arguments = dict(shares=weights[1:], shards=shards, error_if_nonfinite=True)
+    try:
+        clip_gradient_norm(weights, 1.0, **arguments)
+    except RuntimeError as error:
+        return str(error)
+    return 'no error'
+
+
+def error_of_loading(rank, world_size, stored, num_classes):
+    """Message of the error where a checkpoint has another number of classes."""
+    state = GALAHead(stored, NUM_FEATURES).state_dict()
+    head = GALAHead(num_classes, NUM_FEATURES, shard_classes=True)
+    try:
+        head.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        return str(error)
+    return 'no error'
+
+
+def error_without_wrapper(rank, world_size):
+    """Message of the error of a step whose gradients DDP would average."""
+    head = GALAHead(NUM_CLASSES, NUM_FEATURES, shard_classes=True)
+    samples = [DataSample().set_gt_label(0)]
+    try:
+        head.loss((torch.zeros(1, NUM_FEATURES),), samples)
+    except ValueError as error:
+        return str(error)
+    return 'no error'

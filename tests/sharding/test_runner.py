@@ -15,6 +15,9 @@ from tests.sharding.runner_ranks import (
     SAMPLES,
     Classifier,
     error_of,
+    error_of_clipping,
+    error_of_loading,
+    error_without_wrapper,
     train,
     write_initial_weights,
 )
@@ -22,6 +25,7 @@ from tests.sharding.runner_ranks import (
 WHOLE = dict(type='mmgala.GALAHead')
 SHARED = dict(type='mmgala.GALAHead', shard_classes=True)
 STEPS = SAMPLES // BATCH
+SAM = dict(type='mmgala.SAMOptimWrapper', optimizer=dict(type='SGD', lr=0.1))
 
 
 @pytest.fixture(scope='module')
@@ -88,6 +92,67 @@ def test_state_of_adam_is_resumed(rank_pool, initial, tmp_path):
     assert_allclose(resumed[0]['losses'], expected[0]['losses'][STEPS:], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    'clip_grad',
+    [
+        dict(max_norm=0.2),
+        dict(max_norm=0.2, norm_type=1),
+        dict(max_norm=0.02, norm_type=float('inf')),
+        dict(type='value', clip_value=0.01),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize('world_size', [2, 4])
+def test_gradients_are_clipped_as_in_one_process(
+    rank_pool, initial, expected, tmp_path, world_size, clip_grad
+):
+    options = dict(load_from=initial, epochs=1)
+    options['optim_wrapper'] = dict(
+        optimizer=dict(type='SGD', lr=0.3, momentum=0.9), clip_grad=clip_grad
+    )
+    one, more = tmp_path / 'one', tmp_path / 'more'
+    whole = rank_pool.run(train, 1, work_dir=one, head=WHOLE, **options)[0]
+    ranks = rank_pool.run(train, world_size, work_dir=more, head=SHARED, **options)
+
+    check(ranks, whole)
+    free = np.array(expected['losses'][1:STEPS])  # the first step is before any update
+    assert (np.abs(free - whole['losses'][1:]) > 1e-3).all()
+
+
+def test_a_norm_that_is_not_finite_is_an_error_if_asked_for(rank_pool):
+    errors = rank_pool.run(error_of_clipping, 2)
+    for error in errors:
+        assert 'all gradients is inf' in error
+        assert 'error_if_nonfinite=False' in error
+
+
+def test_bfloat16_trains_as_in_one_process(rank_pool, initial, tmp_path):
+    wrapper = dict(type='mmgala.BFloat16OptimWrapper')
+    options = dict(load_from=initial, epochs=1)
+    options['optim_wrapper'] = dict(wrapper, optimizer=dict(type='SGD', lr=0.3))
+    one, more = tmp_path / 'one', tmp_path / 'more'
+    whole = rank_pool.run(train, 1, work_dir=one, head=WHOLE, **options)[0]
+    ranks = rank_pool.run(train, 2, work_dir=more, head=SHARED, **options)
+
+    # Bits of bfloat16: 8, of which sums of other order round the last.
+    assert_allclose(ranks[0]['losses'], whole['losses'], rtol=2**-8)
+    assert ranks[0]['losses'] == ranks[1]['losses']
+
+
+def test_a_model_without_the_wrapper_is_refused(rank_pool):
+    for error in rank_pool.run(error_without_wrapper, 2):
+        assert 'would average' in error
+        assert "model_wrapper_cfg=dict(type='mmgala.ClassShardsDataParallel')" in error
+
+
+def test_half_as_many_classes_are_not_taken_for_a_share(rank_pool):
+    errors = rank_pool.run(error_of_loading, 2, stored=4, num_classes=8)
+    for error in errors:
+        assert 'size mismatch for fc.weight' in error
+        assert '(4, 6)' in error
+        assert '(8, 6)' in error
+
+
 def test_shares_become_one_file_for_any_head(rank_pool, initial, expected, tmp_path):
     rank_pool.run(train, 4, work_dir=tmp_path, head=SHARED, load_from=initial)
 
@@ -102,7 +167,7 @@ def test_shares_become_one_file_for_any_head(rank_pool, initial, expected, tmp_p
     with pytest.raises(ValueError, match='has no shares'):
         merge_shares(tmp_path / 'one.pth', tmp_path / 'two.pth')
     parts = read_checkpoint(tmp_path / 'epoch_2.pth')['state_dict']
-    with pytest.raises(ValueError, match=r'folder .shards.*mmgala.apis.merge_shards'):
+    with pytest.raises(ValueError, match=r'folder .shards.*mmgala merge'):
         model.load_state_dict(parts)
 
 
@@ -110,15 +175,11 @@ def test_shares_become_one_file_for_any_head(rank_pool, initial, expected, tmp_p
     ('options', 'message'),
     [
         (dict(own_hooks=[]), r"add custom_hooks=.*mmgala.ClassShardsHook"),
-        (
-            dict(optim_wrapper=dict(
-                optimizer=dict(type='SGD', lr=0.1), clip_grad=dict(max_norm=7.5)
-            )),
-            'remove `clip_grad=.*7.5',
-        ),
         (dict(hooks=[dict(type='EMAHook')]), 'remove EMAHook'),
+        (dict(optim_wrapper=SAM), "SAMOptimWrapper .*set .* to 'OptimWrapper'"),
+        (dict(optimizer=dict(type='mmpretrain.LARS', lr=0.1)), 'LARS .*SGD or AdamW'),
     ],
-    ids=['hook', 'clipping', 'average'],
+    ids=['hook', 'average', 'sharpness', 'norm of weights'],
 )  # fmt: skip
 def test_what_would_go_wrong_is_refused(rank_pool, tmp_path, options, message):
     for error in rank_pool.run(error_of, 2, work_dir=tmp_path, head=SHARED, **options):

@@ -10,6 +10,7 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmpretrain.models.heads import LinearClsHead
 
+from mmgala.apis.class_shares import keep_classes_together
 from mmgala.apis.data_splits import split_dataloader
 from mmgala.apis.launch import (
     add_paths_to_image_errors,
@@ -63,6 +64,7 @@ def merge_args(cfg: Config, args: argparse.Namespace, steps: dict[str, Any]) -> 
     cfg.load_from = args.checkpoint
     cfg.resume = False
     merge_options(cfg, args.cfg_options, args.checkpoint)
+    keep_classes_together(cfg.model)
     check_head(cfg)
     if needs_scores(steps):
         cfg.val_dataloader = split_dataloader(cfg, args.split)

@@ -13,6 +13,7 @@ from mmengine.registry import METRICS
 from mmengine.runner import Runner
 
 from mmgala.apis.assumed_prior import contradicted_assumption
+from mmgala.apis.class_shares import give_all_scores
 from mmgala.apis.config_options import (
     add_hook,
     is_detection,
@@ -29,7 +30,7 @@ from mmgala.apis.launch import (
     set_launcher,
     set_work_dir,
 )
-from mmgala.apis.runner import build_runner
+from mmgala.apis.runner import build_runner, check_fits_runner
 from mmgala.cli.cfg_options import merge_options
 from mmgala.cli.post_hoc import (
     add_class_counts,
@@ -51,7 +52,6 @@ from mmgala.evaluation.selection import (
 from mmgala.functional.checks import check_not_negative, check_whole
 from mmgala.names import RECOMPUTE
 from mmgala.utils.checkpoint import (
-    check_fits,
     read_checkpoint,
     stored_class_names,
     unwrap_model,
@@ -146,6 +146,15 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     set_dataloader_defaults(cfg, pin_memory=not args.no_pin_memory)
 
 
+def option_of_all_scores(args: argparse.Namespace, steps: dict[str, Any]) -> str | None:
+    """The flag, if any, that needs all scores of an image."""
+    if steps:
+        return flags_of(steps)[0]
+    if args.out is not None and args.out.endswith('.npz'):
+        return '--out FILE.npz'
+    return '--tta' if args.tta else None
+
+
 def use_tta(cfg: Config) -> None:
     """Average over an image and its mirror image, unless the config says more."""
     cfg.setdefault('tta_model', dict(type='mmpretrain.AverageClsScoreTTA'))
@@ -194,7 +203,7 @@ def use_post_hoc_steps(
 def build_test(cfg: Config, checkpoint: dict, steps: dict[str, Any]) -> Runner:
     """Build the runner; reject a checkpoint or steps that do not fit the model."""
     runner = build_runner(cfg)
-    check_fits(checkpoint, runner.model, cfg.load_from)
+    check_fits_runner(checkpoint, runner, cfg.load_from)
     head = getattr(unwrap_model(runner.model), 'head', None)
     if steps and getattr(head, 'post_hoc', None) is not None:
         raise ValueError(
@@ -266,6 +275,8 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args.config)
     check_scope(cfg, args, steps)
     checkpoint = read_checkpoint(args.checkpoint)
+    if option := option_of_all_scores(args, steps):
+        give_all_scores(cfg.model, option, checkpoint, args.checkpoint, args.launcher)
     merge_args(cfg, args)
     resolve_target_prior(steps, cfg, stored_class_names(checkpoint))
     add_class_counts(steps, checkpoint)

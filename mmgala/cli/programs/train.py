@@ -28,7 +28,7 @@ from mmgala.apis.resuming import (
     former_work_dir,
     number_of_schedulers,
 )
-from mmgala.apis.runner import build_runner
+from mmgala.apis.runner import build_runner, check_fits_runner
 from mmgala.apis.stages import (
     Stage,
     holds_training,
@@ -43,7 +43,6 @@ from mmgala.engine.hooks.padding_hook import add_padding_hook
 from mmgala.engine.metric_rules import set_metric_rules
 from mmgala.engine.training_console import TrainingProgress
 from mmgala.utils.checkpoint import (
-    check_fits,
     read_checkpoint,
     read_latest_checkpoint,
 )
@@ -121,7 +120,7 @@ def train(stage: Stage, console_hook: Hook) -> None:
             stage.cfg.train_cfg.get('max_epochs'),
             number_of_schedulers(stage.cfg),
         )
-        check_fits(checkpoint, runner.model, path)
+        check_fits_runner(checkpoint, runner, path)
     add_metric_rules(runner)
     add_divergence_hook(runner)
     add_padding_hook(runner)

@@ -7,18 +7,17 @@ from typing import Any
 
 import torch
 from mmengine.dist import is_main_process
-from mmengine.hooks import EMAHook, Hook
+from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from mmgala.datasets.labels import class_names
+from mmgala.engine.class_shards_setup import check_hooks, note_optimizer
 from mmgala.functional.rebalance import check_tau
 from mmgala.models.heads.shard_state import sharded_heads
 from mmgala.registry import HOOKS
 from mmgala.sharding.checkpoint import (
-    META,
     OPTIMIZER,
-    SHARED_OUT,
     load_shares,
     order_digest,
     save_shares,
@@ -32,6 +31,7 @@ from mmgala.sharding.optimizer_state import (
     take_out,
 )
 from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.class_shares import META, SHARED_OUT
 
 ENDING = '.shards'
 
@@ -42,9 +42,9 @@ class ClassShardsHook(Hook):
 
     Whenever MMEngine saves ``NAME.pth``, each rank writes its weights, statistics and
     optimizer state into the folder ``NAME.TOKEN.shards`` beside it. Training can be
-    resumed, and models tested, with another number of ranks. ``python -m
-    mmgala.apis.merge_shards NAME.pth OUT.pth`` writes one file for a head without
-    ``shard_classes``. Folders whose checkpoint is gone are removed.
+    resumed, and models tested, with another number of ranks. ``mmgala merge NAME.pth
+    OUT.pth`` writes one file for a head without ``shard_classes``. Folders whose
+    checkpoint is gone are removed.
 
     With one rank, a checkpoint has everything, and there is no folder.
 
@@ -70,17 +70,22 @@ class ClassShardsHook(Hook):
         """Take part in saving on all ranks; MMEngine saves on the first one alone.
 
         Raises:
-            ValueError: if the config keeps a moving average of the weights.
+            ValueError: if the config has what would be of one rank's classes alone: a
+                moving average of the weights, an optimizer that uses norms of weights
+                or gradients; or re-balancing by this hook, and no class is shared out.
         """
-        for head in self._heads(runner).values():
-            head.saved_by_hook = True
-        if not self._heads(runner):
+        heads = self._heads(runner)
+        if not heads:
+            if self.tau:
+                raise ValueError(
+                    f'ClassShardsHook(tau={self.tau}) re-balances a head with '
+                    'shard_classes=True, and the model has none: remove `tau`, and '
+                    'test with `--rebalance`.'
+                )
             return
-        if any(isinstance(hook, EMAHook) for hook in runner.hooks):
-            raise ValueError(
-                'With `shard_classes`, moving averages of weights cannot be saved: '
-                'remove EMAHook from `custom_hooks`.'
-            )
+        for head in heads.values():
+            head.saved_by_hook = True
+        check_hooks(runner.hooks)
         if not hasattr(runner.save_checkpoint, 'with_shares'):
             runner.save_checkpoint = self._saving_shares(runner, runner.save_checkpoint)
 
@@ -88,8 +93,11 @@ class ClassShardsHook(Hook):
         """Compare the classes of loaded shares with those of the training set.
 
         Raises:
-            ValueError: if they have another order.
+            ValueError: if they have another order, or the optimizer cannot train some
+                of the classes alone.
         """
+        for head in self._heads(runner).values():
+            note_optimizer(head, runner.optim_wrapper)
         names = class_names(runner.train_dataloader.dataset)
         if self._stored_order and names and order_digest(names) != self._stored_order:
             raise ValueError(
@@ -202,6 +210,17 @@ class ClassShardsHook(Hook):
         head = next(iter(self._heads(runner).values()))
         save_shares(folder, shares, head.shards)
         self._folder = folder
+
+
+def names_read_from_shares(runner: Runner) -> set[str]:
+    """Names of the tensors that this hook, if the runner has it, reads from shares."""
+    if not any(isinstance(hook, ClassShardsHook) for hook in runner.hooks):
+        return set()
+    return {
+        prefix + name
+        for prefix, head in sharded_heads(unwrap_model(runner.model)).items()
+        for name, _, _ in head.shard_tensors()
+    }
 
 
 def _folder_of_checkpoint(runner: Runner) -> Path:

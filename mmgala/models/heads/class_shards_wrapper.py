@@ -1,13 +1,16 @@
 """Data parallelism for the backbone of a model whose head shares out the classes."""
 
+from functools import partial
 from typing import Any
 
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 
 from mmgala.models.heads.shard_state import sharded_heads
 from mmgala.registry import MODEL_WRAPPERS
+from mmgala.sharding import clip_gradient_norm
 
 
 def keep_shares_apart(model: nn.Module) -> None:
@@ -48,17 +51,13 @@ class ClassShardsDataParallel(MMDistributedDataParallel):
         super().__init__(module, broadcast_buffers=broadcast_buffers, **kwargs)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
-        """Train one step.
+        """Train one step; ``clip_grad`` is by the norm over the classes of all ranks.
 
         Raises:
-            ValueError: if the optimizer's wrapper clips gradients or scales the loss:
-                each rank would do so by its own classes, and backbones would differ.
+            ValueError: if the optimizer's wrapper scales the loss: each rank would look
+                for overflows in its own classes, and backbones would differ.
         """
-        if getattr(optim_wrapper, 'clip_grad_kwargs', None):
-            raise ValueError(
-                'With `shard_classes`, ranks would clip gradients differently: remove '
-                f'`clip_grad={optim_wrapper.clip_grad_kwargs}` from `optim_wrapper`.'
-            )
+        self._clip_over_ranks(optim_wrapper)
         scaler = getattr(optim_wrapper, 'loss_scaler', None)
         if scaler is not None and scaler.is_enabled():
             raise ValueError(
@@ -66,3 +65,17 @@ class ClassShardsDataParallel(MMDistributedDataParallel):
                 "overflows: set optim_wrapper.type to 'mmgala.BFloat16OptimWrapper'."
             )
         return super().train_step(data, optim_wrapper)
+
+    def _clip_over_ranks(self, optim_wrapper: OptimWrapper) -> None:
+        """Let the norm that gradients are clipped by be the same on every rank.
+
+        Clipping each value (``type='value'``) needs no change.
+        """
+        if getattr(optim_wrapper, 'clip_func', None) is not clip_grad_norm_:
+            return
+        heads = sharded_heads(self.module).values()
+        shares = [share for head in heads for _, share, _ in head.shard_tensors()]
+        for head in heads:
+            optim_wrapper.clip_func = partial(
+                clip_gradient_norm, shares=shares, shards=head.shards
+            )

@@ -11,7 +11,7 @@ from mmgala.losses import ClassificationLoss
 from mmgala.models.heads.fused_head import check_fused, fused_losses
 from mmgala.post_hoc import PostHocChain, PostHocStep
 from mmgala.registry import MODELS
-from mmgala.sharding.checkpoint import SHARED_OUT
+from mmgala.utils.class_shares import SHARED_OUT
 
 
 class PostHocHead(LinearClsHead):
@@ -105,8 +105,8 @@ class PostHocHead(LinearClsHead):
         if f'{prefix}{SHARED_OUT}' in state_dict:
             raise ValueError(
                 'The weights of the classes are not in this checkpoint, but in the '
-                'folder .shards beside it: write one file by `python -m '
-                'mmgala.apis.merge_shards CHECKPOINT OUT`.'
+                'folder .shards beside it: write one file by `mmgala merge CHECKPOINT '
+                'OUT`.'
             )
         old = f'{prefix}rebalancer.'
         for name in [name for name in state_dict if name.startswith(old)]:
@@ -158,11 +158,8 @@ class LongTailedClsHead(PostHocHead):
         fused: bool = False,
         **kwargs: Any,
     ) -> None:
-        loss = dict(self.default_loss) if loss is None else loss
-        if isinstance(loss, dict) and is_classification_loss(loss['type']):
-            loss = {'num_classes': num_classes, **loss}
+        loss = self.build_loss(loss, num_classes)
         if fused:
-            loss = MODELS.build(loss) if isinstance(loss, dict) else loss
             check_fused(loss, kwargs.get('cal_acc', False), num_classes, in_channels)
         super().__init__(num_classes, in_channels, loss=loss, **kwargs)
         loss_classes = getattr(self.loss_module, 'num_classes', num_classes)
@@ -173,6 +170,21 @@ class LongTailedClsHead(PostHocHead):
             )
         self.fused = fused
         self.memory_checked = False  # whether the first step was found to fit
+
+    @classmethod
+    def build_loss(cls, loss: dict | nn.Module | None, num_classes: int) -> nn.Module:
+        """Build the loss of a head, by default ``default_loss``.
+
+        Args:
+            loss: module, or its config.
+            num_classes: for a loss of this package whose config does not set it.
+        """
+        if isinstance(loss, nn.Module):
+            return loss
+        loss = dict(cls.default_loss) if loss is None else loss
+        if is_classification_loss(loss['type']):
+            loss = {'num_classes': num_classes, **loss}
+        return MODELS.build(loss)
 
     def loss(
         self, feats: tuple[Tensor, ...], data_samples: list[DataSample], **kwargs: Any
@@ -211,25 +223,20 @@ class GALAHead(LongTailedClsHead):
     Args:
         *args: of :class:`LongTailedClsHead`.
         shard_classes: whether each rank has the weights and statistics of its share of
-            the classes only. The result is then a
-            :class:`~mmgala.models.heads.sharded_head.ShardedClsHead`, which see.
+            the classes only. The result is then of the subclass
+            :class:`~mmgala.models.heads.sharded_head.ShardedClsHead`, which see, as
+            ``pathlib.Path`` gives one of its subclasses.
         **kwargs: of :class:`LongTailedClsHead`.
     """
 
     default_loss = dict(type='mmgala.GALALoss')
 
     def __new__(cls, *args: Any, shard_classes: bool = False, **kwargs: Any) -> Any:
-        """Build this head, or one that shares out the classes."""
+        """Choose the subclass that shares out the classes, if asked to."""
+        kind: Any = cls
         if shard_classes:
-            if kwargs.pop('fused', False):
-                raise ValueError(
-                    'shard_classes=True computes the logits of the classes of each '
-                    'rank at once, so fused=True has no effect: leave one of them out.'
-                )
-            from mmgala.models.heads.sharded_head import ShardedClsHead
-
-            return ShardedClsHead(*args, **kwargs)
-        return super().__new__(cls)
+            from mmgala.models.heads.sharded_head import ShardedClsHead as kind
+        return super().__new__(kind)
 
     def __init__(self, *args: Any, shard_classes: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from mmgala.sharding import ClassShards
-from mmgala.sharding.checkpoint import SHARED_OUT
+from mmgala.utils.class_shares import SHARED_OUT
 
 
 class ShardStateMixin(nn.Module):
@@ -21,6 +21,8 @@ class ShardStateMixin(nn.Module):
         wrapped: whether gradients and weights of the shares are kept out of
             ``DistributedDataParallel``.
         saved_by_hook: whether a hook saves the shares.
+        optimizer_states: tensors that the optimizer keeps for each parameter.
+        optimizer_bytes: bytes of these that exist before the first step.
     """
 
     shards: ClassShards
@@ -33,6 +35,7 @@ class ShardStateMixin(nn.Module):
             statistics: names of buffers of the loss, and the dimension of the classes.
         """
         self.wrapped = self.saved_by_hook = False
+        self.optimizer_states, self.optimizer_bytes = 1, 0
         self._dims = {f'loss_module.{name}': dim for name, dim in statistics.items()}
         self._dims |= {f'fc.{name}': 0 for name, _ in self.fc.named_parameters()}
         self.register_state_dict_post_hook(_leave_out_shares)
@@ -74,15 +77,32 @@ class ShardStateMixin(nn.Module):
                 'checkpoint, and nothing has read them: add '
                 "custom_hooks=[dict(type='mmgala.ClassShardsHook')]."
             )
-        for name, own, dim in self.shard_tensors():
-            stored = state_dict.get(prefix + name)
-            if stored is not None and stored.shape != own.shape:
-                whole = (
-                    stored.ndim > dim and stored.shape[dim] == self.shards.num_classes
-                )
-                if whole:
-                    state_dict[prefix + name] = self.shards.take(stored, dim)
+        if not shared_out:
+            for name, own, dim in self.shard_tensors():
+                self._take_share(state_dict, prefix + name, own, dim, args[-1])
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _take_share(
+        self, state_dict: dict, name: str, own: Tensor, dim: int, errors: list[str]
+    ) -> None:
+        """Cut a stored tensor of all classes, or note that it has other ones.
+
+        Its size must be that of all classes: half as many classes would have the size
+        of a share of two ranks.
+        """
+        stored = state_dict.get(name)
+        if stored is None:
+            return
+        whole = list(own.shape)
+        whole[dim] = self.shards.num_classes
+        if list(stored.shape) == whole:
+            state_dict[name] = self.shards.take(stored, dim)
+        elif stored.shape == own.shape:
+            del state_dict[name]
+            errors.append(
+                f'size mismatch for {name}: the checkpoint has {tuple(stored.shape)}, '
+                f'and the model, on all ranks, {tuple(whole)}.'
+            )
 
 
 def _leave_out_shares(

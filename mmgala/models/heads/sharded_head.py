@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmpretrain.models.heads import ClsHead
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from mmgala.functional.checks import usable_weight
-from mmgala.models.heads.linear_heads import is_classification_loss
+from mmgala.models.heads.linear_heads import GALAHead
 from mmgala.models.heads.shard_state import ShardStateMixin
 from mmgala.modules.runner import training_is_resumed
 from mmgala.registry import MODELS
@@ -21,17 +20,21 @@ from mmgala.sharding import (
     shard_statistics,
     sharded_losses,
 )
-from mmgala.sharding.cost import StepCost, check_memory
-from mmgala.sharding.memory import available_memory
+from mmgala.sharding.cost import StepCost
+from mmgala.sharding.memory import check_host_memory, check_step_memory
 from mmgala.sharding.prediction import (
     ShardedClassMass,
     label_ranks,
     top_classes,
 )
 
+# Options of other linear heads that need all logits, or all weights.
+NEED_ALL_CLASSES = ('fused', 'cal_acc', 'post_hoc', 'rebalancer')
+INITIAL_STD = 0.01  # of weights, as in MMPretrain's LinearClsHead
+
 
 @MODELS.register_module()
-class ShardedClsHead(ShardStateMixin, ClsHead):
+class ShardedClsHead(ShardStateMixin, GALAHead):
     """Head of which each rank has the weights and statistics of some classes.
 
     ``GALAHead(shard_classes=True)`` builds it. Features of all ranks are gathered, each
@@ -53,14 +56,22 @@ class ShardedClsHead(ShardStateMixin, ClsHead):
         negative_rate: share of the classes to compute logits for in a training step;
             see :func:`mmgala.sharding.sample_classes`. Defaults to 1, all classes.
         topk: the largest of these is the number of classes in ``topk_label``.
-        init_cfg: ``type='Normal'`` and ``std`` of the initial weights.
+        init_cfg: ``dict(type='Normal', std=STD)`` of the initial weights; the standard
+            deviation is 0.01 by default.
+        shard_classes: always true; for another head, use
+            :class:`mmgala.models.GALAHead`.
+        **kwargs: none; options of :class:`mmgala.models.GALAHead` that need all classes
+            may be given as false or ``None``.
 
     Raises:
         ValueError: if there are more ranks than classes, the loss is not cross-entropy
-            on shifted logits, or an argument is out of range.
+            on shifted logits, an argument is out of range or needs all classes, or the
+            memory of the machine does not suffice for the weights.
     """
 
     fc: ClassShardLinear
+    num_classes: int
+    in_channels: int
     loss_module: Any
     topk: Any
     pre_logits: Any
@@ -73,29 +84,21 @@ class ShardedClsHead(ShardStateMixin, ClsHead):
         negative_rate: float = 1.0,
         topk: int | Sequence[int] = (1,),
         init_cfg: dict | None = None,
+        shard_classes: bool = True,
+        **kwargs: Any,
     ) -> None:
-        if not 0 < negative_rate <= 1:
-            raise ValueError(
-                'Expected `negative_rate` to be above 0 and at most 1, but got '
-                f'{negative_rate}. 1 computes the logits of all classes.'
-            )
-        loss = dict(type='mmgala.GALALoss') if loss is None else loss
-        if isinstance(loss, dict) and is_classification_loss(loss['type']):
-            loss = {'num_classes': num_classes, **loss}
-        super().__init__(loss, topk=topk, init_cfg=None)
-        self.num_classes, self.in_channels = num_classes, in_channels
-        self.negative_rate = negative_rate
-        self.shards = ClassShards.here(num_classes)
-        if getattr(self.loss_module, 'num_classes', num_classes) != num_classes:
-            raise ValueError(
-                f'The head has num_classes={num_classes}, but its loss '
-                f'num_classes={self.loss_module.num_classes}: remove it from the loss.'
-            )
-        self.fc = ClassShardLinear(in_channels, self.shards)
-        self.start_shard_state(shard_statistics(self.loss_module, self.shards))
-        self._std = (init_cfg or {}).get('std', 0.01)
+        _check_options(shard_classes, negative_rate, kwargs)
+        std = _initial_std(init_cfg)
+        shards = ClassShards.here(num_classes)
+        check_host_memory(num_classes, in_channels, shards.ranks)
+        loss = self.build_loss(loss, num_classes)
+        with torch.device('meta'):  # the layer of all classes takes no memory
+            super().__init__(num_classes, in_channels, loss, topk=topk, init_cfg=None)
+        self.negative_rate, self.shards = negative_rate, shards
+        self.fc = ClassShardLinear(in_channels, shards)
+        self.start_shard_state(shard_statistics(self.loss_module, shards))
+        self._std = std
         self._fits = False
-        self.post_hoc = None
         self.class_mass: ShardedClassMass | None = None
         self.tau = 0.0
         self._expected = 0  # samples of which scores are being summed
@@ -250,8 +253,49 @@ class ShardedClsHead(ShardStateMixin, ClsHead):
             len(features),
             self.shards.ranks,
             features.element_size(),
-            rate=self.negative_rate,
+            self.optimizer_states,
+            self.negative_rate,
         )
-        weights = self.shards.size * (self.in_channels + 1) * 4
-        check_memory(cost, available_memory(features.device) + weights)
+        held = sum(share.nbytes for _, share, _ in self.shard_tensors())
+        check_step_memory(
+            cost, self.shards, features.device, held + self.optimizer_bytes
+        )
         self._fits = True
+
+
+def _check_options(
+    shard_classes: bool, negative_rate: float, others: dict[str, Any]
+) -> None:
+    """Refuse options of a head that have no effect, or cannot be."""
+    if not shard_classes:
+        raise ValueError(
+            'A ShardedClsHead shares out its classes, but got shard_classes=False: '
+            "use type='mmgala.GALAHead'."
+        )
+    if not 0 < negative_rate <= 1:
+        raise ValueError(
+            'Expected `negative_rate` to be above 0 and at most 1, but got '
+            f'{negative_rate}. 1 computes the logits of all classes.'
+        )
+    for name, value in others.items():
+        if name not in NEED_ALL_CLASSES:
+            raise TypeError(
+                f'A head with shard_classes=True has no argument {name!r}: remove it.'
+            )
+        if value:
+            raise ValueError(
+                f'{name}={value!r} needs all classes on every rank, which a head with '
+                f'shard_classes=True does not have: leave out {name} or shard_classes.'
+            )
+
+
+def _initial_std(init_cfg: dict | None) -> float:
+    """Standard deviation of the initial weights."""
+    given = {'type': 'Normal', 'std': INITIAL_STD, **(init_cfg or {})}
+    known = {'type': 'Normal', 'std': given['std'], 'layer': given.get('layer')}
+    if {'layer': None, **given} != known:
+        raise ValueError(
+            'With shard_classes=True, the only form of `init_cfg` is dict(type='
+            f"'Normal', std=STD), but got {dict(init_cfg or {})}: write it, or none."
+        )
+    return given['std']

@@ -1,0 +1,74 @@
+"""Configs with classes shared out among ranks, in tools that need all classes."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from mmgala.utils.class_shares import is_shared_out
+
+AVERAGES = 'MMDistributedDataParallel'  # MMEngine's choice where a config makes none
+
+
+def shares_classes(model: ConfigDict) -> bool:
+    """Whether the config of a model shares out the classes of its head."""
+    head: Any = model.get('head')
+    return isinstance(head, dict) and bool(head.get('shard_classes'))
+
+
+def check_parallel(cfg: Config) -> None:
+    """Check that a config shares out classes by the right wrapper, before it is built.
+
+    PyTorch's error about weights of different shape would not name it.
+
+    Raises:
+        ValueError: with the line to add.
+    """
+    wrapper = (cfg.get('model_wrapper_cfg') or {}).get('type', AVERAGES)
+    alone = (cfg.get('launcher') or 'none') == 'none'
+    if shares_classes(cfg.model) and not alone and wrapper == AVERAGES:
+        raise ValueError(
+            f'With shard_classes=True, the model wrapper {wrapper} would average '
+            'the weights of different classes: set model_wrapper_cfg=dict(type='
+            "'mmgala.ClassShardsDataParallel')."
+        )
+
+
+def keep_classes_together(model: ConfigDict) -> None:
+    """Let a head have all classes, as one process does; its weights are the same.
+
+    Args:
+        model: config, changed in place.
+    """
+    if shares_classes(model):
+        model.head.pop('shard_classes')
+        model.head.pop('negative_rate', None)  # of the training alone
+
+
+def give_all_scores(
+    model: ConfigDict, option: str, checkpoint: dict, path: str | Path, launcher: str
+) -> None:
+    """Keep classes together for an option that needs all scores of an image.
+
+    Args:
+        model: config, changed in place.
+        option: flag that needs them.
+        checkpoint: content of the file that will be loaded.
+        path: the file, for the error message.
+        launcher: ``'none'`` in a single process.
+
+    Raises:
+        ValueError: if there are several processes, or the file has shares.
+    """
+    if not shares_classes(model):
+        return
+    if launcher == 'none' and not is_shared_out(checkpoint):
+        keep_classes_together(model)
+        return
+    file = 'it'
+    if is_shared_out(checkpoint):
+        file = f'the file that `mmgala merge {path} OUT.pth` writes'
+    raise ValueError(
+        f'{option} needs the scores of all classes, which no rank has with '
+        f'shard_classes=True: test {file} in one process, without --launcher.'
+    )
