@@ -55,21 +55,23 @@ def _use(about: Compared) -> Line:
 
 
 def _rival(about: Compared) -> Iterator[Line]:
-    """Whether balanced softmax is ahead of GALA, its strongest rival."""
+    """How GALA compares with balanced softmax, its strongest rival, if it is lower."""
     gala = _highest(about, lambda row: _plain(row.method).startswith('gala'))
     rival = _highest(about, lambda row: _plain(row.method).startswith(_plain(RIVAL)))
     if gala is None or rival is None:
         return
     gap = about.differences.between(gala, rival)
-    if gap.mean <= 0:
+    if gap.mean <= 1e-9:  # equal means differ by rounding
         return
-    how_sure = '' if gap.beyond_chance else ', within chance'
     where = f'{gala.name} in {SHORT_LEADS[about.lead]}'
-    advice = f'{"Use" if gap.beyond_chance else "Consider"} {RIVAL} on these data.'
+    if gap.beyond_chance:
+        how, advice = f'GALA is behind {RIVAL}', f'Use {RIVAL} on these data.'
+    else:
+        how, advice = f'GALA and {RIVAL} are level within chance', 'Use either.'
     yield Line(
         'next',
-        f'GALA is behind {RIVAL} here: {rival.name} has {points(gap.mean)} over '
-        f'{where} (95 % interval {within(gap)}{how_sure}). {advice}',
+        f'{how} here: {rival.name} has {points(gap.mean)} over {where} '
+        f'(95 % interval {within(gap)}). {advice}',
     )
 
 

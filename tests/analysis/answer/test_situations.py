@@ -133,6 +133,30 @@ def test_the_accuracy_line_has_the_highest_row_and_its_numbers(answers):
     assert several > 50
 
 
+def test_gala_is_behind_only_if_the_interval_says_so(answers):
+    called = {'is behind': 0, 'are level': 0}
+    for about, lines in answers:
+        for line in lines:
+            said = re.search(
+                r'^GALA (?:and balanced softmax )?(is behind|are level) .*here: (.*) has '
+                r'.* over (.*) in .*interval (.*) to (.*)\)\. (Use balanced|Use either)',
+                line.text,
+            )
+            if said is None:
+                assert not line.text.startswith('GALA ')
+                continue
+            verdict, rival, gala, low, _, advice = said.groups()
+            values = {
+                row.name: accuracy_of(row, about.targets, about.lead)
+                for row in about.rows
+            }
+            assert values[rival] > values[gala]
+            assert (verdict == 'is behind') == (float(low) > 0)
+            assert (verdict == 'is behind') == (advice == 'Use balanced')
+            called[verdict] += 1
+    assert min(called.values()) > 0, called
+
+
 def test_rows_called_better_or_within_chance_are(answers):
     called = 0
     for about, lines in answers:
