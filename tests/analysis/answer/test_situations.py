@@ -138,14 +138,15 @@ def test_gala_is_behind_only_if_the_interval_says_so(answers):
     for about, lines in answers:
         for line in lines:
             said = re.search(
-                r'^GALA (?:and balanced softmax )?(is behind|are level) .*here: (.*) has '
-                r'.* over (.*) in .*interval (.*) to (.*)\)\. (Use balanced|Use either)',
+                r'^GALA (?:and balanced softmax )?(is behind|are level) .*here: '
+                r'(.*) has .* over (.*) in .*interval (.*) to .*\)\. '
+                r'(Use balanced|Use either)',
                 line.text,
             )
             if said is None:
                 assert not line.text.startswith('GALA ')
                 continue
-            verdict, rival, gala, low, _, advice = said.groups()
+            verdict, rival, gala, low, advice = said.groups()
             values = {
                 row.name: accuracy_of(row, about.targets, about.lead)
                 for row in about.rows
