@@ -194,7 +194,7 @@ class ClassShardsHook(Hook):
             save(out_dir, filename, *args, **kw)
             self._places.add(Path(out_dir))
             if is_main_process():
-                _remove_orphans(Path(out_dir), self._folder)
+                _remove_orphans(Path(out_dir), self._folder, Path(filename).stem)
 
         save_checkpoint.with_shares = True  # type: ignore[attr-defined]
         return save_checkpoint
@@ -231,10 +231,16 @@ def _folder_of_checkpoint(runner: Runner) -> Path:
     return Path(path).parent if path else Path(runner.work_dir)
 
 
-def _remove_orphans(place: Path, saved: Path | None) -> None:
-    """Remove folders without a checkpoint, and former ones of the same checkpoint."""
+def _remove_orphans(place: Path, kept: Path | None, written: str = '') -> None:
+    """Remove folders without a checkpoint, and former ones of the one just written.
+
+    Args:
+        place: folder of the checkpoints.
+        kept: shares that were saved last.
+        written: name, without ending, of the checkpoint that was written just now.
+    """
     for folder in place.glob(f'*{ENDING}'):
         stem = folder.name.removesuffix(ENDING).rsplit('.', 1)[0]
-        former = saved and folder != saved and saved.name.startswith(f'{stem}.')
+        former = stem == written and folder != kept
         if former or not folder.with_name(f'{stem}.pth').exists():
             shutil.rmtree(folder, ignore_errors=True)
