@@ -11,6 +11,7 @@ from rich.table import Column, Table
 from runs import Training
 
 from mmgala.analysis import merge_runs, read_run, write_class_vectors
+from mmgala.analysis.one_run import RunReport
 from mmgala.apis.class_vectors import measure_class_vectors
 from mmgala.apis.sample_images import add_sample_images
 from mmgala.comparison.results import evaluate
@@ -127,7 +128,7 @@ def write_page(
     write_html_report(report, path)
 
 
-def _read_with_vectors(training: Training, work_dir: Path, tau: float) -> dict:
+def _read_with_vectors(training: Training, work_dir: Path, tau: float) -> RunReport:
     """What the report shows of a run, with its class weight vectors measured."""
     folder = work_dir / training.name
     thresholds = ShotThresholds(training.many, training.few)

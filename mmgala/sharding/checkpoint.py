@@ -14,8 +14,8 @@ import torch
 import torch.distributed.checkpoint as dcp
 from torch import Tensor
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
-from torch.distributed.tensor import DTensor
 
+from mmgala.sharding.dtensor import DTensor
 from mmgala.sharding.shards import ClassShards
 from mmgala.utils.class_shares import COMPLETE
 

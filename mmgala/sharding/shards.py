@@ -7,9 +7,10 @@ import torch
 import torch.distributed._functional_collectives as collectives
 from torch import Tensor
 from torch.distributed import group as groups
-from torch.distributed.tensor import DTensor, Shard, init_device_mesh
+from torch.distributed.device_mesh import init_device_mesh
 
 from mmgala.modules.ranks import rank, world_size
+from mmgala.sharding.dtensor import DTensor, Shard
 
 
 @dataclass(frozen=True)
