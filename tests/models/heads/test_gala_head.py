@@ -10,7 +10,8 @@ from mmpretrain.structures import DataSample
 from torch.testing import assert_close
 
 from mmgala.functional import gala_margin, rebalance
-from mmgala.models import GALAHead, GALALoss, PredictionRebalancer
+from mmgala.models import GALAHead, GALALoss, PredictionRebalancer, ShardedClsHead
+from mmgala.registry import MODELS
 from tests.batches import random_target
 
 MASS = [50.0, 20.0, 5.0, 1.0]
@@ -56,6 +57,13 @@ class TestBuilding:
         message = 'head has num_classes=4, but its loss num_classes=5: remove it'
         with pytest.raises(ValueError, match=message):
             GALAHead(4, 3, loss=loss)
+
+    def test_with_classes_over_ranks_it_is_a_gala_head(self):
+        config = dict(num_classes=4, in_channels=3)
+        built = MODELS.build(dict(type='mmgala.GALAHead', shard_classes=True, **config))
+        assert type(built) is ShardedClsHead
+        assert isinstance(built, GALAHead)
+        assert type(GALAHead(**config, shard_classes=False)) is GALAHead
 
     def test_any_other_loss_will_do(self):
         head = GALAHead(4, 3, loss=dict(type='mmpretrain.CrossEntropyLoss'))
