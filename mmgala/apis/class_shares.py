@@ -1,5 +1,6 @@
 """Configs with classes shared out among ranks, in tools that need all classes."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from mmgala.utils.class_shares import is_shared_out
 AVERAGES = 'MMDistributedDataParallel'  # MMEngine's choice where a config makes none
 
 
-def shares_classes(model: ConfigDict) -> bool:
+def shares_classes(model: Mapping) -> bool:
     """Whether the config of a model shares out the classes of its head."""
     head: Any = model.get('head')
     return isinstance(head, dict) and bool(head.get('shard_classes'))
@@ -26,7 +27,7 @@ def check_parallel(cfg: Config) -> None:
     """
     wrapper = (cfg.get('model_wrapper_cfg') or {}).get('type', AVERAGES)
     alone = (cfg.get('launcher') or 'none') == 'none'
-    if shares_classes(cfg.model) and not alone and wrapper == AVERAGES:
+    if shares_classes(cfg.get('model') or {}) and not alone and wrapper == AVERAGES:
         raise ValueError(
             f'With shard_classes=True, the model wrapper {wrapper} would average '
             'the weights of different classes: set model_wrapper_cfg=dict(type='

@@ -5,6 +5,7 @@ import time
 from collections.abc import Hashable, Iterator
 from types import TracebackType
 
+from mmgala.console.interrupts import interrupts_wait
 from mmgala.console.output import rich_console, say
 from mmgala.console.session import current_session
 from mmgala.console.time_left import Clock, duration
@@ -122,7 +123,10 @@ class Bar:
 
 
 class _Drawn:
-    """The bar on a terminal."""
+    """The bar on a terminal.
+
+    Rich would draw a bar twice whose drawing was interrupted, and remove one of them.
+    """
 
     def __init__(self, console: object) -> None:
         from rich.console import Console
@@ -143,16 +147,19 @@ class _Drawn:
         self._task = self._progress.add_task('', total=1.0, left='')
         self._hidden = True
 
+    @interrupts_wait()
     def update(self, what: str, share: float, left: str) -> None:
         self._progress.update(self._task, description=what, completed=share, left=left)
         self.show()
         self._progress.refresh()
 
+    @interrupts_wait()
     def show(self) -> None:
         if self._hidden:
             self._hidden = False
             self._progress.start()
 
+    @interrupts_wait()
     def hide(self) -> bool:
         if self._hidden:
             return False

@@ -116,6 +116,7 @@ def test_no_other_model_has_results():
                 'plain-conv-net_fashion-pairs-lt',
                 'resnet14_fashion-mnist-lt',
                 'resnet32_fashion-mnist-lt_15e',
+                'resnet18_plankton',
             )
         }
     expected |= {

@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import os
 import re
+import signal
 import sys
 
 import pytest
@@ -117,6 +119,42 @@ def test_an_error_removes_the_bar(terminal, clock, monkeypatch):
             raise KeyboardInterrupt
 
     assert shown(terminal).text == ''
+    assert not shown(terminal).cursor_hidden
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_the_bar_is_drawn_removes_it(
+    terminal, clock, monkeypatch, number
+):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(number, interrupted)
+    monkeypatch.setattr(sys, 'stderr', terminal)
+    write = terminal.write
+
+    def write_and_interrupt(text):
+        write(text)
+        if 'epoch 1' in text:
+            monkeypatch.setattr(terminal, 'write', write)
+            os.kill(os.getpid(), number)
+            for _ in range(1000):  # the handler runs between two of these
+                pass
+
+    monkeypatch.setattr(terminal, 'write', write_and_interrupt)
+    ended = False
+    try:
+        with contextlib.suppress(KeyboardInterrupt), command_session() as session:
+            session.start(verbose=False)
+            with Bar(clock) as bar:
+                bar.update('epoch 1', 0.25, 60)
+                ended = True
+    finally:
+        signal.signal(number, before)
+
+    assert not ended
+    assert '━' in terminal.getvalue()
+    assert '━' not in shown(terminal).text
     assert not shown(terminal).cursor_hidden
 
 
