@@ -14,17 +14,17 @@ def interrupts_wait() -> Iterator[None]:
 
     Only the main thread runs handlers; elsewhere nothing is changed.
     """
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    callable_ones = {n: handler for n, handler in handlers.items() if callable(handler)}
-    if threading.current_thread() is not threading.main_thread():
-        callable_ones = {}
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        found = {number: signal.getsignal(number) for number in SIGNALS}
+        handlers = {n: handler for n, handler in found.items() if callable(handler)}
     received: list[tuple] = []
-    for number in callable_ones:
+    for number in handlers:
         signal.signal(number, lambda *arguments: received.append(arguments))
     try:
         yield
     finally:
-        for number, handler in callable_ones.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
     for number, frame in received[:1]:
-        callable_ones[number](number, frame)
+        handlers[number](number, frame)
