@@ -12,7 +12,7 @@ from mmgala.evaluation import PostHocEvaluator
 from mmgala.functional.post_hoc import PostHocSteps
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.post_hoc import PostHocChain, PostHocStep
-from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.checkpoint_fit import unwrap_model
 
 DEPLOYED_REMEDY = (
     'Fit the model again with mmgala fit --target-prior train, val or '

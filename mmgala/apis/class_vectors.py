@@ -19,12 +19,9 @@ from mmgala.console.consoles import tracked
 from mmgala.evaluation.score_dump import stack_targets
 from mmgala.evaluation.shot_thresholds import resolve_thresholds
 from mmgala.functional import ShotThresholds
-from mmgala.utils.checkpoint import (
-    read_checkpoint,
-    stored_class_counts,
-    stored_class_names,
-    unwrap_model,
-)
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_fit import unwrap_model
+from mmgala.utils.checkpoint_meta import stored_class_counts, stored_class_names
 from mmgala.utils.safe_loading import only_plain_data
 
 REMEDY = 'name the layer with --layer'

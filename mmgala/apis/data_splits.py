@@ -48,8 +48,8 @@ def build_whole_split(cfg: Config, split: str, classes: Sequence[str]) -> DataLo
         cfg: config of a training or test, whose default scope is activated.
         split: ``'train'``, ``'val'`` or ``'test'``.
         classes: names of the training classes, from
-            :func:`mmgala.utils.checkpoint.stored_class_names`: labels are indices into
-            them. If it is empty, labels are those of the data set.
+            :func:`mmgala.utils.checkpoint_meta.stored_class_names`: labels are indices
+            into them. If it is empty, labels are those of the data set.
 
     Raises:
         ValueError: if the config has no data loader for the split, or the split has

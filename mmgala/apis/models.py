@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mmgala.apis.class_shares import keep_classes_together
 from mmgala.registry import MODELS
-from mmgala.utils.checkpoint import check_fits
+from mmgala.utils.checkpoint_fit import check_fits
 from mmgala.utils.files import (
     check_writable,
     locked,

@@ -15,7 +15,8 @@ from mmgala.apis.export.real_images import pipeline_of
 from mmgala.apis.models import load_model
 from mmgala.datasets.image_files import ENDINGS, read_image_file
 from mmgala.datasets.readers.clutter import is_clutter
-from mmgala.utils.checkpoint import read_checkpoint, stored_class_names
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_meta import stored_class_names
 
 FITTED = ('model.py', 'model.pth')  # what `mmgala start` ends with
 

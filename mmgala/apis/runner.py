@@ -13,7 +13,7 @@ from mmgala.engine.hooks.added_counts_hook import AddedCountsHook
 from mmgala.engine.hooks.class_names_hook import ClassNamesHook
 from mmgala.engine.hooks.class_shards_hook import names_read_from_shares
 from mmgala.engine.hooks.score_storage_hook import ScoreStorageHook
-from mmgala.utils.checkpoint import check_fits
+from mmgala.utils.checkpoint_fit import check_fits
 
 _uses_of_names: Counter[str] = Counter()
 
@@ -53,7 +53,7 @@ def check_fits_runner(checkpoint: dict, runner: Runner, path: str | Path) -> Non
         path: path of the checkpoint, for the error message.
 
     Raises:
-        ValueError: as :func:`mmgala.utils.checkpoint.check_fits` does.
+        ValueError: as :func:`mmgala.utils.checkpoint_fit.check_fits` does.
     """
     check_fits(checkpoint, runner.model, path, names_read_from_shares(runner))
 

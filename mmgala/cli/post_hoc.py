@@ -11,7 +11,7 @@ from mmgala.cli.post_hoc_arguments import BALANCED, TRAIN, VAL, flag
 from mmgala.evaluation.selection import AUTO, check_steps, steps_to_choose
 from mmgala.functional.post_hoc import STEPS
 from mmgala.functional.rebalance import class_shares
-from mmgala.utils.checkpoint import stored_class_counts, stored_class_draws
+from mmgala.utils.checkpoint_meta import stored_class_counts, stored_class_draws
 
 
 def requested_steps(

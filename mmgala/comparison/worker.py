@@ -35,11 +35,8 @@ from mmgala.engine.training_console import training_step
 from mmgala.evaluation import ScoreDump
 from mmgala.evaluation.score_dump import add_dump
 from mmgala.retraining import RetrainOptions, retrain_classifier
-from mmgala.utils.checkpoint import (
-    read_checkpoint,
-    read_latest_checkpoint,
-    unwrap_model,
-)
+from mmgala.utils.checkpoint import read_checkpoint, read_latest_checkpoint
+from mmgala.utils.checkpoint_fit import unwrap_model
 from mmgala.utils.environment import installed_versions
 from mmgala.utils.files import locked_folders, remove_unfinished, replacing
 

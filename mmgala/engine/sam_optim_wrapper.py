@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmgala.functional.checks import check_choice, check_positive
 from mmgala.registry import OPTIM_WRAPPERS
-from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.checkpoint_fit import unwrap_model
 
 DTYPES = {'float32': None, 'bfloat16': torch.bfloat16}
 TINY = 1e-12  # keeps a gradient of 0 from a division by 0

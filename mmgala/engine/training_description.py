@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from mmgala.console import current_session
-from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.checkpoint_fit import unwrap_model
 
 
 def trains_by_epoch(runner: Runner) -> bool:

@@ -6,7 +6,7 @@ from mmgala.datasets.data_summary import summary_table
 from mmgala.datasets.labels import class_names, count_images_and_draws
 from mmgala.functional import ShotThresholds
 from mmgala.retraining.methods import RetrainingContext
-from mmgala.utils.checkpoint import stored_class_counts, stored_class_draws
+from mmgala.utils.checkpoint_meta import stored_class_counts, stored_class_draws
 
 
 def count_training_set(

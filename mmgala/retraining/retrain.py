@@ -52,11 +52,8 @@ from mmgala.retraining.options import (
     RetrainOptions,
     corrects_for_counts,
 )
-from mmgala.utils.checkpoint import (
-    counts_meta,
-    read_checkpoint,
-    stored_class_names,
-)
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_meta import counts_meta, stored_class_names
 from mmgala.utils.files import file_digest
 from mmgala.utils.safe_loading import only_plain_data
 

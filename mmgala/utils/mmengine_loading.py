@@ -9,7 +9,7 @@ import torch
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmgala.utils.checkpoint import (
+from mmgala.utils.checkpoint_loading import (
     load_plain,
     mmengine_globals,
     replaced_torch_load,

@@ -20,7 +20,7 @@ from mmgala.functional import gradient_sum_from_loss, margin_cross_entropy
 from mmgala.functional.checks import check_choice, check_logits_and_target, check_share
 from mmgala.losses import ClassificationLoss
 from mmgala.registry import HOOKS, MODELS
-from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.checkpoint_fit import unwrap_model
 
 EPS = 1e-3
 # Samples of a class whose feedback counts half.

@@ -67,7 +67,7 @@ class Wrapper(nn.Module):
 
 def test_a_wrapped_model_is_unwrapped(monkeypatch):
     monkeypatch.setattr(
-        'mmgala.utils.checkpoint.is_model_wrapper', lambda m: isinstance(m, Wrapper)
+        'mmgala.utils.checkpoint_fit.is_model_wrapper', lambda m: isinstance(m, Wrapper)
     )
 
     name, _ = find_class_layer(Wrapper(with_head(type='LinearClsHead', **LINEAR)))

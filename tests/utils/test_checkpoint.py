@@ -12,12 +12,9 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from mmgala.utils import checkpoint
-from mmgala.utils.checkpoint import (
-    DamagedCheckpointError,
-    read_checkpoint,
-    read_latest_checkpoint,
-)
+from mmgala.utils import checkpoint, checkpoint_loading
+from mmgala.utils.checkpoint import read_checkpoint, read_latest_checkpoint
+from mmgala.utils.checkpoint_loading import DamagedCheckpointError
 from tests.engine.small_training import small_config, train
 
 
@@ -30,7 +27,7 @@ def trained(tmp_path_factory):
 def loader(request, monkeypatch):
     """Both ways of reading: of PyTorch 2.5 and later, and of older versions."""
     if request.param == 'older PyTorch':
-        monkeypatch.setattr(checkpoint, '_READS_PLAIN_DATA', False)
+        monkeypatch.setattr(checkpoint_loading, '_READS_PLAIN_DATA', False)
 
 
 class Calls:

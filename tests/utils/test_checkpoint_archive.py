@@ -6,13 +6,9 @@ import zipfile
 import pytest
 import torch
 
-from mmgala.utils.checkpoint import (
-    DamagedCheckpointError,
-    load_plain,
-    read_checkpoint,
-    read_latest_checkpoint,
-)
+from mmgala.utils.checkpoint import read_checkpoint, read_latest_checkpoint
 from mmgala.utils.checkpoint_archive import altered_part
+from mmgala.utils.checkpoint_loading import DamagedCheckpointError, load_plain
 
 WEIGHTS = torch.arange(1.0, 257.0)
 

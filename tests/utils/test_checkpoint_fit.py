@@ -7,11 +7,8 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmgala.registry import MODELS
-from mmgala.utils.checkpoint import (
-    check_fits,
-    read_checkpoint,
-    unwrap_model,
-)
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_fit import check_fits, unwrap_model
 from tests.engine.small_training import small_config, train
 
 

@@ -21,7 +21,8 @@ from mmengine.runner import CheckpointLoader
 from torch.utils.data import DataLoader
 
 from benchmarks.reliability.bombs import FORMATS, write_bomb
-from mmgala.utils import checkpoint
+from mmgala.utils import checkpoint_loading
+from mmgala.utils.checkpoint import read_checkpoint
 from mmgala.utils.safe_loading import (
     RefusedContentError,
     only_plain_data,
@@ -309,7 +310,7 @@ def test_the_null_device_and_pipes_between_processes_are_read():
 
 OLD_READERS = (
     lambda path: torch.load(path, weights_only=False),
-    lambda path: checkpoint.read_checkpoint(path),
+    read_checkpoint,
     lambda path: CheckpointLoader.load_checkpoint(path),
 )
 
@@ -317,7 +318,7 @@ OLD_READERS = (
 @pytest.fixture
 def old_pytorch(monkeypatch):
     """As before PyTorch 2.5 and in the original MMEngine: no list of safe types."""
-    monkeypatch.setattr(checkpoint, '_READS_PLAIN_DATA', False)
+    monkeypatch.setattr(checkpoint_loading, '_READS_PLAIN_DATA', False)
     monkeypatch.setattr(
         'mmengine.runner.checkpoint._safe_torch_load',
         lambda *args, **kwargs: torch.load(*args, **kwargs, weights_only=False),

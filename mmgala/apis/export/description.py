@@ -6,7 +6,7 @@ from typing import Any
 from mmengine.model import BaseModel
 
 from mmgala.apis.export.scoring_model import describe_steps
-from mmgala.utils.checkpoint import stored_class_counts, stored_class_names
+from mmgala.utils.checkpoint_meta import stored_class_counts, stored_class_names
 from mmgala.version import __version__
 
 

@@ -15,7 +15,8 @@ from mmgala.apis.export.real_images import ScoredImages, pipeline_of, score_imag
 from mmgala.apis.export.scoring_model import ScoringModel, check_exportable
 from mmgala.apis.models import load_model
 from mmgala.functional.checks import check_positive, check_whole
-from mmgala.utils.checkpoint import read_checkpoint, stored_class_names
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_meta import stored_class_names
 from mmgala.utils.files import check_writable, replacing
 
 CHECKED_IMAGES = 64

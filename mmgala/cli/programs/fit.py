@@ -39,7 +39,9 @@ from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.models import LongTailedClsHead
 from mmgala.post_hoc import PostHocChain, PostHocStep, build_post_hoc
 from mmgala.registry import MODELS, find_class, is_subclass
-from mmgala.utils.checkpoint import check_fits, read_checkpoint, stored_class_names
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_fit import check_fits
+from mmgala.utils.checkpoint_meta import stored_class_names
 
 
 def fitted_steps(args: argparse.Namespace) -> dict[str, Any]:

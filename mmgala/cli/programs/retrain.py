@@ -8,7 +8,8 @@ from mmgala.cli.post_hoc import read_target_prior
 from mmgala.console import say
 from mmgala.console.consoles import command_console
 from mmgala.retraining import RetrainOptions, retrain_classifier
-from mmgala.utils.checkpoint import read_checkpoint, stored_class_names
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_meta import stored_class_names
 
 
 def read_options(args: argparse.Namespace) -> RetrainOptions:

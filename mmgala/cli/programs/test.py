@@ -51,11 +51,9 @@ from mmgala.evaluation.selection import (
 )
 from mmgala.functional.checks import check_not_negative, check_whole
 from mmgala.names import RECOMPUTE
-from mmgala.utils.checkpoint import (
-    read_checkpoint,
-    stored_class_names,
-    unwrap_model,
-)
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_fit import unwrap_model
+from mmgala.utils.checkpoint_meta import stored_class_names
 from mmgala.utils.checkpoint_origin import Origin
 from mmgala.utils.files import check_writable
 

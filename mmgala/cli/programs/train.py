@@ -42,10 +42,7 @@ from mmgala.engine.hooks.metric_rules_hook import add_metric_rules
 from mmgala.engine.hooks.padding_hook import add_padding_hook
 from mmgala.engine.metric_rules import set_metric_rules
 from mmgala.engine.training_console import TrainingProgress
-from mmgala.utils.checkpoint import (
-    read_checkpoint,
-    read_latest_checkpoint,
-)
+from mmgala.utils.checkpoint import read_checkpoint, read_latest_checkpoint
 from mmgala.utils.checkpoint_content import check_resumable
 from mmgala.utils.command_record import record_command
 

@@ -24,11 +24,11 @@ from mmgala.evaluation.shot_thresholds import (
 )
 from mmgala.functional import ShotThresholds
 from mmgala.registry import HOOKS
-from mmgala.utils.checkpoint import (
+from mmgala.utils.checkpoint_fit import unwrap_model
+from mmgala.utils.checkpoint_meta import (
     counts_meta,
     stored_class_counts,
     stored_class_draws,
-    unwrap_model,
 )
 
 

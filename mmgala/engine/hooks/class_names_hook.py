@@ -19,7 +19,8 @@ from mmgala.datasets.labels import class_names, dataset_labels, is_detection_dat
 from mmgala.engine.class_width import check_widths, head_width
 from mmgala.engine.resumed_data import REMEDY
 from mmgala.registry import HOOKS
-from mmgala.utils.checkpoint import stored_class_names, unwrap_model
+from mmgala.utils.checkpoint_fit import unwrap_model
+from mmgala.utils.checkpoint_meta import stored_class_names
 from mmgala.utils.class_names import list_names
 
 

@@ -30,7 +30,7 @@ from mmgala.sharding.optimizer_state import (
     put_in,
     take_out,
 )
-from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.checkpoint_fit import unwrap_model
 from mmgala.utils.class_shares import META, SHARED_OUT
 
 ENDING = '.shards'

@@ -7,7 +7,7 @@ from mmengine.runner import Runner
 
 from mmgala.functional.checks import check_share
 from mmgala.registry import HOOKS
-from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.checkpoint_fit import unwrap_model
 
 
 @HOOKS.register_module()

@@ -10,7 +10,7 @@ from mmengine.optim import AmpOptimWrapper
 from mmengine.runner import Runner
 
 from mmgala.registry import HOOKS
-from mmgala.utils.checkpoint import broken_weights, unwrap_model
+from mmgala.utils.checkpoint_fit import broken_weights, unwrap_model
 
 REMEDY = (
     'Lower the learning rate (optim_wrapper.optimizer.lr), clip the gradients '

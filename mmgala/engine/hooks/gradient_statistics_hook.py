@@ -28,7 +28,7 @@ from mmgala.engine.hooks.resume_within_epoch_hook import ResumeWithinEpochHook
 from mmgala.functional import ShotThresholds
 from mmgala.functional.checks import check_whole
 from mmgala.registry import HOOKS
-from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.checkpoint_fit import unwrap_model
 from mmgala.utils.checkpoint_origin import STATISTICS_KEY
 
 

@@ -7,7 +7,7 @@ from mmengine.runner import BaseLoop, Runner
 from torch import Tensor, nn
 
 from mmgala.registry import HOOKS
-from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.checkpoint_fit import unwrap_model
 
 
 @HOOKS.register_module()

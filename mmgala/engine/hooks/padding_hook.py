@@ -13,7 +13,7 @@ from mmgala.datasets.labels import is_detection_dataset
 from mmgala.datasets.samplers.epoch_sampler import EpochSampler
 from mmgala.engine.hooks.resume_within_epoch_hook import ResumeWithinEpochHook
 from mmgala.registry import HOOKS
-from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.checkpoint_fit import unwrap_model
 
 
 class BatchPadding:

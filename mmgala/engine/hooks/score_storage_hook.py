@@ -12,7 +12,7 @@ from mmengine.structures import BaseDataElement
 from mmgala.evaluation import PostHocEvaluator, ScoreDump
 from mmgala.evaluation.score_room import check_room
 from mmgala.registry import HOOKS
-from mmgala.utils.checkpoint import unwrap_model
+from mmgala.utils.checkpoint_fit import unwrap_model
 
 
 @HOOKS.register_module()

@@ -10,11 +10,8 @@ from mmgala.evaluation import PostHocEvaluator, ScoreDump
 from mmgala.functional import logit_adjustment
 from mmgala.functional.post_hoc import PostHocSteps
 from mmgala.post_hoc import build_post_hoc
-from mmgala.utils.checkpoint import (
-    read_checkpoint,
-    stored_class_counts,
-    stored_class_draws,
-)
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_meta import stored_class_counts, stored_class_draws
 from tests.engine.small_training import small_config, train
 
 

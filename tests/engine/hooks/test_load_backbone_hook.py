@@ -9,7 +9,8 @@ from mmengine.registry import init_default_scope
 from torch import nn
 
 from mmgala.models import CIFARResNet, DecoupledClassifier
-from mmgala.utils.checkpoint import read_checkpoint, unwrap_model
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.checkpoint_fit import unwrap_model
 from tests.engine.tiny_runner import tiny_model, tiny_runner
 
 HOOK = dict(type='mmgala.LoadBackboneHook')
