@@ -4,11 +4,8 @@ from typing import Any
 
 from results_table import ResultTable, read_result, result_file
 
-FILES = {
-    'training_step': '',
-    'training_step_2': ', second run',
-    'training_step_cuda': '',
-}
+FILES = ('training_step', 'training_step_cuda')
+COMMAND = 'python benchmarks/training_step.py --starts 5 --seconds 1800 --profile'
 NETWORKS = {'resnet32': 'ResNet-32', 'resnet50': 'ResNet-50'}
 SIDES = ('MMPretrain', 'mmgala')
 NETWORK = 'network and optimizer'
@@ -24,12 +21,7 @@ SMALL = 0.01  # milliseconds; smaller parts of a step share a row
 def _rows() -> tuple[list[dict], list[str]]:
     """Rows of all devices that were measured, and the names of their files."""
     names = [name for name in FILES if result_file(name).is_file()]
-    rows = [
-        dict(row, run=FILES[name])
-        for name in names
-        for row in read_result(name)['rows']
-    ]
-    return rows, names
+    return [row for name in names for row in read_result(name)['rows']], names
 
 
 def _what(row: dict) -> str:
@@ -50,7 +42,7 @@ def training_step_table() -> ResultTable:
     found, names = _rows()
     rows = [
         [
-            f'{_what(row)}: {row["side"]}{row["run"]}',
+            f'{_what(row)}: {row["side"]}',
             _speed(row['images_per_second']),
             _ratio(row),
             _ratio(row['cpu_time']),
@@ -59,8 +51,7 @@ def training_step_table() -> ResultTable:
         if row['side'] != 'MMPretrain'
     ]
     header = ['training', 'images per second', 'ratio (quartiles)', 'ratio of CPU time']
-    command = 'python benchmarks/training_step.py --profile'
-    return ResultTable(header, rows, command, [result_file(name) for name in names])
+    return ResultTable(header, rows, COMMAND, [result_file(name) for name in names])
 
 
 def _parts(row: dict[str, Any]) -> dict[str, float]:
@@ -94,5 +85,4 @@ def step_parts_table() -> ResultTable:
         f'{"GPU" if row["device"] == "cuda" else "CPU"}, {row["side"]}'
         for row, _ in columns
     ]
-    command = 'python benchmarks/training_step.py --profile'
-    return ResultTable(header, rows, command, [result_file(name) for name in names])
+    return ResultTable(header, rows, COMMAND, [result_file(name) for name in names])
