@@ -6,15 +6,25 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from mmgala.models.heads.sharded_head import ShardedClsHead
+from mmgala.registry import MODEL_WRAPPERS, MODELS, find_class, is_subclass
 from mmgala.utils.class_shares import is_shared_out
 
-AVERAGES = 'MMDistributedDataParallel'  # MMEngine's choice where a config makes none
+DEFAULT = 'MMDistributedDataParallel'  # MMEngine's, where a config has no wrapper
+KNOW_NO_SHARES = ('mmengine', 'torch')  # packages whose wrappers copy or average them
 
 
 def shares_classes(model: Mapping) -> bool:
     """Whether the config of a model shares out the classes of its head."""
     head: Any = model.get('head')
-    return isinstance(head, dict) and bool(head.get('shard_classes'))
+    if not isinstance(head, dict):
+        return False
+    return bool(head.get('shard_classes')) or _is_sharded_head(head)
+
+
+def _is_sharded_head(head: Mapping) -> bool:
+    """Whether the config of a head names the class that shares out its classes."""
+    return is_subclass(head.get('type'), ShardedClsHead, MODELS)
 
 
 def check_parallel(cfg: Config) -> None:
@@ -25,13 +35,17 @@ def check_parallel(cfg: Config) -> None:
     Raises:
         ValueError: with the line to add.
     """
-    wrapper = (cfg.get('model_wrapper_cfg') or {}).get('type', AVERAGES)
-    alone = (cfg.get('launcher') or 'none') == 'none'
-    if shares_classes(cfg.get('model') or {}) and not alone and wrapper == AVERAGES:
+    if (cfg.get('launcher') or 'none') == 'none':
+        return
+    if not shares_classes(cfg.get('model') or {}):
+        return
+    wrapper = (cfg.get('model_wrapper_cfg') or {}).get('type', DEFAULT)
+    kind = find_class(wrapper, MODEL_WRAPPERS)
+    if kind is not None and kind.__module__.partition('.')[0] in KNOW_NO_SHARES:
         raise ValueError(
-            f'With shard_classes=True, the model wrapper {wrapper} would average '
-            'the weights of different classes: set model_wrapper_cfg=dict(type='
-            "'mmgala.ClassShardsDataParallel')."
+            f'With shard_classes=True, the model wrapper {kind.__name__} would treat '
+            'weights of different classes as copies of each other: set '
+            "model_wrapper_cfg=dict(type='mmgala.ClassShardsDataParallel')."
         )
 
 
@@ -41,9 +55,12 @@ def keep_classes_together(model: ConfigDict) -> None:
     Args:
         model: config, changed in place.
     """
-    if shares_classes(model):
-        model.head.pop('shard_classes')
-        model.head.pop('negative_rate', None)  # of the training alone
+    if not shares_classes(model):
+        return
+    if _is_sharded_head(model.head):
+        model.head.type = 'mmgala.GALAHead'
+    model.head.pop('shard_classes', None)
+    model.head.pop('negative_rate', None)  # of the training alone
 
 
 def give_all_scores(

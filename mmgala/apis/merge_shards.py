@@ -6,7 +6,7 @@ import torch
 
 from mmgala.sharding.checkpoint import load_whole
 from mmgala.utils.checkpoint import read_checkpoint
-from mmgala.utils.class_shares import META, SHARED_OUT
+from mmgala.utils.class_shares import META, SHARED_OUT, shares_folder
 from mmgala.utils.files import check_writable, replacing
 
 
@@ -24,21 +24,23 @@ def merge_shares(checkpoint: str | Path, out: str | Path) -> int:
         The number of classes.
 
     Raises:
-        FileNotFoundError: if the file or the folder is missing.
-        ValueError: if the checkpoint has no shares, or ``out`` is the checkpoint.
+        FileNotFoundError: if the file, the folder or a file of it is missing.
+        ValueError: if the checkpoint has no shares, a file is damaged, or ``out`` is
+            the checkpoint.
         OSError: if ``out`` cannot be written.
     """
     if Path(checkpoint).resolve() == Path(out).resolve():
         raise ValueError(f'OUT ({out}) must be another file than the checkpoint.')
     check_writable(out)
     content = read_checkpoint(checkpoint)
-    shares = (content.get('meta') or {}).pop(META, None)
-    if shares is None:
+    folder = shares_folder(content, checkpoint)
+    if folder is None:
         raise ValueError(
-            f'{checkpoint} has no shares: it has all classes already, and any head can '
-            'load it.'
+            f'{checkpoint} has no shares to merge, as it has all classes itself: use '
+            'it as it is.'
         )
-    whole = load_whole(Path(checkpoint).parent / shares['folder'])
+    whole = load_whole(folder)
+    del content['meta'][META]
     state = content['state_dict']
     marks = [name for name in state if name.endswith(SHARED_OUT)]
     classes = max(int(state.pop(name)) for name in marks)

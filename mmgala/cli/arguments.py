@@ -15,7 +15,7 @@ from typing import Any
 from mmgala.cli.command import importing
 from mmgala.console.session import current_session
 from mmgala.utils.package_configs import find_config
-from mmgala.utils.ranks import speaks_for_all
+from mmgala.utils.ranks import processes_of_torchrun, speaks_for_all
 
 
 class Settings(argparse.Action):
@@ -115,6 +115,10 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse the command line, and keep what libraries print off the console.
 
     If the command line is wrong, one rank prints the usage.
+
+    Raises:
+        ValueError: if torchrun has started several processes that would not work
+            together.
     """
     add_console_arguments(parser)
     said = io.StringIO()
@@ -127,7 +131,29 @@ def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
         raise
     if (session := current_session()) is not None:
         session.start(args.verbose)
+    _check_processes(parser.prog, getattr(args, 'launcher', None))
     return args
+
+
+def _check_processes(command: str, launcher: str | None) -> None:
+    """Refuse several processes, each of which would do all of the work.
+
+    Args:
+        command: its name.
+        launcher: ``None`` for a command that works in one process.
+    """
+    processes = processes_of_torchrun()
+    if processes == 1 or launcher not in (None, 'none'):
+        return
+    if launcher is None:
+        raise ValueError(
+            f'torchrun has started {processes} processes, but {command} works in one: '
+            'call it without torchrun.'
+        )
+    raise ValueError(
+        f'torchrun has started {processes} processes, but without --launcher each '
+        'would do all of the work: add --launcher pytorch.'
+    )
 
 
 def _with_similar_flags(said: str, parser: argparse.ArgumentParser) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributed import group as groups
 from torch.distributed.device_mesh import init_device_mesh
 
+from mmgala.functional.checks import check_whole
 from mmgala.modules.ranks import rank, world_size
 from mmgala.sharding.dtensor import DTensor, Shard
 
@@ -27,7 +28,7 @@ class ClassShards:
         rank: this one.
 
     Raises:
-        ValueError: if there are more ranks than classes.
+        ValueError: if there is no class, or there are more ranks than classes.
 
     Examples:
         >>> ClassShards(10, ranks=4, rank=3).bounds()
@@ -39,6 +40,7 @@ class ClassShards:
     rank: int = 0
 
     def __post_init__(self) -> None:
+        check_whole('num_classes', self.num_classes)
         if self.ranks > self.num_classes:
             raise ValueError(
                 f'{self.ranks} ranks cannot share {self.num_classes} classes: use at '

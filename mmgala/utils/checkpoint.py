@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 
 from mmgala.utils.checkpoint_content import check_content
 from mmgala.utils.checkpoint_loading import DamagedCheckpointError, load_plain
-from mmgala.utils.class_shares import missing_shares
+from mmgala.utils.class_shares import checkpoint_of_shares, missing_shares
 from mmgala.utils.similar import similar_path
 
 
@@ -28,7 +28,9 @@ def read_checkpoint(path: str | Path) -> dict:
             are not what trainings save.
     """
     if os.path.isdir(path):
-        raise IsADirectoryError(f'Checkpoint {path} is a folder: give a file in it.')
+        beside = checkpoint_of_shares(path)
+        advice = f'the file beside it, {beside.name}' if beside else 'a file in it'
+        raise IsADirectoryError(f'Checkpoint {path} is a folder: give {advice}.')
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f'Checkpoint {path} does not exist.{similar_path(path)}'

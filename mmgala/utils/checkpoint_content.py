@@ -39,6 +39,12 @@ def _are_thresholds(value: Any) -> bool:
     return _is_count(many) and _is_count(few) and bool(few <= many)
 
 
+def _are_shares(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(value.get(key), str) for key in ('folder', 'order')
+    )
+
+
 DICT: Check = (lambda v: isinstance(v, Mapping), 'a dict')
 # MMDetection stores one for each part of a concatenated data set.
 DICTS: Check = (
@@ -56,6 +62,7 @@ SCHEDULERS: Check = (
     ),
     'a list of dicts',
 )
+SHARES: Check = (_are_shares, 'a dict with the names `folder` and `order`')
 COUNT: Check = (_is_count, 'a whole number of 0 or more')
 COUNTS: Check = (_are_counts, 'a list of whole numbers of 0 or more')
 NAMES: Check = (_are_names, 'a list of names')
@@ -72,6 +79,7 @@ META: dict[str, Check] = {
     'class_draws': COUNTS,
     'shot_thresholds': THRESHOLDS,
     'train_sampler': DICT,
+    'class_shards': SHARES,
 }
 PARTS: dict[str, Check] = {
     'meta': DICT,

@@ -15,6 +15,17 @@ def launched_rank() -> int:
     return next((int(rank) for rank in given if rank.isdecimal()), 0)
 
 
+def processes_of_torchrun() -> int:
+    """Number of processes that torchrun has started, this one included.
+
+    It is 1 without torchrun: tasks of Slurm or MPI may well be independent commands,
+    and a cluster may set ``WORLD_SIZE`` for everything that runs on it.
+    """
+    size = os.environ.get('WORLD_SIZE', '')
+    started = 'TORCHELASTIC_RUN_ID' in os.environ and size.isdecimal()
+    return int(size) if started else 1
+
+
 def speaks_for_all(waits: bool = True) -> bool:
     """Whether this process is the one of its launch that reports why it ends.
 

@@ -1,13 +1,19 @@
 """Options of the command line override settings, and misspelt sections are refused."""
 
 import argparse
+import importlib
 import sys
 
 import pytest
 from mmengine.config import Config
 
-from mmgala.cli.arguments import add_config_arguments, parse_args
+from mmgala.cli.arguments import (
+    add_config_arguments,
+    parse_args,
+    parse_launched_args,
+)
 from mmgala.cli.cfg_options import merge_options
+from mmgala.cli.commands import merge
 
 SECTIONS = dict(
     model=dict(type='X', head=dict(num_classes=10)),
@@ -123,3 +129,46 @@ def test_a_similar_flag_is_named(monkeypatch, capsys):
         parse_args(parser)
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.endswith('arguments: --wrok-dir=x --out. Did you mean --work-dir?')
+
+
+def launched(monkeypatch, processes, command, *arguments):
+    """Parse a command line in a process that torchrun has started."""
+    monkeypatch.setenv('TORCHELASTIC_RUN_ID', 'none')
+    monkeypatch.setenv('WORLD_SIZE', str(processes))
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    monkeypatch.setattr(sys, 'argv', [f'mmgala {command}', *arguments])
+    module = importlib.import_module(f'mmgala.cli.commands.{command}')
+    parse = parse_launched_args if command in ('train', 'test') else parse_args
+    return parse(module.build_parser())
+
+
+ALONE = {
+    'fit': ('c.py', 'a.pth', 'b.pth'),
+    'export': ('c.py', 'a.pth', 'b.onnx'),
+    'merge': ('a.pth', 'b.pth'),
+}
+TOGETHER = {'train': ('c.py',), 'test': ('c.py', 'a.pth')}
+
+
+@pytest.mark.parametrize('command', ALONE)
+def test_a_command_of_one_process_is_not_started_twice(monkeypatch, command):
+    message = f'2 processes.*mmgala {command} works in one.*without torchrun'
+    with pytest.raises(ValueError, match=message):
+        launched(monkeypatch, 2, command, *ALONE[command])
+    assert launched(monkeypatch, 1, command, *ALONE[command])
+
+
+@pytest.mark.parametrize('command', TOGETHER)
+def test_processes_of_torchrun_need_the_launcher(monkeypatch, command):
+    words = TOGETHER[command]
+    with pytest.raises(ValueError, match=r'2 processes.*add --launcher pytorch'):
+        launched(monkeypatch, 2, command, *words)
+    args = launched(monkeypatch, 2, command, *words, '--launcher', 'pytorch')
+    assert args.launcher == 'pytorch'
+
+
+def test_a_cluster_may_set_the_world_size_for_all_commands(monkeypatch):
+    monkeypatch.delenv('TORCHELASTIC_RUN_ID', raising=False)
+    monkeypatch.setenv('WORLD_SIZE', '8')
+    monkeypatch.setattr(sys, 'argv', ['mmgala merge', 'a.pth', 'b.pth'])
+    assert parse_args(merge.build_parser()).out.name == 'b.pth'

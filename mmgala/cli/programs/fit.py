@@ -16,6 +16,7 @@ from mmgala.apis.launch import (
     add_paths_to_image_errors,
     load_config,
     set_dataloader_defaults,
+    set_launcher,
     set_work_dir,
 )
 from mmgala.apis.models import check_output_path, save_model
@@ -66,6 +67,7 @@ def merge_args(cfg: Config, args: argparse.Namespace, steps: dict[str, Any]) -> 
     cfg.load_from = args.checkpoint
     cfg.resume = False
     merge_options(cfg, args.cfg_options, args.checkpoint)
+    set_launcher(cfg, 'none')
     keep_classes_together(cfg.model)
     check_head(cfg)
     if needs_scores(steps):
@@ -130,6 +132,7 @@ def save(
     state = {k: v for k, v in named.items() if not k.startswith(earlier)}
     state |= {f'head.post_hoc.{k}': v for k, v in module.state_dict().items()}
     cfg = cfg.copy()
+    keep_classes_together(cfg.model)
     if find_class(cfg.model.head.type, MODELS) is LinearClsHead:
         # Keeps LinearClsHead's default loss.
         cfg.model.head.setdefault('loss', dict(type='CrossEntropyLoss'))

@@ -45,10 +45,6 @@ PLAIN = '._- '  # characters of a config's name beside letters and digits
 
 def run(args: argparse.Namespace) -> None:
     """Do what the arguments ask for."""
-    if int(os.environ.get('WORLD_SIZE', '1')) > 1:
-        raise ValueError(
-            '`mmgala start` starts its own processes: call it without a launcher.'
-        )
     methods = check_args(args)
     source = find_images(args.data)
     folder = choose_folder(args)

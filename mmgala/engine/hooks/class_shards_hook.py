@@ -31,9 +31,12 @@ from mmgala.sharding.optimizer_state import (
     take_out,
 )
 from mmgala.utils.checkpoint_fit import unwrap_model
-from mmgala.utils.class_shares import META, SHARED_OUT
-
-ENDING = '.shards'
+from mmgala.utils.class_shares import (
+    ENDING,
+    META,
+    SHARED_OUT,
+    checkpoint_of_shares,
+)
 
 
 @HOOKS.register_module()
@@ -240,7 +243,8 @@ def _remove_orphans(place: Path, kept: Path | None, written: str = '') -> None:
         written: name, without ending, of the checkpoint that was written just now.
     """
     for folder in place.glob(f'*{ENDING}'):
-        stem = folder.name.removesuffix(ENDING).rsplit('.', 1)[0]
-        former = stem == written and folder != kept
-        if former or not folder.with_name(f'{stem}.pth').exists():
+        checkpoint = checkpoint_of_shares(folder)
+        assert checkpoint is not None
+        former = checkpoint.stem == written and folder != kept
+        if former or not checkpoint.exists():
             shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,7 @@ import torch
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from mmgala.functional.checks import usable_weight
+from mmgala.functional.checks import check_not_negative, check_whole, usable_weight
 from mmgala.models.heads.linear_heads import GALAHead
 from mmgala.models.heads.shard_state import ShardStateMixin
 from mmgala.modules.runner import training_is_resumed
@@ -88,6 +88,7 @@ class ShardedClsHead(ShardStateMixin, GALAHead):
         **kwargs: Any,
     ) -> None:
         _check_options(shard_classes, negative_rate, kwargs)
+        check_whole('in_channels', in_channels)
         std = _initial_std(init_cfg)
         shards = ClassShards.here(num_classes)
         check_host_memory(num_classes, in_channels, shards.ranks)
@@ -291,11 +292,16 @@ def _check_options(
 
 def _initial_std(init_cfg: dict | None) -> float:
     """Standard deviation of the initial weights."""
-    given = {'type': 'Normal', 'std': INITIAL_STD, **(init_cfg or {})}
-    known = {'type': 'Normal', 'std': given['std'], 'layer': given.get('layer')}
-    if {'layer': None, **given} != known:
+    given = init_cfg or {}
+    known: dict[str, tuple] = {'type': ('Normal',), 'layer': ('Linear', ['Linear'])}
+    if not isinstance(given, dict) or any(
+        name != 'std' and value not in known.get(name, ())
+        for name, value in given.items()
+    ):
         raise ValueError(
             'With shard_classes=True, the only form of `init_cfg` is dict(type='
-            f"'Normal', std=STD), but got {dict(init_cfg or {})}: write it, or none."
+            f"'Normal', std=STD), but got {given}: write it, or leave init_cfg out."
         )
-    return given['std']
+    std = given.get('std', INITIAL_STD)
+    check_not_negative('init_cfg.std', std)
+    return std
