@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from tests.batches import one_hot, random_logits, random_target
+from tests.losses.battery import N, batch, gradient, state
 from tests.losses.loss_cases import (
     CASES,
     NUM_CLASSES,
@@ -16,33 +17,12 @@ from tests.losses.loss_cases import (
     unreduced,
 )
 
-N = 12
 KINDS = [
     pytest.param(name, kind, id=f'{name}-{kind}')
     for name, case in CASES.items()
     for kind in ('hard', 'soft')
     if case.soft or kind == 'hard'
 ]
-
-
-@pytest.fixture(params=CASES)
-def case(request):
-    return CASES[request.param]
-
-
-def batch(kind='hard', num_samples=N, scale=2.0):
-    """Float64 logits that take a gradient, and labels of all classes."""
-    logits = random_logits(num_samples, NUM_CLASSES, scale=scale).requires_grad_()
-    return logits, random_target(kind, num_samples, NUM_CLASSES)
-
-
-def gradient(loss, logits):
-    return torch.autograd.grad(loss.sum(), logits)[0]
-
-
-def state(loss):
-    """All buffers, derived ones too."""
-    return {name: buffer.clone() for name, buffer in loss.named_buffers()}
 
 
 @pytest.mark.parametrize('kind', ['hard', 'soft'])
@@ -221,11 +201,6 @@ def test_weighs_averages_and_reduces_as_mmpretrain_does(
             assert_close(gradient(loss, logits), 0.7 * grad)
 
 
-def test_avg_factor_with_a_sum_is_refused_as_mmpretrain_does(case):
-    with pytest.raises(ValueError, match=r"avg_factor=.*'sum': use 'mean'"):
-        case.warmed_up(reduction='sum')(*batch(), avg_factor=3.0)
-
-
 @pytest.mark.parametrize('name', names(lambda c: c.soft))
 def test_one_hot_soft_labels_equal_class_indices(name):
     logits, target = batch()
@@ -236,54 +211,6 @@ def test_one_hot_soft_labels_equal_class_indices(name):
         loss = loss_module(logits, labels, reduction_override='none')
         results.append((loss, gradient(loss, logits), state(loss_module)))
     assert_close(results[0], results[1], rtol=1e-6, atol=1e-6)
-
-
-def refused(loss_module, message, logits, target, **call):
-    """The call is refused in one line, and changes no state."""
-    before = state(loss_module)
-    with pytest.raises(ValueError, match=message) as caught:
-        loss_module(logits, target, **call)
-    assert '\n' not in str(caught.value)
-    assert_close(state(loss_module), before, rtol=0, atol=0)
-
-
-def test_seesaw_refuses_soft_labels():
-    message = 'needs class indices, not soft labels. Take mixup and CutMix out'
-    refused(CASES['seesaw'].warmed_up(), message, *batch('soft'))
-
-
-LOGITS = torch.zeros(2, NUM_CLASSES)
-LABELS = torch.tensor([0, 1])
-BAD_CALLS = dict(
-    vector=(r'shape', torch.zeros(NUM_CLASSES), LABELS),
-    other_classes=('num_classes=6, but', torch.zeros(2, 5), LABELS),
-    integer_logits=('to be a floating tensor', LOGITS.long(), LABELS),
-    more_labels=(r'indices of shape \(2,\)', LOGITS, torch.tensor([0, 1, 2])),
-    integer_one_hot=('Soft labels must be floating', LOGITS, LOGITS.long()),
-    soft_shape=(r'shape of the logits, \(2, 6\)', LOGITS, torch.full((2, 5), 0.2)),
-    too_large=('between 0 and 5 .*got 6', LOGITS, torch.tensor([0, 6])),
-    negative=('between 0 and 5 .*got -1', LOGITS, torch.tensor([-1, 0])),
-    no_shares=('rows that sum to 1', LOGITS, torch.ones(2, NUM_CLASSES)),
-)
-
-
-@pytest.mark.parametrize('bad', BAD_CALLS)
-def test_invalid_input_is_refused_in_one_line(case, bad):
-    refused(case.warmed_up(), *BAD_CALLS[bad])
-
-
-def test_unknown_reductions_are_refused(case):
-    with pytest.raises(ValueError, match=r"`reduction` to be one of .*'avg'"):
-        case.build(reduction='avg')
-    call = dict(reduction_override='avg')
-    refused(case.build(), "`reduction` to be one of .*'avg'", LOGITS, LABELS, **call)
-
-
-@pytest.mark.parametrize('num_classes', [1, 0])
-def test_fewer_than_two_classes_are_refused(case, num_classes):
-    message = f'`num_classes` to be 2 or more, but got {num_classes}'
-    with pytest.raises(ValueError, match=message):
-        case.loss(num_classes)
 
 
 @pytest.mark.parametrize(('name', 'kind'), KINDS)
@@ -342,33 +269,3 @@ def test_print_shows_every_argument(case):
     arguments = set(inspect.signature(case.loss).parameters) - {'class_counts'}
     for name in arguments:
         assert f'{name}={getattr(loss_module, name)!r}' in shown
-
-
-STRENGTHS = [
-    (name, argument)
-    for name, case in CASES.items()
-    for argument in ('tau', 'gamma', 'p', 'q', 'noise_scale', 'margin', 'max_margin')
-    if argument in case.arguments
-]
-
-
-@pytest.mark.parametrize('value', [-1.0, float('nan'), float('inf')])
-@pytest.mark.parametrize(('name', 'argument'), STRENGTHS)
-def test_a_strength_out_of_range_is_refused(name, argument, value):
-    with pytest.raises(ValueError, match=f'`{argument}` to be 0 or more, but got'):
-        CASES[name].build(counts=None, **{argument: value})
-
-
-POSITIVE = [
-    (name, argument)
-    for name, case in CASES.items()
-    for argument in ('eps', 'scale')
-    if argument in inspect.signature(case.loss).parameters
-]
-
-
-@pytest.mark.parametrize('value', [0.0, -1e-3, float('nan')])
-@pytest.mark.parametrize(('name', 'argument'), POSITIVE)
-def test_a_scale_or_eps_that_is_not_positive_is_refused(name, argument, value):
-    with pytest.raises(ValueError, match=f'`{argument}` to be positive, but got'):
-        CASES[name].build(**{argument: value})

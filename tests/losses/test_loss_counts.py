@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from tests.losses.battery import batch, gradient, refused, state
 from tests.losses.loss_cases import CASES, COUNTS, names, seeded
-from tests.losses.test_loss_battery import batch, gradient, refused, state
 
 
 @pytest.mark.parametrize('name', names(lambda c: c.counted))

@@ -1,12 +1,9 @@
 """LVISDataset: what MMDetection's gives, for any classes, and every bad file."""
 
-import json
-import re
-
 import cv2
 import numpy as np
 import pytest
-from mmdet.datasets import CocoDataset, LVISV1Dataset
+from mmdet.datasets import LVISV1Dataset
 from mmdet.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
@@ -15,52 +12,10 @@ from mmgala.datasets import align_classes
 from mmgala.datasets.labels import instance_labels
 from mmgala.detection.lvis.dataset import LVISDataset
 from mmgala.registry import DATASETS
+from tests.detection.lvis.tiny_lvis import tiny
 from tests.detection.lvis_files import HEIGHT, WIDTH, random_lvis, write_lvis
 
 FILTER = dict(filter_empty_gt=True, min_size=32)
-
-
-def tiny():
-    """Three categories, ids with gaps and out of order; four images."""
-    categories = [(1000, 'newt', 'r'), (3, 'ant', 'f'), (7, 'bee', 'c')]
-    boxes = [  # image, category, box
-        (20, 7, [10, 10, 50, 40]), (20, 3, [0, 0, 60, 60]), (20, 7, [5, 5, 9, 9]),
-        (10, 1000, [30, 40, 20, 20]), (10, 3, [1, 1, 0.5, 30]), (40, 3, [2, 2, 8, 8]),
-    ]  # fmt: skip
-    return dict(
-        categories=[
-            dict(id=id_, name=name, frequency=frequency)
-            for id_, name, frequency in categories
-        ],
-        images=[
-            dict(
-                id=id_, height=20 if id_ == 40 else 90, width=100,
-                coco_url=f'http://images.cocodataset.org/val2017/{id_}.jpg',
-                neg_category_ids=[7] if id_ == 10 else [],
-                not_exhaustive_category_ids=[3] if id_ == 20 else [],
-            )
-            for id_ in (20, 10, 40, 30)
-        ],
-        annotations=[
-            dict(id=i, image_id=image, category_id=category, bbox=box,
-                 area=box[2] * box[3], segmentation=[[0, 0, 9, 0, 9, 9]])
-            for i, (image, category, box) in enumerate(boxes, start=1)
-        ],
-    )  # fmt: skip
-
-
-@pytest.fixture
-def tiny_set(tmp_path):
-    """Factory: data set of the tiny file, which may be changed before."""
-
-    def make(change=None, **kwargs):
-        content = tiny()
-        if change:
-            content = change(content) or content
-        write_lvis(tmp_path / 'lvis.json', content)
-        return LVISDataset('lvis.json', data_root=str(tmp_path), **kwargs)
-
-    return make
 
 
 @pytest.fixture
@@ -258,55 +213,6 @@ def test_warning_names_the_first_of_many(tiny_set, messages):
     )
 
 
-def drop(part, *keys):
-    def change(content):
-        for item in content[part]:
-            for key in keys:
-                item.pop(key, None)
-
-    return change
-
-
-def coco(content):
-    drop('categories', 'frequency')(content)
-    drop('images', 'neg_category_ids', 'not_exhaustive_category_ids')(content)
-
-
-def put(part, index, **values):
-    return lambda content: content[part][index].update(values)
-
-
-@pytest.mark.parametrize(
-    ('change', 'message'),
-    [
-        (coco, "not an LVIS file (no category has 'frequency'"),
-        (drop('categories', 'frequency'), "categories[0] has no 'frequency'."),
-        (drop('images', 'neg_category_ids'), "images[0] has no 'neg_category_ids'."),
-        (drop('annotations', 'bbox'), "annotations[0] has no 'bbox'."),
-        (drop('images', 'coco_url'), 'image 10: the path is empty (from `coco_url` or'),
-        (put('images', 0, coco_url='', file_name='../a.jpg'),
-         'image 20: the path ../a.jpg is outside the image root'),
-        (put('categories', 1, frequency='x'),
-         "category 3 (ant) has frequency 'x'; expected 'r', 'c' or 'f'."),
-        (put('annotations', 4, category_id=8),
-         'annotation 5 has category_id 8, which is not in categories'),
-        (put('annotations', 4, image_id=99),
-         'annotation 5 has image_id 99, which is not in images'),
-        (put('annotations', 4, id=1), 'id 1 occurs twice in annotations.'),
-        (put('categories', 0, id='7'), "categories[0] has id '7'; ids must be int"),
-        (lambda content: {'images': []}, 'the lists annotations, categor'),
-        (lambda content: [1], 'the lists annotations, categories, images'),
-        (lambda content: dict(content, images=[], annotations=[]), 'there are no imag'),
-    ],
-)  # fmt: skip
-def test_bad_file(tiny_set, change, message):
-    with pytest.raises(ValueError, match=re.escape(message)) as caught:
-        tiny_set(change)
-
-    assert 'lvis.json: ' in str(caught.value)
-    assert '\n' not in str(caught.value)
-
-
 def test_classes_of_other_data_give_the_labels_by_name(tiny_set):
     """In another order, and with one that the file lacks."""
     dataset = tiny_set(metainfo=dict(classes=['newt', 'cat', 'bee', 'ant']))
@@ -329,12 +235,6 @@ def test_alignment_relabels_the_instances(tiny_set):
     assert dataset.cat_ids == [1000, 7, 3]
 
 
-@pytest.mark.parametrize('classes', [['ant', 'bee'], ['ant', 'bee', 'cat', 'dog']])
-def test_categories_that_are_no_classes_are_refused(tiny_set, classes):
-    with pytest.raises(ValueError, match=r'not among the .*: newt\. .*by name'):
-        tiny_set(metainfo=dict(classes=classes))
-
-
 def test_categories_without_annotations_need_no_class(tiny_set):
     def without_newts(content):
         content['annotations'] = [
@@ -345,38 +245,3 @@ def test_categories_without_annotations_need_no_class(tiny_set):
         3,
         7,
     ]
-
-
-def test_file_that_is_not_there_or_no_json(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'lvis.json: no such annotation file'):
-        LVISDataset('lvis.json', data_root=str(tmp_path))
-    (tmp_path / 'lvis.json').write_text(json.dumps(tiny())[:-40])
-    with pytest.raises(ValueError, match=r'lvis.json: invalid JSON \(Expecting'):
-        LVISDataset('lvis.json', data_root=str(tmp_path))
-    (tmp_path / 'lvis.json').write_bytes(b'\xff\xd8\xff')
-    with pytest.raises(ValueError, match=r'lvis.json: invalid JSON'):
-        LVISDataset('lvis.json', data_root=str(tmp_path))
-
-
-def test_coco_files_that_lack_a_class_are_refused(tmp_path):
-    """MMDetection numbers the categories of the file, whatever `classes` say."""
-    content = tiny()
-    content['categories'].pop(0)
-    content['annotations'] = [a for a in content['annotations'] if a['category_id'] < 9]
-    for image in content['images']:
-        image['file_name'] = f'{image["id"]}.jpg'
-    write_lvis(tmp_path / 'coco.json', content)
-    classes = ('newt', 'ant', 'bee')
-    path = str(tmp_path / 'coco.json')
-    folder = dict(img='')
-    dataset = CocoDataset(
-        ann_file=path, data_prefix=folder, metainfo=dict(classes=classes)
-    )
-
-    with pytest.raises(ValueError, match=r"2 of the 3 classes.*add .*'categories'"):
-        align_classes(dataset, classes, 'the validation set')
-    last = (*(c['name'] for c in content['categories']), 'newt')
-    dataset = CocoDataset(
-        ann_file=path, data_prefix=folder, metainfo=dict(classes=last)
-    )
-    assert not align_classes(dataset, last)  # no label is shifted

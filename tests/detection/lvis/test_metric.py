@@ -2,7 +2,6 @@
 
 import copy
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,10 @@ from mmdet.evaluation.metrics.lvis_metric import LVISFixedAPMetric
 from mmdet.evaluation.metrics.lvis_metric import LVISMetric as MMDetLVISMetric
 
 from mmgala.detection.lvis.metric import LVISMetric
-from mmgala.registry import METRICS
+from tests.detection.lvis.figures import figures
 from tests.detection.lvis_files import (
     as_json,
-    random_lvis,
     random_predictions,
-    write_lvis,
 )
 
 BOTH = ('bbox', 'segm')
@@ -30,12 +27,6 @@ def _old_numpy_name(monkeypatch):
     monkeypatch.setattr(np, 'float', float, raising=False)
 
 
-def figures(metric, samples):
-    for sample in copy.deepcopy(samples):
-        metric.process({}, [sample])
-    return metric.evaluate(len(samples))
-
-
 def original(path, content, samples, iou_type, max_dets=300):
     """Figures of the package ``lvis``."""
     rows = as_json(content, samples, iou_type)
@@ -45,20 +36,6 @@ def original(path, content, samples, iou_type, max_dets=300):
     evaluation.params.max_dets = max_dets
     evaluation.run()
     return {f'lvis/{iou_type}_{k}': v for k, v in evaluation.results.items()}
-
-
-@pytest.fixture
-def case(tmp_path):
-    """Factory: annotation file, its content and predictions."""
-
-    def make(seed=0, change=None, crowded=0, masks=True, **sizes):
-        content = random_lvis(seed, **sizes)
-        if change:
-            change(content)
-        path = write_lvis(tmp_path / 'lvis.json', content)
-        return path, content, random_predictions(content, seed, crowded, masks=masks)
-
-    return make
 
 
 def no_federated(content):
@@ -320,154 +297,3 @@ def test_files_beside_figures(case, tmp_path):
         LVISMetric(path, metric='segm'), samples
     )
     assert (tmp_path / 'out.segm.json').is_file()
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (dict(ann_file=None), 'requires `ann_file`'),
-        (dict(metric='proposal'), "but got 'proposal'. For proposals use"),
-        (dict(metric_items=['mAP']), "metric item 'mAP'; choose from AP, AP50"),
-        (dict(metric_items=['AR@300'], fixed_ap=True), "metric item 'AR@300'"),
-        (dict(format_only=True), 'format_only=True requires `outfile_prefix`'),
-        (dict(max_dets=0), '`max_dets` to be 1 or more, but got 0'),
-        (dict(dets_per_class=0), '`dets_per_class` to be 1 or more, but got 0'),
-    ],
-)
-def test_bad_argument(case, arguments, message):
-    path, _, _ = case()
-
-    with pytest.raises(ValueError, match=re.escape(message)):
-        METRICS.build({'type': 'mmgala.LVISMetric', 'ann_file': path, **arguments})
-
-
-def test_masks_that_the_file_does_not_have(case):
-    path, _, samples = case(
-        16, lambda content: content['annotations'][2].pop('segmentation'), masks=False
-    )
-
-    assert figures(LVISMetric(path), samples)
-    with pytest.raises(
-        ValueError, match="annotation 3 has no 'segmentation': use metric='bb"
-    ):
-        LVISMetric(path, metric='segm')
-
-
-def test_predictions_that_do_not_fit_the_file(case, monkeypatch):
-    messages = []
-    monkeypatch.setattr(
-        'mmgala.detection.lvis.metric.print_log', lambda m, **_: messages.append(m)
-    )
-    path, _, samples = case(14, masks=False)
-
-    with pytest.raises(ValueError, match='needs masks, but the model predicts none'):
-        figures(LVISMetric(path, metric='segm'), samples)
-    with pytest.raises(ValueError, match='Image 123456 .* `ann_file`'):
-        figures(LVISMetric(path), [{**samples[0], 'img_id': 123456}])
-    (message,) = messages
-    assert f'39 of the 40 images in {path} have no predictions' in message
-    samples[3]['pred_instances']['labels'][:] = 15
-    with pytest.raises(ValueError, match='label 15, but only 15 .* num_classes'):
-        figures(LVISMetric(path), samples)
-
-
-def test_scores_of_a_diverged_model_are_left_out(case, monkeypatch):
-    messages = []
-    monkeypatch.setattr(
-        'mmgala.detection.lvis.metric.print_log', lambda m, **_: messages.append(m)
-    )
-    path, _, samples = case(15, masks=False)
-    for sample in samples:
-        sample['pred_instances']['scores'][:] = torch.nan
-
-    assert set(figures(LVISMetric(path), samples).values()) == {0.0}
-    assert len(messages) == 1
-    assert 'the model has diverged' in messages[0]
-
-
-def perfect_predictions(content, classes):
-    """Every annotation as a detection, with labels that index ``classes``."""
-    name_of = {c['id']: c['name'] for c in content['categories']}
-    samples = []
-    for image in content['images']:
-        truth = [a for a in content['annotations'] if a['image_id'] == image['id']]
-        corners = np.array([a['bbox'] for a in truth], np.float32).reshape(-1, 4)
-        corners[:, 2:] += corners[:, :2]
-        labels = [classes.index(name_of[a['category_id']]) for a in truth]
-        predicted = dict(
-            bboxes=torch.from_numpy(corners),
-            scores=torch.ones(len(truth)),
-            labels=torch.tensor(labels, dtype=torch.int64),
-        )
-        samples.append(
-            dict(img_id=image['id'], ori_shape=(180, 220), pred_instances=predicted)
-        )
-    return samples
-
-
-@pytest.mark.parametrize('more', [[], ['cat']], ids=['other order', 'one class more'])
-def test_labels_are_those_of_the_training_classes(case, more, tmp_path):
-    """Ids of the training file name other categories; one may be missing here."""
-    path, content, _ = case()
-    names = sorted(c['name'] for c in content['categories'])
-    classes = [*names[5:], *more, *names[:5]]
-    metric = LVISMetric(path, outfile_prefix=str(tmp_path / 'out'), classwise=True)
-    metric.dataset_meta = dict(classes=tuple(classes))
-
-    found = figures(metric, perfect_predictions(content, classes))
-
-    assert found['lvis/bbox_AP'] == pytest.approx(1)
-    assert found['lvis/bbox_APr'] == pytest.approx(1)
-    rows = json.loads((tmp_path / 'out.bbox.json').read_text())
-    wanted = [a['category_id'] for a in content['annotations']]
-    assert sorted(row['category_id'] for row in rows) == sorted(wanted)
-
-
-def test_detections_of_classes_that_the_file_lacks_do_not_count(case, tmp_path):
-    path, content, _ = case()
-    names = sorted(c['name'] for c in content['categories'])
-    classes = ['cat', *names]
-    samples = perfect_predictions(content, classes)
-    samples[0]['pred_instances'] = dict(
-        bboxes=torch.cat([samples[0]['pred_instances']['bboxes'], torch.ones(1, 4)]),
-        scores=torch.cat([samples[0]['pred_instances']['scores'], torch.ones(1)]),
-        labels=torch.cat(
-            [samples[0]['pred_instances']['labels'], torch.zeros(1).long()]
-        ),
-    )
-    metric = LVISMetric(path, outfile_prefix=str(tmp_path / 'out'))
-    metric.dataset_meta = dict(classes=classes)
-
-    assert figures(metric, samples)['lvis/bbox_AP'] == pytest.approx(1)
-
-    rows = json.loads((tmp_path / 'out.bbox.json').read_text())
-    assert len(rows) == len(content['annotations'])
-
-
-def test_unknown_categories_with_annotations_are_refused(case):
-    path, content, _ = case()
-    names = sorted(c['name'] for c in content['categories'])
-    used = {a['category_id'] for a in content['annotations']}
-    name = next(c['name'] for c in content['categories'] if c['id'] in used)
-    classes = [n for n in names if n != name]
-    metric = LVISMetric(path)
-    metric.dataset_meta = dict(classes=classes)
-
-    with pytest.raises(ValueError, match=rf'not among.*{name}.*by name'):
-        figures(metric, perfect_predictions(content, names))
-
-
-def test_renamed_classes_are_those_of_the_file(case):
-    """As the data set renames them; without names in common, positions count."""
-    path, content, samples = case()
-    ordered = sorted(content['categories'], key=lambda c: c['id'])
-    names = [c['name'] for c in ordered]
-    expected = figures(LVISMetric(path), samples)
-    for classes in ([n.upper() for n in names], ['KATZE', *names[1:]]):
-        metric = LVISMetric(path)
-        renamed = dict(zip(names, classes, strict=True))
-        metric.dataset_meta = dict(classes=classes, renamed_classes=renamed)
-        assert figures(metric, samples) == expected
-    metric = LVISMetric(path)
-    metric.dataset_meta = dict(classes=[n.upper() for n in names])
-    assert figures(metric, samples) == expected
