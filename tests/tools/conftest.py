@@ -1,11 +1,13 @@
-"""Fixtures for one small training and commands that use its checkpoint."""
+"""Fixtures: one small training, commands that use its checkpoint, and a server."""
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tests.tools.command_line import SMALL_CONFIG, call, options, run
+from tests.preparation.file_server import quick_server
+from tests.tools.command_line import SMALL_CONFIG, call, load_tool, options, run
 
 PRIOR = np.array([1, 1, 2, 2, 3, 3, 4, 4, 10, 10]) / 40
 
@@ -80,3 +82,28 @@ def load_scores(path):
             targets=stored['gt_label'],
             counts=stored['class_counts'],
         )
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with quick_server(monkeypatch) as server:
+        yield server
+
+
+@pytest.fixture
+def prepare(monkeypatch, tmp_path):
+    """Call the tool; return its error or ``None``."""
+    tool = load_tool('prepare_data')
+    root = tmp_path / 'data' / 'set'
+
+    def prepare(name, *flags, root=root):
+        argv = ['prepare_data.py', name, *map(str, flags), '--root', str(root)]
+        monkeypatch.setattr(sys, 'argv', argv)
+        try:
+            tool.main()
+        except SystemExit as end:
+            return end.code
+        return None
+
+    prepare.root = root
+    return prepare
