@@ -276,6 +276,11 @@ class ClassificationLoss(TrainingStatistics):
 
         Returns:
             ``(N,)``.
+
+        Raises:
+            NotImplementedError: if a subclass has neither this method nor
+                :meth:`adjustment`.
+            ValueError: if shapes do not match or, on the CPU, a label is out of range.
         """
         shifts = self.adjustment()
         if shifts is None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from mmgala.sharding.sampling import drawn_classes
 from mmgala.sharding.shards import ClassShards
 
 FLOAT32, INT64 = 4, 8  # bytes
@@ -55,9 +56,7 @@ class StepCost:
     @property
     def columns(self) -> int:
         """Classes of a rank that a step computes logits for."""
-        if self.rate == 1:
-            return self.share
-        return min(self.share, max(int(self.rate * self.share), self.samples + 1))
+        return drawn_classes(self.share, self.rate, self.samples)
 
     def parts(self) -> dict[str, int]:
         """Bytes of a rank at the peak of a step, by what they are for."""

@@ -82,4 +82,5 @@ class ClassShardLinear(nn.Linear):
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""
         first, end = self.shards.bounds()
-        return f'{super().extra_repr()}, classes {first} to {end - 1}'
+        classes = f'classes {first} to {end - 1}' if end > first else 'no classes'
+        return f'{super().extra_repr()}, {classes}'

@@ -122,10 +122,8 @@ def _observe(
 
     They are shown too, as the number of samples in a batch may matter.
     """
-    if not shards.size or not loss.statistics:
-        return
+    if not shards.size or not loss.statistics or isinstance(loss, ClassCountsLoss):
+        return  # no batch changes class counts
     mine, index = shards.own(label)
-    if isinstance(loss, ClassCountsLoss):
-        return  # no batch changes the counts
     weight = torch.ones_like(each) if weight is None else weight
     loss.observe(each, index, torch.where(mine & counted, weight, 0))

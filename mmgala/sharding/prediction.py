@@ -114,10 +114,11 @@ class ShardedClassMass:
         :func:`mmgala.functional.log_prior_adjustment`.
 
         Args:
-            tau: strength, 0 or more.
+            tau: strength, from 0 to 1000.
 
         Raises:
-            ValueError: if there are fewer samples than classes.
+            ValueError: if ``tau`` is out of range, or there are fewer samples than
+                classes.
         """
         check_enough_samples(self.samples, self.shards.num_classes)
         check_tau(tau)

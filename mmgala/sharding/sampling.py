@@ -8,6 +8,17 @@ from torch import Tensor
 from mmgala.sharding.shards import ClassShards
 
 
+def drawn_classes(size: int, rate: float, samples: int) -> int:
+    """Number of classes that :func:`sample_classes` draws.
+
+    Args:
+        size: classes of the rank.
+        rate: share of them to draw.
+        samples: N, the samples of the whole batch.
+    """
+    return min(size, max(math.ceil(rate * size), samples + 1))
+
+
 def sample_classes(
     label: Tensor, shards: ClassShards, rate: float
 ) -> tuple[Tensor, Tensor]:
@@ -29,7 +40,7 @@ def sample_classes(
         Ascending indices within this rank's share, ``(K,)`` int64, and the correction
         of each, float32.
     """
-    drawn = min(shards.size, max(math.ceil(rate * shards.size), len(label) + 1))
+    drawn = drawn_classes(shards.size, rate, len(label))
     mine, index = shards.own(label)
     positive = torch.zeros(shards.size, device=label.device)
     if shards.size:

@@ -1,11 +1,16 @@
 """Configs with classes shared out are refused, or changed, where it would not work."""
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import init_default_scope
 
-from mmgala.apis.class_shares import check_parallel, keep_classes_together
+from mmgala.apis.class_shares import (
+    check_parallel,
+    give_all_scores,
+    keep_classes_together,
+)
 from mmgala.apis.models import load_model
 from mmgala.cli.programs.fit import save
 from mmgala.models import ClassShardsDataParallel
@@ -84,3 +89,22 @@ def test_a_fitted_model_has_all_classes(tmp_path, head):
     MODELS.build(written.model)  # as `mmgala test` does
     fitted = load_model(written, read_checkpoint(out), out).head.post_hoc
     assert float(fitted.temperature) == 2
+
+
+@pytest.mark.parametrize(
+    ('state', 'launcher', 'advice'),
+    [
+        ({}, 'pytorch', 'test it in one process, without --launcher'),
+        ({'head.classes_shared_out': 4}, 'none', 'mmgala merge a.pth OUT.pth'),
+    ],
+)
+def test_scores_that_no_rank_has_are_refused(state, launcher, advice):
+    checkpoint = dict(state_dict={k: torch.tensor(v) for k, v in state.items()})
+    with pytest.raises(ValueError, match=rf'^--rebalance needs .*{advice}'):
+        give_all_scores(config().model, '--rebalance', checkpoint, 'a.pth', launcher)
+
+
+def test_one_process_has_all_scores():
+    model = config().model
+    give_all_scores(model, '--rebalance', dict(state_dict={}), 'a.pth', 'none')
+    assert 'shard_classes' not in model.head

@@ -54,6 +54,12 @@ def test_more_ranks_than_classes_are_refused():
         ClassShards(2, ranks=3)
 
 
+def test_print_shows_the_classes_of_the_rank():
+    shown = [repr(ClassShardLinear(3, ClassShards(5, 4, rank))) for rank in (0, 2, 3)]
+    for text, classes in zip(shown, ('0 to 1', '4 to 4', None), strict=True):
+        assert text.endswith(f'classes {classes})' if classes else 'no classes)')
+
+
 def test_initial_weights_do_not_depend_on_the_ranks():
     def drawn(ranks):
         parts = []

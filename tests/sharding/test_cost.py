@@ -7,7 +7,7 @@ import torch
 
 from mmgala.engine.class_shards_setup import states_per_parameter
 from mmgala.models import GALAHead
-from mmgala.sharding import memory
+from mmgala.sharding import ClassShards, memory, sample_classes
 from mmgala.sharding.cost import StepCost, check_memory, enough_ranks
 from tests.sharding.cost_ranks import error_of_a_step, measure
 
@@ -37,6 +37,14 @@ def test_drawn_classes_cost_less(rank_pool):
     assert cost.memory() < StepCost(4000, 16, 8, ranks=2).memory()
 
 
+@pytest.mark.parametrize('rate', [0.001, 0.1, 0.99, 1])
+def test_as_many_classes_are_drawn_as_are_counted(rate):
+    cost = StepCost(1001, 16, 4, ranks=2, rate=rate)
+    label = torch.arange(cost.samples)
+    drawn, _ = sample_classes(label, ClassShards(1001, ranks=2), rate)
+    assert cost.columns == len(drawn)
+
+
 def test_weights_shrink_with_the_ranks_and_logits_do_not():
     one, four = (StepCost(10_000, 64, 32, ranks=r).parts() for r in (1, 4))
     assert four['weights'] == one['weights'] / 4
@@ -57,6 +65,12 @@ def test_memory_that_is_not_enough_is_refused_with_a_number_of_ranks_that_is():
 def test_a_batch_too_large_for_any_number_of_ranks_is_refused():
     with pytest.raises(ValueError, match=r'no number of ranks .* `negative_rate`'):
         check_memory(StepCost(1_000_000, 512, 4096), 3e9)
+
+
+def test_weights_too_wide_for_any_number_of_ranks_are_refused():
+    cost = StepCost(2, 10**10, 0)
+    with pytest.raises(ValueError, match=r'80 GB .* 1 GB .*fewer input channels'):
+        check_memory(cost, 1e9, weights_alone=True)
 
 
 def test_a_head_checks_before_the_first_step(monkeypatch):

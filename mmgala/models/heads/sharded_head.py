@@ -67,6 +67,7 @@ class ShardedClsHead(ShardStateMixin, GALAHead):
         ValueError: if there are more ranks than classes, the loss is not cross-entropy
             on shifted logits, an argument is out of range or needs all classes, or the
             memory of the machine does not suffice for the weights.
+        TypeError: if there is no such argument.
     """
 
     fc: ClassShardLinear
@@ -206,7 +207,7 @@ class ShardedClsHead(ShardStateMixin, GALAHead):
         """Re-balance the following predictions by the class mass.
 
         Args:
-            tau: strength, 0 or more.
+            tau: strength, from 0 to 1000.
         """
         self._expected, self.tau = 0, tau
 

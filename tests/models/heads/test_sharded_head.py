@@ -1,10 +1,13 @@
-"""Arguments that a head with classes shared out does not know are refused."""
+"""Arguments, labels and weights that a head with classes shared out refuses."""
 
 import math
 
 import pytest
+import torch
+from mmpretrain.structures import DataSample
 
 from mmgala.models import GALAHead
+from mmgala.models.heads.sharded_head import ShardedClsHead
 
 
 def head(num_classes=5, **options):
@@ -73,3 +76,33 @@ def test_what_needs_all_classes_is_refused(option):
 def test_an_unknown_argument_is_refused():
     with pytest.raises(TypeError, match="'colour': remove it"):
         head(colour='red')
+
+
+def test_its_class_cannot_be_another_head():
+    with pytest.raises(ValueError, match=r"shard_classes=False.*'mmgala.GALAHead'"):
+        ShardedClsHead(5, 4, shard_classes=False)
+
+
+@pytest.mark.parametrize('label', [-1, 5])
+def test_a_label_that_is_no_class_is_refused(label):
+    samples = [DataSample().set_gt_label(torch.tensor([label]))]
+    with pytest.raises(ValueError, match=rf'Label {label} .* 5 classes.*num_classes'):
+        head().loss((torch.zeros(1, 4),), samples)
+
+
+def test_soft_labels_are_refused():
+    samples = [DataSample().set_gt_score(torch.ones(5) / 5)]
+    with pytest.raises(TypeError, match=r'gt_score.*remove mixup'):
+        head().loss((torch.zeros(1, 4),), samples)
+
+
+def test_an_unknown_argument_of_the_loss_is_refused():
+    samples = [DataSample().set_gt_label(0)]
+    with pytest.raises(TypeError, match=r"\['avg_factor'\]: remove it"):
+        head().loss((torch.zeros(1, 4),), samples, avg_factor=3.0)
+
+
+def test_a_checkpoint_whose_shares_nobody_has_read_is_refused():
+    state = {'classes_shared_out': torch.tensor(5)}
+    with pytest.raises(ValueError, match=r'\.shards.*add.*mmgala.ClassShardsHook'):
+        head().load_state_dict(state, strict=False)
