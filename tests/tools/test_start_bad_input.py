@@ -89,7 +89,7 @@ def test_a_launcher_is_refused(monkeypatch):
     write_classes(_here('data'), {'a': 4, 'b': 4})
     monkeypatch.setenv('TORCHELASTIC_RUN_ID', 'none')
     monkeypatch.setenv('WORLD_SIZE', '2')
-    refused('2 processes.*start.*without torchrun', 'data', *PLAN)
+    refused('2 processes.*mmgala works in one.*without torchrun', 'data', *PLAN)
 
 
 def test_odd_images_are_told_and_left_out_or_used(capsys):
