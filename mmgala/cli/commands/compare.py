@@ -13,6 +13,7 @@ from typing import Any
 
 from mmgala.cli.arguments import add_config_arguments, parse_args
 from mmgala.cli.post_hoc_arguments import add_target_prior_argument
+from mmgala.console import result
 from mmgala.names import METRIC_NAMES, POST_HOC, SELECTIONS
 
 
@@ -25,8 +26,8 @@ class ListMethods(argparse.Action):
             from mmgala.comparison.additions import describe_additions
             from mmgala.comparison.methods import CATALOGUE, OWN_METHOD
         for method in (OWN_METHOD, *CATALOGUE.values()):
-            print(method.describe())
-        print('\n'.join(describe_additions()))
+            result(method.describe())
+        result('\n'.join(describe_additions()))
         parser.exit()
 
 
