@@ -104,6 +104,7 @@ REFERENCES = (
     'ce',
     'gala-counts',
     'learnt-prior',
+    'gala-cosine10',
 )
 SETTINGS = {'gala-counts': 'gala-counts:count_share=0.5'}
 CANDIDATES = (
@@ -124,6 +125,18 @@ CANDIDATES = (
     'margin-deferred-1',
     'margin-cosine-deferred',
     'balance-0.5',
+    'margin3-1.5-cosine15',
+    'margin3-cosine15',
+    'counts-1.5-cosine15',
+    'counts-cosine15',
+    'margin4-1.5-cosine20',
+    'margin2-cosine10',
+    'margin3-cosine10',
+    'margin5-cosine10',
+    'margin3-1.5-cosine10',
+    'counts-cosine10',
+    'margin15-2-cosine30',
+    'margin15-3-cosine30',
 )
 # More than a point behind balanced softmax in their first run: no second seed.
 STOPPED = {

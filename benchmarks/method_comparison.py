@@ -28,12 +28,12 @@ ADJUSTED = ('logit-adjustment', 'rebalancing')
 FACTOR = 'train_dataloader.dataset.imbalance_factor={}'
 # Defaults are the authors' settings for ten classes, of CIFAR10-LT.
 TRAINED = [
-    *('ce', 'gala', 'gala-official', 'balanced-softmax', 'ldam-drw', 'cb-ce'),
-    *('cb-focal', 'seesaw', 'gcl-one-stage', 'las-one-stage', 'vs', 'cosine'),
+    *('ce', 'gala', 'gala-official', 'gala-margin', 'balanced-softmax', 'ldam-drw'),
+    *('cb-ce', 'cb-focal', 'seesaw', 'gcl-one-stage', 'las-one-stage', 'vs', 'cosine'),
 ]
 FEWER = [
-    *('ce', 'gala', 'balanced-softmax', 'ldam-drw', 'cb-ce', 'seesaw'),
-    *('gcl-one-stage', 'vs', 'gcl'),
+    *('ce', 'gala', 'gala-margin', 'balanced-softmax', 'ldam-drw', 'cb-ce'),
+    *('seesaw', 'gcl-one-stage', 'vs', 'gcl'),
 ]
 AFTERWARDS = ['crt', 'lws', 'tau-norm', 'ncm', 'las', 'gcl']
 # FashionPairs-LT has as many classes and images per class as CIFAR100-LT with imbalance
@@ -47,8 +47,8 @@ HUNDRED_CLASSES = {
 }
 # Methods for a naturally long-tailed data set.
 NATURAL = [
-    *('ce', 'gala', 'gala-official', 'balanced-softmax', 'ldam-drw', 'seesaw'),
-    *('crt', 'lws', 'tau-norm', 'ncm'),
+    *('ce', 'gala', 'gala-official', 'gala-margin', 'balanced-softmax', 'ldam-drw'),
+    *('seesaw', 'crt', 'lws', 'tau-norm', 'ncm'),
 ]
 STUDY = [
     *('gala', 'balanced-softmax'),

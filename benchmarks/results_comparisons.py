@@ -1,8 +1,7 @@
 """Tables of the comparisons that ``method_comparison.py`` runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import mean
-from typing import Any
 
 from results_table import ResultTable, read_result, result_file
 
@@ -19,6 +18,7 @@ METHODS = {
     'ce': 'cross-entropy',
     'gala': 'GALA',
     'gala-official': "GALA, the authors' code",
+    'gala-margin': 'GALA with label margins, on cosines',
     'balanced-softmax': 'balanced softmax',
     'ldam-drw': 'LDAM-DRW',
     'cb-ce': 'class-balanced CE',
@@ -36,23 +36,7 @@ METHODS = {
     'tau-norm': 'tau-normalisation',
     'ncm': 'nearest class mean',
 }
-SHORT = ('ce', 'gala', 'balanced-softmax', 'ldam-drw')
-# Methods whose settings were corrected after the first comparisons (CHANGELOG).
-CORRECTED = ('cb-focal', 'las-one-stage', 'vs', 'crt', 'lws', 'ncm')
-CORRECTED_FOR_100_CLASSES = ('cb-ce',)
-OUTDATED = (
-    '† Measured before the settings of this method were corrected (see the CHANGELOG); '
-    'to be replaced when this comparison is run again.'
-)
-
-
-def is_outdated(comparison: Mapping[str, Any]) -> bool:
-    """Whether a comparison is from before the corrected settings.
-
-    At that time the one-stage forms of GCL and label-aware smoothing were called
-    ``gcl`` and ``las``, which now are the names of the two-stage methods.
-    """
-    return all(row['method'] != 'gcl-one-stage' for row in comparison['rows'])
+SHORT = ('ce', 'gala', 'gala-margin', 'balanced-softmax', 'ldam-drw')
 
 
 def plain_name(method: str) -> str:
@@ -67,16 +51,10 @@ def means(name: str, key: str) -> dict[tuple[str, str], float]:
         name: of the comparison.
         key: of the result, such as ``'top1'``.
     """
-    comparison = read_result(f'compare_{name}')
-    renamed = {}
-    if is_outdated(comparison):
-        renamed = {'gcl': 'gcl-one-stage', 'las': 'las-one-stage'}
-    found = {}
-    for row in comparison['rows']:
-        method = plain_name(row['method'])
-        value = mean(run[key] for run in row['runs'])
-        found[renamed.get(method, method), row['post_hoc']] = value
-    return found
+    return {
+        (plain_name(row['method']), row['post_hoc']): mean(r[key] for r in row['runs'])
+        for row in read_result(f'compare_{name}')['rows']
+    }
 
 
 def top1(name: str) -> dict[tuple[str, str], float]:
@@ -87,7 +65,6 @@ def top1(name: str) -> dict[tuple[str, str], float]:
 def comparison_table(methods: Sequence[str] = ()) -> ResultTable:
     """Raw and re-balanced top-1 of each method on each set."""
     columns = {name: top1(name) for name in SETS}
-    outdated = {name: is_outdated(read_result(f'compare_{name}')) for name in SETS}
     known = dict.fromkeys(method for c in columns.values() for method, _ in c)
     ordered = [m for m in METHODS if m in known] + [
         m for m in known if m not in METHODS
@@ -98,23 +75,17 @@ def comparison_table(methods: Sequence[str] = ()) -> ResultTable:
             return '-'
         raw = columns[name][method, '']
         rebalanced = columns[name][method, 'rebalancing']
-        corrected = method in CORRECTED or (
-            name == 'fashion-pairs-lt' and method in CORRECTED_FOR_100_CLASSES
-        )
-        mark = ' †' if outdated[name] and corrected else ''
-        return f'{raw:.1f} / {rebalanced:.1f}{mark}'
+        return f'{raw:.1f} / {rebalanced:.1f}'
 
     rows = [
         [METHODS.get(method, method), *(cell(name, method) for name in SETS)]
         for method in methods or ordered
     ]
-    marked = any('†' in text for row in rows for text in row)
     return ResultTable(
         ['', *SETS.values()],
         rows,
         'python benchmarks/method_comparison.py',
         [result_file(f'compare_{name}') for name in SETS],
-        OUTDATED if marked else '',
     )
 
 

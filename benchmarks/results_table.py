@@ -20,14 +20,12 @@ class ResultTable:
         rows: one list of cells for each row.
         command: command that produces the results.
         files: result files that the cells were read from.
-        note: optional sentence below the table.
     """
 
     header: list[str]
     rows: list[list[str]]
     command: str
     files: list[Path]
-    note: str = ''
 
     def markdown(self, page: Path) -> str:
         """The table and its source, with links relative to a page."""
@@ -35,8 +33,7 @@ class ResultTable:
             f'[{path.name}]({_relative(path, page.parent)})' for path in self.files
         )
         source = f'<sub>Command: `{self.command}`. Data: {links}.</sub>'
-        note = [self.note, ''] if self.note else []
-        return '\n'.join([markdown_table(self.header, self.rows), '', *note, source])
+        return f'{markdown_table(self.header, self.rows)}\n\n{source}'
 
 
 def _relative(path: Path, folder: Path) -> str:

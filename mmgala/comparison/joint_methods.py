@@ -47,6 +47,26 @@ JOINT = (
         ),
     ),
     Method(
+        'gala-margin',
+        "GALA's statistics in another form, not in the paper: docs/gala_in_practice.md",
+        loss_config(
+            'GALALoss',
+            lambda_pos=1.5,
+            lambda_neg=1.5,
+            count_share=1.0,
+            label_margin=3.0,
+        ),
+        dict(type='mmgala.CosineClsHead', scale=15.0),
+        defaults=(
+            Setting(
+                dict(lambda_pos=1.5, lambda_neg=1.5, count_share=1.0, label_margin=3.0),
+                'ours, chosen on validation images of two data sets',
+            ),
+            Setting(dict(scale=15.0), 'ours, of the cosines; likewise'),
+            Setting(dict(eps=1e-3), "authors' code"),
+        ),
+    ),  # fmt: skip
+    Method(
         'balanced-softmax',
         'Ren et al., NeurIPS 2020, arXiv 2007.10740; it has no settings',
         loss_config('BalancedSoftmaxLoss'),

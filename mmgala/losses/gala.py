@@ -8,6 +8,7 @@ from mmgala.functional.checks import (
     capturing,
     check_choice,
     check_margin_arguments,
+    check_not_negative,
     check_share,
 )
 from mmgala.functional.compensated_sum import compensated_add_
@@ -33,10 +34,11 @@ class PaperVariant:
         bias = loss.log_level(loss.pos_grad)
         if loss.lambda_pos != 1:
             bias.mul_(loss.lambda_pos)
-        if loss.lambda_pos == loss.lambda_neg and loss.theta_is_phi:
-            return LogitAdjustment(bias)
-        own = loss.log_level(loss.neg_grad).mul_(loss.lambda_neg)
-        return LogitAdjustment(bias, label_margin=own.sub_(bias))
+        own = loss.lowered_label()
+        if loss.lambda_pos != loss.lambda_neg or not loss.theta_is_phi:
+            level = loss.log_level(loss.neg_grad).mul_(loss.lambda_neg).sub_(bias)
+            own = level if own is None else own.add_(level)
+        return LogitAdjustment(bias, label_margin=own)
 
     def increments(
         self, loss: 'GALALoss', pos: Tensor, neg: Tensor, samples: int | Tensor
@@ -108,6 +110,14 @@ class GALALoss(GradientStatistics):
             training like the other statistics; likewise for :math:`\phi`. At 1,
             difficulty has no influence, and the loss is balanced softmax on these
             counts. See ``docs/gala_in_practice.md`` for results.
+        label_margin: :math:`\kappa`, 0 or more, in units of a logit. **Not in the
+            paper, and off by default.** The label's logit is lowered by
+            :math:`\kappa \sqrt{e_k / \max_j e_j}`, with :math:`e_k = \theta_k / n_k`
+            the mean error of class k so far. Where :math:`\theta` grows with the root
+            of the count, this is the margin of LDAM, :math:`n_k^{-1/4}`; a hard class
+            gets more than its count says. For logits with an upper limit, as those of
+            :class:`mmgala.models.CosineClsHead`; a linear layer only grows to meet it.
+            See ``docs/gala_in_practice.md``.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
 
@@ -121,8 +131,8 @@ class GALALoss(GradientStatistics):
     Attributes:
         pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
         neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
-        seen (Tensor): :math:`n`, ``(C,)`` float32 buffer, where ``count_share`` is not
-            0.
+        seen (Tensor): :math:`n`, ``(C,)`` float32 buffer, where ``count_share`` or
+            ``label_margin`` is not 0.
 
     Raises:
         ValueError: if an argument, a shape or (on the CPU) a label is invalid.
@@ -149,21 +159,26 @@ class GALALoss(GradientStatistics):
         reduction: str = 'mean',
         loss_weight: float = 1.0,
         count_share: float = 0.0,
+        label_margin: float = 0.0,
     ) -> None:
-        super().__init__(num_classes, reduction, loss_weight, count_share != 0)
+        own = dict(count_share=count_share, label_margin=label_margin)
+        super().__init__(num_classes, reduction, loss_weight, any(own.values()))
         check_choice('variant', variant, tuple(GALA_VARIANTS))
         check_margin_arguments(lambda_pos, lambda_neg, eps)
         check_share('count_share', count_share)
-        if count_share and variant == 'official':
-            raise ValueError(
-                "`count_share` is for variant='paper': the official variant reproduces "
-                "the authors' code."
-            )
+        check_not_negative('label_margin', label_margin)
+        for name, value in own.items():
+            if value and variant == 'official':
+                raise ValueError(
+                    f"`{name}={value}` is for variant='paper': the official variant "
+                    "reproduces the authors' code."
+                )
         self.lambda_pos = lambda_pos
         self.lambda_neg = lambda_neg
         self.variant = variant
         self.eps = eps
         self.count_share = count_share
+        self.label_margin = label_margin
         self._variant = GALA_VARIANTS[variant]
         self._variant.register_state(self)
 
@@ -215,6 +230,13 @@ class GALALoss(GradientStatistics):
         if self.count_share:
             level.lerp_((self.seen + eps).log_(), self.count_share)
         return level
+
+    def lowered_label(self) -> Tensor | None:
+        """What ``label_margin`` adds to the label's logit, ``(C,)``, or ``None``."""
+        if not self.label_margin:
+            return None
+        error = (self.pos_grad + self.eps) / (self.seen + self.eps)
+        return (error / error.max()).sqrt_().mul_(-self.label_margin)
 
     @torch.no_grad()
     def _count(self, label: Tensor, weight: Tensor | None) -> int | Tensor:

@@ -42,12 +42,18 @@ def shard_statistics(loss: Any, shards: ClassShards) -> dict[str, int]:
         Names of the buffers that were cut, and the dimension of their classes.
 
     Raises:
-        ValueError: if the loss is not cross-entropy on shifted logits.
+        ValueError: if the loss is not cross-entropy on shifted logits, or a margin
+            depends on all classes at once.
     """
     if not isinstance(loss, ClassCountsLoss) or loss.class_counts.any():
         require_adjustment(loss)  # or else at the first step, when the counts are known
     if isinstance(loss, ClassCountsLoss):
         return {}
+    if margin := getattr(loss, 'label_margin', 0):
+        raise ValueError(
+            f'`label_margin={margin}` is relative to the largest error of all classes, '
+            'which no rank knows: leave it out with `shard_classes`.'
+        )
     cut = {name: values.ndim - 1 for name, values in loss.statistics.items()}
     for name, dim in cut.items():
         setattr(loss, name, shards.take(getattr(loss, name), dim).clone())

@@ -31,6 +31,14 @@ def _candidate(head='GALAHead', **settings):
     )
 
 
+def _scaled(scale, loss='CandidateLoss', **settings):
+    # On cosines times a scale: the largest lead of a label is about the scale.
+    return dict(
+        head=dict(type='mmgala.CosineClsHead', scale=scale),
+        loss=dict(type=f'mmgala.{loss}', **settings),
+    )
+
+
 _COSINE_MARGIN = dict(head='CosineClsHead', kappa=15.0)  # half the scale, as in LDAM
 
 methods = {
@@ -68,6 +76,20 @@ methods = {
     'residual-smoothed-0.1': _candidate(mu=0.5, difficulty='residual', smoothing=0.1),
     # Not a candidate, but what smoothing by the prior must exceed: that without it.
     'uniform-smoothed-0.1': _candidate(smoothing=0.1, uniform_smoothing=True),
+    # A smaller scale of the cosines than LDAM's 30, with a margin in proportion.
+    'counts-cosine10': _scaled(10.0),
+    'counts-cosine15': _scaled(15.0),
+    'counts-1.5-cosine15': _scaled(15.0, tau=1.5),
+    'gala-cosine10': _scaled(10.0, loss='GALALoss'),
+    'margin2-cosine10': _scaled(10.0, kappa=2.0),
+    'margin3-cosine10': _scaled(10.0, kappa=3.0),
+    'margin5-cosine10': _scaled(10.0, kappa=5.0),
+    'margin3-1.5-cosine10': _scaled(10.0, kappa=3.0, tau=1.5),
+    'margin3-cosine15': _scaled(15.0, kappa=3.0),
+    'margin3-1.5-cosine15': _scaled(15.0, kappa=3.0, tau=1.5),
+    'margin4-1.5-cosine20': _scaled(20.0, kappa=4.0, tau=1.5),
+    'margin15-2-cosine30': _scaled(30.0, kappa=15.0, tau=2.0),
+    'margin15-3-cosine30': _scaled(30.0, kappa=15.0, tau=3.0),
     # Not a candidate, but what signed difficulty must exceed: counts alone, as strong.
     'counts-1.25': _candidate(tau=1.25),
 }

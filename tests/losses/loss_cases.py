@@ -140,6 +140,13 @@ def _gala_with_counts(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
     return mf.gala_loss(z, t, *levels, m.lambda_pos, m.lambda_neg, 1e-30)
 
 
+def _gala_with_label_margin(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    error = (m.pos_grad + m.eps) / (m.seen + m.eps)
+    margin = -m.label_margin * (error / error.max()).sqrt()
+    bias = m.lambda_pos * (m.seen + m.eps).log()
+    return mf.adjusted_cross_entropy(z, t, bias, margin)
+
+
 def _ldam_reweighted_formula(z: np.ndarray, t: np.ndarray, n: list) -> np.ndarray:
     weights = reference.effective_number_weights(n, 0.99)
     return reference.weight_samples(
@@ -314,6 +321,15 @@ CASES = dict(
         arguments=dict(lambda_pos=1.2, lambda_neg=0.9, count_share=0.3),
         strength_0=dict(lambda_pos=0, lambda_neg=0),
         balanced=dict(lambda_neg=1.2),
+    ),
+    gala_label_margin=LossCase(
+        GALALoss,
+        _gala_with_label_margin,
+        arguments=dict(
+            lambda_pos=1.2, lambda_neg=1.2, count_share=1.0, label_margin=0.8
+        ),
+        strength_0=dict(lambda_pos=0, lambda_neg=0, label_margin=0),
+        balanced=dict(label_margin=0),
     ),
 )
 

@@ -29,6 +29,10 @@ def is_bias(name):
     return CASES[name].build().adjustment() is not None
 
 
+def is_taken(name):
+    return is_bias(name) and not CASES[name].arguments.get('label_margin')
+
+
 def one_process(build_loss, num_classes):
     """The same training with the loss as it is called without ranks."""
     values = parameters(num_classes)
@@ -66,7 +70,7 @@ def check(pool, world_size, build_loss, num_classes):
 
 
 @pytest.mark.parametrize('world_size', [1, 2, 4])
-@pytest.mark.parametrize('name', [n for n in CASES if is_bias(n)])
+@pytest.mark.parametrize('name', [n for n in CASES if is_taken(n)])
 def test_a_loss_trains_as_in_one_process(rank_pool, name, world_size):
     check(rank_pool, world_size, partial(build_case, name=name), len(COUNTS))
 
@@ -85,6 +89,12 @@ def test_statistics_of_gala_are_shared_out(rank_pool, arguments):
     cut = check(rank_pool, 4, partial(GALALoss, **arguments), 11)
 
     assert cut == set(GALALoss(3, **arguments).statistics)
+
+
+def test_a_margin_relative_to_all_classes_is_refused():
+    loss = GALALoss(8, label_margin=3.0)
+    with pytest.raises(ValueError, match=r'label_margin=3\.0.*leave it out'):
+        shard_statistics(loss, ClassShards(8))
 
 
 @pytest.mark.parametrize('name', [name for name in CASES if not is_bias(name)])
