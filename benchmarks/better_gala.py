@@ -105,6 +105,7 @@ REFERENCES = (
     'gala-counts',
     'learnt-prior',
     'gala-cosine10',
+    'balanced-softmax-cosine',
 )
 SETTINGS = {'gala-counts': 'gala-counts:count_share=0.5'}
 CANDIDATES = (

@@ -108,8 +108,21 @@ METHODS = {
         },
     ),
     'ldam-drw': Method('ldam_drw'),
+    # As the method of tools/compare.py.
+    'gala-margin': Method(
+        'gala',
+        {
+            'model.head.type': 'mmgala.CosineClsHead',
+            'model.head.scale': 15.0,
+            'model.head.init_cfg': None,
+            'model.head.loss.lambda_pos': 1.5,
+            'model.head.loss.lambda_neg': 1.5,
+            'model.head.loss.count_share': 1.0,
+            'model.head.loss.label_margin': 3.0,
+        },
+    ),
 }
-FIRST = ('gala', 'ce', 'balanced-softmax')
+FIRST = ('gala-margin', 'gala', 'ce', 'balanced-softmax')
 
 
 def short(method: str, factor: int) -> Entry:

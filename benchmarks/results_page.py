@@ -37,6 +37,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     'digits': accuracy.digits_table,
     'comparison': comparisons.comparison_table,
     'short comparison': comparisons.short_comparison_table,
+    'label margins': comparisons.label_margin_table,
     'PlanktonSet': partial(comparisons.plankton_table, 'plankton'),
     'PlanktonSet, in short': comparisons.short_plankton_table,
     'PlanktonSet, training prior': partial(

@@ -52,6 +52,7 @@ contents = {
     'The method': [
         'method',
         'gala_in_practice',
+        'better_gala',
         'faq',
     ],
     'Results': [

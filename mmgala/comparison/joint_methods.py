@@ -48,7 +48,7 @@ JOINT = (
     ),
     Method(
         'gala-margin',
-        "GALA's statistics in another form, not in the paper: docs/gala_in_practice.md",
+        "GALA's statistics in another form, not in the paper: docs/better_gala.md",
         loss_config(
             'GALALoss',
             lambda_pos=1.5,

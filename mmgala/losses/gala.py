@@ -117,7 +117,7 @@ class GALALoss(GradientStatistics):
             of the count, this is the margin of LDAM, :math:`n_k^{-1/4}`; a hard class
             gets more than its count says. For logits with an upper limit, as those of
             :class:`mmgala.models.CosineClsHead`; a linear layer only grows to meet it.
-            See ``docs/gala_in_practice.md``.
+            See ``docs/better_gala.md``.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
 

@@ -18,6 +18,9 @@ from cifar100_lt import QUEUE, Entry, exact_config, short
 from cifar100_results import is_done, labels_digest, read_results, record_run
 from cifar100_table import cifar100_rows
 
+from mmgala.comparison.methods import CATALOGUE
+from mmgala.registry import MODELS
+
 CLASSES = 100
 
 
@@ -30,9 +33,11 @@ def test_order_of_the_published_runs():
 
     assert [(e.method, e.imbalance_factor, e.seed) for e in rows] == [
         ('gala', 100, 0), ('ce', 100, 0), ('balanced-softmax', 100, 0),
-        ('gala-official', 100, 0), ('ldam-drw', 100, 0),
-        ('gala', 100, 1), ('ce', 100, 1), ('balanced-softmax', 100, 1),
-        ('gala', 100, 2), ('ce', 100, 2), ('balanced-softmax', 100, 2),
+        ('gala-official', 100, 0), ('ldam-drw', 100, 0), ('gala-margin', 100, 0),
+        ('gala-margin', 100, 1), ('gala', 100, 1), ('ce', 100, 1),
+        ('balanced-softmax', 100, 1),
+        ('gala-margin', 100, 2), ('gala', 100, 2), ('ce', 100, 2),
+        ('balanced-softmax', 100, 2),
         ('gala', 200, 0), ('balanced-softmax', 200, 0),
         ('gala', 50, 0), ('gala', 10, 0),
     ]  # fmt: skip
@@ -64,8 +69,20 @@ def test_every_entry_is_the_published_recipe(entry):
     loss = cfg.model.head.loss
     assert loss.type == kinds.get(entry.method, 'mmgala.GALALoss')
     lambdas = (loss.get('variant'), loss.get('lambda_pos'), loss.get('lambda_neg'))
-    official = entry.method == 'gala-official'
-    assert lambdas == (('official', 1.2, 0.9) if official else (None, None, None))
+    expected = {
+        'gala-official': ('official', 1.2, 0.9),
+        'gala-margin': (None, 1.5, 1.5),
+    }
+    assert lambdas == expected.get(entry.method, (None, None, None))
+
+
+def test_label_margins_are_those_of_the_catalogue():
+    head = config(Entry('gala-margin', 100)).model.head
+
+    method = CATALOGUE['gala-margin']
+    assert (head.type, head.scale) == (method.head['type'], method.head['scale'])
+    assert dict(head.loss) == method.loss
+    assert MODELS.build(head).loss_module.label_margin == 3.0
 
 
 def test_rows_train_on_all_images_and_short_runs_hold_some_out():

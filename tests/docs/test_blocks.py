@@ -22,6 +22,7 @@ RUN_BY = {
     ('SECURITY.md', 'python'): 'test_blocks',
     ('docs/analysis.md', 'bash'): 'test_digits_pages',
     ('docs/analysis.md', 'python'): 'test_digits_pages',
+    ('docs/better_gala.md', 'python'): 'test_blocks',
     ('docs/command.md', 'text'): 'test_digits_pages',
     ('docs/deploy.md', 'bash'): 'test_deploy',
     ('docs/deploy.md', 'python'): 'test_deploy',
@@ -51,6 +52,7 @@ NOT_RUN = {
 }
 SNIPPETS = (
     'docs/analysis.md',
+    'docs/better_gala.md',
     'docs/guide.md',
     'docs/gala_in_practice.md',
     'docs/many_classes.md',
