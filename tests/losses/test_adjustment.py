@@ -23,6 +23,7 @@ SHIFTS = {
     'gala': (True, True),  # with different strengths
     'gala_official': (True, False),
     'gala_counts': (True, True),
+    'gala_label_margin': (True, True),
 }
 
 

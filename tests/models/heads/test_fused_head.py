@@ -15,7 +15,8 @@ from tests.losses.loss_cases import CASES, NUM_CLASSES
 
 N, D = 9, 4
 SHIFTED = ['balanced_softmax', 'logit_adjustment', 'ldam', 'ldam_reweighted',
-           'class_balanced', 'gala', 'gala_official', 'gala_counts']  # fmt: skip
+           'class_balanced', 'gala', 'gala_official', 'gala_counts',
+           'gala_label_margin']  # fmt: skip
 
 
 def batch(kind='hard'):
