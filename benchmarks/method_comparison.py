@@ -67,6 +67,12 @@ FEWER_STUDY = [
     *('gala-counts:count_share=0.5', 'counts-seen', 'gala-decay:decay=0.999'),
 ]
 
+# Which part of label margins helps, and rivals that need no counts.
+LABEL_MARGIN = [
+    *('balanced-softmax', 'gala-margin', 'balanced-softmax-cosine:scale=15'),
+    *('counts-1.5-cosine15', 'ldam-drw', 'gala', 'ce', 'learnt-prior', 'los'),
+]
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -135,6 +141,14 @@ COMPARISONS = {
         flags=(*FAST, '--target-prior', 'train', '--only-report'),
         runs='plankton',
     ),
+    **{
+        f'label-margin_{name}': Comparison(config, LABEL_MARGIN, study=True)
+        for name, config in (
+            ('digits-lt', DIGITS),
+            ('fashion-mnist-lt', FASHION),
+            ('fashion-pairs-lt', PAIRS),
+        )
+    },
     'gala-study_fashion-mnist-lt': Comparison(
         FASHION, [*STUDY, *MORE_STUDY], seeds=2, study=True
     ),

@@ -94,46 +94,6 @@ def short_comparison_table() -> ResultTable:
     return comparison_table(SHORT)
 
 
-def label_margin_table() -> ResultTable:
-    """GALA with label margins beside balanced softmax, by set, paired by seed."""
-    names = {
-        **SETS,
-        'fashion-mnist-lt_if100': 'Fashion-MNIST-LT, factor 100',
-        'fashion-mnist-lt_if200': 'Fashion-MNIST-LT, factor 200',
-        'plankton': 'PlanktonSet, mean over classes',
-    }
-    rows = [[label, *_beside_balanced_softmax(name)] for name, label in names.items()]
-    header = [
-        *('', 'raw', 'of each seed', 're-balanced', 'of each seed'),
-        *('worst class, raw', 'ECE, raw', 'ECE, re-balanced'),
-    ]
-    files = [result_file(f'compare_{name}') for name in names]
-    command = 'python benchmarks/method_comparison.py'
-    return ResultTable(header, rows, command, files)
-
-
-def _beside_balanced_softmax(name: str) -> list[str]:
-    """Differences in accuracy, then worst class and ECE of both; in percent."""
-    runs = {
-        (row['method'], row['post_hoc']): row['runs']
-        for row in read_result(f'compare_{name}')['rows']
-    }
-    key = 'class_mean' if name == 'plankton' else 'top1'
-    cells, both = [], {}
-    for step in ('', 'rebalancing'):
-        pair = runs['gala-margin', step], runs['balanced-softmax', step]
-        values = [a[key] - b[key] for a, b in zip(*pair, strict=True)]
-        cells += [f'{mean(values):+.1f}', ', '.join(f'{v:+.1f}' for v in values)]
-        both[step] = pair
-
-    def beside(step: str, key: str) -> str:
-        ours, theirs = (mean(run[key] for run in side) for side in both[step])
-        return f'{ours:.1f} / {theirs:.1f}'
-
-    worst = beside('', 'worst_class')
-    return [*cells, worst, beside('', 'ece'), beside('rebalancing', 'ece')]
-
-
 STUDIED = {
     'balanced-softmax': 'balanced softmax',
     'gala': 'GALA',

@@ -22,6 +22,7 @@ with quiet_imports():
     import results_accuracy as accuracy
     import results_comparisons as comparisons
     import results_cost as cost
+    import results_label_margins as margins
     import results_reliability as reliability
     import results_stacks as stacks
     import results_steps as steps
@@ -37,7 +38,8 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     'digits': accuracy.digits_table,
     'comparison': comparisons.comparison_table,
     'short comparison': comparisons.short_comparison_table,
-    'label margins': comparisons.label_margin_table,
+    'label margins': margins.label_margin_table,
+    'label margins, by part': margins.parts_table,
     'PlanktonSet': partial(comparisons.plankton_table, 'plankton'),
     'PlanktonSet, in short': comparisons.short_plankton_table,
     'PlanktonSet, training prior': partial(
