@@ -15,6 +15,7 @@ import torch.distributed as dist
 import torch.multiprocessing
 
 from mmgala.comparison.processes import PRELOADED
+from tests.global_state import global_state_restored
 from tests.plain_config_text import plain_config_text
 
 START_LIMIT = 240.0  # seconds to import everything, on a machine that is busy
@@ -141,6 +142,7 @@ def _run(
     )
     try:
         dist.barrier()  # a rank that fails at once must not cut off one that connects
-        return function(rank, world_size, **kwargs)
+        with global_state_restored():  # an interrupted runner leaves its message hub
+            return function(rank, world_size, **kwargs)
     finally:
         dist.destroy_process_group()
