@@ -1,5 +1,7 @@
 """A test, or a fixture of several tests, leaves nothing behind in MMEngine."""
 
+import ast
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -68,3 +70,19 @@ def test_a_shared_fixture_leaves_nothing(request, fixture):
 @pytest.mark.usefixtures('_own')
 def test_the_fixture_of_a_test_may_set_the_scope():
     assert DefaultScope.get_current_instance().scope_name == 'mmpretrain'
+
+
+def changes_of_others(text):
+    """Assignments to attributes while a module is imported, as in ``a.b = 1``."""
+    for node in ast.parse(text).body:
+        targets = node.targets if isinstance(node, ast.Assign) else ()
+        for target in targets:
+            if isinstance(target, ast.Attribute):
+                yield ast.unparse(node)
+
+
+def test_no_module_of_the_tests_changes_another_where_it_is_imported():
+    """All of them are imported: pytest looks for doctests in each."""
+    assert list(changes_of_others('import a\na.b = 1\nc = 2')) == ['a.b = 1']
+    for path in Path(__file__).parent.rglob('*.py'):
+        assert not list(changes_of_others(path.read_text())), path

@@ -2,6 +2,7 @@
 
 import uuid
 
+import mmpretrain.datasets  # noqa: F401 - registers the transforms of torchvision
 import numpy as np
 import torch
 from mmengine.hooks import Hook

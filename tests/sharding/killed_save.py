@@ -1,22 +1,27 @@
-"""Makes the first rank kill itself when all have written their second shares.
+"""A hook that kills the first rank when all ranks have written their second shares.
 
-A config imports it. PyTorch writes the file ``.metadata`` after the shares.
+PyTorch writes the file ``.metadata`` after the shares.
 """
 
 import os
 import signal
+from typing import Any
 
+from mmengine.hooks import Hook
 from torch.distributed.checkpoint import FileSystemWriter
 
-_finish = FileSystemWriter.finish
-_saved = []
 
+class KilledSaveHook(Hook):
+    """Changes PyTorch's writer in the process that trains, not where it is imported."""
 
-def finish(writer, *args, **kwargs):
-    _saved.append(writer)
-    if len(_saved) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return _finish(writer, *args, **kwargs)
+    def before_train(self, runner: Any) -> None:
+        """Count the saves from here on."""
+        finish, saved = FileSystemWriter.finish, []
 
+        def finish_once(writer: FileSystemWriter, *args: Any, **kwargs: Any) -> None:
+            saved.append(writer)
+            if len(saved) == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return finish(writer, *args, **kwargs)
 
-FileSystemWriter.finish = finish
+        FileSystemWriter.finish = finish_once

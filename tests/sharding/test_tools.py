@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 CONFIG = f"""
 _base_ = '{ROOT}/configs/gala/resnet14_digits-lt_sharded.py'
-custom_imports = dict(imports=['tests.sharding.killed_save'])
+default_hooks = dict(killing=dict(type='tests.sharding.killed_save.KilledSaveHook'))
 model = dict(backbone=dict(base_channels=8, stem_channels=8),
              head=dict(in_channels=32))
 train_cfg = dict(max_epochs=2, val_interval=2)
