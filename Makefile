@@ -7,7 +7,8 @@ SETUP := @tools/setup_env.sh
 
 # Test processes. Each gets one thread: more threads than cores are ten times slower.
 JOBS ?= 2
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
+# If one dies, the others stop and name its test; pytest-xdist can wait forever for a new one.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS) --max-worker-restart 0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast install install-detection lint docs clean

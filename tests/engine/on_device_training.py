@@ -2,7 +2,6 @@
 
 import uuid
 
-import mmpretrain.datasets  # noqa: F401 - registers the transforms of torchvision
 import numpy as np
 import torch
 from mmengine.hooks import Hook

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
+from mmengine.registry import init_default_scope
 from mmpretrain.engine import SwitchRecipeHook
 from scipy.stats import ttest_ind
 
@@ -164,6 +165,7 @@ def test_mixed_images(tmp_path, recipe):
 
 
 def test_another_pipeline_from_the_second_epoch_on(tmp_path):
+    init_default_scope('mmpretrain')  # as a runner does before it builds its hooks
     switch = SwitchRecipeHook(
         [dict(action_epoch=2, train_pipeline=[dict(FLIP, p=1.0), PACK])]
     )
