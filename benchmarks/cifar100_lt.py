@@ -108,19 +108,7 @@ METHODS = {
         },
     ),
     'ldam-drw': Method('ldam_drw'),
-    # As the method of tools/compare.py.
-    'gala-margin': Method(
-        'gala',
-        {
-            'model.head.type': 'mmgala.CosineClsHead',
-            'model.head.scale': 15.0,
-            'model.head.init_cfg': None,
-            'model.head.loss.lambda_pos': 1.5,
-            'model.head.loss.lambda_neg': 1.5,
-            'model.head.loss.count_share': 1.0,
-            'model.head.loss.label_margin': 3.0,
-        },
-    ),
+    'gala-margin': Method('gala_margin'),
 }
 FIRST = ('gala-margin', 'gala', 'ce', 'balanced-softmax')
 

@@ -10,6 +10,8 @@ from mmpretrain.structures import DataSample
 
 from mmgala import models
 from mmgala.apis.stages import plan_stages
+from mmgala.comparison import find_methods
+from mmgala.comparison.config import with_method
 from mmgala.models import GALAHead, GALALoss
 from mmgala.registry import MODELS
 from tests.configs.recipe_table import NUM_CLASSES
@@ -20,6 +22,7 @@ from tests.configs.shipped import (
     DECOUPLED,
     EQL,
     GALA,
+    MARGIN,
     ROOT,
     SHARDED,
     load,
@@ -81,7 +84,8 @@ def test_classes_over_ranks_change_only_what_they_need():
 
 
 def test_every_loss_has_configs_in_a_folder_of_its_own():
-    found = {(p.parent.name, read(p).model.head.loss.type) for p in BASELINES}
+    others = [path for path in BASELINES if path not in MARGIN]  # an option of GALA's
+    found = {(p.parent.name, read(p).model.head.loss.type) for p in others}
     losses = [loss for _, loss in found]
     registered = {
         f'mmgala.{key}'
@@ -164,7 +168,8 @@ def test_baseline_differs_from_cross_entropy_in_head_and_hook_only(path):
 
     assert baseline == other
     assert losses[1] == {'type': 'CrossEntropyLoss'}
-    cosine = 'scale' in inspect.signature(loss).parameters
+    scaled = heads[0].pop('scale', None) is not None
+    cosine = scaled or 'scale' in inspect.signature(loss).parameters
     kind = 'mmgala.CosineClsHead' if cosine else 'LinearClsHead'
     assert heads[0].pop('type') == ('mmgala.GALAHead' if focal else kind)
     for head in heads if cosine else ():
@@ -180,7 +185,20 @@ def test_cosine_heads_and_their_losses_have_one_scale(path):
     head = MODELS.build(load(path).model.head)
 
     scale = getattr(head.loss_module, 'scale', None)
+    if path.parent.name == 'gala_margin':  # its margin is in units of the logits
+        scale = 15
     assert scale == getattr(head.fc, 'scale', None)
+
+
+@pytest.mark.parametrize('path', MARGIN, ids=name)
+def test_label_margins_are_those_of_the_method_that_was_compared(path):
+    base = load(ROOT / 'configs' / 'cross_entropy' / path.name)
+    (method,) = find_methods(['gala-margin'])
+    compared = with_method(base, method).model.head
+    compared.loss.pop('num_classes', None)  # the head passes it on
+
+    # That of the twin is for linear layers.
+    assert compared | dict(init_cfg=None) == load(path).model.head | dict(init_cfg=None)
 
 
 @pytest.mark.parametrize('path', [p for p in EQL if 'cifar' not in p.stem], ids=name)
