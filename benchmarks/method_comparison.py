@@ -143,11 +143,7 @@ COMPARISONS = {
     ),
     **{
         f'label-margin_{name}': Comparison(config, LABEL_MARGIN, study=True)
-        for name, config in (
-            ('digits-lt', DIGITS),
-            ('fashion-mnist-lt', FASHION),
-            ('fashion-pairs-lt', PAIRS),
-        )
+        for name, config in (('digits-lt', DIGITS), ('fashion-pairs-lt', PAIRS))
     },
     'gala-study_fashion-mnist-lt': Comparison(
         FASHION, [*STUDY, *MORE_STUDY], seeds=2, study=True

@@ -2,14 +2,18 @@
 
 from statistics import mean
 
-from results_comparisons import METHODS, SETS, top1
+from results_comparisons import METHODS, top1
 from results_table import ResultTable, read_result, result_file
 
-PARTS = {
+ALL = {
     'digits-lt': 'Digits-LT',
-    'fashion-mnist-lt': 'Fashion-MNIST-LT, factor 100',
-    'fashion-pairs-lt': 'FashionPairs-LT',
+    'fashion-mnist-lt_if10': 'Fashion-MNIST-LT, factor 10',
+    'fashion-mnist-lt_if100': 'Fashion-MNIST-LT, factor 100',
+    'fashion-mnist-lt_if200': 'Fashion-MNIST-LT, factor 200',
+    'label-margin_fashion-pairs-lt': 'FashionPairs-LT',  # with three seeds
+    'plankton': 'PlanktonSet, mean over classes',
 }
+PARTS = {'digits-lt': 'Digits-LT', 'fashion-pairs-lt': 'FashionPairs-LT'}
 PART_METHODS = {
     **METHODS,
     'balanced-softmax-cosine': 'balanced softmax, on cosines with a scale of 15',
@@ -26,20 +30,15 @@ ORDER = (
 
 def parts_table() -> ResultTable:
     """Raw and re-balanced top-1, part by part, and of rivals without counts."""
-    columns = {}
-    for name in PARTS:
-        columns[name] = top1(f'label-margin_{name}')
+    names = [f'label-margin_{name}' for name in PARTS]
+    columns = [top1(name) for name in names]
     rows = [
         [
             PART_METHODS[method],
-            *(
-                f'{column[method, ""]:.1f} / {column[method, "rebalancing"]:.1f}'
-                for column in columns.values()
-            ),
+            *(f'{c[method, ""]:.1f} / {c[method, "rebalancing"]:.1f}' for c in columns),
         ]
         for method in ORDER
     ]
-    names = [f'label-margin_{name}' for name in PARTS]
     return ResultTable(
         ['raw / re-balanced', *PARTS.values()],
         rows,
@@ -50,18 +49,12 @@ def parts_table() -> ResultTable:
 
 def label_margin_table() -> ResultTable:
     """GALA with label margins beside balanced softmax, by set, paired by seed."""
-    names = {
-        **SETS,
-        'fashion-mnist-lt_if100': 'Fashion-MNIST-LT, factor 100',
-        'fashion-mnist-lt_if200': 'Fashion-MNIST-LT, factor 200',
-        'plankton': 'PlanktonSet, mean over classes',
-    }
-    rows = [[label, *_beside_balanced_softmax(name)] for name, label in names.items()]
+    rows = [[label, *_beside_balanced_softmax(name)] for name, label in ALL.items()]
     header = [
         *('', 'raw', 'of each seed', 're-balanced', 'of each seed'),
         *('worst class, raw', 'ECE, raw', 'ECE, re-balanced'),
     ]
-    files = [result_file(f'compare_{name}') for name in names]
+    files = [result_file(f'compare_{name}') for name in ALL]
     command = 'python benchmarks/method_comparison.py'
     return ResultTable(header, rows, command, files)
 

@@ -118,6 +118,16 @@ class TestConclusions:
         first = 'ldam-drw' if is_mnist else 'gala-margin'
         assert max(found, key=found.__getitem__) == (first, 'rebalancing')
 
+    @pytest.mark.parametrize('name', ['digits-lt', 'fashion-pairs-lt'])
+    def test_the_margin_counts_more_than_the_cosines(self, name):
+        found = top1(f'label-margin_{name}')
+        for step in ('', 'rebalancing'):
+            same = found['counts-1.5-cosine15', step]
+            margin = found['gala-margin', step] - same
+            assert margin > 1.3
+            cosines = found['balanced-softmax-cosine', step]
+            assert cosines - found['balanced-softmax', step] < margin
+
     def test_the_two_are_level_on_the_digits(self):
         found = top1('digits-lt')
         assert abs(found['gala', ''] - found['balanced-softmax', '']) < 1
