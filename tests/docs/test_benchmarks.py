@@ -128,6 +128,17 @@ class TestConclusions:
             cosines = found['balanced-softmax-cosine', step]
             assert cosines - found['balanced-softmax', step] < margin
 
+    def test_label_margins_are_behind_on_cifar100_lt(self):
+        runs = results_table.read_result('cifar100_lt')['runs']
+        first = {
+            run['method']: run
+            for run in runs
+            if run['seed'] == 0 and run['epochs'] == results_configs.CIFAR_EPOCHS
+        }
+        for key, behind in ('top1', 1.5), ('top1_rebalanced', 1.4):
+            lead = first['balanced-softmax'][key] - first['gala-margin'][key]
+            assert lead == pytest.approx(behind, abs=0.05)
+
     def test_the_two_are_level_on_the_digits(self):
         found = top1('digits-lt')
         assert abs(found['gala', ''] - found['balanced-softmax', '']) < 1
