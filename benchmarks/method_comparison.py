@@ -73,6 +73,12 @@ LABEL_MARGIN = [
     *('counts-1.5-cosine15', 'ldam-drw', 'gala', 'ce', 'learnt-prior', 'los'),
 ]
 
+# What goes with any loss. The trainings have 360 (Digits-LT) and 3,400 steps, so the
+# average of the weights covers the last 100, instead of 1,000 by default.
+EMA = 'ema:momentum=0.01'
+ADDITIONS = {'ema': (EMA,), 'sam': ('sam',), 'ema-sam': (EMA, 'sam')}
+WITH_ADDITION = ['balanced-softmax', 'gala', 'gala-margin']
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -141,9 +147,24 @@ COMPARISONS = {
         flags=(*FAST, '--target-prior', 'train', '--only-report'),
         runs='plankton',
     ),
+    # The third seed, of the methods that label margins are judged by.
+    'plankton_seed2': Comparison(
+        PLANKTON,
+        ['balanced-softmax', 'gala-margin', 'gala', 'ldam-drw'],
+        seeds=1,
+        post_hoc=ADJUSTED,
+        flags=(*FAST, '--first-seed', '2'),
+    ),
     **{
         f'label-margin_{name}': Comparison(config, LABEL_MARGIN, study=True)
         for name, config in (('digits-lt', DIGITS), ('fashion-pairs-lt', PAIRS))
+    },
+    **{
+        f'with-{addition}_{name}': Comparison(
+            config, WITH_ADDITION, flags=('--with', *additions)
+        )
+        for name, config in (('digits-lt', DIGITS), ('fashion-pairs-lt', PAIRS))
+        for addition, additions in ADDITIONS.items()
     },
     'gala-study_fashion-mnist-lt': Comparison(
         FASHION, [*STUDY, *MORE_STUDY], seeds=2, study=True

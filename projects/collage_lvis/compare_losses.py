@@ -52,6 +52,7 @@ METHODS = {
     'retinanet': {
         'focal': '',
         'ce-objectness': '_ce-objectness',
+        'ce-objectness-quarter': '_ce-objectness-quarter',
         'gala-objectness': '_gala-objectness',
         'gala-objectness-quarter': '_gala-objectness-quarter',
     },

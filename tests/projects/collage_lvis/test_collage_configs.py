@@ -19,6 +19,7 @@ LOSSES = {
     f'{TWO_STAGE}_seesaw': ('SeesawLoss', None),
     ONE_STAGE: ('FocalLoss', None),
     f'{ONE_STAGE}_ce-objectness': ('mmgala.GALAObjectnessLoss', None),
+    f'{ONE_STAGE}_ce-objectness-quarter': ('mmgala.GALAObjectnessLoss', None),
     f'{ONE_STAGE}_gala-objectness': ('mmgala.GALAObjectnessLoss', None),
     f'{ONE_STAGE}_gala-objectness-quarter': ('mmgala.GALAObjectnessLoss', None),
 }
