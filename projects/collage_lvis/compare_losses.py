@@ -53,6 +53,7 @@ METHODS = {
         'focal': '',
         'ce-objectness': '_ce-objectness',
         'ce-objectness-quarter': '_ce-objectness-quarter',
+        'counts-objectness-quarter': '_counts-objectness-quarter',
         'gala-objectness': '_gala-objectness',
         'gala-objectness-quarter': '_gala-objectness-quarter',
     },

@@ -20,6 +20,7 @@ LOSSES = {
     ONE_STAGE: ('FocalLoss', None),
     f'{ONE_STAGE}_ce-objectness': ('mmgala.GALAObjectnessLoss', None),
     f'{ONE_STAGE}_ce-objectness-quarter': ('mmgala.GALAObjectnessLoss', None),
+    f'{ONE_STAGE}_counts-objectness-quarter': ('mmgala.GALAObjectnessLoss', None),
     f'{ONE_STAGE}_gala-objectness': ('mmgala.GALAObjectnessLoss', None),
     f'{ONE_STAGE}_gala-objectness-quarter': ('mmgala.GALAObjectnessLoss', None),
 }
