@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmgala.analysis.comparison_folders import SCORES, read_run_state
 from mmgala.analysis.differences import Differences
 from mmgala.analysis.intervals import simultaneous
 from mmgala.analysis.rows import Row, is_balanced
 from mmgala.comparison.results import evaluate
-from mmgala.comparison.runs import SCORES, read_run_state
 from mmgala.functional import rebalance
 from mmgala.utils.environment import describe_devices, describe_machine
 from mmgala.utils.files import write_json

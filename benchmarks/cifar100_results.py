@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
+from mmgala.analysis.comparison_folders import SCORES, read_run_state
 from mmgala.comparison.data_state import data_digests
 from mmgala.comparison.results import evaluate
-from mmgala.comparison.runs import CONFIG, LOG, SCORES, read_run_state
+from mmgala.comparison.runs import CONFIG, LOG
 from mmgala.datasets.digest import text_digest
 from mmgala.evaluation import TAU_GRID, TauSearch, choose_post_hoc
 from mmgala.functional import rebalance

@@ -1,7 +1,7 @@
 """The report on one run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ class RunReport:
             ``split``.
         predictions: result of :func:`mmgala.analysis.analyse_predictions`.
         targets: label of each test sample, if there are predictions.
-        missing: for each part without data, a line with the command that creates it.
+        missing: command that creates it, for each part without data.
         warnings: what is wrong with the parts, in words.
         course: result of :func:`mmgala.analysis.run_course.read_course`.
         setup: result of :func:`mmgala.analysis.run_setup.read_setup`.
@@ -42,7 +42,7 @@ class RunReport:
     vectors: dict[str, Any] | None = None
     predictions: dict[str, Any] | None = None
     targets: np.ndarray | None = None
-    missing: Sequence[str] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     course: dict[str, Any] | None = None
     setup: dict[str, str] | None = None

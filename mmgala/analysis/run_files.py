@@ -11,6 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from mmgala.analysis.answer import FITTED, Place
+from mmgala.analysis.comparison_folders import (
+    PREDICTIONS_FILE,
+    predictions_in,
+    with_compared_runs,
+)
 from mmgala.analysis.gradient_files import (
     GradientRecord,
     loss_folders,
@@ -33,7 +38,6 @@ from mmgala.functional.prior_check import contradicted_prior, prior_warning
 from mmgala.utils.checkpoint_origin import Origin
 from mmgala.utils.files import read_bytes
 
-PREDICTIONS_FILE = 'predictions.npz'
 VECTORS_FILE = 'class_vectors.json'
 GRADIENT_HOOK = "custom_hooks=[dict(type='mmgala.GradientStatisticsHook', matrix=True)]"
 REMEDY_OF_REPORT = 'State the true class shares with --target-prior train or FILE'
@@ -90,10 +94,11 @@ def _stated(folder: Path) -> Iterator[tuple[Path, ShotThresholds]]:
         yield path, read_record(path).thresholds
     if (folder / VECTORS_FILE).exists():
         yield folder / VECTORS_FILE, _load_vectors(folder / VECTORS_FILE)[1]
-    if (folder / PREDICTIONS_FILE).exists():
-        thresholds = predictions_thresholds(folder / PREDICTIONS_FILE)
+    predictions = predictions_in(folder)
+    if predictions is not None:
+        thresholds = predictions_thresholds(predictions)
         if thresholds is not None:
-            yield folder / PREDICTIONS_FILE, thresholds
+            yield predictions, thresholds
 
 
 def read_gradients(folder: Path, thresholds: ShotThresholds) -> RunPart:
@@ -281,26 +286,32 @@ def commands_for(
 def runs_by_name(
     work_dirs: Sequence[Path],
     names: Sequence[str] | None,
-    other_files: Sequence[str] = (),
+    gradients_only: bool = False,
 ) -> dict[str, Path]:
     """Find the runs in work dirs; each of several observed losses is a run.
 
     Args:
-        work_dirs: work dirs, or folders of single losses.
+        work_dirs: work dirs, folders of single losses, or folders of comparisons.
         names: one name per work dir. Defaults to those of :func:`run_names`.
-        other_files: names of files that also make a work dir a run.
+        gradients_only: whether predictions and class weight vectors do not make a work
+            dir with several losses a run, too.
 
     Returns:
         Folder of each run by name. The name of a loss's run is the name of the work dir
-        followed by that of the loss.
+        followed by that of the loss; for comparisons, see
+        :func:`mmgala.analysis.comparison_folders.with_compared_runs`.
 
     Raises:
+        FileNotFoundError: if no training of a comparison has finished.
         ValueError: if the number of names is wrong, or names repeat.
     """
     runs: dict[str, Path] = {}
-    for run_name, work_dir in zip(run_names(work_dirs, names), work_dirs, strict=True):
+    found = with_compared_runs(work_dirs, run_names(work_dirs, names))
+    for run_name, work_dir in found.items():
         losses = loss_folders(work_dir)
-        has_others = any(Path(work_dir, name).exists() for name in other_files)
+        has_others = not gradients_only and (
+            predictions_in(work_dir) or (work_dir / VECTORS_FILE).exists()
+        )
         if not losses or record_paths(work_dir) or has_others:
             runs[run_name] = work_dir
         runs |= {f'{run_name} {folder.name}': folder for folder in losses}

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mmgala.analysis.answer import plain
+from mmgala.analysis.comparison_folders import PREDICTIONS_FILE, predictions_in
 from mmgala.analysis.gradient_files import is_loss_folder, record_paths
 from mmgala.analysis.one_run import RunReport
 from mmgala.analysis.origins import origin_warnings
@@ -16,7 +17,6 @@ from mmgala.analysis.results import describe_classes
 from mmgala.analysis.run_course import read_course
 from mmgala.analysis.run_files import (
     GRADIENT_HOOK,
-    PREDICTIONS_FILE,
     VECTORS_FILE,
     RunPart,
     agreed_thresholds,
@@ -35,6 +35,7 @@ PART_TITLES = {
     'vectors': 'class weight vectors',
     'predictions': 'predictions',
 }
+MOST_MISSING = 3  # lines on one part
 RUN_KEYS = (*PART_TITLES, 'course', 'setup')
 
 
@@ -49,8 +50,8 @@ def read_run(
 
     Args:
         work_dir: folder with any of ``gradient_statistics/*.npz``, ``predictions.npz``
-            and ``class_vectors.json``; or the folder of one of several losses within
-            ``gradient_statistics``.
+            (of a run of a comparison, ``test.npz``) and ``class_vectors.json``; or the
+            folder of one of several losses within ``gradient_statistics``.
         name: name of the run.
         thresholds: shot thresholds. Defaults to those that the files state.
         tau: strength of re-balancing, chosen on validation data.
@@ -94,11 +95,11 @@ def read_run(
         paths=next((p.paths for p in parts.values() if p.paths), None),
         course=read_course(training_folder(folder)),
         setup=read_setup(training_folder(folder)),
-        missing=[
-            f'{name} has no {title}: {commands[part]}'
-            for part, title in PART_TITLES.items()
+        missing={
+            part: commands[part]
+            for part in PART_TITLES
             if part not in parts and not is_loss_folder(folder)
-        ],
+        },
         warnings=[part.warning for part in parts.values() if part.warning]
         + origin_warnings(
             folder,
@@ -120,10 +121,11 @@ def _read_parts(
         parts['gradients'] = read_gradients(folder, thresholds)
     if (folder / VECTORS_FILE).exists():
         parts['vectors'] = read_vectors(folder / VECTORS_FILE, thresholds)
-    if (folder / PREDICTIONS_FILE).exists():
+    predictions = predictions_in(folder)
+    if predictions is not None:
         counts = next((part.counts for part in parts.values()), None)
         parts['predictions'] = analyse_file(
-            folder / PREDICTIONS_FILE, thresholds, tau, counts, target_prior
+            predictions, thresholds, tau, counts, target_prior
         )
     return parts
 
@@ -180,7 +182,7 @@ def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
             {'name': run.name, **{part: getattr(run, part) for part in RUN_KEYS}}
             for run in runs
         ],
-        'missing': [line for run in runs for line in run.missing],
+        'missing': [line for part in PART_TITLES for line in _missing(runs, part)],
         'warnings': [line for run in runs for line in run.warnings],
         'samples': (
             None
@@ -190,6 +192,16 @@ def merge_runs(runs: Sequence[RunReport], title: str) -> dict[str, Any]:
             )
         ),
     }
+
+
+def _missing(runs: Sequence[RunReport], part: str) -> list[str]:
+    """Lines on the runs without a part; one line if they are many."""
+    title = PART_TITLES[part]
+    commands = {run.name: run.missing[part] for run in runs if part in run.missing}
+    if len(commands) <= MOST_MISSING:
+        return [f'{name} has no {title}: {line}' for name, line in commands.items()]
+    first, *_ = commands
+    return [f'{len(commands)} runs have no {title}; for {first}: {commands[first]}']
 
 
 def _check_same_images(runs: Sequence[RunReport]) -> None:

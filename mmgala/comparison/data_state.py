@@ -8,8 +8,9 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
+from mmgala.analysis.comparison_folders import STATE
 from mmgala.comparison.config import needs_validation
-from mmgala.comparison.runs import STATE, Run
+from mmgala.comparison.runs import Run
 from mmgala.datasets import dataset_digest
 from mmgala.utils.files import LOCK
 

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DATASETS, HOOKS, MODELS, init_default_scope
 
+from mmgala.analysis.comparison_folders import RESULTS
 from mmgala.comparison.config import check_comparable, run_config, validation_problem
 from mmgala.comparison.method import Method
 from mmgala.comparison.methods import CATALOGUE, retraining_options
@@ -102,7 +103,7 @@ def check_runs(runs: Sequence[Run], work_dir: Path) -> None:
     """
     for run in runs:
         check_folder(run)
-    check_writable(work_dir / 'results.json')
+    check_writable(work_dir / RESULTS)
     todo = [run for run in runs if not run.finished]
     if not todo:
         return

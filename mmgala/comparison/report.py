@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmgala.analysis.answer import Line, answer, method_note
+from mmgala.analysis.comparison_folders import RESULTS, read_run_state
 from mmgala.analysis.differences import Differences
 from mmgala.analysis.intervals import Interval
 from mmgala.analysis.rows import Row, leading_metric, pareto_front
@@ -22,7 +23,7 @@ from mmgala.comparison.results import (
     post_hoc_title,
     read_scores,
 )
-from mmgala.comparison.runs import CONFIG, LOG, Run, read_run_state
+from mmgala.comparison.runs import CONFIG, LOG, Run
 from mmgala.comparison.verdict import compared, present_groups
 from mmgala.functional import METRIC_NAMES, ShotThresholds
 from mmgala.utils.environment import describe_machine
@@ -164,7 +165,7 @@ def write_report(
         runs=[run_record(run, work_dir, failed) for run in runs],
         machine=describe_machine(),
     )
-    write_text(work_dir / 'results.json', json.dumps(record, indent=1))
+    write_text(work_dir / RESULTS, json.dumps(record, indent=1))
     _write_configs(runs, work_dir)
     write_plot(rows, work_dir / PLOT_FILE)
     return _whole([data, _bullets(found, commands=True), *parts])

@@ -8,9 +8,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from mmgala.analysis.comparison_folders import SCORES
 from mmgala.analysis.predictions import reliability
 from mmgala.analysis.rows import Row, is_balanced
-from mmgala.comparison.runs import SCORES, Run
+from mmgala.comparison.runs import Run
 from mmgala.evaluation.score_blocks import (
     ScoreBlocks,
     blocks_of,

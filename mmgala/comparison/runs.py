@@ -10,14 +10,13 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmgala.analysis.comparison_folders import SCORES, STATE, read_run_state
 from mmgala.datasets.digest import array_digest, changed_parts
 from mmgala.utils.arrays import read_npz
 from mmgala.utils.files import LOCK, UNFINISHED, write_json
 
-STATE = 'run.json'
 CONFIG = 'config.py'
 LOG = 'train.log'
-SCORES = {'val': 'val.npz', 'test': 'test.npz'}
 # Settings on the location or progress of a run, which do not change its results.
 IGNORED_SETTINGS = ('work_dir', 'resume', 'experiment_name')
 
@@ -148,15 +147,6 @@ def _changed_labels(
 def write_run_state(folder: Path, state: Mapping[str, Any]) -> None:
     """Store the state of a run: status, config hash, settings and files."""
     write_json(folder / STATE, state)
-
-
-def read_run_state(folder: Path) -> dict[str, Any] | None:
-    """Read the state of a run; None if there is no readable file."""
-    try:
-        state = json.loads((folder / STATE).read_text(encoding='utf-8'))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return None
-    return state if isinstance(state, dict) else None
 
 
 def check_folder(run: Run) -> None:

@@ -16,18 +16,12 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from rich.console import Console
 
+from mmgala.analysis.comparison_folders import SCORES, read_run_state
 from mmgala.apis.launch import add_paths_to_image_errors, set_dataloader_defaults
 from mmgala.apis.runner import build_runner, check_fits_runner
 from mmgala.comparison.data_state import must_train_again, set_aside
 from mmgala.comparison.processes import Report, one_line
-from mmgala.comparison.runs import (
-    CONFIG,
-    LOG,
-    SCORES,
-    Run,
-    read_run_state,
-    write_run_state,
-)
+from mmgala.comparison.runs import CONFIG, LOG, Run, write_run_state
 from mmgala.engine.hooks.divergence_hook import add_divergence_hook
 from mmgala.engine.hooks.metric_rules_hook import add_metric_rules
 from mmgala.engine.metric_lines import ValidationTable

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.method_comparison import COMPARISONS, RESULTS, ROOT
-from mmgala.comparison.runs import SCORES, read_run_state
+from mmgala.analysis.comparison_folders import SCORES, read_run_state
 from mmgala.utils.files import write_json
 
 

@@ -78,7 +78,7 @@ def test_parts_equal_the_results_of_their_functions(full):
     assert run.vectors['own_similarity'] == [0.5] * 6
     assert not {'classes', 'limits'} & {*run.vectors}
     assert (run.class_counts, run.class_names) == (COUNTS, NAMES)
-    assert run.missing == []
+    assert run.missing == {}
 
 
 def test_merged_report_has_classes_and_runs_and_can_be_written_as_html(full, tmp_path):
@@ -106,7 +106,7 @@ def test_missing_parts_come_with_the_command_for_this_folder(tmp_path):
     add_gradients(folder)
     (folder / 'c.py').write_text('')
     (folder / 'last_checkpoint').write_text(f'{folder}/epoch_2.pth')
-    vectors, predictions = read_run(folder, 'CE').missing
+    vectors, predictions = merge_runs([read_run(folder, 'CE')], '')['missing']
     config, checkpoint = f"'{folder}/c.py'", f"'{folder}/epoch_2.pth'"
     assert predictions == (
         f'CE has no predictions: mmgala test {config} {checkpoint} --out '
@@ -116,6 +116,26 @@ def test_missing_parts_come_with_the_command_for_this_folder(tmp_path):
         f'CE has no class weight vectors: mmgala vectors '
         f"{config} {checkpoint} --out '{folder}'/class_vectors.json --many 100 --few 20"
     )
+
+
+@pytest.mark.parametrize('number', [3, 4])
+def test_what_many_runs_lack_is_one_line(tmp_path, number):
+    runs = []
+    for seed in range(number):
+        add_predictions(tmp_path / str(seed), class_counts=np.array(COUNTS))
+        runs.append(read_run(tmp_path / str(seed), f'a, seed {seed}'))
+    vectors = [
+        line
+        for line in merge_runs(runs, '')['missing']
+        if 'no class weight vectors' in line
+    ]
+    if number == 3:
+        assert [line.split(' has')[0] for line in vectors] == [run.name for run in runs]
+    else:
+        (line,) = vectors
+        command = f'mmgala vectors CONFIG CHECKPOINT --out {tmp_path}/0/'
+        assert line.startswith('4 runs have no class weight vectors; for a, seed 0: ')
+        assert line.partition(': ')[2].startswith(command)
 
 
 def test_an_empty_work_dir_says_what_to_run(tmp_path):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from mmgala.analysis.comparison_folders import read_run_state
 from mmgala.comparison import find_methods, plan_runs, worker
 from mmgala.comparison.processes import Report
-from mmgala.comparison.runs import read_run_state, write_run_state
+from mmgala.comparison.runs import write_run_state
 from tests.comparison.small import small_config
 from tests.tools.command_line import SMALL_CONFIG, call, printed
 

@@ -142,7 +142,7 @@ def test_gala_of_bbox_heads(background):
 
 
 def test_gala_with_objectness_of_dense_heads():
-    module = GALAObjectnessLoss(C, loss_weight=2.0)
+    module = GALAObjectnessLoss(C, class_loss_weight=0.7, loss_weight=2.0)
     module.pos_grad += torch.tensor([90.0, 9.0, 3.0, 0.5])
     module.neg_grad += torch.tensor([70.0, 8.0, 4.0, 0.6])
     reference = DenseObjectness(C)
@@ -154,6 +154,6 @@ def test_gala_with_objectness_of_dense_heads():
     ((grad, labels),) = seen
     _, gradients = reference.step(logits.detach(), LABELS.numpy(), WEIGHTS)
     kept = FOREGROUND & (WEIGHTS > 0)
-    expected = torch.tensor(gradients[:, :C])[kept] * WEIGHTS[kept, None]
+    expected = 0.7 * torch.tensor(gradients[:, :C])[kept] * WEIGHTS[kept, None]
     assert_close(grad, expected.float(), rtol=1e-4, atol=1e-6)
     assert torch.equal(labels, LABELS[kept])

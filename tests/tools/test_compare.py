@@ -12,11 +12,11 @@ import pytest
 from filelock import FileLock
 from mmengine.config import Config
 
+from mmgala.analysis.comparison_folders import read_run_state
 from mmgala.comparison import find_methods, plan_runs
 from mmgala.comparison.processes import Task, run_tasks
 from mmgala.comparison.run_progress import RunProgress
 from mmgala.comparison.run_times import Work
-from mmgala.comparison.runs import read_run_state
 from tests.comparison import tasks
 from tests.comparison.small import small_config
 from tests.tools.command_line import (

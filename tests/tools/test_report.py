@@ -1,6 +1,7 @@
 """tools/analysis/report.py: an HTML report from work dirs."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -56,6 +57,27 @@ def test_writes_page_and_numbers(tmp_path, work_dirs, capsys):
     printed = capsys.readouterr().err
     assert f'mmgala vectors CONFIG CHECKPOINT --out {work_dirs[0]}' in printed
     assert f'Wrote the report to {out}' in printed
+
+
+def test_a_comparison_is_reported_whole(tmp_path, work_dirs):
+    """As its trainings are, one by one."""
+    compared = tmp_path / 'compared'
+    for seed, work_dir in enumerate(work_dirs):
+        for method in ('ce', 'a', 'b', 'c', 'd'):
+            run = compared / method / f'seed{seed}'
+            run.mkdir(parents=True)
+            shutil.copy(work_dir / 'predictions.npz', run / 'test.npz')
+            state = dict(status='finished', method=method, seed=seed)
+            (run / 'run.json').write_text(json.dumps(state))
+    assert call(compared, '--out', tmp_path / 'r.html') is None
+    report = json.loads((tmp_path / 'r.json').read_text())
+    assert report['title'] == 'Report on 5 methods'
+    methods = [(m['name'], m['runs'], m['seeds']) for m in report['methods']]
+    assert methods[:2] == [('a', [0, 1], [0, 1]), ('b', [2, 3], [0, 1])]
+    assert len(report['missing']) == 2
+    assert call(work_dirs[0], '--out', tmp_path / 'one.html') is None
+    alone = json.loads((tmp_path / 'one.json').read_text())['runs'][0]['predictions']
+    assert report['runs'][0]['predictions'] == alone
 
 
 DIGITS = """

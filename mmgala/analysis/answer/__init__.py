@@ -14,7 +14,6 @@ from mmgala.analysis.answer.calibration import calibration_lines
 from mmgala.analysis.answer.class_changes import classes_line
 from mmgala.analysis.answer.compared import FITTED, TOPICS, Compared, Line, Place
 from mmgala.analysis.answer.groups import groups_lines
-from mmgala.analysis.answer.words import some_of
 
 __all__ = [
     'FITTED',
@@ -25,7 +24,6 @@ __all__ = [
     'answer',
     'method_note',
     'printed',
-    'some_of',
 ]
 
 UNBALANCED = (

@@ -1,11 +1,11 @@
 """Write an interactive report on one or several trainings, for the browser.
 
 Reads work dirs that contain gradient statistics (from mmgala.GradientStatisticsHook),
-predictions.npz (from mmgala test --out) or class_vectors.json (from
-mmgala vectors), all of the same classes. Writes OUT.html, which works
-offline, and its numbers, OUT.json. With --images, the page also shows small images of
-some test samples. If a training has several losses, such as the stages of a cascade,
-each counts as a separate run.
+predictions.npz (from mmgala test --out) or class_vectors.json (from mmgala vectors),
+all of the same classes, or the --work-dir of mmgala compare with all its finished
+trainings. Writes OUT.html, which works offline, and its numbers, OUT.json. With
+--images, the page also shows small images of some test samples. If a training has
+several losses, such as the stages of a cascade, each counts as a separate run.
 """
 
 from mmgala.cli.command import command, importing  # first: it handles Ctrl-C
@@ -21,7 +21,12 @@ from mmgala.cli.post_hoc_arguments import add_target_prior_argument
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('work_dir', nargs='+', type=Path, help='work dir of a training')
+    parser.add_argument(
+        'work_dir',
+        nargs='+',
+        type=Path,
+        help='of a training or a comparison',
+    )
     parser.add_argument(
         '--names', nargs='+', help="a name per WORK_DIR; default: the folders' names"
     )

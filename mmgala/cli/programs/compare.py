@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
+from mmgala.analysis.comparison_folders import RESULTS, read_run_state
 from mmgala.apis.config_options import (
     use_channels_last,
     use_mixed_precision,
@@ -44,13 +45,7 @@ from mmgala.comparison.processes import Task, default_workers, run_tasks
 from mmgala.comparison.report import PLOT_FILE, write_report
 from mmgala.comparison.run_progress import RunProgress
 from mmgala.comparison.run_times import Work
-from mmgala.comparison.runs import (
-    LOG,
-    Run,
-    check_folder,
-    holds_runs,
-    read_run_state,
-)
+from mmgala.comparison.runs import LOG, Run, check_folder, holds_runs
 from mmgala.comparison.worker import execute, remove_features
 from mmgala.console import log_in, say, warn
 from mmgala.console.markdown import show_markdown
@@ -216,7 +211,7 @@ def compare(args: argparse.Namespace) -> dict[str, str]:
         args.own_loss,
     )
     show_markdown(text)
-    files = ('results.json', 'results.md', PLOT_FILE)
+    files = (RESULTS, 'results.md', PLOT_FILE)
     written = ', '.join(name for name in files if (work_dir / name).is_file())
     say(f'Written to {work_dir}: {written}, and configs/')
     return failed

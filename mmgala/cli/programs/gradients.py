@@ -25,7 +25,7 @@ from mmgala.visualization import (
 
 def read_runs(args: argparse.Namespace) -> dict[str, list[GradientRecord]]:
     """Read the records of each run, by name; all must have the same classes."""
-    folders = runs_by_name(args.work_dir, args.names)
+    folders = runs_by_name(args.work_dir, args.names, gradients_only=True)
     runs = {name: read_gradient_run(folder) for name, folder in folders.items()}
     first_name, first_folder = next(iter(folders.items()))
     first = runs[first_name][0]

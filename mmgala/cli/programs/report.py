@@ -5,13 +5,10 @@ import json
 from pathlib import Path
 
 from mmgala.analysis import merge_runs, read_predictions, read_run
-from mmgala.analysis.answer import printed, some_of
-from mmgala.analysis.run_files import (
-    PREDICTIONS_FILE,
-    VECTORS_FILE,
-    agreed_thresholds,
-    runs_by_name,
-)
+from mmgala.analysis.answer import printed
+from mmgala.analysis.answer.words import MOST_NAMES, listed
+from mmgala.analysis.comparison_folders import predictions_in
+from mmgala.analysis.run_files import agreed_thresholds, runs_by_name
 from mmgala.analysis.seeds import group_seeds
 from mmgala.apis.sample_images import add_sample_images
 from mmgala.cli.post_hoc import read_target_prior
@@ -32,9 +29,7 @@ def check_args(args: argparse.Namespace) -> None:
             f'--target-prior {VAL} needs the labels of validation data, which a report '
             'does not read: give the class shares in a FILE.'
         )
-    args.runs = runs_by_name(
-        args.work_dir, args.names, (PREDICTIONS_FILE, VECTORS_FILE)
-    )
+    args.runs = runs_by_name(args.work_dir, args.names)
     check_threshold_arguments(args)
     args.target_prior = read_target_prior(
         args.target_prior, lambda: predicted_classes([*args.runs.values()])
@@ -47,14 +42,15 @@ def check_args(args: argparse.Namespace) -> None:
 
 def predicted_classes(folders: list[Path]) -> list[str]:
     """Class names in the first predictions; empty if they are unknown."""
-    paths = [folder / PREDICTIONS_FILE for folder in folders]
-    found = next((path for path in paths if path.exists()), None)
+    found = next(filter(None, map(predictions_in, folders)), None)
     return (read_predictions(found).class_names or []) if found else []
 
 
 def title_of(names: list[str]) -> str:
     """A title with the methods of the runs, or their number if they are many."""
-    return f'Report on {some_of([method.name for method in group_seeds(names)])}'
+    methods = [method.name for method in group_seeds(names)]
+    many = len(methods) > MOST_NAMES
+    return f'Report on {f"{len(methods)} methods" if many else listed(methods)}'
 
 
 def run(args: argparse.Namespace) -> None:

@@ -3,25 +3,23 @@
 import csv
 import json
 import shlex
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmgala.analysis.run_files import PREDICTIONS_FILE, VECTORS_FILE
+from mmgala.analysis.comparison_folders import RESULTS, read_run_state
+from mmgala.analysis.run_files import VECTORS_FILE
 from mmgala.cli.commands import compare as compare_command
 from mmgala.cli.commands import fit as fit_command
 from mmgala.cli.commands import report as report_command
 from mmgala.cli.commands import vectors as vectors_command
 from mmgala.comparison.plan import folder_name
-from mmgala.comparison.runs import CONFIG, SCORES, read_run_state
+from mmgala.comparison.runs import CONFIG
 from mmgala.console import result, say
 from mmgala.start.state import Folder
-from mmgala.utils.files import replacing
 
 # Validation images from which a temperature is worth it: on a few that are all
 # predicted correctly, it would make every prediction certain.
 MIN_TO_CALIBRATE = 100
-RESULTS = 'results.json'
 OWN = 'gala'  # the method whose model is the result
 
 
@@ -130,8 +128,6 @@ def report(folder: Folder, methods: Sequence[str], seed: int) -> None:
 
     runs = [run_folder(folder, method, seed) for method in methods]
     for one in runs:
-        with replacing(one / PREDICTIONS_FILE) as unfinished:
-            shutil.copyfile(one / SCORES['test'], unfinished)
         vectors(one)
     words = [
         *(*map(str, runs), '--names', *methods, '--out', str(folder.report)),

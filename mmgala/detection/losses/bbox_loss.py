@@ -158,8 +158,7 @@ class GALABBoxLoss(GALALoss):
         if not self._asked_for_channels:
             raise ValueError(
                 'GALABBoxLoss is for bbox heads: a one-stage head would predict '
-                'background as a class. Keep focal loss there; '
-                'mmgala.GALAObjectnessLoss is for experiments.'
+                'background as a class. Take mmgala.GALAObjectnessLoss there.'
             )
         self._check_width(cls_score)
         if self.background == 'exclude':

@@ -6,6 +6,7 @@ loss = dict(
     num_classes=30,
     lambda_pos=0.0,
     lambda_neg=0.0,
+    class_loss_weight=1.0,
     use_sigmoid=False,
 )
 model = dict(bbox_head=dict(loss_cls=loss))

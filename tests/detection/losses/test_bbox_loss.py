@@ -306,7 +306,7 @@ def test_a_head_of_other_classes_is_refused():
 
 
 def test_a_head_other_than_a_bbox_head_is_refused_when_it_predicts(form):
-    with pytest.raises(ValueError, match='Keep focal loss there'):
+    with pytest.raises(ValueError, match='Take mmgala.GALAObjectnessLoss there'):
         GALABBoxLoss(NUM_CLASSES, form).get_activation(batch(form)[0])
 
 
