@@ -54,6 +54,16 @@ def test_texts_do_not_cover_each_other(
     page.page.screenshot(path=artefacts / f'report_{device}.png', full_page=True)
 
 
+def test_no_two_methods_look_alike(open_report, many_runs):
+    page = open_report(many_runs)
+    marks = page.run("""() => document.querySelector('#fig-accuracy').data
+        .filter(trace => trace.marker && trace.name)
+        .map(({ name, marker }) => [name, `${marker.color} ${marker.symbol}`])""")
+    looks = dict(map(tuple, marks))
+    assert set(looks) == {run['name'] for run in many_runs['runs']}
+    assert len(set(looks.values())) == len(looks) == 8
+
+
 def test_paper_has_every_part_and_no_cut_tables(open_report, many_runs, artefacts):
     page = open_report(many_runs, viewport=DESKTOP)
     page.page.set_viewport_size(dict(width=688, height=1000))  # A4 without margins

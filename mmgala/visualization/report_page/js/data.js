@@ -27,9 +27,10 @@ const methodColour = (m) =>
   methods.length <= 3 ? palette[2 * m] : palette[m % palette.length];
 const runColour = (i) => methodColour(methodOf[i]);
 
-// Methods differ by their symbols in grey print.
+// Methods differ by their symbols in grey print, and where colours are used again.
 const SYMBOLS = ['circle', 'square', 'diamond', 'triangle-up', 'triangle-down', 'cross'];
-const runSymbol = (i) => SYMBOLS[methodOf[i] % SYMBOLS.length];
+const symbolOf = (m) => SYMBOLS[(m + Math.floor(m / palette.length)) % SYMBOLS.length];
+const runSymbol = (i) => symbolOf(methodOf[i]);
 
 const runLine = (i, width) => ({
   color: runColour(i),
