@@ -98,7 +98,17 @@ DETECTORS = {
     ('faster-rcnn', 'gala'): 'Faster R-CNN, GALA, one softmax',
     ('faster-rcnn', 'gala-objectness'): 'Faster R-CNN, GALA, objectness pair (default)',
     ('retinanet', 'focal'): 'RetinaNet, focal',
-    ('retinanet', 'gala-objectness'): 'RetinaNet, GALA, times objectness (one seed)',
+    ('retinanet', 'ce-objectness-quarter'): 'RetinaNet, cross-entropy, times objectness',
+    (
+        'retinanet',
+        'counts-objectness-quarter',
+    ): 'RetinaNet, balanced softmax, times objectness',
+    (
+        'retinanet',
+        'gala-objectness-quarter',
+    ): 'RetinaNet, GALA, times objectness (default)',
+    ('retinanet', 'ce-objectness'): 'RetinaNet, cross-entropy, class weight 1',
+    ('retinanet', 'gala-objectness'): 'RetinaNet, GALA, class weight 1',
     ('retinanet', 'gala'): 'RetinaNet, GALA, sigmoid (removed)',
     ('retinanet', 'gala-theta'): 'RetinaNet, GALA, sigmoid with background (removed)',
 }
