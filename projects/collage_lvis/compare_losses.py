@@ -45,6 +45,7 @@ METHODS = {
     'faster-rcnn': {
         'ce': '',
         'ce-objectness': '_ce-objectness',
+        'counts-objectness': '_counts-objectness',
         'gala': '_gala',
         'gala-objectness': '_gala-objectness',
         'seesaw': '_seesaw',

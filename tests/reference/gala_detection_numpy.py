@@ -17,29 +17,42 @@ def sigmoid(z):
 class Detector:
     """Statistics over a training; ``step`` takes one batch of all ranks."""
 
-    def __init__(self, num_classes, lambda_pos=1.0, lambda_neg=1.0, eps=1e-3):
+    def __init__(
+        self, num_classes, lambda_pos=1.0, lambda_neg=1.0, eps=1e-3, count_share=0.0
+    ):
         self.theta = np.zeros(num_classes)
         self.phi = np.zeros(num_classes)
+        self.seen = np.zeros(num_classes)
         self.lambdas = lambda_pos, lambda_neg
         self.eps = eps
+        self.count_share = count_share
+
+    def level(self, statistic, j):
+        """Logarithm of a statistic, a share of it replaced by that of the count."""
+        return (1 - self.count_share) * math.log(statistic[j] + self.eps) + (
+            self.count_share * math.log(self.seen[j] + self.eps)
+        )
 
     def margin(self, j, k):
         """On the logit of class j, of a sample of class k."""
-        lambda_pos, lambda_neg = self.lambdas
         if j == k:
             return 0.0
-        return lambda_pos * math.log(self.theta[j] + self.eps) - (
-            lambda_neg * math.log(self.phi[k] + self.eps)
+        lambda_pos, lambda_neg = self.lambdas
+        return lambda_pos * self.level(self.theta, j) - (
+            lambda_neg * self.level(self.phi, k)
         )
 
     def step(self, logits, labels, weights=None):
-        """Loss and gradient of each sample; then the statistics grow."""
+        """Loss and gradient of each sample; then the statistics and counts grow."""
         weights = np.ones(len(labels)) if weights is None else np.asarray(weights)
         losses, gradients, theta, phi = self.evaluate(
             np.asarray(logits), labels, weights
         )
         self.theta += theta
         self.phi += phi
+        for k, weight in zip(labels, weights, strict=True):
+            if k < len(self.seen):
+                self.seen[k] += weight
         return losses, gradients
 
 
@@ -98,33 +111,9 @@ class Objectness(Detector):
 class DenseObjectness(Detector):
     """Softmax over C for foreground, times a sigmoid trained by focal loss."""
 
-    def __init__(self, num_classes, *lambdas, gamma=2.0, alpha=0.25, count_share=0.0):
-        super().__init__(num_classes, *lambdas)
-        self.gamma, self.alpha, self.count_share = gamma, alpha, count_share
-        self.seen = np.zeros(num_classes)
-
-    def level(self, statistic, j):
-        """Logarithm of a statistic, a share of it replaced by that of the count."""
-        return (1 - self.count_share) * math.log(statistic[j] + self.eps) + (
-            self.count_share * math.log(self.seen[j] + self.eps)
-        )
-
-    def margin(self, j, k):
-        if j == k:
-            return 0.0
-        lambda_pos, lambda_neg = self.lambdas
-        return lambda_pos * self.level(self.theta, j) - (
-            lambda_neg * self.level(self.phi, k)
-        )
-
-    def step(self, logits, labels, weights=None):
-        """As of any detector; the samples are counted, too."""
-        weights = np.ones(len(labels)) if weights is None else np.asarray(weights)
-        result = super().step(logits, labels, weights)
-        for k, weight in zip(labels, weights, strict=True):
-            if k < len(self.seen):
-                self.seen[k] += weight
-        return result
+    def __init__(self, num_classes, *lambdas, gamma=2.0, alpha=0.25, **options):
+        super().__init__(num_classes, *lambdas, **options)
+        self.gamma, self.alpha = gamma, alpha
 
     def evaluate(self, logits, labels, weights):
         num_classes = len(self.theta)

@@ -64,6 +64,8 @@ class GALABBoxLoss(GALALoss):
             ``type`` is changed.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
+        count_share: as in :class:`mmgala.models.GALALoss`; 1 for balanced softmax on
+            the foreground regions counted during training. For ``'objectness'``.
 
     Shape:
         - ``cls_score``: ``(N, C + 2)`` logits, foreground and background last; with
@@ -78,6 +80,8 @@ class GALABBoxLoss(GALALoss):
     Attributes:
         pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
         neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
+        seen (Tensor): weight of the foreground regions of each class so far, ``(C,)``
+            float32 buffer, where ``count_share`` is not 0.
 
     Raises:
         ValueError: if an argument is out of range, the head has a different number of
@@ -108,6 +112,7 @@ class GALABBoxLoss(GALALoss):
         use_sigmoid: bool = False,
         reduction: str = 'mean',
         loss_weight: float = 1.0,
+        count_share: float = 0.0,
     ) -> None:
         super().__init__(
             num_classes,
@@ -116,8 +121,14 @@ class GALABBoxLoss(GALALoss):
             eps=eps,
             reduction=reduction,
             loss_weight=loss_weight,
+            count_share=count_share,
         )
         check_choice('background', background, SOFTMAX_BACKGROUNDS)
+        if count_share and background == 'exclude':
+            raise ValueError(
+                f"`count_share={count_share}` needs background='objectness': leave "
+                '`background` at its default, or remove `count_share`.'
+            )
         if use_sigmoid:
             raise ValueError(
                 'GALABBoxLoss is a softmax loss for bbox heads: set use_sigmoid=False '

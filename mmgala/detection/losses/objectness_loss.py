@@ -73,6 +73,8 @@ class GALAObjectnessLoss(GALALoss):
         pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
         neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer; here equal to
             :math:`\theta`.
+        seen (Tensor): weight of the foreground anchors of each class so far, ``(C,)``
+            float32 buffer, where ``count_share`` is not 0.
 
     Raises:
         ValueError: if an argument is out of range, the head is a bbox head, the logits

@@ -71,6 +71,24 @@ def test_ten_steps_equal_the_reference(form, lambdas, weighted):
     assert loss_module.pos_grad.min() > 0
 
 
+@pytest.mark.parametrize('count_share', [0.4, 1.0])
+def test_a_share_of_the_level_can_be_that_of_the_counts(count_share):
+    loss_module = GALABBoxLoss(
+        NUM_CLASSES, count_share=count_share, reduction='none'
+    ).double()
+    reference = Objectness(NUM_CLASSES, count_share=count_share)
+    for seed in range(5):
+        logits, labels = batch('objectness', seed=seed)
+        weight = weights(seed=seed)
+        actual = loss_module(logits, labels, weight)
+        losses, _ = reference.step(logits.detach(), labels.numpy(), weight)
+        expected = weight.numpy()[:, None] * losses
+        found = as_columns(actual).detach().numpy()
+        assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert_allclose(loss_module.seen.numpy(), reference.seen, rtol=1e-6)
+    assert loss_module.seen.min() > 0
+
+
 @pytest.mark.parametrize(
     ('reduction', 'avg_factor'), [('mean', None), ('mean', 7.0), ('sum', None)]
 )
@@ -288,6 +306,8 @@ def test_pending_sums_of_an_unfinished_step_are_discarded(form):
     [
         (dict(num_classes=1), '`num_classes` to be 2 or more'),
         (dict(background='ignore'), "one of \\('objectness', 'exclude'\\)"),
+        (dict(background='exclude', count_share=0.5), "needs background='objectness'"),
+        (dict(background='exclude', count_share=0.5), "needs background='objectness'"),
         (dict(use_sigmoid=True), 'use_sigmoid=False instead of True'),
         (dict(eps=0.0), '`eps` to be positive'),
         (dict(reduction='max'), '`reduction` to be one of'),

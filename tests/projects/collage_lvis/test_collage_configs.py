@@ -14,6 +14,7 @@ ONE_STAGE = 'retinanet_tiny_collage-lvis'
 LOSSES = {
     TWO_STAGE: ('CrossEntropyLoss', None),
     f'{TWO_STAGE}_ce-objectness': ('mmgala.GALABBoxLoss', 'objectness'),
+    f'{TWO_STAGE}_counts-objectness': ('mmgala.GALABBoxLoss', 'objectness'),
     f'{TWO_STAGE}_gala': ('mmgala.GALABBoxLoss', 'exclude'),
     f'{TWO_STAGE}_gala-objectness': ('mmgala.GALABBoxLoss', 'objectness'),
     f'{TWO_STAGE}_seesaw': ('SeesawLoss', None),
