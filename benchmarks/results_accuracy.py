@@ -92,25 +92,24 @@ def gradient_balance_table(network: str) -> ResultTable:
 
 
 DETECTORS = {
-    ('faster-rcnn', 'ce'): 'Faster R-CNN, cross-entropy',
-    ('faster-rcnn', 'ce-objectness'): 'Faster R-CNN, cross-entropy, objectness pair',
-    ('faster-rcnn', 'seesaw'): 'Faster R-CNN, Seesaw',
-    ('faster-rcnn', 'gala'): 'Faster R-CNN, GALA, one softmax',
-    ('faster-rcnn', 'gala-objectness'): 'Faster R-CNN, GALA, objectness pair (default)',
-    ('retinanet', 'focal'): 'RetinaNet, focal',
-    ('retinanet', 'ce-objectness-quarter'): 'RetinaNet, cross-entropy, times objectness',
-    (
-        'retinanet',
-        'counts-objectness-quarter',
-    ): 'RetinaNet, balanced softmax, times objectness',
-    (
-        'retinanet',
-        'gala-objectness-quarter',
-    ): 'RetinaNet, GALA, times objectness (default)',
-    ('retinanet', 'ce-objectness'): 'RetinaNet, cross-entropy, class weight 1',
-    ('retinanet', 'gala-objectness'): 'RetinaNet, GALA, class weight 1',
-    ('retinanet', 'gala'): 'RetinaNet, GALA, sigmoid (removed)',
-    ('retinanet', 'gala-theta'): 'RetinaNet, GALA, sigmoid with background (removed)',
+    'faster-rcnn': {
+        'ce': 'Faster R-CNN, cross-entropy',
+        'ce-objectness': 'Faster R-CNN, cross-entropy, objectness pair',
+        'seesaw': 'Faster R-CNN, Seesaw',
+        'counts-objectness': 'Faster R-CNN, balanced softmax, objectness pair',
+        'gala': 'Faster R-CNN, GALA, one softmax',
+        'gala-objectness': 'Faster R-CNN, GALA, objectness pair (default)',
+    },
+    'retinanet': {
+        'focal': 'RetinaNet, focal',
+        'ce-objectness-quarter': 'RetinaNet, cross-entropy, times objectness',
+        'counts-objectness-quarter': 'RetinaNet, balanced softmax, times objectness',
+        'gala-objectness-quarter': 'RetinaNet, GALA, times objectness (default)',
+        'ce-objectness': 'RetinaNet, cross-entropy, class weight 1',
+        'gala-objectness': 'RetinaNet, GALA, class weight 1',
+        'gala': 'RetinaNet, GALA, sigmoid (removed)',
+        'gala-theta': 'RetinaNet, GALA, sigmoid with background (removed)',
+    },
 }
 BOX_METRICS = ('AP', 'APr', 'APc', 'APf')
 PLACES = {
@@ -131,8 +130,9 @@ def _detector_runs() -> dict[str, list[Mapping[str, Any]]]:
     """Runs of each detector and method, by the label of their row."""
     runs = read_result('collage_lvis')['runs']
     return {
-        label: [run for run in runs if (run['detector'], run['method']) == key]
-        for key, label in DETECTORS.items()
+        label: [r for r in runs if (r['detector'], r['method']) == (detector, method)]
+        for detector, labels in DETECTORS.items()
+        for method, label in labels.items()
     }
 
 

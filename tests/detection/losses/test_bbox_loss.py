@@ -307,7 +307,6 @@ def test_pending_sums_of_an_unfinished_step_are_discarded(form):
         (dict(num_classes=1), '`num_classes` to be 2 or more'),
         (dict(background='ignore'), "one of \\('objectness', 'exclude'\\)"),
         (dict(background='exclude', count_share=0.5), "needs background='objectness'"),
-        (dict(background='exclude', count_share=0.5), "needs background='objectness'"),
         (dict(use_sigmoid=True), 'use_sigmoid=False instead of True'),
         (dict(eps=0.0), '`eps` to be positive'),
         (dict(reduction='max'), '`reduction` to be one of'),
