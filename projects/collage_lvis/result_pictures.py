@@ -1,8 +1,9 @@
 """Plots of the detectors' metrics, and pictures of their detections."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from projects.collage_lvis.overview import read_part
 from projects.collage_lvis.result_tables import methods_of, values_of
 
 GROUPS = {'AP': 'all', 'APr': 'rare', 'APc': 'common', 'APf': 'frequent'}
+HATCHES = ('', '///', '...')
 MIN_SCORE = 0.3  # of the detections drawn
 NUM_IMAGES = 4
 BOX_COLOURS = {'r': COLOURS[2], 'c': COLOURS[4], 'f': COLOURS[0]}
@@ -24,9 +26,9 @@ def draw_groups(runs: Sequence[Mapping], path: Path) -> None:
     """Plot the mean over seeds as bars, and each seed as a dot."""
     detectors = list(dict.fromkeys(run['detector'] for run in runs))
     figure, used = panels(detectors, (5.5, 4))
-    # Each method has the same colour in all panels; all usual losses share one.
+    # Each method looks the same in all panels; all usual losses share one colour.
     others = [name for d in detectors for name in methods_of(runs, d)[1:]]
-    colours = dict(zip(dict.fromkeys(others), COLOURS[1:], strict=False))
+    looks = dict(zip(dict.fromkeys(others), _looks(), strict=False))
     for axes, detector in zip(used, detectors, strict=True):
         methods = methods_of(runs, detector)
         width = 0.8 / len(methods)
@@ -34,8 +36,8 @@ def draw_groups(runs: Sequence[Mapping], path: Path) -> None:
             places = np.arange(len(GROUPS)) + (number + 0.5) * width - 0.4
             values = [values_of(runs, detector, method, 'test', g) for g in GROUPS]
             means = [float(np.mean(some)) if some else 0.0 for some in values]
-            colour = colours.get(method, COLOURS[0])
-            axes.bar(places, means, 0.9 * width, color=colour, label=method)
+            look = looks.get(method, dict(color=COLOURS[0]))
+            axes.bar(places, means, 0.9 * width, label=method, **look)
             for place, some in zip(places, values, strict=True):
                 axes.plot([place] * len(some), some, 'k.', markersize=4)
         axes.set_xticks(range(len(GROUPS)), list(GROUPS.values()))
@@ -44,6 +46,13 @@ def draw_groups(runs: Sequence[Mapping], path: Path) -> None:
     used[0].set_ylim(0, 1.25 * used[0].get_ylim()[1])  # room for the legends
     used[0].set_ylabel('box AP on the test part, percent')
     save_figure(figure, path)
+
+
+def _looks() -> Iterator[dict[str, Any]]:
+    """Keywords of bars that differ: colours, and then the same with hatches."""
+    for hatch in HATCHES:
+        for colour in COLOURS[1:]:
+            yield dict(color=colour, hatch=hatch, edgecolor='white')
 
 
 def draw_detections(data: Path, folders: Mapping[str, Path], path: Path) -> None:
