@@ -1,18 +1,26 @@
 """Tables of GALA with label margins beside other methods, on test images."""
 
+from collections.abc import Sequence
 from statistics import mean
+from typing import TypeAlias
 
 from results_comparisons import METHODS, top1
+from results_configs import CIFAR_EPOCHS
 from results_table import ResultTable, read_result, result_file
 
+# Label of a data set -> the comparisons with its seeds.
 ALL = {
-    'digits-lt': 'Digits-LT',
-    'fashion-mnist-lt_if10': 'Fashion-MNIST-LT, factor 10',
-    'fashion-mnist-lt_if100': 'Fashion-MNIST-LT, factor 100',
-    'fashion-mnist-lt_if200': 'Fashion-MNIST-LT, factor 200',
-    'label-margin_fashion-pairs-lt': 'FashionPairs-LT',  # with three seeds
-    'plankton': 'PlanktonSet, mean over classes',
+    'Digits-LT': ['digits-lt'],
+    'Fashion-MNIST-LT, factor 10': ['fashion-mnist-lt_if10'],
+    'Fashion-MNIST-LT, factor 100': ['fashion-mnist-lt_if100'],
+    'Fashion-MNIST-LT, factor 200': ['fashion-mnist-lt_if200'],
+    'FashionPairs-LT': ['label-margin_fashion-pairs-lt'],  # with three seeds
+    'PlanktonSet, mean over classes': ['plankton', 'plankton_seed2'],
 }
+BOTH = ('gala-margin', 'balanced-softmax')
+STEPS = {'': '', 'rebalancing': '_rebalanced'}  # and their keys in cifar100_lt.json
+# Method and post-hoc step -> accuracy, worst class and ECE of each seed.
+Runs: TypeAlias = dict[tuple[str, str], list[dict[str, float]]]
 PARTS = {'digits-lt': 'Digits-LT', 'fashion-pairs-lt': 'FashionPairs-LT'}
 PART_METHODS = {
     **METHODS,
@@ -49,32 +57,76 @@ def parts_table() -> ResultTable:
 
 def label_margin_table() -> ResultTable:
     """GALA with label margins beside balanced softmax, by set, paired by seed."""
-    rows = [[label, *_beside_balanced_softmax(name)] for name, label in ALL.items()]
+    sets = {label: _compared(names) for label, names in ALL.items()}
+    sets['CIFAR100-LT, factor 100'] = _cifar100_lt()
+    leads = {
+        step: [mean(_leads(runs, step)) for runs in sets.values()] for step in STEPS
+    }
+    rows = [[label, *_beside_balanced_softmax(runs)] for label, runs in sets.items()]
+    overall = [cell for step in STEPS for cell in (f'{mean(leads[step]):+.1f}', '')]
+    rows.append(['mean of the sets', *overall, '', '', ''])
     header = [
         *('', 'raw', 'of each seed', 're-balanced', 'of each seed'),
         *('worst class, raw', 'ECE, raw', 'ECE, re-balanced'),
     ]
-    files = [result_file(f'compare_{name}') for name in ALL]
+    names = [f'compare_{name}' for names in ALL.values() for name in names]
     command = 'python benchmarks/method_comparison.py'
+    files = [result_file(name) for name in [*names, 'cifar100_lt']]
     return ResultTable(header, rows, command, files)
 
 
-def _beside_balanced_softmax(name: str) -> list[str]:
-    """Differences in accuracy, then worst class and ECE of both; in percent."""
-    runs = {
-        (row['method'], row['post_hoc']): row['runs']
-        for row in read_result(f'compare_{name}')['rows']
+def _compared(names: Sequence[str]) -> Runs:
+    """Runs of both methods in comparisons on one set, which have different seeds."""
+    key = 'class_mean' if 'plankton' in names else 'top1'
+    found: Runs = {}
+    for name in names:
+        for row in read_result(f'compare_{name}')['rows']:
+            runs = found.setdefault((row['method'], row['post_hoc']), [])
+            runs += [{**run, 'accuracy': run[key]} for run in row['runs']]
+    return found
+
+
+def _cifar100_lt() -> Runs:
+    """Runs of both methods on CIFAR100-LT, of the seeds that both have."""
+    runs = [
+        run
+        for run in read_result('cifar100_lt')['runs']
+        if (run['imbalance_factor'], run['epochs']) == (100, CIFAR_EPOCHS)
+    ]
+    by_seed = {
+        method: {run['seed']: run for run in runs if run['method'] == method}
+        for method in BOTH
     }
-    key = 'class_mean' if name == 'plankton' else 'top1'
-    cells, both = [], {}
-    for step in ('', 'rebalancing'):
-        pair = runs['gala-margin', step], runs['balanced-softmax', step]
-        values = [a[key] - b[key] for a, b in zip(*pair, strict=True)]
-        cells += [f'{mean(values):+.1f}', ', '.join(f'{v:+.1f}' for v in values)]
-        both[step] = pair
+    ours, theirs = by_seed.values()
+    return {
+        (method, step): [
+            dict(
+                accuracy=by_seed[method][seed][f'top1{suffix}'],
+                worst_class=by_seed[method][seed][f'worst_class{suffix}'],
+                ece=by_seed[method][seed][f'ece{suffix}'],
+            )
+            for seed in sorted({*ours} & {*theirs})
+        ]
+        for method in BOTH
+        for step, suffix in STEPS.items()
+    }
+
+
+def _leads(runs: Runs, step: str) -> list[float]:
+    """Points by which label margins are ahead, of each seed."""
+    ours, theirs = ([run['accuracy'] for run in runs[m, step]] for m in BOTH)
+    return [a - b for a, b in zip(ours, theirs, strict=True)]
+
+
+def _beside_balanced_softmax(runs: Runs) -> list[str]:
+    """Differences in accuracy, then worst class and ECE of both; in percent."""
+    cells = []
+    for step in STEPS:
+        leads = _leads(runs, step)
+        cells += [f'{mean(leads):+.1f}', ', '.join(f'{lead:+.1f}' for lead in leads)]
 
     def beside(step: str, key: str) -> str:
-        ours, theirs = (mean(run[key] for run in side) for side in both[step])
+        ours, theirs = (mean(run[key] for run in runs[m, step]) for m in BOTH)
         return f'{ours:.1f} / {theirs:.1f}'
 
     worst = beside('', 'worst_class')

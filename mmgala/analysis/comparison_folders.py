@@ -1,6 +1,7 @@
 """The files of a comparison, which ``mmgala compare`` writes, and its trainings."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ STATE = 'run.json'
 SCORES = {'val': 'val.npz', 'test': 'test.npz'}
 RESULTS = 'results.json'
 PREDICTIONS_FILE = 'predictions.npz'
+_SEED_FOLDER = re.compile(r'seed\d+')
 
 
 def read_run_state(folder: Path) -> dict[str, Any] | None:
@@ -40,36 +42,49 @@ def compared_runs(folder: Path) -> dict[str, Path]:
         folder: ``--work-dir`` of ``mmgala compare``, with ``METHOD/seedN`` in it.
 
     Returns:
-        Folder of each training by ``'METHOD, seed N'``, in the order of the results.
+        Folder of each training by ``'METHOD, seed N'``, in the order of the results,
+        with METHOD as its folder is called.
 
     Raises:
         FileNotFoundError: if none of its trainings has finished.
     """
-    states = {path.parent: read_run_state(path.parent) for path in _states(folder)}
+    states = {
+        path.parent: read_run_state(path.parent) or {}
+        for path in folder.glob(f'*/seed*/{STATE}')
+        if _SEED_FOLDER.fullmatch(path.parent.name)
+    }
     finished = [
-        (str(state.get('method')), int(state.get('seed', 0)), run)
+        run
         for run, state in states.items()
-        if state and state.get('status') == 'finished' and predictions_in(run)
+        if state.get('status') == 'finished' and predictions_in(run)
     ]
     if states and not finished:
         raise FileNotFoundError(
             f'No training of the comparison in {folder} has finished: repeat its '
             '"mmgala compare" command, which continues it.'
         )
-    order = _methods(folder)
-    order += sorted({method for method, *_ in finished} - {*order})
-    finished.sort(key=lambda run: (order.index(run[0]), run[1]))
-    return {f'{method}, seed {seed}': run for method, seed, run in finished}
+    table = _methods(folder)
+
+    def place(run: Path) -> tuple[int, str, int]:
+        method = states[run].get('method')
+        row = table.index(method) if method in table else len(table)
+        return row, run.parent.name, _seed(run)
+
+    return {
+        f'{run.parent.name}, seed {_seed(run)}': run
+        for run in sorted(finished, key=place)
+    }
 
 
-def _states(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f'*/seed*/{STATE}'))
+def _seed(run: Path) -> int:
+    return int(run.name.removeprefix('seed'))
 
 
-def _methods(folder: Path) -> list[str]:
+def _methods(folder: Path) -> list[Any]:
     """Methods in the order of the table of results, if there is one."""
-    rows = (_read_dict(folder / RESULTS) or {}).get('rows', [])
-    return list(dict.fromkeys(str(row['method']) for row in rows))
+    rows = (_read_dict(folder / RESULTS) or {}).get('rows')
+    rows = rows if isinstance(rows, list) else []
+    return [row.get('method') for row in rows if isinstance(row, dict)]
 
 
 def with_compared_runs(

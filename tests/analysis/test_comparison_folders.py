@@ -13,7 +13,7 @@ from mmgala.analysis.comparison_folders import (
 
 
 def add_run(folder, method, seed, status='finished'):
-    """The files of a run that matter here; a colon in its method is no folder name."""
+    """The files of a run that matter here; a colon is in no folder's name."""
     run = folder / method.replace(':', '_') / f'seed{seed}'
     run.mkdir(parents=True)
     state = dict(status=status, method=method, seed=seed)
@@ -42,18 +42,29 @@ def folder(tmp_path):
 
 def test_finished_runs_come_in_the_order_of_the_table_and_of_the_seeds(folder):
     assert [*compared_runs(folder).items()] == [
-        ('vs:tau=1, seed 9', folder / 'vs_tau=1/seed9'),
-        ('vs:tau=1, seed 10', folder / 'vs_tau=1/seed10'),
+        ('vs_tau=1, seed 9', folder / 'vs_tau=1/seed9'),
+        ('vs_tau=1, seed 10', folder / 'vs_tau=1/seed10'),
         ('ce, seed 0', folder / 'ce/seed0'),
         ('a, seed 0', folder / 'a/seed0'),  # in no row of the table
     ]
 
 
-@pytest.mark.parametrize('text', ['', '[]', '{"rows": []}', 'nonsense'])
+NO_TABLES = ['', '[]', '{"rows": []}', 'nonsense', '{"rows": 3}', '{"rows": [[], {}]}']
+
+
+@pytest.mark.parametrize('text', NO_TABLES)
 def test_without_a_table_they_come_by_name(folder, text):
     (folder / 'results.json').write_text(text)
     names = [name.partition(',')[0] for name in compared_runs(folder)]
-    assert names == ['a', 'ce', 'vs:tau=1', 'vs:tau=1']
+    assert names == ['a', 'ce', 'vs_tau=1', 'vs_tau=1']
+
+
+@pytest.mark.parametrize('state', [{}, dict(method=[]), dict(method='ce', seed='x')])
+def test_a_copy_or_an_edited_state_hides_no_run(folder, state):
+    run = add_run(folder, 'copy', 3)
+    (run / 'run.json').write_text(json.dumps({'status': 'finished', **state}))
+    assert compared_runs(folder)['copy, seed 3'] == run
+    assert len(compared_runs(folder)) == 5
 
 
 def test_another_folder_is_left_alone(tmp_path):
@@ -67,7 +78,7 @@ def test_another_folder_is_left_alone(tmp_path):
 def test_names_of_several_folders_tell_them_apart(folder):
     assert [*with_compared_runs([folder], ['mine'])] == [*compared_runs(folder)]
     both = with_compared_runs([folder, folder.parent / 'other'], ['mine', 'other'])
-    assert [*both][0] == 'mine vs:tau=1, seed 9'
+    assert [*both][0] == 'mine vs_tau=1, seed 9'
     assert both['other'] == folder.parent / 'other'
 
 
