@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmgala.analysis.run_files import run_names
+from mmgala.analysis.run_names import run_names
 from mmgala.analysis.seeds import group_seeds, method_and_seed
 
 

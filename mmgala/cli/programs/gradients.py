@@ -12,7 +12,7 @@ from mmgala.analysis import (
     write_gradient_classes,
     write_gradients,
 )
-from mmgala.analysis.run_files import runs_by_name
+from mmgala.analysis.run_names import runs_by_name
 from mmgala.console import result, say
 from mmgala.utils.files import check_writable
 from mmgala.visualization import (

@@ -8,7 +8,8 @@ from mmgala.analysis import merge_runs, read_predictions, read_run
 from mmgala.analysis.answer import printed
 from mmgala.analysis.answer.words import MOST_NAMES, listed
 from mmgala.analysis.comparison_folders import predictions_in
-from mmgala.analysis.run_files import agreed_thresholds, runs_by_name
+from mmgala.analysis.run_files import agreed_thresholds
+from mmgala.analysis.run_names import runs_by_name
 from mmgala.analysis.seeds import group_seeds
 from mmgala.apis.sample_images import add_sample_images
 from mmgala.cli.post_hoc import read_target_prior
