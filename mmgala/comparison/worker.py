@@ -207,8 +207,8 @@ def _train(run: Run, state: dict[str, Any], report: Report) -> list[str]:
     add_divergence_hook(runner)
     runner.train()
     checkpoint = _selected_checkpoint(run.folder)
-    if checkpoint.name.startswith('best_'):
-        load_weights(runner, read_checkpoint(checkpoint)['state_dict'])
+    # Also the last ones: EMAHook forgets its average when the runner starts to test.
+    load_weights(runner, read_checkpoint(checkpoint)['state_dict'])
     files = save_scores(runner, run.folder)
     for path in run.folder.glob('*.pth'):
         if path.name != checkpoint.name:  # MMEngine's paths are absolute
