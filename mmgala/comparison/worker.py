@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.hooks import EMAHook, Hook
+from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from rich.console import Console
 
@@ -208,20 +208,14 @@ def _train(run: Run, state: dict[str, Any], report: Report) -> list[str]:
     runner.train()
     checkpoint = _selected_checkpoint(run.folder)
     # Also the last ones: EMAHook forgets its average when the runner starts to test.
-    load_weights(runner, read_checkpoint(checkpoint)['state_dict'])
+    unwrap_model(runner.model).load_state_dict(
+        read_checkpoint(checkpoint)['state_dict']
+    )
     files = save_scores(runner, run.folder)
     for path in run.folder.glob('*.pth'):
         if path.name != checkpoint.name:  # MMEngine's paths are absolute
             path.unlink()
     return [*files, checkpoint.name]
-
-
-def load_weights(runner: Runner, weights: dict[str, Any]) -> None:
-    """Load weights to test, also as the average that EMAHook would test instead."""
-    unwrap_model(runner.model).load_state_dict(weights)
-    for hook in runner.hooks:
-        if isinstance(hook, EMAHook):
-            hook.ema_model.module.load_state_dict(weights)
 
 
 def _build_runner(cfg: Config, exact: Config, folder: Path) -> Runner:

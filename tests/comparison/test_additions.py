@@ -1,12 +1,8 @@
 """Additions to the training of all methods: what each changes in a config."""
 
 from argparse import Namespace
-from types import SimpleNamespace
 
 import pytest
-from mmengine.hooks import EMAHook
-from torch import nn
-from torch.testing import assert_close
 
 from mmgala.cli.programs.compare import plan
 from mmgala.comparison.additions import ADDITIONS, apply_additions, describe_additions
@@ -14,7 +10,7 @@ from mmgala.comparison.config import run_config
 from mmgala.comparison.methods import find_methods
 from mmgala.comparison.plan import plan_runs
 from mmgala.comparison.processes import Report
-from mmgala.comparison.worker import execute, load_weights
+from mmgala.comparison.worker import execute
 from mmgala.utils.arrays import read_npz
 from tests.comparison.small import small_config
 
@@ -133,16 +129,3 @@ def test_all_additions_train_together(tmp_path):
 
     assert run.finished
     assert len(read_npz(run.folder / 'val.npz')['pred_score'])
-
-
-def test_the_best_epoch_is_tested_with_its_own_average():
-    """EMAHook exchanges weights before a test; the average must be that epoch's."""
-    runner = SimpleNamespace(model=nn.Linear(2, 2), hooks=[EMAHook(momentum=0.5)])
-    (hook,) = runner.hooks
-    hook.before_run(runner)  # the average of the last epoch
-    best = {name: value + 1 for name, value in runner.model.state_dict().items()}
-
-    load_weights(runner, best)
-    hook.before_test_epoch(runner)
-
-    assert_close(runner.model.state_dict(), best, check_dtype=False)
