@@ -42,6 +42,7 @@ with quiet_imports():
         set_data_root,
         set_epochs,
         train_alone,
+        validate_on_left_out,
     )
     from cifar100_results import labels_digest
     from mmengine.config import Config
@@ -72,21 +73,40 @@ class Screen:
         config: of cross-entropy, below ``configs/cross_entropy``.
         epochs: length of a run.
         data_root: folder of the images.
-        is_cifar: whether validation images are cut from CIFAR's training images, and
-            the published schedule is shortened. The others have a validation set.
+        cifar_images: what a CIFAR set is validated on: ``'held-out'`` training images,
+            or those that the long-tailed subset leaves out (``'left-out'``). The
+            published schedule is shortened to the epochs. Other sets have a validation
+            set.
         fast: whether to train in bfloat16 with channels-last memory.
+        methods: those that are run; if empty, all.
     """
 
     config: str
     epochs: int
     data_root: str
-    is_cifar: bool = False
+    cifar_images: str = ''
     fast: bool = False
+    methods: tuple[str, ...] = ()
 
 
+CIFAR_IMAGES = {'held-out': hold_images_out, 'left-out': validate_on_left_out}
 SCREENS = {
     'cifar100': Screen(
-        'resnet32_cifar100-lt-if100', 40, 'data/cifar100', is_cifar=True, fast=True
+        'resnet32_cifar100-lt-if100', 40, 'data/cifar100', 'held-out', fast=True
+    ),
+    'cifar100-long': Screen(
+        'resnet32_cifar100-lt-if100',
+        200,
+        'data/cifar100',
+        'left-out',
+        fast=True,
+        methods=(
+            BASELINE,
+            'gala',
+            'margin3-cosine15',
+            'margin3-1.5-cosine15',
+            'counts-cosine15',
+        ),
     ),
     'fashion-mnist': Screen(
         'plain-conv-net_fashion-mnist-lt', 15, 'data/fashion_mnist'
@@ -171,7 +191,7 @@ def queue(args: argparse.Namespace) -> list[Entry]:
         Entry(name, method, seed, args.epochs or SCREENS[name].epochs)
         for seed in range(args.first_seed, args.first_seed + args.seeds)
         for name in args.sets
-        for method in (*REFERENCES, *CANDIDATES)
+        for method in SCREENS[name].methods or (*REFERENCES, *CANDIDATES)
         if not seed or method not in STOPPED.get(name, ())
     ]
     if not args.only:
@@ -191,10 +211,10 @@ def exact_config(entry: Entry, folder: Path, args: argparse.Namespace) -> Config
     cfg = Config.fromfile(ROOT / f'configs/cross_entropy/{screen.config}.py')
     cfg.custom_imports = extra.custom_imports
     data_root = args.data_root or screen.data_root
-    if screen.is_cifar:
+    if screen.cifar_images:
         set_data_root(cfg, data_root)
-        hold_images_out(cfg)
         set_epochs(cfg, entry.epochs)
+        CIFAR_IMAGES[screen.cifar_images](cfg)
     else:
         cfg.merge_from_dict(_roots(cfg, data_root))
         cfg.param_scheduler.T_max = cfg.train_cfg.max_epochs = entry.epochs
@@ -205,7 +225,7 @@ def exact_config(entry: Entry, folder: Path, args: argparse.Namespace) -> Config
     train_alone(
         cfg,
         precision='bfloat16' if screen.fast else 'float32',
-        on_device=args.on_device and screen.is_cifar,
+        on_device=args.on_device and bool(screen.cifar_images),
     )
     return cfg
 

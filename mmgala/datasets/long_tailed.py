@@ -35,11 +35,15 @@ class LongTailedDataset:
         max_count: number of samples of class 0. Defaults to the largest number for
             which all classes have enough samples to follow the profile; for a balanced
             data set, that is the size of its classes.
+        left_out: take the samples that this subset leaves out instead. Disjoint from
+            the subset, they can validate what is trained on it. ``class_counts`` are
+            theirs, and 0 for a class of which nothing is left.
         lazy_init: whether to postpone loading until :meth:`full_init` is called.
 
     Raises:
         ValueError: if ``imbalance_factor`` is below 1, a class would be empty or has
-            too few samples for its count, or samples have several labels.
+            too few samples for its count, samples have several labels, or ``left_out``
+            is set and the subset leaves nothing out.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class LongTailedDataset:
         profile: str = 'exp',
         seed: int = 0,
         max_count: int | None = None,
+        left_out: bool = False,
         lazy_init: bool = False,
     ) -> None:
         self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
@@ -56,6 +61,7 @@ class LongTailedDataset:
         self.profile = profile
         self.seed = seed
         self.max_count = max_count
+        self.left_out = left_out
         self._metainfo = self.dataset.metainfo
         self._fully_initialized = False
         if not lazy_init:
@@ -87,13 +93,17 @@ class LongTailedDataset:
         counts = self._target_counts(available.draws)
         labels = dataset_labels(self.dataset)
         keep = random_rank_in_class(labels, self.seed) < np.asarray(counts)[labels]
+        if self.left_out:
+            keep = ~keep
+            counts = self._left_out_counts(available.draws, counts)
         self._indices = np.flatnonzero(keep)
         self.reload_labels()
         self._fully_initialized = True
         copies = available.images != available.draws
         self._metainfo['class_counts'] = count_classes(self) if copies else counts
         print_log(
-            f'Long-tailed subset: {len(self._indices)} of {len(labels)} samples, '
+            f'{"Left out of the long" if self.left_out else "Long"}-tailed subset: '
+            f'{len(self._indices)} of {len(labels)} samples, '
             f'{max(counts)} to {min(counts)} per class.',
             logger='current',
         )
@@ -123,6 +133,16 @@ class LongTailedDataset:
                     f'{name} has {size} samples, but max_count={max_count} requires '
                     f'{count}: reduce max_count or leave it out.'
                 )
+        return counts
+
+    @staticmethod
+    def _left_out_counts(available: list[int], taken: list[int]) -> list[int]:
+        counts = [size - count for size, count in zip(available, taken, strict=True)]
+        if not any(counts):
+            raise ValueError(
+                'left_out=True needs samples that the long-tailed subset does not '
+                'take, but it takes all: increase imbalance_factor or reduce max_count.'
+            )
         return counts
 
     def reload_labels(self) -> None:
@@ -155,5 +175,6 @@ class LongTailedDataset:
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(imbalance_factor={self.imbalance_factor}, '
-            f'profile={self.profile!r}, seed={self.seed}, dataset={self.dataset!r})'
+            f'profile={self.profile!r}, seed={self.seed}, left_out={self.left_out}, '
+            f'dataset={self.dataset!r})'
         )
