@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 
@@ -21,6 +22,7 @@ from better_gala import (
     queue,
 )
 from better_gala_results import (
+    RESULTS,
     find_run,
     measured,
     pack,
@@ -47,7 +49,9 @@ def test_all_methods_have_a_seed_before_any_has_two():
     assert [e.method for e in entries] == first + second
     assert [e.seed for e in entries] == [0] * len(first) + [1] * len(second)
     assert {e.epochs for e in entries} == {40}
-    assert len({e.name for e in queue(ARGS)}) == len(entries) + 3 * 2 * len(first)
+    chosen = 2 * len(SCREENS['cifar100-long'].methods)
+    every = len(entries) + 3 * 2 * len(first) + chosen
+    assert len({e.name for e in queue(ARGS)}) == every
 
 
 def test_only_takes_runs_and_methods():
@@ -69,7 +73,10 @@ def test_no_run_has_test_images(name, method):
     assert cfg.train_cfg.max_epochs == 7
     assert cfg.train_cfg.val_begin == 8
     assert cfg.randomness.seed == 1
-    assert cfg.val_dataloader.dataset.split in ('val', 'train')  # held out by indices
+    images = cfg.val_dataloader.dataset
+    if images.get('left_out'):
+        images = images.dataset
+    assert images.split in ('val', 'train')  # held out by indices
     loss = cfg.model.head.loss.type
     expected = 'BalancedSoftmaxLoss' if method in REFERENCES else 'CandidateLoss'
     assert loss == f'mmgala.{expected}'
@@ -87,6 +94,22 @@ def test_cifar_holds_training_images_out_and_shortens_the_schedule():
     assert (cosine.T_max, cosine.end) == (38, 40)
     assert cfg.train_cfg.type == 'mmgala.OnDeviceTrainLoop'
     assert cfg.default_hooks.checkpoint.interval == 5
+
+
+def test_long_trainings_are_the_published_ones_and_validated_on_other_images():
+    cfg = exact_config(Entry('cifar100-long', 'gala', 0, 200), Path('w'), with_args())
+
+    trained, left_out = cfg.train_dataloader.dataset, cfg.val_dataloader.dataset
+    assert trained.pop('left_out', False) is False
+    assert left_out.pop('left_out') is True
+    assert (trained.dataset.split, left_out.dataset.split) == ('train', 'train')
+    assert trained.dataset.pop('pipeline') != left_out.dataset.pop('pipeline')
+    assert left_out.dataset.pop('test_mode') is True
+    assert trained == left_out  # seed and factor: the rest are the other images
+    table = Config.fromfile(RESULTS.parent / 'cifar100_lt' / 'gala_if100_seed1.py')
+    assert cfg.train_cfg.max_epochs == table.train_cfg.max_epochs == 200
+    assert cfg.param_scheduler == table.param_scheduler
+    assert cfg.optim_wrapper == table.optim_wrapper
 
 
 def test_bits_as_text():

@@ -88,6 +88,22 @@ def test_samples_are_distinct_and_keep_their_order(balanced):
     assert kept == sorted(set(kept))
 
 
+def test_left_out_samples_are_all_that_the_subset_does_not_take(balanced):
+    kept = LongTailedDataset(balanced(5, 20), 10, seed=3)
+
+    left_out = LongTailedDataset(balanced(5, 20), 10, seed=3, left_out=True)
+
+    assert recount(kept) == [20, 11, 6, 3, 2]
+    assert left_out.metainfo['class_counts'] == [0, 9, 14, 17, 18] == recount(left_out)
+    assert not set(paths(kept)) & set(paths(left_out))
+    assert set(paths(kept)) | set(paths(left_out)) == set(paths(balanced(5, 20)))
+
+
+def test_subset_that_leaves_nothing_out(balanced):
+    with pytest.raises(ValueError, match='takes all: increase imbalance_factor'):
+        LongTailedDataset(balanced(3, 7), 1, left_out=True)
+
+
 def test_same_seed_gives_the_same_subset(balanced):
     subsets = [paths(LongTailedDataset(balanced(5, 20), 10, seed=4)) for _ in range(2)]
 
