@@ -38,6 +38,7 @@ with quiet_imports():
         table,
     )
     from cifar100_configs import (
+        continue_training,
         hold_images_out,
         set_data_root,
         set_epochs,
@@ -77,6 +78,8 @@ class Screen:
             or those that the long-tailed subset leaves out (``'left-out'``). The
             published schedule is shortened to the epochs. Other sets have a validation
             set.
+        continues: weights in benchmarks/results that the training starts from, see
+            :func:`continue_training`; if empty, it starts from scratch.
         fast: whether to train in bfloat16 with channels-last memory.
         methods: those that are run; if empty, all.
     """
@@ -85,6 +88,7 @@ class Screen:
     epochs: int
     data_root: str
     cifar_images: str = ''
+    continues: str = ''
     fast: bool = False
     methods: tuple[str, ...] = ()
 
@@ -106,6 +110,22 @@ SCREENS = {
             'margin3-cosine15',
             'margin3-1.5-cosine15',
             'counts-cosine15',
+        ),
+    ),
+    'cifar100-continued': Screen(
+        'resnet32_cifar100-lt-if100',
+        20,
+        'data/cifar100',
+        'left-out',
+        'cifar100_lt/gala_if100_seed0.pth',
+        fast=True,
+        methods=(
+            BASELINE,
+            'margin3-1.5-cosine15',
+            'counts-cosine15',
+            'counts-cosine30',
+            'margin3-cosine30',
+            'margin3-cosine15',
         ),
     ),
     'fashion-mnist': Screen(
@@ -215,6 +235,9 @@ def exact_config(entry: Entry, folder: Path, args: argparse.Namespace) -> Config
         set_data_root(cfg, data_root)
         set_epochs(cfg, entry.epochs)
         CIFAR_IMAGES[screen.cifar_images](cfg)
+        if screen.continues:
+            start = folder.parent / f'{entry.set}.pth'
+            continue_training(cfg, RESULTS.parent / screen.continues, start)
     else:
         cfg.merge_from_dict(_roots(cfg, data_root))
         cfg.param_scheduler.T_max = cfg.train_cfg.max_epochs = entry.epochs

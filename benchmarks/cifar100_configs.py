@@ -1,8 +1,14 @@
 """What all trainings on CIFAR100-LT in this folder have in common."""
 
+from pathlib import Path
+
 import torch
 from mmengine.config import Config
 
+from mmgala.utils.checkpoint import read_checkpoint
+from mmgala.utils.files import replacing
+
+CONTINUED_RATE = 0.05
 HELD_OUT = 25  # training images per class that runs which choose something validate on
 
 
@@ -66,3 +72,27 @@ def validate_on_left_out(cfg: Config) -> None:
     images = {**cfg.val_dataloader.dataset, 'split': 'train'}
     cfg.val_dataloader = cfg.val_dataloader.copy()
     cfg.val_dataloader.dataset = {**subset, 'left_out': True, 'dataset': images}
+
+
+def continue_training(cfg: Config, weights: Path, out: Path) -> None:
+    """Continue a finished training: rate 0.05, then a cosine to 0.
+
+    What a loss does in a long training shows after a tenth of its time, as the network
+    is in the state that it has at the end.
+
+    Args:
+        cfg: changed in place.
+        weights: of the finished training.
+        out: file for the weights without the statistics of its loss, as each loss
+            counts from 0.
+    """
+    state = read_checkpoint(weights)['state_dict']
+    kept = {key: state[key] for key in state if 'loss_module' not in key}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out) as unfinished:
+        torch.save(dict(state_dict=kept, meta={}), unfinished)
+    cfg.load_from = str(out)
+    cfg.optim_wrapper.optimizer.lr = CONTINUED_RATE
+    cfg.param_scheduler = [
+        dict(type='CosineAnnealingLR', T_max=cfg.train_cfg.max_epochs, by_epoch=True)
+    ]

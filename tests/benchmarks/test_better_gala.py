@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import PARAM_SCHEDULERS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 
@@ -49,7 +50,7 @@ def test_all_methods_have_a_seed_before_any_has_two():
     assert [e.method for e in entries] == first + second
     assert [e.seed for e in entries] == [0] * len(first) + [1] * len(second)
     assert {e.epochs for e in entries} == {40}
-    chosen = 2 * len(SCREENS['cifar100-long'].methods)
+    chosen = sum(2 * len(screen.methods) for screen in SCREENS.values())
     every = len(entries) + 3 * 2 * len(first) + chosen
     assert len({e.name for e in queue(ARGS)}) == every
 
@@ -64,10 +65,17 @@ def test_only_takes_runs_and_methods():
         queue(with_args(only=['gala', 'resnet']))
 
 
-@pytest.mark.parametrize('name', SCREENS)
-@pytest.mark.parametrize('method', ['balanced-softmax', *CANDIDATES])
-def test_no_run_has_test_images(name, method):
-    cfg = exact_config(Entry(name, method, 1, 7), Path('work'), with_args())
+SCREENED = [
+    (name, method)
+    for name, screen in SCREENS.items()
+    for method in ('balanced-softmax', *CANDIDATES)
+    if not screen.methods or method in screen.methods
+]
+
+
+@pytest.mark.parametrize(('name', 'method'), SCREENED)
+def test_no_run_has_test_images(name, method, tmp_path):
+    cfg = exact_config(Entry(name, method, 1, 7), tmp_path / 'run', with_args())
 
     assert cfg.test_dataloader is None
     assert cfg.train_cfg.max_epochs == 7
@@ -110,6 +118,39 @@ def test_long_trainings_are_the_published_ones_and_validated_on_other_images():
     assert cfg.train_cfg.max_epochs == table.train_cfg.max_epochs == 200
     assert cfg.param_scheduler == table.param_scheduler
     assert cfg.optim_wrapper == table.optim_wrapper
+
+
+def test_continued_trainings_start_with_the_network_but_not_the_statistics(tmp_path):
+    entry = Entry('cifar100-continued', 'gala', 0, 20)
+    cfg = exact_config(entry, tmp_path / entry.name, with_args())
+
+    start = torch.load(cfg.load_from, weights_only=True)['state_dict']
+    weights = RESULTS.parent / 'cifar100_lt' / 'gala_if100_seed0.pth'
+    published = torch.load(weights, weights_only=True)['state_dict']
+    assert set(published) - set(start) == {
+        'head.loss_module.pos_grad', 'head.loss_module.neg_grad'
+    }  # fmt: skip
+    assert all(torch.equal(start[name], published[name]) for name in start)
+    rates = learning_rates(cfg, entry.epochs)
+    cosine = [0.025 * (1 + np.cos(np.pi * epoch / 20)) for epoch in range(20)]
+    np.testing.assert_allclose(rates, cosine, atol=1e-9)
+
+
+def learning_rates(cfg, epochs):
+    """Learning rate in each epoch, by MMEngine's own schedulers."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=cfg.optim_wrapper.optimizer.lr)
+    schedulers = [
+        PARAM_SCHEDULERS.build({**scheduler, 'optimizer': optimizer})
+        for scheduler in cfg.param_scheduler
+    ]
+    rates = []
+    for _ in range(epochs):
+        rates.append(optimizer.param_groups[0]['lr'])
+        optimizer.step()
+        for scheduler in schedulers:
+            scheduler.step()
+    return rates
 
 
 def test_bits_as_text():

@@ -1,0 +1,94 @@
+"""How well networks fit their training images, without augmentation.
+
+    python -m projects.gala_study.training_fit
+
+Reads the published weights of CIFAR100-LT and the work dirs of
+benchmarks/method_comparison.py, and writes benchmarks/results/training_fit.json. A set
+whose data or runs are missing is left out, with a message; test images are not read.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.quiet import quiet_imports
+
+with quiet_imports():
+    import numpy as np
+    import torch
+    from mmengine.config import Config
+    from torch import Tensor
+
+    from benchmarks.method_comparison import RESULTS, ROOT
+    from mmgala.analysis.comparison_folders import read_run_state
+    from mmgala.apis import build_whole_split, load_model
+    from mmgala.comparison.results import evaluate
+    from mmgala.comparison.runs import CONFIG
+    from mmgala.console import result, say
+    from mmgala.evaluation.score_dump import stack_targets
+    from mmgala.utils.checkpoint import read_checkpoint
+    from mmgala.utils.checkpoint_meta import stored_class_counts, stored_class_names
+    from mmgala.utils.files import write_json
+
+CIFAR = ('gala', 'gala-margin')
+# Label of a data set -> comparison and seed.
+COMPARED = {
+    'Digits-LT': ('label-margin_digits-lt', 0),
+    'Fashion-MNIST-LT, factor 100': ('label-margin_fashion-mnist-lt', 0),
+    'FashionPairs-LT': ('label-margin_fashion-pairs-lt', 0),
+    'PlanktonSet': ('plankton_seed2', 2),
+}
+METHODS = ('balanced-softmax', 'gala-margin')
+
+
+def trained(work_dir: Path) -> Iterator[tuple[str, str, Path, Path]]:
+    """Data set, method, config and weights of each training that is there."""
+    for method in CIFAR:
+        path = RESULTS / 'cifar100_lt' / f'{method}_if100_seed0'
+        yield 'CIFAR100-LT', method, path.with_suffix('.py'), path.with_suffix('.pth')
+    for label, (name, seed) in COMPARED.items():
+        for method in METHODS:
+            folder = work_dir / name / method / f'seed{seed}'
+            state = read_run_state(folder) or {}
+            if state.get('status') != 'finished':
+                say(f'{label}: no finished run in {folder}; left out')
+                continue
+            weights = next(file for file in state['files'] if file.endswith('.pth'))
+            yield label, method, folder / CONFIG, folder / weights
+
+
+@torch.no_grad()
+def training_scores(config: Path, weights: Path) -> tuple[Tensor, Tensor, np.ndarray]:
+    """Scores of all training images, their labels, and the class counts.
+
+    Returns:
+        ``(N, C)`` softmax scores, ``(N,)`` labels, and ``(C,)`` training images.
+    """
+    cfg, checkpoint = Config.fromfile(config), read_checkpoint(weights)
+    model = load_model(cfg, checkpoint, weights)
+    scores, labels = [], []
+    for data in build_whole_split(cfg, 'train', stored_class_names(checkpoint)):
+        samples = model.test_step(data)
+        scores.append(torch.stack([sample.pred_score for sample in samples]))
+        labels.append(stack_targets([sample.to_dict() for sample in samples]))
+    counts = np.array(stored_class_counts(checkpoint))
+    return torch.cat(scores), torch.cat(labels), counts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'compare')
+    args = parser.parse_args()
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for label, method, config, weights in trained(args.work_dir):
+        scores, labels, counts = training_scores(config, weights)
+        metrics = evaluate(scores.float().numpy(), labels.numpy(), counts)
+        kept = ('class_mean', 'many', 'medium', 'few')
+        row = {key: round(metrics[key], 1) for key in kept if key in metrics}
+        found.setdefault(label, {})[method] = row
+        result(f'{label}, {method}: {row}')
+    write_json(RESULTS / 'training_fit.json', found)
+
+
+if __name__ == '__main__':
+    main()
