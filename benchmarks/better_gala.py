@@ -123,8 +123,8 @@ SCREENS = {
             BASELINE,
             'margin3-1.5-cosine15',
             'counts-cosine15',
-            'counts-cosine30',
-            'margin3-cosine30',
+            'fit3-cosine15',
+            'fit3-1.5-cosine15',
             'margin3-cosine15',
         ),
     ),
@@ -178,6 +178,8 @@ CANDIDATES = (
     'counts-cosine10',
     'margin15-2-cosine30',
     'margin15-3-cosine30',
+    'fit3-cosine15',
+    'fit3-1.5-cosine15',
 )
 # More than a point behind balanced softmax in their first run: no second seed.
 STOPPED = {

@@ -29,7 +29,11 @@ with quiet_imports():
     from cifar100_table import cifar100_table
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from results_configs import with_metrics, with_results
-    from results_screening import screening_table, small_screening_table
+    from results_screening import (
+        long_screening_table,
+        screening_table,
+        small_screening_table,
+    )
     from results_table import ROOT, ResultTable
 
     from mmgala.utils.files import write_text
@@ -47,6 +51,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     ),
     'study of GALA': comparisons.study_table,
     'screening of candidates': screening_table,
+    'screening in long trainings': long_screening_table,
     'screening on small sets': small_screening_table,
     'CIFAR100-LT': cifar100_table,
     'Fashion-MNIST-LT': accuracy.fashion_table,

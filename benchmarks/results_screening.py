@@ -8,8 +8,15 @@ from results_table import ResultTable
 BASELINE = 'balanced-softmax'
 CIFAR = 40  # epochs
 SMALL = {'fashion-mnist': 15, 'fashion-pairs': 20}
-HEADER = ['method', 'seeds', 'top-1', 'many', 'medium', 'few', 'ECE',
-          'difference, raw', 're-balanced', 'difference, re-balanced']  # fmt: skip
+TOP1, CLASS_MEAN = 2, 3  # columns of a row
+# Title -> set and epochs, of those validated on what the subset leaves out.
+LATE = {
+    '20, from GALA': ('cifar100-continued', 20),
+    '200, from scratch': ('cifar100-long', 200),
+}
+COLUMNS = ['many', 'medium', 'few', 'ECE',
+           'difference, raw', 're-balanced', 'difference, re-balanced']  # fmt: skip
+HEADER = ['method', 'seeds', 'top-1', *COLUMNS]
 SMALL_NAMES = {'fashion-mnist': 'Fashion-MNIST-LT', 'fashion-pairs': 'FashionPairs-LT'}
 
 
@@ -38,7 +45,23 @@ def small_screening_table() -> ResultTable:
     )
 
 
-def _rows(name: str, epochs: int) -> Sequence[list[str]]:
+def long_screening_table() -> ResultTable:
+    """CIFAR100-LT, late in long trainings: means over the classes."""
+    rows = [
+        [title, *row]
+        for title, which in LATE.items()
+        for row in _rows(*which, CLASS_MEAN)
+    ]
+    names = ' '.join(name for name, _ in LATE.values())
+    return ResultTable(
+        ['epochs', 'method', 'seeds', 'mean over classes', *COLUMNS],
+        rows,
+        f'python benchmarks/better_gala.py --sets {names}',
+        [RESULTS],
+    )
+
+
+def _rows(name: str, epochs: int, accuracy: int = TOP1) -> Sequence[list[str]]:
     """Rows of one set; methods in the order of their raw accuracy."""
     results = read_results(RESULTS)
     raw, balanced = (
@@ -47,8 +70,8 @@ def _rows(name: str, epochs: int) -> Sequence[list[str]]:
     )
     rows = []
     for method, row in raw.items():
-        _, seeds, top1, _, many, medium, few, _, ece, difference = row
+        _, seeds, _, _, many, medium, few, _, ece, difference = row
         other = balanced[method]
-        shown = [top1, many, medium, few, ece, difference]
-        rows.append([method, seeds, *shown, other[2], other[-1]])
+        shown = [row[accuracy], many, medium, few, ece, difference]
+        rows.append([method, seeds, *shown, other[accuracy], other[-1]])
     return rows

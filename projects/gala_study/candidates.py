@@ -135,6 +135,12 @@ class CandidateLoss(ClassificationLoss):
     feedback from the predictions, and :math:`m` a relative margin, all of earlier
     steps. :math:`a` is 0 before ``begin``, then 1. For class indices and one process.
 
+    With ``fit_memory``, what exceeds balanced softmax grows with the fit :math:`g` of
+    the training images, :math:`\kappa \to g \kappa` and
+    :math:`\tau \to 1 + g\,(\tau - 1)`, where 1 - g is the mean over the classes of
+    their recent errors: a margin asks for a larger lead where labels lead already, and
+    only takes capacity from other classes where they do not.
+
     Args:
         num_classes: number of classes C.
         tau: :math:`\tau`.
@@ -155,10 +161,13 @@ class CandidateLoss(ClassificationLoss):
             Statistics are those of the labels that are not smoothed.
         uniform_smoothing: whether all classes get the same share of
             :math:`\epsilon`, as usual, instead of that of :func:`smooth_target`.
+        fit_memory: number of samples of a class that its recent error remembers; with
+            0, the fit has no effect.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 
     Attributes:
+        recent (Tensor): recent mean of 1 - p of each class, 1 at first, ``(C,)``.
         seen (Tensor): :math:`n`, ``(C,)``.
         errors, views (Tensor): sums of :math:`1 - p` and of 1 over the samples of each
             class, both with forgetting, ``(C,)``.
@@ -167,6 +176,7 @@ class CandidateLoss(ClassificationLoss):
             :class:`CandidateScheduleHook` sets them before each epoch.
     """
 
+    recent: Tensor
     seen: Tensor
     errors: Tensor
     views: Tensor
@@ -191,6 +201,7 @@ class CandidateLoss(ClassificationLoss):
         begin: float = 0.0,
         smoothing: float = 0.0,
         uniform_smoothing: bool = False,
+        fit_memory: float = 0.0,
         reduction: str = 'mean',
         loss_weight: float = 1.0,
     ) -> None:
@@ -210,6 +221,8 @@ class CandidateLoss(ClassificationLoss):
         self.memory, self.raw_errors = memory, raw_errors
         self.forgetting, self.begin = forgetting, begin
         self.smoothing, self.uniform_smoothing = smoothing, uniform_smoothing
+        self.fit_memory = fit_memory
+        self.register_buffer('recent', torch.ones(num_classes))
         for name in ('seen', 'errors', 'views', 'gained', 'lost'):
             self.register_buffer(name, torch.zeros(num_classes))
         self.register_buffer('samples', torch.zeros(()))
@@ -234,7 +247,8 @@ class CandidateLoss(ClassificationLoss):
 
     def bias(self) -> Tensor:
         """What is added to all logits, ``(C,)``."""
-        bias = self.tau * torch.log(self.seen + EPS)
+        tau = 1 + self._fit() * (self.tau - 1)
+        bias = tau * torch.log(self.seen + EPS)
         if self.mu:
             difficulty = DIFFICULTIES[self.difficulty](self.errors, self.views)
             bias = bias - self.mu * difficulty
@@ -247,7 +261,10 @@ class CandidateLoss(ClassificationLoss):
         """What is subtracted from the label's logit, ``(C,)``."""
         if not self.kappa:
             return torch.zeros_like(self.seen)
-        return self.kappa * theta_margin(self.errors, self.views)
+        return self._fit() * self.kappa * theta_margin(self.errors, self.views)
+
+    def _fit(self) -> Tensor | float:
+        return 1 - self.recent.mean() if self.fit_memory else 1.0
 
     def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None
@@ -282,6 +299,11 @@ class CandidateLoss(ClassificationLoss):
         self.errors.mul_(self.kept).add_(errors)
         self.views.mul_(self.kept).index_add_(0, label, weight)
         self.seen.index_add_(0, label, weight)
+        if self.fit_memory:
+            samples = torch.zeros_like(self.seen).index_add_(0, label, weight)
+            kept = torch.exp(-samples / self.fit_memory)
+            mean = errors / samples.clamp(min=torch.finfo(samples.dtype).tiny)
+            self.recent.mul_(kept).add_((1 - kept) * mean)
         if self.rho:
             self._observe_predictions(logits.float(), label, weight)
 

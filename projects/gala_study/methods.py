@@ -90,6 +90,11 @@ methods = {
     'margin4-1.5-cosine20': _scaled(20.0, kappa=4.0, tau=1.5),
     'margin15-2-cosine30': _scaled(30.0, kappa=15.0, tau=2.0),
     'margin15-3-cosine30': _scaled(30.0, kappa=15.0, tau=3.0),
+    'counts-cosine30': _scaled(30.0),
+    'margin3-cosine30': _scaled(30.0, kappa=3.0),
+    # What exceeds balanced softmax grows with the fit to the training images.
+    'fit3-cosine15': _scaled(15.0, kappa=3.0, fit_memory=10.0),
+    'fit3-1.5-cosine15': _scaled(15.0, kappa=3.0, tau=1.5, fit_memory=10.0),
     # Not a candidate, but what signed difficulty must exceed: counts alone, as strong.
     'counts-1.25': _candidate(tau=1.25),
 }

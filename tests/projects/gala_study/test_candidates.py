@@ -41,11 +41,16 @@ class Reference:
     def __init__(self, **settings):
         self.s = dict(tau=1.0, mu=0.0, difficulty='error', kappa=0.0, rho=0.0,
                       feedback='marginal', memory=500.0, raw_errors=False,
-                      smoothing=0.0, uniform_smoothing=False)  # fmt: skip
+                      smoothing=0.0, uniform_smoothing=False,
+                      fit_memory=0.0)  # fmt: skip
         self.s |= settings
         self.n, self.theta, self.views = np.zeros(C), np.zeros(C), np.zeros(C)
         self.gained, self.lost, self.samples = np.zeros(C), np.zeros(C), 0.0
         self.kept, self.active = 1.0, 1.0
+        self.recent = np.ones(C)
+
+    def fit(self):
+        return 1 - self.recent.mean() if self.s['fit_memory'] else 1.0
 
     def bias(self):
         e = (self.theta + EPS) / (self.views + EPS)
@@ -70,7 +75,8 @@ class Reference:
                 surplus /= self.samples / C + PRIOR_SAMPLES
                 f[j] = math.log(1 + max(surplus, -0.9))
         f = f.clip(-LIMIT, LIMIT)
-        b = self.s['tau'] * np.log(self.n + EPS) - self.s['mu'] * d + self.s['rho'] * f
+        tau = self.fit() * self.s['tau'] + (1 - self.fit())
+        b = tau * np.log(self.n + EPS) - self.s['mu'] * d + self.s['rho'] * f
         return self.active * b
 
     def smoothed(self, shifted, k):
@@ -82,7 +88,7 @@ class Reference:
 
     def step(self, logits, label):
         b, e = self.bias(), (self.theta + EPS) / (self.views + EPS)
-        m = self.s['kappa'] * np.sqrt(e / e.max())
+        m = self.fit() * self.s['kappa'] * np.sqrt(e / e.max())
         losses, grown = [], np.zeros(C)
         for z, k in zip(logits, label, strict=True):
             shifted = z + b
@@ -93,6 +99,9 @@ class Reference:
             grown[k] += 1 - (raw[k] if self.s['raw_errors'] else np.exp(-hard))
         self.theta = self.kept * self.theta + grown
         count = np.bincount(label, minlength=C)
+        for j in set(label) if self.s['fit_memory'] else ():
+            old = math.exp(-count[j] / self.s['fit_memory'])
+            self.recent[j] = old * self.recent[j] + (1 - old) * grown[j] / count[j]
         self.views = self.kept * self.views + count
         self.n = self.n + count
         forget = 1 - 1 / self.s['memory']
@@ -114,6 +123,7 @@ SETTINGS = {
     'signed': dict(mu=0.5),
     'residual': dict(mu=0.5, difficulty='residual'),
     'margin': dict(kappa=2.0),
+    'fit': dict(kappa=2.0, tau=1.5, fit_memory=3.0),
     'raw errors': dict(mu=0.5, raw_errors=True),
     'marginal': dict(rho=1.0, memory=3.0),
     'balance': dict(rho=0.5, feedback='balance', memory=3.0),
