@@ -125,6 +125,7 @@ SCREENS = {
             'counts-cosine15',
             'fit3-cosine15',
             'fit3-1.5-cosine15',
+            'lead3-1.5-cosine15',
             'margin3-cosine15',
         ),
     ),
@@ -180,6 +181,8 @@ CANDIDATES = (
     'margin15-3-cosine30',
     'fit3-cosine15',
     'fit3-1.5-cosine15',
+    'lead3-1.5-cosine15',
+    'lead4-1.5-cosine15',
 )
 # More than a point behind balanced softmax in their first run: no second seed.
 STOPPED = {

@@ -119,6 +119,17 @@ def smooth_target(label: Tensor, log_prior: Tensor, smoothing: float) -> Tensor:
     return (log_prior + lead * own).softmax(dim=1)
 
 
+def share_of_labels(error: Tensor) -> Tensor:
+    """Mean probability of the labels, by their mean error."""
+    return 1 - error
+
+
+def lead_of_labels(error: Tensor) -> Tensor:
+    """Probability of the labels minus that of all other classes, at least 0."""
+    return (1 - 2 * error).clamp(min=0)
+
+
+FITS = dict(probability=share_of_labels, lead=lead_of_labels)
 DIFFICULTIES = dict(error=signed_difficulty, residual=residual_difficulty)
 FEEDBACKS = dict(marginal=marginal_feedback, balance=balance_feedback)
 
@@ -137,8 +148,8 @@ class CandidateLoss(ClassificationLoss):
 
     With ``fit_memory``, what exceeds balanced softmax grows with the fit :math:`g` of
     the training images, :math:`\kappa \to g \kappa` and
-    :math:`\tau \to 1 + g\,(\tau - 1)`, where 1 - g is the mean over the classes of
-    their recent errors: a margin asks for a larger lead where labels lead already, and
+    :math:`\tau \to 1 + g\,(\tau - 1)`. It comes from the recent errors, in the mean
+    over the classes: a margin asks for a larger lead where labels lead already, and
     only takes capacity from other classes where they do not.
 
     Args:
@@ -163,6 +174,9 @@ class CandidateLoss(ClassificationLoss):
             :math:`\epsilon`, as usual, instead of that of :func:`smooth_target`.
         fit_memory: number of samples of a class that its recent error remembers; with
             0, the fit has no effect.
+        fit: :math:`g`, from the mean recent error :math:`\bar e`: ``'probability'``,
+            :math:`1 - \bar e`, or ``'lead'``, :math:`\max(0, 1 - 2 \bar e)`, how much
+            more of the probability labels have than all other classes.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 
@@ -202,12 +216,14 @@ class CandidateLoss(ClassificationLoss):
         smoothing: float = 0.0,
         uniform_smoothing: bool = False,
         fit_memory: float = 0.0,
+        fit: str = 'probability',
         reduction: str = 'mean',
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__(num_classes, reduction, loss_weight)
         check_choice('difficulty', difficulty, tuple(DIFFICULTIES))
         check_choice('feedback', feedback, tuple(FEEDBACKS))
+        check_choice('fit', fit, tuple(FITS))
         check_share('begin', begin)
         check_share('forgetting', forgetting)
         check_share('smoothing', smoothing)
@@ -221,7 +237,7 @@ class CandidateLoss(ClassificationLoss):
         self.memory, self.raw_errors = memory, raw_errors
         self.forgetting, self.begin = forgetting, begin
         self.smoothing, self.uniform_smoothing = smoothing, uniform_smoothing
-        self.fit_memory = fit_memory
+        self.fit_memory, self.fit = fit_memory, fit
         self.register_buffer('recent', torch.ones(num_classes))
         for name in ('seen', 'errors', 'views', 'gained', 'lost'):
             self.register_buffer(name, torch.zeros(num_classes))
@@ -264,7 +280,7 @@ class CandidateLoss(ClassificationLoss):
         return self._fit() * self.kappa * theta_margin(self.errors, self.views)
 
     def _fit(self) -> Tensor | float:
-        return 1 - self.recent.mean() if self.fit_memory else 1.0
+        return FITS[self.fit](self.recent.mean()) if self.fit_memory else 1.0
 
     def compute_loss(
         self, cls_score: Tensor, label: Tensor, weight: Tensor | None

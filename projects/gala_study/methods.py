@@ -95,6 +95,12 @@ methods = {
     # What exceeds balanced softmax grows with the fit to the training images.
     'fit3-cosine15': _scaled(15.0, kappa=3.0, fit_memory=10.0),
     'fit3-1.5-cosine15': _scaled(15.0, kappa=3.0, tau=1.5, fit_memory=10.0),
+    'lead3-1.5-cosine15': _scaled(
+        15.0, kappa=3.0, tau=1.5, fit_memory=10.0, fit='lead'
+    ),
+    'lead4-1.5-cosine15': _scaled(
+        15.0, kappa=4.0, tau=1.5, fit_memory=10.0, fit='lead'
+    ),
     # Not a candidate, but what signed difficulty must exceed: counts alone, as strong.
     'counts-1.25': _candidate(tau=1.25),
 }

@@ -42,7 +42,7 @@ class Reference:
         self.s = dict(tau=1.0, mu=0.0, difficulty='error', kappa=0.0, rho=0.0,
                       feedback='marginal', memory=500.0, raw_errors=False,
                       smoothing=0.0, uniform_smoothing=False,
-                      fit_memory=0.0)  # fmt: skip
+                      fit_memory=0.0, fit='probability')  # fmt: skip
         self.s |= settings
         self.n, self.theta, self.views = np.zeros(C), np.zeros(C), np.zeros(C)
         self.gained, self.lost, self.samples = np.zeros(C), np.zeros(C), 0.0
@@ -50,7 +50,10 @@ class Reference:
         self.recent = np.ones(C)
 
     def fit(self):
-        return 1 - self.recent.mean() if self.s['fit_memory'] else 1.0
+        if not self.s['fit_memory']:
+            return 1.0
+        label = 1 - self.recent.mean()
+        return max(0, label - (1 - label)) if self.s['fit'] == 'lead' else label
 
     def bias(self):
         e = (self.theta + EPS) / (self.views + EPS)
@@ -124,6 +127,7 @@ SETTINGS = {
     'residual': dict(mu=0.5, difficulty='residual'),
     'margin': dict(kappa=2.0),
     'fit': dict(kappa=2.0, tau=1.5, fit_memory=3.0),
+    'lead': dict(kappa=2.0, tau=1.5, fit_memory=3.0, fit='lead'),
     'raw errors': dict(mu=0.5, raw_errors=True),
     'marginal': dict(rho=1.0, memory=3.0),
     'balance': dict(rho=0.5, feedback='balance', memory=3.0),
