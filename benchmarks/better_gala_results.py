@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def record_run(
     results = read_results(path)
     before = find_run(results, identity)
     results['runs'] = [*(r for r in results['runs'] if r is not before), run]
-    results['targets'][identity['set']] = targets.tolist()
+    results['targets'][identity['set']] = pack_labels(targets)
     write_json(path, results)
     return run
 
@@ -111,6 +112,23 @@ def unpack(text: str, number: int) -> np.ndarray:
     return np.unpackbits(packed, count=number).astype(bool)
 
 
+def pack_labels(labels: np.ndarray) -> str:
+    """Labels below 65,536 as text, on one line."""
+    return base64.b64encode(zlib.compress(labels.astype('<u2').tobytes())).decode()
+
+
+def unpack_labels(text: str) -> np.ndarray:
+    """Labels from :func:`pack_labels`, ``(N,)`` int64."""
+    packed = zlib.decompress(base64.b64decode(text))
+    return np.frombuffer(packed, dtype='<u2').astype(np.int64)
+
+
+def targets_of(results: Mapping[str, Any], name: str) -> np.ndarray:
+    """Labels of the validation set of a set, ``(N,)``; none without a run."""
+    packed = results['targets'].get(name)
+    return unpack_labels(packed) if packed else np.zeros(0, dtype=np.int64)
+
+
 def rows_of(
     results: Mapping[str, Any], name: str, suffix: str, epochs: int
 ) -> list[Row]:
@@ -126,7 +144,7 @@ def rows_of(
     for run in results['runs']:
         if (run['set'], run['epochs']) == (name, epochs) and f'correct{suffix}' in run:
             found.setdefault(run['method'], {})[run['seed']] = run
-    number = len(results['targets'].get(name, ()))
+    number = len(targets_of(results, name))
     rows = []
     for method, runs in found.items():
         seeds = sorted(runs)
@@ -149,7 +167,7 @@ def table(
     intervals hold all together with 95 % confidence, as the best of several is looked
     for. They cover the choice of the images, and that of the seed from two seeds on.
     """
-    targets = np.array(results['targets'].get(name, ()))
+    targets = targets_of(results, name)
     rows = rows_of(results, name, suffix, epochs)
     lead = 'top1' if is_balanced(targets) else 'class_mean'
     by_name = {row.name: row for row in rows}

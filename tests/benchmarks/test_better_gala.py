@@ -27,11 +27,13 @@ from better_gala_results import (
     find_run,
     measured,
     pack,
+    pack_labels,
     read_results,
     record_run,
     rows_of,
     table,
     unpack,
+    unpack_labels,
 )
 
 ARGS = Namespace(sets=list(SCREENS), seeds=2, first_seed=0, epochs=None, only=None,
@@ -156,6 +158,12 @@ def learning_rates(cfg, epochs):
 def test_bits_as_text():
     bits = np.random.default_rng(0).random(1003) < 0.3
     assert np.array_equal(unpack(pack(bits), 1003), bits)
+
+
+def test_labels_as_text():
+    labels = np.random.default_rng(0).integers(0, 1203, size=500)
+
+    assert np.array_equal(unpack_labels(pack_labels(labels)), labels)
 
 
 def run_folder(path, right, classes=4, per_class=20):
