@@ -2,9 +2,9 @@
 
     python -m projects.gala_study.training_fit
 
-Reads the published weights of CIFAR100-LT and the work dirs of
-benchmarks/method_comparison.py, and writes benchmarks/results/training_fit.json. A set
-whose data or runs are missing is left out, with a message; test images are not read.
+Reads the work dirs of benchmarks/cifar100_lt.py and benchmarks/method_comparison.py,
+and the published weights. Writes benchmarks/results/training_fit.json; a training that
+is not there is left out, with a message. Test images are not read.
 """
 
 import argparse
@@ -42,19 +42,29 @@ METHODS = ('balanced-softmax', 'gala-margin')
 
 
 def trained(work_dir: Path) -> Iterator[tuple[str, str, Path, Path]]:
-    """Data set, method, config and weights of each training that is there."""
+    """Data set, method, config and weights of each finished training."""
     for method in CIFAR:
-        path = RESULTS / 'cifar100_lt' / f'{method}_if100_seed0'
-        yield 'CIFAR100-LT', method, path.with_suffix('.py'), path.with_suffix('.pth')
+        name = f'{method}_if100_seed0'
+        published = (RESULTS / 'cifar100_lt' / name).with_suffix('.pth')
+        if published.is_file():
+            yield 'CIFAR100-LT', method, published.with_suffix('.py'), published
+        else:
+            yield from _run('CIFAR100-LT', method, work_dir / 'cifar100_lt' / name)
     for label, (name, seed) in COMPARED.items():
         for method in METHODS:
-            folder = work_dir / name / method / f'seed{seed}'
-            state = read_run_state(folder) or {}
-            if state.get('status') != 'finished':
-                say(f'{label}: no finished run in {folder}; left out')
-                continue
-            weights = next(file for file in state['files'] if file.endswith('.pth'))
-            yield label, method, folder / CONFIG, folder / weights
+            folder = work_dir / 'compare' / name / method / f'seed{seed}'
+            yield from _run(label, method, folder)
+
+
+def _run(
+    label: str, method: str, folder: Path
+) -> Iterator[tuple[str, str, Path, Path]]:
+    state = read_run_state(folder) or {}
+    if state.get('status') == 'finished':
+        weights = next(file for file in state['files'] if file.endswith('.pth'))
+        yield label, method, folder / CONFIG, folder / weights
+    else:
+        say(f'{label}, {method}: no finished run in {folder}; left out')
 
 
 @torch.no_grad()
@@ -77,7 +87,7 @@ def training_scores(config: Path, weights: Path) -> tuple[Tensor, Tensor, np.nda
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'compare')
+    parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs')
     args = parser.parse_args()
     found: dict[str, dict[str, dict[str, float]]] = {}
     for label, method, config, weights in trained(args.work_dir):
