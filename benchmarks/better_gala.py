@@ -126,6 +126,7 @@ SCREENS = {
             'fit3-cosine15',
             'fit3-1.5-cosine15',
             'lead3-1.5-cosine15',
+            'squared4-1.5-cosine15',
             'margin3-cosine15',
         ),
     ),
@@ -182,7 +183,7 @@ CANDIDATES = (
     'fit3-cosine15',
     'fit3-1.5-cosine15',
     'lead3-1.5-cosine15',
-    'lead4-1.5-cosine15',
+    'squared4-1.5-cosine15',
 )
 # More than a point behind balanced softmax in their first run: no second seed.
 STOPPED = {

@@ -124,12 +124,19 @@ def share_of_labels(error: Tensor) -> Tensor:
     return 1 - error
 
 
+def squared_share_of_labels(error: Tensor) -> Tensor:
+    """Square of it: a poor fit counts less."""
+    return (1 - error).square()
+
+
 def lead_of_labels(error: Tensor) -> Tensor:
     """Probability of the labels minus that of all other classes, at least 0."""
     return (1 - 2 * error).clamp(min=0)
 
 
-FITS = dict(probability=share_of_labels, lead=lead_of_labels)
+FITS = dict(
+    probability=share_of_labels, squared=squared_share_of_labels, lead=lead_of_labels
+)
 DIFFICULTIES = dict(error=signed_difficulty, residual=residual_difficulty)
 FEEDBACKS = dict(marginal=marginal_feedback, balance=balance_feedback)
 
@@ -175,8 +182,9 @@ class CandidateLoss(ClassificationLoss):
         fit_memory: number of samples of a class that its recent error remembers; with
             0, the fit has no effect.
         fit: :math:`g`, from the mean recent error :math:`\bar e`: ``'probability'``,
-            :math:`1 - \bar e`, or ``'lead'``, :math:`\max(0, 1 - 2 \bar e)`, how much
-            more of the probability labels have than all other classes.
+            :math:`1 - \bar e`, ``'squared'``, :math:`(1 - \bar e)^2`, or ``'lead'``,
+            :math:`\max(0, 1 - 2 \bar e)`, how much more of the probability labels have
+            than all other classes.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss.
 

@@ -53,7 +53,8 @@ class Reference:
         if not self.s['fit_memory']:
             return 1.0
         label = 1 - self.recent.mean()
-        return max(0, label - (1 - label)) if self.s['fit'] == 'lead' else label
+        lead = max(0, label - (1 - label))
+        return dict(probability=label, squared=label**2, lead=lead)[self.s['fit']]
 
     def bias(self):
         e = (self.theta + EPS) / (self.views + EPS)
@@ -128,6 +129,7 @@ SETTINGS = {
     'margin': dict(kappa=2.0),
     'fit': dict(kappa=2.0, tau=1.5, fit_memory=3.0),
     'lead': dict(kappa=2.0, tau=1.5, fit_memory=3.0, fit='lead'),
+    'squared': dict(kappa=2.0, tau=1.5, fit_memory=3.0, fit='squared'),
     'raw errors': dict(mu=0.5, raw_errors=True),
     'marginal': dict(rho=1.0, memory=3.0),
     'balance': dict(rho=0.5, feedback='balance', memory=3.0),
