@@ -131,3 +131,27 @@ def _beside_balanced_softmax(runs: Runs) -> list[str]:
 
     worst = beside('', 'worst_class')
     return [*cells, worst, beside('', 'ece'), beside('rebalancing', 'ece')]
+
+
+def training_fit_table() -> ResultTable:
+    """Accuracy on the training images themselves, as a mean over the classes."""
+    columns = ('class_mean', 'many', 'medium', 'few')
+    rows = [
+        [
+            label,
+            METHODS.get(method, f'`{method}`'),
+            *(_shown(fit, key) for key in columns),
+        ]
+        for label, methods in read_result('training_fit').items()
+        for method, fit in methods.items()
+    ]
+    return ResultTable(
+        ['training images', 'trained with', 'mean over classes', *columns[1:]],
+        rows,
+        'python -m projects.gala_study.training_fit',
+        [result_file('training_fit')],
+    )
+
+
+def _shown(fit: dict[str, float], key: str) -> str:
+    return f'{fit[key]:.1f}' if key in fit else '-'

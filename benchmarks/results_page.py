@@ -44,6 +44,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     'short comparison': comparisons.short_comparison_table,
     'label margins': margins.label_margin_table,
     'label margins, by part': margins.parts_table,
+    'fit to training images': margins.training_fit_table,
     'PlanktonSet': partial(comparisons.plankton_table, 'plankton'),
     'PlanktonSet, in short': comparisons.short_plankton_table,
     'PlanktonSet, training prior': partial(
