@@ -34,7 +34,7 @@ CIFAR = ('gala', 'gala-margin')
 # Label of a data set -> comparison and seed.
 COMPARED = {
     'Digits-LT': ('label-margin_digits-lt', 0),
-    'Fashion-MNIST-LT, factor 100': ('label-margin_fashion-mnist-lt', 0),
+    'Fashion-MNIST-LT, factor 100': ('fashion-mnist-lt_if100', 0),
     'FashionPairs-LT': ('label-margin_fashion-pairs-lt', 0),
     'PlanktonSet': ('plankton_seed2', 2),
 }
