@@ -31,6 +31,7 @@ with quiet_imports():
     from results_configs import with_metrics, with_results
     from results_screening import (
         long_screening_table,
+        plankton_screening_table,
         screening_table,
         small_screening_table,
     )
@@ -53,6 +54,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     'study of GALA': comparisons.study_table,
     'screening of candidates': screening_table,
     'screening in long trainings': long_screening_table,
+    'screening on PlanktonSet': plankton_screening_table,
     'screening on small sets': small_screening_table,
     'CIFAR100-LT': cifar100_table,
     'Fashion-MNIST-LT': accuracy.fashion_table,

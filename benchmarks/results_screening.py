@@ -6,7 +6,7 @@ from better_gala_results import RESULTS, read_results, table
 from results_table import ResultTable
 
 BASELINE = 'balanced-softmax'
-CIFAR = 40  # epochs
+CIFAR, PLANKTON = 40, 20  # epochs
 SMALL = {'fashion-mnist': 15, 'fashion-pairs': 20}
 TOP1, CLASS_MEAN = 2, 3  # columns of a row
 # Title -> set and epochs, of those validated on what the subset leaves out.
@@ -41,6 +41,16 @@ def small_screening_table() -> ResultTable:
         ['data set', *HEADER],
         rows,
         f'python benchmarks/better_gala.py --sets {" ".join(SMALL)}',
+        [RESULTS],
+    )
+
+
+def plankton_screening_table() -> ResultTable:
+    """PlanktonSet, whose validation images are long-tailed: means over the classes."""
+    return ResultTable(
+        ['method', 'seeds', 'mean over classes', *COLUMNS],
+        _rows('plankton', PLANKTON, CLASS_MEAN),
+        'python benchmarks/better_gala.py --sets plankton',
         [RESULTS],
     )
 
