@@ -4,6 +4,8 @@
     python tools/prepare_data.py fashion-mnist
     python benchmarks/better_gala.py --list                 # the queue and its state
     python benchmarks/better_gala.py --sets cifar100        # 25 minutes of a core a run
+    python benchmarks/better_gala.py --sets cifar100-continued     # 15, late in training
+    python benchmarks/better_gala.py --sets cifar100-long   # the published length: 140
     python benchmarks/better_gala.py --report               # tables of what is there
 
 The candidates are defined in projects/gala_study. It can be stopped at any time: the
@@ -37,6 +39,14 @@ with quiet_imports():
         record_run,
         table,
     )
+    from better_gala_screens import (
+        BASELINE,
+        CANDIDATES,
+        REFERENCES,
+        SCREENS,
+        SETTINGS,
+        STOPPED,
+    )
     from cifar100_configs import (
         continue_training,
         hold_images_out,
@@ -62,138 +72,8 @@ with quiet_imports():
 sys.path.append(str(ROOT))  # for projects
 
 METHODS_FILE = ROOT / 'projects' / 'gala_study' / 'methods.py'
-BASELINE = 'balanced-softmax'
 CHECKPOINT_EPOCHS = 5
-
-
-@dataclass(frozen=True)
-class Screen:
-    """A data set that candidates are screened on.
-
-    Attributes:
-        config: of cross-entropy, below ``configs/cross_entropy``.
-        epochs: length of a run.
-        data_root: folder of the images.
-        cifar_images: what a CIFAR set is validated on: ``'held-out'`` training images,
-            or those that the long-tailed subset leaves out (``'left-out'``). The
-            published schedule is shortened to the epochs. Other sets have a validation
-            set.
-        continues: weights in benchmarks/results that the training starts from, see
-            :func:`continue_training`; if empty, it starts from scratch.
-        fast: whether to train in bfloat16 with channels-last memory.
-        methods: those that are run; if empty, all.
-    """
-
-    config: str
-    epochs: int
-    data_root: str
-    cifar_images: str = ''
-    continues: str = ''
-    fast: bool = False
-    methods: tuple[str, ...] = ()
-
-
 CIFAR_IMAGES = {'held-out': hold_images_out, 'left-out': validate_on_left_out}
-SCREENS = {
-    'cifar100': Screen(
-        'resnet32_cifar100-lt-if100', 40, 'data/cifar100', 'held-out', fast=True
-    ),
-    'cifar100-long': Screen(
-        'resnet32_cifar100-lt-if100',
-        200,
-        'data/cifar100',
-        'left-out',
-        fast=True,
-        methods=(
-            BASELINE,
-            'gala',
-            'margin3-cosine15',
-            'margin3-1.5-cosine15',
-            'counts-cosine15',
-        ),
-    ),
-    'cifar100-continued': Screen(
-        'resnet32_cifar100-lt-if100',
-        20,
-        'data/cifar100',
-        'left-out',
-        'cifar100_lt/gala_if100_seed0.pth',
-        fast=True,
-        methods=(
-            BASELINE,
-            'margin3-1.5-cosine15',
-            'counts-cosine15',
-            'fit3-cosine15',
-            'fit3-1.5-cosine15',
-            'lead3-1.5-cosine15',
-            'squared4-1.5-cosine15',
-            'margin3-cosine15',
-        ),
-    ),
-    'fashion-mnist': Screen(
-        'plain-conv-net_fashion-mnist-lt', 15, 'data/fashion_mnist'
-    ),
-    'fashion-pairs': Screen(
-        'plain-conv-net_fashion-pairs-lt', 20, 'data/fashion_mnist'
-    ),
-    'plankton': Screen('resnet18_plankton', 20, 'data/plankton', fast=True),
-}
-REFERENCES = (
-    BASELINE,
-    'gala',
-    'ldam-drw',
-    'counts-seen',
-    'ce',
-    'gala-counts',
-    'learnt-prior',
-    'gala-cosine10',
-    'balanced-softmax-cosine',
-)
-SETTINGS = {'gala-counts': 'gala-counts:count_share=0.5'}
-CANDIDATES = (
-    'smoothed-0.1',
-    'residual-0.5',
-    'residual-smoothed-0.1',
-    'uniform-smoothed-0.1',
-    'signed-0.25',
-    'counts-1.25',
-    'residual-1',
-    'residual-counts-1.25',
-    'residual-raw-0.5',
-    'counts-deferred',
-    'marginal-1',
-    'signed-0.5',
-    'margin-cosine',
-    'margin-1',
-    'margin-deferred-1',
-    'margin-cosine-deferred',
-    'balance-0.5',
-    'margin3-1.5-cosine15',
-    'margin3-cosine15',
-    'counts-1.5-cosine15',
-    'counts-cosine15',
-    'margin4-1.5-cosine20',
-    'margin2-cosine10',
-    'margin3-cosine10',
-    'margin5-cosine10',
-    'margin3-1.5-cosine10',
-    'counts-cosine10',
-    'margin15-2-cosine30',
-    'margin15-3-cosine30',
-    'fit3-cosine15',
-    'fit3-1.5-cosine15',
-    'lead3-1.5-cosine15',
-    'squared4-1.5-cosine15',
-)
-# More than a point behind balanced softmax in their first run: no second seed.
-STOPPED = {
-    'cifar100': (
-        'margin-1',
-        'margin-deferred-1',
-        'margin-cosine-deferred',
-        'balance-0.5',
-    )
-}
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from better_gala_results import RESULTS, read_results, table
+from better_gala_screens import BASELINE
 from results_table import ResultTable
 
-BASELINE = 'balanced-softmax'
 CIFAR, PLANKTON = 40, 20  # epochs
 SMALL = {'fashion-mnist': 15, 'fashion-pairs': 20}
 TOP1, CLASS_MEAN = 2, 3  # columns of a row

@@ -13,15 +13,7 @@ from mmengine.registry import PARAM_SCHEDULERS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'benchmarks'))
 
-from better_gala import (
-    CANDIDATES,
-    REFERENCES,
-    SCREENS,
-    STOPPED,
-    Entry,
-    exact_config,
-    queue,
-)
+from better_gala import Entry, exact_config, queue
 from better_gala_results import (
     RESULTS,
     find_run,
@@ -35,6 +27,7 @@ from better_gala_results import (
     unpack,
     unpack_labels,
 )
+from better_gala_screens import CANDIDATES, REFERENCES, SCREENS, STOPPED
 
 ARGS = Namespace(sets=list(SCREENS), seeds=2, first_seed=0, epochs=None, only=None,
                  data_root=None, on_device=False)  # fmt: skip
