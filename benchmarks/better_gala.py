@@ -4,7 +4,7 @@
     python tools/prepare_data.py fashion-mnist
     python benchmarks/better_gala.py --list                 # the queue and its state
     python benchmarks/better_gala.py --sets cifar100        # 25 minutes of a core a run
-    python benchmarks/better_gala.py --sets cifar100-continued     # 15, late in training
+    python benchmarks/better_gala.py --sets cifar100-continued   # 15, late in a run
     python benchmarks/better_gala.py --sets cifar100-long   # the published length: 140
     python benchmarks/better_gala.py --report               # tables of what is there
 
