@@ -48,6 +48,7 @@ SCREENS = {
             'margin3-cosine15',
             'margin3-1.5-cosine15',
             'counts-cosine15',
+            'squared4-1.5-cosine15',
         ),
     ),
     'cifar100-continued': Screen(

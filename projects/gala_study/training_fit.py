@@ -3,11 +3,13 @@
     python -m projects.gala_study.training_fit
 
 Reads the work dirs of benchmarks/cifar100_lt.py and benchmarks/method_comparison.py,
-and the published weights. Writes benchmarks/results/training_fit.json; a training that
-is not there is left out, with a message. Test images are not read.
+and the published weights. Results go to benchmarks/results/training_fit.json; a
+training that is not there is left out, with a message, and keeps its earlier result.
+Test images are not read.
 """
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,15 +91,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs')
     args = parser.parse_args()
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    path = RESULTS / 'training_fit.json'
+    found = json.loads(path.read_text()) if path.is_file() else {}
     for label, method, config, weights in trained(args.work_dir):
         scores, labels, counts = training_scores(config, weights)
         metrics = evaluate(scores.float().numpy(), labels.numpy(), counts)
         kept = ('class_mean', 'many', 'medium', 'few')
         row = {key: round(metrics[key], 1) for key in kept if key in metrics}
         found.setdefault(label, {})[method] = row
+        write_json(path, found)
         result(f'{label}, {method}: {row}')
-    write_json(RESULTS / 'training_fit.json', found)
 
 
 if __name__ == '__main__':
