@@ -125,7 +125,8 @@ def exact_config(entry: Entry, folder: Path, args: argparse.Namespace) -> Config
             start = folder.parent / f'{entry.set}.pth'
             continue_training(cfg, RESULTS.parent / screen.continues, start)
     else:
-        cfg.merge_from_dict(_roots(cfg, data_root))
+        if data_root:
+            cfg.merge_from_dict(_roots(cfg, data_root))
         cfg.param_scheduler.T_max = cfg.train_cfg.max_epochs = entry.epochs
     cfg.test_dataloader = cfg.test_cfg = cfg.test_evaluator = None
     method = find_methods([text], own)[0]

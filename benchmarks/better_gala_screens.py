@@ -12,7 +12,7 @@ class Screen:
     Attributes:
         config: of cross-entropy, below ``configs/cross_entropy``.
         epochs: length of a run.
-        data_root: folder of the images.
+        data_root: folder of the images; empty for a set that comes with a package.
         cifar_images: what a CIFAR set is validated on: ``'held-out'`` training images,
             or those that the long-tailed subset leaves out (``'left-out'``). The
             published schedule is shortened to the epochs. Other sets have a validation
@@ -25,7 +25,7 @@ class Screen:
 
     config: str
     epochs: int
-    data_root: str
+    data_root: str = ''
     cifar_images: str = ''
     continues: str = ''
     fast: bool = False
@@ -49,6 +49,7 @@ SCREENS = {
             'margin3-1.5-cosine15',
             'counts-cosine15',
             'squared4-1.5-cosine15',
+            'lead4-1.5-cosine15',
         ),
     ),
     'cifar100-continued': Screen(
@@ -65,6 +66,7 @@ SCREENS = {
             'fit3-cosine15',
             'fit3-1.5-cosine15',
             'lead3-1.5-cosine15',
+            'lead4-1.5-cosine15',
             'squared4-1.5-cosine15',
             'margin3-cosine15',
         ),
@@ -75,6 +77,7 @@ SCREENS = {
     'fashion-pairs': Screen(
         'plain-conv-net_fashion-pairs-lt', 20, 'data/fashion_mnist'
     ),
+    'digits': Screen('resnet14_digits-lt', 40),
     'plankton': Screen('resnet18_plankton', 20, 'data/plankton', fast=True),
 }
 REFERENCES = (
@@ -122,6 +125,7 @@ CANDIDATES = (
     'fit3-cosine15',
     'fit3-1.5-cosine15',
     'lead3-1.5-cosine15',
+    'lead4-1.5-cosine15',
     'squared4-1.5-cosine15',
 )
 # More than a point behind balanced softmax in their first run: no second seed.

@@ -109,8 +109,9 @@ METHODS = {
     ),
     'ldam-drw': Method('ldam_drw'),
     'gala-margin': Method('gala_margin'),
+    'gala-lead': Method('gala_lead'),
 }
-FIRST = ('gala-margin', 'gala', 'ce', 'balanced-softmax')
+FIRST = ('gala-lead', 'gala-margin', 'gala', 'ce', 'balanced-softmax')
 
 
 def short(method: str, factor: int) -> Entry:

@@ -10,6 +10,7 @@ from results_table import read_result
 METHODS = {
     'cross_entropy': 'ce',
     'gala': 'gala',
+    'gala_lead': 'gala-lead',
     'gala_margin': 'gala-margin',
     'balanced_softmax': 'balanced-softmax',
     'class_balanced': 'cb-ce',

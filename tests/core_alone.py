@@ -31,7 +31,14 @@ from tests.batches import random_logits, random_target  # noqa: E402
 from tests.losses.loss_cases import CASES, COUNTS, NUM_CLASSES  # noqa: E402
 
 STEPS = 4
-RANKED = ('gala', 'gala_official', 'gala_counts', 'gala_label_margin', 'seesaw')
+RANKED = (
+    'gala',
+    'gala_official',
+    'gala_counts',
+    'gala_label_margin',
+    'gala_lead',
+    'seesaw',
+)
 
 
 def batch(step, size=12):

@@ -11,68 +11,12 @@ from mmgala.functional.checks import (
     check_not_negative,
     check_share,
 )
-from mmgala.functional.compensated_sum import compensated_add_
 from mmgala.functional.gala import label_gradient
 from mmgala.losses.adjustment import LogitAdjustment
+from mmgala.losses.gala_variants import GALA_VARIANTS
 from mmgala.losses.gradient_statistics import GradientStatistics
 
-
-class PaperVariant:
-    """The published formula: its margins and the growth of its statistics."""
-
-    note = ''
-
-    def register_state(self, loss: 'GALALoss') -> None:
-        """Register the buffers that only this variant has."""
-
-    def adjustment(self, loss: 'GALALoss') -> LogitAdjustment:
-        """Margin of each class for samples of other classes, and what its own add.
-
-        Softmax ignores a constant that is added to a whole row. So the margins of the
-        paper, and for equal strengths and statistics a bias alone, give the same loss.
-        """
-        bias = loss.log_level(loss.pos_grad)
-        if loss.lambda_pos != 1:
-            bias.mul_(loss.lambda_pos)
-        own = loss.lowered_label()
-        if loss.lambda_pos != loss.lambda_neg or not loss.theta_is_phi:
-            level = loss.log_level(loss.neg_grad).mul_(loss.lambda_neg).sub_(bias)
-            own = level if own is None else own.add_(level)
-        return LogitAdjustment(bias, label_margin=own)
-
-    def increments(
-        self, loss: 'GALALoss', pos: Tensor, neg: Tensor, samples: int | Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Contribution of a batch with these gradient sums to both statistics."""
-        return pos, neg
-
-
-class OfficialVariant(PaperVariant):
-    """The authors' code: one margin for all samples, running sums of running sums."""
-
-    note = 'lambda_neg has no effect'
-
-    def register_state(self, loss: 'GALALoss') -> None:
-        """Register the running sums of the batch means, and their low-order parts."""
-        for name in ('running_sums', 'running_sums_low'):
-            loss.register_buffer(name, torch.zeros(2, loss.num_classes))
-
-    def adjustment(self, loss: 'GALALoss') -> LogitAdjustment:
-        """The same margin for samples of the other classes and for its own."""
-        return LogitAdjustment(loss.log_level(loss.pos_grad).mul_(loss.lambda_pos))
-
-    def increments(
-        self, loss: 'GALALoss', pos: Tensor, neg: Tensor, samples: int | Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Running sums of batch means, where a batch spans all ranks."""
-        batch_size = pos.new_zeros(1) + samples
-        means = torch.stack((pos, neg)) / batch_size.clamp(min=1)
-        compensated_add_(loss.running_sums, loss.running_sums_low, means)
-        pos, neg = loss.running_sums * (batch_size > 0)  # no step for an empty batch
-        return pos, neg
-
-
-GALA_VARIANTS = dict(paper=PaperVariant(), official=OfficialVariant())
+OWN_BUFFERS = ('running_sums', 'recent_probability')
 
 
 class GALALoss(GradientStatistics):
@@ -118,6 +62,14 @@ class GALALoss(GradientStatistics):
             gets more than its count says. For logits with an upper limit, as those of
             :class:`mmgala.models.CosineClsHead`; a linear layer only grows to meet it.
             See ``docs/better_gala.md``.
+        lead_memory: a number of samples, 0 or more. **Not in the paper, and off by
+            default.** With it, what exceeds :math:`\lambda = 1` and no label margin
+            grows with the lead of the labels in training,
+            :math:`g = \max(0, 2 \bar p - 1)`: :math:`\lambda \to 1 + g (\lambda - 1)`
+            and :math:`\kappa \to g \kappa`. :math:`\bar p` is the mean over the classes
+            of the probability of their label in about the last ``lead_memory`` samples
+            of the class. So a network that does not fit its training images is not
+            asked for margins. See ``docs/better_gala.md``.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
 
@@ -131,8 +83,10 @@ class GALALoss(GradientStatistics):
     Attributes:
         pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
         neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
-        seen (Tensor): :math:`n`, ``(C,)`` float32 buffer, where ``count_share`` or
-            ``label_margin`` is not 0.
+        seen (Tensor): :math:`n`, ``(C,)`` float32 buffer, where ``count_share``,
+            ``label_margin`` or ``lead_memory`` is not 0.
+        recent_probability (Tensor): probability of the label in recent samples of each
+            class, ``(C,)`` float32 buffer, where ``lead_memory`` is not 0.
 
     Raises:
         ValueError: if an argument, a shape or (on the CPU) a label is invalid.
@@ -146,6 +100,7 @@ class GALALoss(GradientStatistics):
         tensor([0.6667, 0.6667, 0.0000])
     """
 
+    recent_probability: Tensor
     running_sums: Tensor
     running_sums_low: Tensor
 
@@ -160,13 +115,22 @@ class GALALoss(GradientStatistics):
         loss_weight: float = 1.0,
         count_share: float = 0.0,
         label_margin: float = 0.0,
+        lead_memory: float = 0.0,
     ) -> None:
-        own = dict(count_share=count_share, label_margin=label_margin)
+        own = dict(
+            count_share=count_share, label_margin=label_margin, lead_memory=lead_memory
+        )
         super().__init__(num_classes, reduction, loss_weight, any(own.values()))
         check_choice('variant', variant, tuple(GALA_VARIANTS))
         check_margin_arguments(lambda_pos, lambda_neg, eps)
         check_share('count_share', count_share)
         check_not_negative('label_margin', label_margin)
+        check_not_negative('lead_memory', lead_memory)
+        if lead_memory and lambda_pos == lambda_neg == 1 and not label_margin:
+            raise ValueError(
+                f'`lead_memory={lead_memory}` has no effect with lambdas of 1 and no '
+                '`label_margin`: set one of them, or leave it out.'
+            )
         for name, value in own.items():
             if value and variant == 'official':
                 raise ValueError(
@@ -179,13 +143,16 @@ class GALALoss(GradientStatistics):
         self.eps = eps
         self.count_share = count_share
         self.label_margin = label_margin
+        self.lead_memory = lead_memory
+        if lead_memory:
+            self.register_buffer('recent_probability', torch.zeros(num_classes))
         self._variant = GALA_VARIANTS[variant]
         self._variant.register_state(self)
 
     @property
     def statistics(self) -> dict[str, Tensor]:
-        """The sums of the training so far, and the running sums of a variant."""
-        own = {n: b for n, b in self.named_buffers() if n.startswith('running_sums')}
+        """The sums of the training so far, and buffers of a variant or an option."""
+        own = {n: b for n, b in self.named_buffers() if n.startswith(OWN_BUFFERS)}
         return super().statistics | own
 
     @property
@@ -231,12 +198,23 @@ class GALALoss(GradientStatistics):
             level.lerp_((self.seen + eps).log_(), self.count_share)
         return level
 
-    def lowered_label(self) -> Tensor | None:
-        """What ``label_margin`` adds to the label's logit, ``(C,)``, or ``None``."""
+    def label_lead(self) -> Tensor | None:
+        """Lead g of the labels by which margins grow; ``None`` without lead_memory."""
+        if not self.lead_memory:
+            return None
+        return (2 * self.recent_probability.mean() - 1).clamp_(min=0)
+
+    def lowered_label(self, lead: Tensor | None) -> Tensor | None:
+        """What ``label_margin`` adds to the label's logit, ``(C,)``, or ``None``.
+
+        Args:
+            lead: see :meth:`label_lead`; ``None`` is the whole margin.
+        """
         if not self.label_margin:
             return None
         error = (self.pos_grad + self.eps) / (self.seen + self.eps)
-        return (error / error.max()).sqrt_().mul_(-self.label_margin)
+        lowered = (error / error.max()).sqrt_().mul_(-self.label_margin)
+        return lowered if lead is None else lowered.mul_(lead)
 
     @torch.no_grad()
     def _count(self, label: Tensor, weight: Tensor | None) -> int | Tensor:
@@ -252,6 +230,11 @@ class GALALoss(GradientStatistics):
     def _add(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
         pos, neg = self._variant.increments(self, pos, neg, samples)
         super()._add(pos, neg, samples)
+        if isinstance(samples, Tensor) and self.lead_memory:  # of each class
+            kept = torch.exp(-samples / self.lead_memory)
+            error = pos / samples.clamp(min=torch.finfo(samples.dtype).tiny)
+            recent = (1 - kept) * (1 - error).clamp_(min=0)
+            self.recent_probability.mul_(kept).add_(recent)
 
     def extra_repr(self) -> str:
         """Arguments, for ``print(model)``."""

@@ -49,11 +49,12 @@ def shard_statistics(loss: Any, shards: ClassShards) -> dict[str, int]:
         require_adjustment(loss)  # or else at the first step, when the counts are known
     if isinstance(loss, ClassCountsLoss):
         return {}
-    if margin := getattr(loss, 'label_margin', 0):
-        raise ValueError(
-            f'`label_margin={margin}` is relative to the largest error of all classes, '
-            'which no rank knows: leave it out with `shard_classes`.'
-        )
+    for name in ('label_margin', 'lead_memory'):
+        if value := getattr(loss, name, 0):
+            raise ValueError(
+                f'`{name}={value}` compares the errors of all classes, which no rank '
+                'knows: leave it out with `shard_classes`.'
+            )
     cut = {name: values.ndim - 1 for name, values in loss.statistics.items()}
     for name, dim in cut.items():
         setattr(loss, name, shards.take(getattr(loss, name), dim).clone())

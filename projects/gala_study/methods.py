@@ -98,6 +98,9 @@ methods = {
     'lead3-1.5-cosine15': _scaled(
         15.0, kappa=3.0, tau=1.5, fit_memory=10.0, fit='lead'
     ),
+    'lead4-1.5-cosine15': _scaled(
+        15.0, kappa=4.0, tau=1.5, fit_memory=10.0, fit='lead'
+    ),
     'squared4-1.5-cosine15': _scaled(
         15.0, kappa=4.0, tau=1.5, fit_memory=10.0, fit='squared'
     ),

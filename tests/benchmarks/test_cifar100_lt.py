@@ -34,10 +34,11 @@ def test_order_of_the_published_runs():
     assert [(e.method, e.imbalance_factor, e.seed) for e in rows] == [
         ('gala', 100, 0), ('ce', 100, 0), ('balanced-softmax', 100, 0),
         ('gala-official', 100, 0), ('ldam-drw', 100, 0), ('gala-margin', 100, 0),
-        ('gala-margin', 100, 1), ('gala', 100, 1), ('ce', 100, 1),
-        ('balanced-softmax', 100, 1),
-        ('gala-margin', 100, 2), ('gala', 100, 2), ('ce', 100, 2),
-        ('balanced-softmax', 100, 2),
+        ('gala-lead', 100, 0),
+        ('gala-lead', 100, 1), ('gala-margin', 100, 1), ('gala', 100, 1),
+        ('ce', 100, 1), ('balanced-softmax', 100, 1),
+        ('gala-lead', 100, 2), ('gala-margin', 100, 2), ('gala', 100, 2),
+        ('ce', 100, 2), ('balanced-softmax', 100, 2),
         ('gala', 200, 0), ('balanced-softmax', 200, 0),
         ('gala', 50, 0), ('gala', 10, 0),
     ]  # fmt: skip
@@ -72,17 +73,22 @@ def test_every_entry_is_the_published_recipe(entry):
     expected = {
         'gala-official': ('official', 1.2, 0.9),
         'gala-margin': (None, 1.5, 1.5),
+        'gala-lead': (None, 1.5, 1.5),
     }
     assert lambdas == expected.get(entry.method, (None, None, None))
 
 
-def test_label_margins_are_those_of_the_catalogue():
-    head = config(Entry('gala-margin', 100)).model.head
+@pytest.mark.parametrize(
+    ('name', 'settings'), [('gala-margin', (3.0, 0.0)), ('gala-lead', (4.0, 10.0))]
+)
+def test_label_margins_are_those_of_the_catalogue(name, settings):
+    head = config(Entry(name, 100)).model.head
 
-    method = CATALOGUE['gala-margin']
+    method = CATALOGUE[name]
     assert (head.type, head.scale) == (method.head['type'], method.head['scale'])
     assert dict(head.loss) == method.loss
-    assert MODELS.build(head).loss_module.label_margin == 3.0
+    loss = MODELS.build(head).loss_module
+    assert (loss.label_margin, loss.lead_memory) == settings
 
 
 def test_rows_train_on_all_images_and_short_runs_hold_some_out():

@@ -60,8 +60,8 @@ def test_every_strength_of_a_loss_is_stated(name, tmp_path):
     head, _ = built(name, tmp_path)
     strengths = set(inspect.signature(type(head.loss_module)).parameters)
     general = {'num_classes', 'class_counts', 'reduction', 'loss_weight', 'shape',
-               'variant', 'count_share', 'label_margin', 'use_sigmoid', 'use_soft',
-               'class_weight', 'pos_weight'}  # fmt: skip
+               'variant', 'count_share', 'label_margin', 'lead_memory', 'use_sigmoid',
+               'use_soft', 'class_weight', 'pos_weight'}  # fmt: skip
     said = {k for setting in CATALOGUE[name].defaults for k in setting.values}
     if name == 'gala-official':
         said.add('lambda_neg')  # has no effect there

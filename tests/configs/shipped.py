@@ -11,7 +11,11 @@ from tests.configs.recipe_table import NUM_CLASSES
 ROOT = Path(__file__).parents[2]
 SHARDED = ROOT / 'configs' / 'gala' / 'resnet14_digits-lt_sharded.py'
 GALA = sorted({*(ROOT / 'configs' / 'gala').glob('*.py')} - {SHARDED})
-MARGIN = sorted((ROOT / 'configs' / 'gala_margin').glob('*.py'))
+MARGIN = sorted(
+    path
+    for folder in ('gala_lead', 'gala_margin')
+    for path in (ROOT / 'configs' / folder).glob('*.py')
+)
 EQL = sorted((ROOT / 'configs' / 'eql').glob('*.py'))
 OTHERS = ('_base_', 'detection')
 ALL = sorted(

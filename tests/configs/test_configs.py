@@ -185,7 +185,7 @@ def test_cosine_heads_and_their_losses_have_one_scale(path):
     head = MODELS.build(load(path).model.head)
 
     scale = getattr(head.loss_module, 'scale', None)
-    if path.parent.name == 'gala_margin':  # its margin is in units of the logits
+    if path in MARGIN:  # its margin is in units of the logits
         scale = 15
     assert scale == getattr(head.fc, 'scale', None)
 
@@ -193,7 +193,7 @@ def test_cosine_heads_and_their_losses_have_one_scale(path):
 @pytest.mark.parametrize('path', MARGIN, ids=name)
 def test_label_margins_are_those_of_the_method_that_was_compared(path):
     base = load(ROOT / 'configs' / 'cross_entropy' / path.name)
-    (method,) = find_methods(['gala-margin'])
+    (method,) = find_methods([path.parent.name.replace('_', '-')])
     compared = with_method(base, method).model.head
     compared.loss.pop('num_classes', None)  # the head passes it on
 

@@ -21,6 +21,7 @@ MODELS = {
 METHODS = {
     'cross_entropy': 'ce',
     'gala': 'gala',
+    'gala_lead': 'gala-lead',
     'gala_margin': 'gala-margin',
     'balanced_softmax': 'balanced-softmax',
     'class_balanced': 'cb-ce',

@@ -1,6 +1,7 @@
 """GALA with its options in NumPy, one sample and class at a time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,33 +12,44 @@ from tests.batches import one_hot, random_logits, random_target
 C, EPS = 5, 1e-3
 
 
-def batches(num_batches: int = 4) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Logits and class indices of some batches."""
-    return [
-        (random_logits(9, C, seed=seed), random_target('hard', 9, C, seed=seed + 50))
-        for seed in range(num_batches)
-    ]
+def batches(
+    num_batches: int = 4, sharpness: float = 0.0
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Logits and class indices; from batch to batch, labels lead by more."""
+    found = []
+    for seed in range(num_batches):
+        target = random_target('hard', 9, C, seed=seed + 50)
+        logits = random_logits(9, C, seed=seed)
+        found.append((logits + sharpness * seed * one_hot(target, C), target))
+    return found
 
 
 def assert_steps_follow_the_formula(
-    kind: str, lambda_pos: float, lambda_neg: float, share: float, kappa: float = 0.0
+    kind: str, sharpness: float = 0.0, **settings: float
 ) -> None:
-    """Compare losses, theta and counts of several steps with those of the loops."""
-    loss_module = GALALoss(
-        C, lambda_pos, lambda_neg, count_share=share, label_margin=kappa
-    )
-    losses, theta, seen = _by_the_formula(
-        batches(), lambda_pos, lambda_neg, share, kappa
-    )
+    """Compare losses and statistics of several steps with those of the loops.
+
+    Args:
+        kind: ``'hard'`` labels, or the same as ``'one-hot'`` ones.
+        sharpness: see :func:`batches`.
+        **settings: of the loss.
+    """
+    steps = batches(sharpness=sharpness)
+    loss_module = GALALoss(C, **settings)
+    expected = _by_the_formula(steps, **settings)
 
     found = []
-    for logits, target in batches():
+    for logits, target in steps:
         label = one_hot(target, C) if kind == 'one-hot' else target
         found.append(float(loss_module(logits.requires_grad_(), label).detach()))
 
-    np.testing.assert_allclose(found, losses, rtol=2e-6)
-    np.testing.assert_allclose(loss_module.pos_grad, theta, rtol=2e-6)
-    np.testing.assert_allclose(loss_module.seen, seen)
+    np.testing.assert_allclose(found, expected.losses, rtol=2e-6)
+    np.testing.assert_allclose(loss_module.pos_grad, expected.theta, rtol=2e-6)
+    np.testing.assert_allclose(loss_module.seen, expected.seen)
+    if settings.get('lead_memory'):
+        recent = loss_module.recent_probability
+        np.testing.assert_allclose(recent, expected.recent, rtol=2e-6)
+        assert expected.leads[0] == 0 < expected.leads[-1] < 1
 
 
 def assert_equals_plain_gala(ours: GALALoss) -> None:
@@ -51,29 +63,50 @@ def assert_equals_plain_gala(ours: GALALoss) -> None:
         assert torch.equal(ours.state_dict()[name], value), name
 
 
+@dataclass
+class _Steps:
+    """Mean loss and lead of each batch, and the statistics after the last."""
+
+    theta: np.ndarray = field(default_factory=lambda: np.zeros(C))
+    seen: np.ndarray = field(default_factory=lambda: np.zeros(C))
+    recent: np.ndarray = field(default_factory=lambda: np.zeros(C))
+    losses: list[float] = field(default_factory=list)
+    leads: list[float] = field(default_factory=list)
+
+
 def _by_the_formula(
     batches: Sequence[tuple[torch.Tensor, torch.Tensor]],
     lambda_pos: float,
     lambda_neg: float,
-    share: float,
-    kappa: float,
-) -> tuple[list[float], np.ndarray, np.ndarray]:
-    """Mean loss of each batch, theta, and counts."""
-    theta, seen, losses = np.zeros(C), np.zeros(C), []
+    count_share: float,
+    label_margin: float = 0.0,
+    lead_memory: float = 0.0,
+) -> _Steps:
+    s = _Steps()
     for logits, target in batches:
-        level = (1 - share) * np.log(theta + EPS) + share * np.log(seen + EPS)
-        error = (theta + EPS) / (seen + EPS)
-        new_theta, new_seen, total = theta.copy(), seen.copy(), 0.0
+        lead = max(0.0, 2 * s.recent.mean() - 1) if lead_memory else 1.0
+        positive, negative = (1 + lead * (x - 1) for x in (lambda_pos, lambda_neg))
+        level = (1 - count_share) * np.log(s.theta + EPS)
+        level += count_share * np.log(s.seen + EPS)
+        error = (s.theta + EPS) / (s.seen + EPS)
+        theta, seen, total = s.theta.copy(), s.seen.copy(), 0.0
+        probabilities: list[list[float]] = [[] for _ in range(C)]
         for z, k in zip(logits.numpy(), target.tolist(), strict=True):
             adjusted = z.copy()
-            adjusted[k] -= kappa * np.sqrt(error[k] / error.max())
+            adjusted[k] -= lead * label_margin * np.sqrt(error[k] / error.max())
             for j in range(C):
                 if j != k:
-                    adjusted[j] += lambda_pos * level[j] - lambda_neg * level[k]
+                    adjusted[j] += positive * level[j] - negative * level[k]
             log_p = adjusted[k] - np.logaddexp.reduce(adjusted)
             total -= log_p
-            new_theta[k] += 1 - np.exp(log_p)
-            new_seen[k] += 1
-        theta, seen = new_theta, new_seen
-        losses.append(total / len(target))
-    return losses, theta, seen
+            theta[k] += 1 - np.exp(log_p)
+            seen[k] += 1
+            probabilities[k].append(np.exp(log_p))
+        for k, found in enumerate(probabilities):
+            if found and lead_memory:
+                kept = np.exp(-len(found) / lead_memory)
+                s.recent[k] = kept * s.recent[k] + (1 - kept) * np.mean(found)
+        s.theta, s.seen = theta, seen
+        s.losses.append(total / len(target))
+        s.leads.append(lead)
+    return s

@@ -140,11 +140,18 @@ def _gala_with_counts(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
     return mf.gala_loss(z, t, *levels, m.lambda_pos, m.lambda_neg, 1e-30)
 
 
-def _gala_with_label_margin(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+def _gala_with_label_margin(
+    m: nn.Module, z: Tensor, t: Tensor, lead: float = 1.0
+) -> Tensor:
     error = (m.pos_grad + m.eps) / (m.seen + m.eps)
-    margin = -m.label_margin * (error / error.max()).sqrt()
-    bias = m.lambda_pos * (m.seen + m.eps).log()
+    margin = -lead * m.label_margin * (error / error.max()).sqrt()
+    bias = (1 + lead * (m.lambda_pos - 1)) * (m.seen + m.eps).log()
     return mf.adjusted_cross_entropy(z, t, bias, margin)
+
+
+def _gala_with_lead(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
+    lead = max(0.0, 2 * float(m.recent_probability.mean()) - 1)
+    return _gala_with_label_margin(m, z, t, lead)
 
 
 def _ldam_reweighted_formula(z: np.ndarray, t: np.ndarray, n: list) -> np.ndarray:
@@ -329,6 +336,19 @@ CASES = dict(
             lambda_pos=1.2, lambda_neg=1.2, count_share=1.0, label_margin=0.8
         ),
         strength_0=dict(lambda_pos=0, lambda_neg=0, label_margin=0),
+        balanced=dict(label_margin=0),
+    ),
+    gala_lead=LossCase(
+        GALALoss,
+        _gala_with_lead,
+        arguments=dict(
+            lambda_pos=1.2,
+            lambda_neg=1.2,
+            count_share=1.0,
+            label_margin=0.8,
+            lead_memory=10.0,
+        ),
+        strength_0=dict(lambda_pos=0, lambda_neg=0, label_margin=0, lead_memory=0),
         balanced=dict(label_margin=0),
     ),
 )

@@ -24,6 +24,7 @@ SHIFTS = {
     'gala_official': (True, False),
     'gala_counts': (True, True),
     'gala_label_margin': (True, True),
+    'gala_lead': (True, True),
 }
 
 

@@ -17,7 +17,9 @@ from tests.losses.gala_loops import (
 @pytest.mark.parametrize('kind', ['hard', 'one-hot'])
 @pytest.mark.parametrize('share', [0.25, 0.5, 1.0])
 def test_several_steps_follow_the_formula(share, kind):
-    assert_steps_follow_the_formula(kind, 1.2, 0.9, share)
+    assert_steps_follow_the_formula(
+        kind, lambda_pos=1.2, lambda_neg=0.9, count_share=share
+    )
 
 
 def test_share_0_is_gala_to_the_last_bit_and_has_no_other_state():

@@ -18,7 +18,13 @@ from tests.losses.gala_loops import (
     [(3.0, 1.0, 1.5, 1.5), (0.7, 0.0, 1.0, 1.0), (2.0, 0.5, 1.2, 0.9)],
 )
 def test_several_steps_follow_the_formula(kappa, share, lambda_pos, lambda_neg, kind):
-    assert_steps_follow_the_formula(kind, lambda_pos, lambda_neg, share, kappa)
+    assert_steps_follow_the_formula(
+        kind,
+        lambda_pos=lambda_pos,
+        lambda_neg=lambda_neg,
+        count_share=share,
+        label_margin=kappa,
+    )
 
 
 def test_margin_0_is_gala_to_the_last_bit_and_has_no_other_state():

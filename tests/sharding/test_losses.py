@@ -30,7 +30,8 @@ def is_bias(name):
 
 
 def is_taken(name):
-    return is_bias(name) and not CASES[name].arguments.get('label_margin')
+    compares = {'label_margin', 'lead_memory'} & set(CASES[name].arguments)
+    return is_bias(name) and not compares
 
 
 def one_process(build_loss, num_classes):
@@ -91,9 +92,12 @@ def test_statistics_of_gala_are_shared_out(rank_pool, arguments):
     assert cut == set(GALALoss(3, **arguments).statistics)
 
 
-def test_a_margin_relative_to_all_classes_is_refused():
-    loss = GALALoss(8, label_margin=3.0)
-    with pytest.raises(ValueError, match=r'label_margin=3\.0.*leave it out'):
+@pytest.mark.parametrize(
+    'option', [dict(label_margin=3.0), dict(lambda_pos=1.5, lead_memory=3.0)]
+)
+def test_what_depends_on_all_classes_is_refused(option):
+    loss = GALALoss(8, **option)
+    with pytest.raises(ValueError, match=r'(label_margin|lead_memory)=3\.0.*leave it'):
         shard_statistics(loss, ClassShards(8))
 
 

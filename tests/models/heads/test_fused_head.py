@@ -16,7 +16,7 @@ from tests.losses.loss_cases import CASES, NUM_CLASSES
 N, D = 9, 4
 SHIFTED = ['balanced_softmax', 'logit_adjustment', 'ldam', 'ldam_reweighted',
            'class_balanced', 'gala', 'gala_official', 'gala_counts',
-           'gala_label_margin']  # fmt: skip
+           'gala_label_margin', 'gala_lead']  # fmt: skip
 
 
 def batch(kind='hard'):
