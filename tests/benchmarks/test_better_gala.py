@@ -46,7 +46,7 @@ def test_all_methods_have_a_seed_before_any_has_two():
     assert [e.seed for e in entries] == [0] * len(first) + [1] * len(second)
     assert {e.epochs for e in entries} == {40}
     chosen = sum(2 * len(screen.methods) for screen in SCREENS.values())
-    every = len(entries) + 3 * 2 * len(first) + chosen
+    every = len(entries) + 4 * 2 * len(first) + chosen
     assert len({e.name for e in queue(ARGS)}) == every
 
 
