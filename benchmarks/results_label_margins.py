@@ -1,6 +1,6 @@
 """Tables of GALA with label margins beside other methods, on test images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import mean
 from typing import TypeAlias
 
@@ -8,31 +8,41 @@ from results_comparisons import METHODS, top1
 from results_configs import CIFAR_EPOCHS
 from results_table import ResultTable, read_result, result_file
 
-# Label of a data set -> the comparisons with its seeds.
+OURS, BEFORE, BASELINE = 'gala-lead', 'gala-margin', 'balanced-softmax'
+# Label of a data set -> the comparisons with its seeds and methods.
 ALL = {
     'Digits-LT': ['digits-lt'],
-    'Fashion-MNIST-LT, factor 10': ['fashion-mnist-lt_if10'],
-    'Fashion-MNIST-LT, factor 100': ['fashion-mnist-lt_if100'],
-    'Fashion-MNIST-LT, factor 200': ['fashion-mnist-lt_if200'],
+    **{
+        f'Fashion-MNIST-LT, factor {factor}': [
+            f'fashion-mnist-lt_if{factor}',
+            f'{OURS}_fashion-mnist-lt_if{factor}',
+        ]
+        for factor in (10, 100, 200)
+    },
     'FashionPairs-LT': ['label-margin_fashion-pairs-lt'],  # with three seeds
-    'PlanktonSet, mean over classes': ['plankton', 'plankton_seed2'],
+    'PlanktonSet, mean over classes': [
+        'plankton',
+        'plankton_seed2',
+        f'{OURS}_plankton',
+    ],
 }
-BOTH = ('gala-margin', 'balanced-softmax')
 STEPS = {'': '', 'rebalancing': '_rebalanced'}  # and their keys in cifar100_lt.json
-# Method and post-hoc step -> accuracy, worst class and ECE of each seed.
-Runs: TypeAlias = dict[tuple[str, str], list[dict[str, float]]]
+# Method and post-hoc step -> seed -> accuracy, worst class and ECE.
+Runs: TypeAlias = dict[tuple[str, str], dict[int, dict[str, float]]]
 PARTS = {'digits-lt': 'Digits-LT', 'fashion-pairs-lt': 'FashionPairs-LT'}
 PART_METHODS = {
     **METHODS,
     'balanced-softmax-cosine': 'balanced softmax, on cosines with a scale of 15',
     'counts-1.5-cosine15': 'the same with counts of the samples seen and lambda 1.5',
     'gala-margin': 'the same with the label margin: `gala-margin`',
+    'gala-lead': 'with a margin and a lambda that grow with the lead: `gala-lead`',
     'learnt-prior': 'learnt prior (NPE-LA)',
     'los': 'label over-smoothing, second stage',
 }
 ORDER = (
     *('ce', 'gala', 'balanced-softmax', 'balanced-softmax-cosine'),
-    *('counts-1.5-cosine15', 'gala-margin', 'ldam-drw', 'learnt-prior', 'los'),
+    *('counts-1.5-cosine15', 'gala-margin', 'gala-lead', 'ldam-drw'),
+    *('learnt-prior', 'los'),
 )
 
 
@@ -59,15 +69,19 @@ def label_margin_table() -> ResultTable:
     """GALA with label margins beside balanced softmax, by set, paired by seed."""
     sets = {label: _compared(names) for label, names in ALL.items()}
     sets['CIFAR100-LT, factor 100'] = _cifar100_lt()
-    leads = {
-        step: [mean(_leads(runs, step)) for runs in sets.values()] for step in STEPS
-    }
-    rows = [[label, *_beside_balanced_softmax(runs)] for label, runs in sets.items()]
-    overall = [cell for step in STEPS for cell in (f'{mean(leads[step]):+.1f}', '')]
-    rows.append(['mean of the sets', *overall, '', '', ''])
+    rows = [
+        [label, *_beside_balanced_softmax(runs), _both_steps([runs], BEFORE)]
+        for label, runs in sets.items()
+    ]
+    overall = [
+        cell for step in STEPS for cell in (_mean_lead(sets.values(), OURS, step), '')
+    ]
+    before = _both_steps(sets.values(), BEFORE)
+    rows.append(['mean of the sets', *overall, '', '', '', before])
     header = [
         *('', 'raw', 'of each seed', 're-balanced', 'of each seed'),
         *('worst class, raw', 'ECE, raw', 'ECE, re-balanced'),
+        f'`{BEFORE}`, raw / re-balanced',
     ]
     names = [f'compare_{name}' for names in ALL.values() for name in names]
     command = 'python benchmarks/method_comparison.py'
@@ -76,58 +90,64 @@ def label_margin_table() -> ResultTable:
 
 
 def _compared(names: Sequence[str]) -> Runs:
-    """Runs of both methods in comparisons on one set, which have different seeds."""
+    """Runs of comparisons on one set, which have different seeds or methods."""
     key = 'class_mean' if 'plankton' in names else 'top1'
     found: Runs = {}
     for name in names:
         for row in read_result(f'compare_{name}')['rows']:
-            runs = found.setdefault((row['method'], row['post_hoc']), [])
-            runs += [{**run, 'accuracy': run[key]} for run in row['runs']]
+            runs = found.setdefault((row['method'], row['post_hoc']), {})
+            runs |= {run['seed']: {**run, 'accuracy': run[key]} for run in row['runs']}
     return found
 
 
 def _cifar100_lt() -> Runs:
-    """Runs of both methods on CIFAR100-LT, of the seeds that both have."""
-    runs = [
-        run
-        for run in read_result('cifar100_lt')['runs']
-        if (run['imbalance_factor'], run['epochs']) == (100, CIFAR_EPOCHS)
-    ]
-    by_seed = {
-        method: {run['seed']: run for run in runs if run['method'] == method}
-        for method in BOTH
-    }
-    ours, theirs = by_seed.values()
-    return {
-        (method, step): [
-            dict(
-                accuracy=by_seed[method][seed][f'top1{suffix}'],
-                worst_class=by_seed[method][seed][f'worst_class{suffix}'],
-                ece=by_seed[method][seed][f'ece{suffix}'],
+    """Runs of the published length on CIFAR100-LT."""
+    found: Runs = {}
+    for run in read_result('cifar100_lt')['runs']:
+        if (run['imbalance_factor'], run['epochs']) != (100, CIFAR_EPOCHS):
+            continue
+        for step, suffix in STEPS.items():
+            found.setdefault((run['method'], step), {})[run['seed']] = dict(
+                accuracy=run[f'top1{suffix}'],
+                worst_class=run[f'worst_class{suffix}'],
+                ece=run[f'ece{suffix}'],
             )
-            for seed in sorted({*ours} & {*theirs})
-        ]
-        for method in BOTH
-        for step, suffix in STEPS.items()
-    }
+    return found
 
 
-def _leads(runs: Runs, step: str) -> list[float]:
-    """Points by which label margins are ahead, of each seed."""
-    ours, theirs = ([run['accuracy'] for run in runs[m, step]] for m in BOTH)
-    return [a - b for a, b in zip(ours, theirs, strict=True)]
+def _pairs(runs: Runs, method: str, step: str) -> list[tuple[dict, dict]]:
+    """Runs of a method and of balanced softmax with the same seed."""
+    ours, theirs = runs[method, step], runs[BASELINE, step]
+    return [(ours[seed], theirs[seed]) for seed in sorted({*ours} & {*theirs})]
+
+
+def _leads(runs: Runs, method: str, step: str) -> list[float]:
+    """Points by which a method is ahead of balanced softmax, of each seed."""
+    return [a['accuracy'] - b['accuracy'] for a, b in _pairs(runs, method, step)]
+
+
+def _mean_lead(sets: Iterable[Runs], method: str, step: str) -> str:
+    """Its mean over the sets, of the mean over the seeds."""
+    return f'{mean(mean(_leads(runs, method, step)) for runs in sets):+.1f}'
+
+
+def _both_steps(sets: Iterable[Runs], method: str) -> str:
+    sets = list(sets)
+    return ' / '.join(_mean_lead(sets, method, step) for step in STEPS)
 
 
 def _beside_balanced_softmax(runs: Runs) -> list[str]:
     """Differences in accuracy, then worst class and ECE of both; in percent."""
     cells = []
     for step in STEPS:
-        leads = _leads(runs, step)
-        cells += [f'{mean(leads):+.1f}', ', '.join(f'{lead:+.1f}' for lead in leads)]
+        each = ', '.join(f'{lead:+.1f}' for lead in _leads(runs, OURS, step))
+        cells += [_mean_lead([runs], OURS, step), each]
 
     def beside(step: str, key: str) -> str:
-        ours, theirs = (mean(run[key] for run in runs[m, step]) for m in BOTH)
-        return f'{ours:.1f} / {theirs:.1f}'
+        ours, theirs = zip(*_pairs(runs, OURS, step), strict=True)
+        return ' / '.join(
+            f'{mean(r[key] for r in side):.1f}' for side in (ours, theirs)
+        )
 
     worst = beside('', 'worst_class')
     return [*cells, worst, beside('', 'ece'), beside('rebalancing', 'ece')]

@@ -11,13 +11,8 @@ from torch import nn
 from torch.testing import assert_close
 
 from mmgala.losses import BalancedSoftmaxLoss, GALALoss
-from projects.gala_study.candidates import (
-    EPS,
-    LIMIT,
-    PRIOR_SAMPLES,
-    CandidateLoss,
-    CandidateScheduleHook,
-)
+from projects.gala_study.candidate_terms import EPS, LIMIT, PRIOR_SAMPLES
+from projects.gala_study.candidates import CandidateLoss, CandidateScheduleHook
 from tests.graphs import compile_whole
 
 C = 5
