@@ -30,6 +30,7 @@ with quiet_imports():
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from results_configs import with_metrics, with_results
     from results_screening import (
+        choice_table,
         long_screening_table,
         plankton_screening_table,
         screening_table,
@@ -52,6 +53,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
         comparisons.plankton_table, 'plankton_training-prior'
     ),
     'study of GALA': comparisons.study_table,
+    'choice of the candidate': choice_table,
     'screening of candidates': screening_table,
     'screening in long trainings': long_screening_table,
     'screening on PlanktonSet': plankton_screening_table,

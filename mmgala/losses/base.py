@@ -207,6 +207,10 @@ class ClassificationLoss(TrainingStatistics):
         """
         return None
 
+    def logged(self) -> dict[str, Tensor]:
+        """Scalars for the training log by name, none of which contains ``loss``."""
+        return {}
+
     def observe(self, loss: Tensor, label: Tensor, weight: Tensor | None) -> None:
         """Update the statistics of the training, if the loss has any.
 

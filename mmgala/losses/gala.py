@@ -69,7 +69,8 @@ class GALALoss(GradientStatistics):
             and :math:`\kappa \to g \kappa`. :math:`\bar p` is the mean over the classes
             of the probability of their label in about the last ``lead_memory`` samples
             of the class. So a network that does not fit its training images is not
-            asked for margins. See ``docs/better_gala.md``.
+            asked for margins. MMEngine's training log shows it as ``lead``. See
+            ``docs/better_gala.md``.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
 
@@ -203,6 +204,11 @@ class GALALoss(GradientStatistics):
         if not self.lead_memory:
             return None
         return (2 * self.recent_probability.mean() - 1).clamp_(min=0)
+
+    def logged(self) -> dict[str, Tensor]:
+        """The lead of the labels as ``lead``, with ``lead_memory``."""
+        lead = self.label_lead()
+        return {} if lead is None else dict(lead=lead)
 
     def lowered_label(self, lead: Tensor | None) -> Tensor | None:
         """What ``label_margin`` adds to the label's logit, ``(C,)``, or ``None``.

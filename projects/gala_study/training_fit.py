@@ -32,15 +32,22 @@ with quiet_imports():
     from mmgala.utils.checkpoint_meta import stored_class_counts, stored_class_names
     from mmgala.utils.files import write_json
 
-CIFAR = ('gala', 'gala-margin')
-# Label of a data set -> comparison and seed.
+CIFAR = ('gala', 'gala-margin', 'gala-lead')
+METHODS = ('balanced-softmax', 'gala-margin', 'gala-lead')
+# Label of a data set -> seed, and the comparison with each method.
 COMPARED = {
-    'Digits-LT': ('label-margin_digits-lt', 0),
-    'Fashion-MNIST-LT, factor 100': ('fashion-mnist-lt_if100', 0),
-    'FashionPairs-LT': ('label-margin_fashion-pairs-lt', 0),
-    'PlanktonSet': ('plankton_seed2', 2),
+    'Digits-LT': (0, dict.fromkeys(METHODS, 'label-margin_digits-lt')),
+    'Fashion-MNIST-LT, factor 100': (
+        0,
+        dict.fromkeys(METHODS, 'fashion-mnist-lt_if100')
+        | {'gala-lead': 'gala-lead_fashion-mnist-lt_if100'},
+    ),
+    'FashionPairs-LT': (0, dict.fromkeys(METHODS, 'label-margin_fashion-pairs-lt')),
+    'PlanktonSet': (
+        2,
+        dict.fromkeys(METHODS, 'plankton_seed2') | {'gala-lead': 'gala-lead_plankton'},
+    ),
 }
-METHODS = ('balanced-softmax', 'gala-margin')
 
 
 def trained(work_dir: Path) -> Iterator[tuple[str, str, Path, Path]]:
@@ -52,8 +59,8 @@ def trained(work_dir: Path) -> Iterator[tuple[str, str, Path, Path]]:
             yield 'CIFAR100-LT', method, published.with_suffix('.py'), published
         else:
             yield from _run('CIFAR100-LT', method, work_dir / 'cifar100_lt' / name)
-    for label, (name, seed) in COMPARED.items():
-        for method in METHODS:
+    for label, (seed, names) in COMPARED.items():
+        for method, name in names.items():
             folder = work_dir / 'compare' / name / method / f'seed{seed}'
             yield from _run(label, method, folder)
 

@@ -191,14 +191,20 @@ class LongTailedClsHead(PostHocHead):
     ) -> dict[str, Tensor]:
         """Compute the loss of a batch, without post-hoc steps; see MMPretrain's.
 
+        What a loss of this package wants to be logged is in the result, too.
+
         Raises:
             ValueError: as :class:`PostHocHead` does; with ``fused``, also if labels are
                 soft and the loss has statistics, or the memory will not suffice.
         """
-        if not self.fused:
-            return super().loss(feats, data_samples, **kwargs)
-        self.check_post_hoc()
-        return fused_losses(self, feats, data_samples, **kwargs)
+        if self.fused:
+            self.check_post_hoc()
+            losses = fused_losses(self, feats, data_samples, **kwargs)
+        else:
+            losses = super().loss(feats, data_samples, **kwargs)
+        if isinstance(self.loss_module, ClassificationLoss):
+            losses |= self.loss_module.logged()
+        return losses
 
     def init_weights(self) -> None:
         """Initialise by ``init_cfg``, then set the initial bias of the loss, if any."""

@@ -208,3 +208,20 @@ class TestUnfittedRebalancer:
         head = GALAHead(4, 3, post_hoc=PredictionRebalancer(1.0, [1.0, 2.0, 3.0]))
         with pytest.raises(ValueError, match='fitted to 3 classes.*scores have 4'):
             head.predict(features())
+
+
+class TestLogging:
+    @pytest.mark.parametrize('fused', [False, True])
+    def test_the_lead_of_the_labels_is_logged(self, fused):
+        loss = dict(type='mmgala.GALALoss', lambda_pos=1.5, lead_memory=10.0)
+        head = GALAHead(4, 3, loss=loss, fused=fused)
+        head.loss_module.recent_probability.fill_(0.9)
+
+        with head.loss_module.frozen():
+            losses = head.loss(features(), samples(random_target('hard', 6, 4)))
+        assert losses.keys() == {'loss', 'lead'}
+        assert_close(losses['lead'], torch.tensor(0.8))
+
+    def test_a_loss_without_an_option_logs_itself_alone(self):
+        losses = GALAHead(4, 3).loss(features(), samples(random_target('hard', 6, 4)))
+        assert losses.keys() == {'loss'}
