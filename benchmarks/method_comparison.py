@@ -24,6 +24,7 @@ PAIRS = 'configs/cross_entropy/plain-conv-net_fashion-pairs-lt.py'
 DIGITS = 'configs/cross_entropy/resnet14_digits-lt.py'
 PLANKTON = 'configs/cross_entropy/resnet18_plankton.py'
 FAST = ('--amp', '--channels-last')
+TRAINING_PRIOR = ('--target-prior', 'train', '--only-report')
 ADJUSTED = ('logit-adjustment', 'rebalancing')
 FACTOR = 'train_dataloader.dataset.imbalance_factor={}'
 # Defaults are the authors' settings for ten classes, of CIFAR10-LT.
@@ -145,7 +146,7 @@ COMPARISONS = {
         NATURAL,
         seeds=2,
         post_hoc=ADJUSTED,
-        flags=(*FAST, '--target-prior', 'train', '--only-report'),
+        flags=(*FAST, *TRAINING_PRIOR),
         runs='plankton',
     ),
     # The third seed, of the methods that label margins are judged by.
@@ -169,6 +170,13 @@ COMPARISONS = {
     },
     'gala-lead_plankton': Comparison(
         PLANKTON, ['gala-lead'], post_hoc=ADJUSTED, flags=FAST
+    ),
+    'gala-lead_plankton_training-prior': Comparison(
+        PLANKTON,
+        ['gala-lead'],
+        post_hoc=ADJUSTED,
+        flags=(*FAST, *TRAINING_PRIOR),
+        runs='gala-lead_plankton',
     ),
     **{
         f'with-{addition}_{name}': Comparison(

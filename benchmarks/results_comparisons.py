@@ -19,7 +19,7 @@ METHODS = {
     'gala': 'GALA',
     'gala-official': "GALA, the authors' code",
     'gala-margin': 'GALA with label margins, on cosines',
-    'gala-lead': 'the same, growing with the lead of the labels',
+    'gala-lead': 'GALA with label margins by lead, on cosines',
     'balanced-softmax': 'balanced softmax',
     'ldam-drw': 'LDAM-DRW',
     'cb-ce': 'class-balanced CE',

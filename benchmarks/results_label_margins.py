@@ -73,11 +73,12 @@ def label_margin_table() -> ResultTable:
         [label, *_beside_balanced_softmax(runs), _both_steps([runs], BEFORE)]
         for label, runs in sets.items()
     ]
-    overall = [
-        cell for step in STEPS for cell in (_mean_lead(sets.values(), OURS, step), '')
-    ]
-    before = _both_steps(sets.values(), BEFORE)
-    rows.append(['mean of the sets', *overall, '', '', '', before])
+    both = [runs for runs in sets.values() if _pairs(runs, OURS, '')]
+    overall = [cell for step in STEPS for cell in (_mean_lead(both, OURS, step), '')]
+    label = (
+        'mean of the sets' if len(both) == len(sets) else 'mean, where both were run'
+    )
+    rows.append([label, *overall, '', '', '', _both_steps(both, BEFORE)])
     header = [
         *('', 'raw', 'of each seed', 're-balanced', 'of each seed'),
         *('worst class, raw', 'ECE, raw', 'ECE, re-balanced'),
@@ -117,7 +118,7 @@ def _cifar100_lt() -> Runs:
 
 def _pairs(runs: Runs, method: str, step: str) -> list[tuple[dict, dict]]:
     """Runs of a method and of balanced softmax with the same seed."""
-    ours, theirs = runs[method, step], runs[BASELINE, step]
+    ours, theirs = runs.get((method, step), {}), runs[BASELINE, step]
     return [(ours[seed], theirs[seed]) for seed in sorted({*ours} & {*theirs})]
 
 
@@ -138,6 +139,8 @@ def _both_steps(sets: Iterable[Runs], method: str) -> str:
 
 def _beside_balanced_softmax(runs: Runs) -> list[str]:
     """Differences in accuracy, then worst class and ECE of both; in percent."""
+    if not _pairs(runs, OURS, ''):
+        return ['-'] * (2 * len(STEPS) + 3)
     cells = []
     for step in STEPS:
         each = ', '.join(f'{lead:+.1f}' for lead in _leads(runs, OURS, step))
