@@ -1,7 +1,9 @@
 """Tables of the comparisons that ``method_comparison.py`` runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from results_table import ResultTable, read_result, result_file
 
@@ -37,12 +39,44 @@ METHODS = {
     'tau-norm': 'tau-normalisation',
     'ncm': 'nearest class mean',
 }
-SHORT = ('ce', 'gala', 'gala-margin', 'balanced-softmax', 'ldam-drw')
+SHORT = ('ce', 'gala', 'gala-margin', 'gala-lead', 'balanced-softmax', 'ldam-drw')
 
 
 def plain_name(method: str) -> str:
     """Name of a method without its settings, as in ``vs:gamma=0.05``."""
     return method.partition(':')[0]
+
+
+# A method that came later, and by comparison, the one that has it with the same seeds.
+LATE = 'gala-lead'
+LATER = {
+    **{
+        name: f'{LATE}_{name}'
+        for name in (
+            *(f'fashion-mnist-lt_if{factor}' for factor in (10, 100, 200)),
+            *('plankton', 'plankton_training-prior'),
+        )
+    },
+    'fashion-pairs-lt': 'label-margin_fashion-pairs-lt',
+}
+
+
+def comparison_rows(name: str) -> Iterator[dict[str, Any]]:
+    """Rows of a comparison, and those of the method that came later."""
+    rows = read_result(f'compare_{name}')['rows']
+    yield from rows
+    if name in LATER:
+        seeds = {run['seed'] for run in rows[0]['runs']}
+        for row in read_result(f'compare_{LATER[name]}')['rows']:
+            if row['method'] == LATE:
+                runs = [run for run in row['runs'] if run['seed'] in seeds]
+                yield {**row, 'runs': runs}
+
+
+def comparison_files(*names: str) -> list[Path]:
+    """Result files of comparisons, with those of the method that came later."""
+    every = [*names, *(LATER[name] for name in names if name in LATER)]
+    return [result_file(f'compare_{name}') for name in every]
 
 
 def means(name: str, key: str) -> dict[tuple[str, str], float]:
@@ -54,7 +88,7 @@ def means(name: str, key: str) -> dict[tuple[str, str], float]:
     """
     return {
         (plain_name(row['method']), row['post_hoc']): mean(r[key] for r in row['runs'])
-        for row in read_result(f'compare_{name}')['rows']
+        for row in comparison_rows(name)
     }
 
 
@@ -86,7 +120,7 @@ def comparison_table(methods: Sequence[str] = ()) -> ResultTable:
         ['', *SETS.values()],
         rows,
         'python benchmarks/method_comparison.py',
-        [result_file(f'compare_{name}') for name in SETS],
+        comparison_files(*SETS),
     )
 
 
@@ -143,7 +177,7 @@ UNBALANCED_COLUMNS = {
 def plankton_table(name: str) -> ResultTable:
     """One comparison on PlanktonSet, whose test part is not balanced."""
     rows = []
-    for row in read_result(f'compare_{name}')['rows']:
+    for row in comparison_rows(name):
         method = METHODS.get(plain_name(row['method']), row['method'])
         steps = [STEPS.get(name, name) for name in row['post_hoc'].split('+') if name]
         cells = [
@@ -155,7 +189,7 @@ def plankton_table(name: str) -> ResultTable:
         ['', *UNBALANCED_COLUMNS.values()],
         rows,
         f'python benchmarks/method_comparison.py {name}',
-        [result_file(f'compare_{name}')],
+        comparison_files(name),
     )
 
 
@@ -182,5 +216,5 @@ def short_plankton_table() -> ResultTable:
         ],
         rows,
         f'python benchmarks/method_comparison.py {even} {prior}',
-        [result_file(f'compare_{even}'), result_file(f'compare_{prior}')],
+        comparison_files(even, prior),
     )
