@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / 'benchmarks'))
 import results_configs
 import results_label_margins
 import results_page
+import results_screening
 import results_table
 from results_comparisons import SETS, means, top1
 from results_configs import with_metrics, with_results
@@ -140,6 +141,13 @@ class TestConclusions:
         for page in ('better_gala', 'gala_in_practice'):
             text = (ROOT / f'docs/{page}.md').read_text()
             assert f'by {raw:.1f} points in ' in text
+
+    def test_margins_by_lead_have_the_highest_mean_on_validation_images(self):
+        rows = results_screening.choice_table().rows
+        overall = {row[0]: [float(x) for x in row[-1].split(' / ')] for row in rows}
+        for step in (0, 1):
+            best = max(overall, key=lambda name: overall[name][step])
+            assert best == 'lead4-1.5-cosine15'
 
     def test_label_margins_are_behind_on_cifar100_lt(self):
         runs = results_table.read_result('cifar100_lt')['runs']
