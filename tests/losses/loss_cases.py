@@ -16,6 +16,7 @@ from mmgala import functional as mf
 from mmgala import losses
 from mmgala.losses import ClassCountsLoss, GALALoss, LDAMLoss, SeesawLoss
 from tests.batches import random_logits, random_target
+from tests.losses import gala_functions
 from tests.reference import equalization_numpy
 from tests.reference import long_tailed_losses_numpy as reference
 
@@ -119,39 +120,6 @@ def _seesaw(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
 
 def _equalization(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
     return mf.equalization_loss(z, t, (torch.rand(z.shape) < m.ignore_prob) & m.tail)
-
-
-def _gala(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
-    settings = m.lambda_pos, m.lambda_neg, m.eps
-    return mf.gala_loss(z, t, m.pos_grad, m.neg_grad, *settings)
-
-
-def _gala_official(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
-    adjusted = z + m.lambda_pos * (m.pos_grad + m.eps).log()
-    return F.cross_entropy(adjusted, t, reduction='none')
-
-
-def _gala_with_counts(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
-    share = m.count_share
-    levels = (
-        ((1 - share) * (grad + m.eps).log() + share * (m.seen + m.eps).log()).exp()
-        for grad in (m.pos_grad, m.neg_grad)
-    )
-    return mf.gala_loss(z, t, *levels, m.lambda_pos, m.lambda_neg, 1e-30)
-
-
-def _gala_with_label_margin(
-    m: nn.Module, z: Tensor, t: Tensor, lead: float = 1.0
-) -> Tensor:
-    error = (m.pos_grad + m.eps) / (m.seen + m.eps)
-    margin = -lead * m.label_margin * (error / error.max()).sqrt()
-    bias = (1 + lead * (m.lambda_pos - 1)) * (m.seen + m.eps).log()
-    return mf.adjusted_cross_entropy(z, t, bias, margin)
-
-
-def _gala_with_lead(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
-    lead = max(0.0, 2 * float(m.recent_probability.mean()) - 1)
-    return _gala_with_label_margin(m, z, t, lead)
 
 
 def _ldam_reweighted_formula(z: np.ndarray, t: np.ndarray, n: list) -> np.ndarray:
@@ -309,7 +277,7 @@ CASES = dict(
     # With theta == phi the same for all, both margins cancel.
     gala=LossCase(
         GALALoss,
-        _gala,
+        gala_functions.plain,
         arguments=dict(lambda_pos=1.2, lambda_neg=0.9),
         strength_0=dict(lambda_pos=0, lambda_neg=0),
         balanced=dict(lambda_neg=1.2),
@@ -317,21 +285,21 @@ CASES = dict(
     # Margins that are the same for all classes cancel.
     gala_official=LossCase(
         GALALoss,
-        _gala_official,
+        gala_functions.official,
         arguments=dict(lambda_pos=1.2, lambda_neg=0.9, variant='official'),
         strength_0=dict(lambda_pos=0),
         balanced={},
     ),
     gala_counts=LossCase(
         GALALoss,
-        _gala_with_counts,
+        gala_functions.with_counts,
         arguments=dict(lambda_pos=1.2, lambda_neg=0.9, count_share=0.3),
         strength_0=dict(lambda_pos=0, lambda_neg=0),
         balanced=dict(lambda_neg=1.2),
     ),
     gala_label_margin=LossCase(
         GALALoss,
-        _gala_with_label_margin,
+        gala_functions.with_label_margin,
         arguments=dict(
             lambda_pos=1.2, lambda_neg=1.2, count_share=1.0, label_margin=0.8
         ),
@@ -340,7 +308,7 @@ CASES = dict(
     ),
     gala_lead=LossCase(
         GALALoss,
-        _gala_with_lead,
+        gala_functions.with_lead,
         arguments=dict(
             lambda_pos=1.2,
             lambda_neg=1.2,
