@@ -46,8 +46,10 @@ METHODS = {
         'ce': '',
         'ce-objectness': '_ce-objectness',
         'counts-objectness': '_counts-objectness',
+        'counts-objectness-cosine': '_counts-objectness-cosine',
         'gala': '_gala',
         'gala-objectness': '_gala-objectness',
+        'gala-lead': '_gala-lead',
         'seesaw': '_seesaw',
     },
     'retinanet': {

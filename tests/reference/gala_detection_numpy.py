@@ -18,14 +18,34 @@ class Detector:
     """Statistics over a training; ``step`` takes one batch of all ranks."""
 
     def __init__(
-        self, num_classes, lambda_pos=1.0, lambda_neg=1.0, eps=1e-3, count_share=0.0
+        self,
+        num_classes,
+        lambda_pos=1.0,
+        lambda_neg=1.0,
+        eps=1e-3,
+        count_share=0.0,
+        label_margin=0.0,
+        lead_memory=None,
     ):
         self.theta = np.zeros(num_classes)
         self.phi = np.zeros(num_classes)
         self.seen = np.zeros(num_classes)
+        self.recent = np.zeros(num_classes)
         self.lambdas = lambda_pos, lambda_neg
         self.eps = eps
         self.count_share = count_share
+        self.label_margin = label_margin
+        self.lead_memory = lead_memory
+
+    def lead(self):
+        """By which margins grow, from the recent probabilities of the labels."""
+        if self.lead_memory is None:
+            return 1.0
+        return max(0.0, 2 * sum(self.recent) / len(self.recent) - 1)
+
+    def error(self, k):
+        """Mean error of a class so far."""
+        return (self.theta[k] + self.eps) / (self.seen[k] + self.eps)
 
     def level(self, statistic, j):
         """Logarithm of a statistic, a share of it replaced by that of the count."""
@@ -35,9 +55,11 @@ class Detector:
 
     def margin(self, j, k):
         """On the logit of class j, of a sample of class k."""
+        lead = self.lead()
         if j == k:
-            return 0.0
-        lambda_pos, lambda_neg = self.lambdas
+            largest = max(self.error(i) for i in range(len(self.theta)))
+            return -lead * self.label_margin * math.sqrt(self.error(k) / largest)
+        lambda_pos, lambda_neg = (1 + lead * (x - 1) for x in self.lambdas)
         return lambda_pos * self.level(self.theta, j) - (
             lambda_neg * self.level(self.phi, k)
         )
@@ -50,9 +72,13 @@ class Detector:
         )
         self.theta += theta
         self.phi += phi
-        for k, weight in zip(labels, weights, strict=True):
-            if k < len(self.seen):
-                self.seen[k] += weight
+        for k in range(len(self.seen)):
+            added = sum(weights[labels == k])
+            self.seen[k] += added
+            if self.lead_memory is not None and added:
+                kept = math.exp(-added / self.lead_memory)
+                probability = 1 - theta[k] / added
+                self.recent[k] = kept * self.recent[k] + (1 - kept) * probability
         return losses, gradients
 
 

@@ -65,7 +65,11 @@ class GALABBoxLoss(GALALoss):
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
         count_share: as in :class:`mmgala.models.GALALoss`; 1 for balanced softmax on
-            the foreground regions counted during training. For ``'objectness'``.
+            the foreground regions counted during training. For ``'objectness'``, like
+            the next two.
+        label_margin: as in :class:`mmgala.models.GALALoss`, of foreground regions. For
+            heads with ``cls_predictor_cfg=dict(type='NormedLinear')``.
+        lead_memory: as in :class:`mmgala.models.GALALoss`, in foreground regions.
 
     Shape:
         - ``cls_score``: ``(N, C + 2)`` logits, foreground and background last; with
@@ -75,13 +79,18 @@ class GALABBoxLoss(GALALoss):
           of weight 0 do not change the statistics.
         - Output: a dict of two losses, ``loss_cls_objectness`` and
           ``loss_cls_classes``; with ``'exclude'`` one loss. Each is a scalar, or
-          ``(N,)`` with reduction ``'none'``.
+          ``(N,)`` with reduction ``'none'``. With ``lead_memory``, ``lead`` is in the
+          dict, too, which MMDetection logs.
 
     Attributes:
         pos_grad (Tensor): :math:`\theta`, ``(C,)`` float32 buffer.
         neg_grad (Tensor): :math:`\phi`, ``(C,)`` float32 buffer.
         seen (Tensor): weight of the foreground regions of each class so far, ``(C,)``
-            float32 buffer, where ``count_share`` is not 0.
+            float32 buffer, where ``count_share``, ``label_margin`` or ``lead_memory``
+            is not 0.
+        recent_probability (Tensor): probability of the label in recent foreground
+            regions of each class, ``(C,)`` float32 buffer, where ``lead_memory`` is
+            not 0.
 
     Raises:
         ValueError: if an argument is out of range, the head has a different number of
@@ -113,6 +122,8 @@ class GALABBoxLoss(GALALoss):
         reduction: str = 'mean',
         loss_weight: float = 1.0,
         count_share: float = 0.0,
+        label_margin: float = 0.0,
+        lead_memory: float = 0.0,
     ) -> None:
         super().__init__(
             num_classes,
@@ -122,13 +133,17 @@ class GALABBoxLoss(GALALoss):
             reduction=reduction,
             loss_weight=loss_weight,
             count_share=count_share,
+            label_margin=label_margin,
+            lead_memory=lead_memory,
         )
         check_choice('background', background, SOFTMAX_BACKGROUNDS)
-        if count_share and background == 'exclude':
-            raise ValueError(
-                f"`count_share={count_share}` needs background='objectness': leave "
-                '`background` at its default, or remove `count_share`.'
-            )
+        for name in ('count_share', 'label_margin', 'lead_memory'):
+            value = getattr(self, name)
+            if value and background == 'exclude':
+                raise ValueError(
+                    f"`{name}={value}` needs background='objectness': leave "
+                    f'`background` at its default, or remove `{name}`.'
+                )
         if use_sigmoid:
             raise ValueError(
                 'GALABBoxLoss is a softmax loss for bbox heads: set use_sigmoid=False '
@@ -207,8 +222,8 @@ class GALABBoxLoss(GALALoss):
             reduction_override: used instead of ``reduction``.
 
         Returns:
-            A dict of two losses, or one loss; 0 if there are no regions and the
-            reduction is ``'mean'`` or ``'sum'``.
+            A dict of two losses and what is to be logged, or one loss; a loss is 0 if
+            there are no regions and the reduction is ``'mean'`` or ``'sum'``.
         """
         call = (avg_factor, reduction_override)
         with self.frozen(reduction_override == 'none'):  # PISA only ranks regions then
@@ -227,6 +242,7 @@ class GALABBoxLoss(GALALoss):
                     objectness, (~foreground).long(), weight, *call
                 ),
                 loss_cls_classes=super().forward(classes, target, counted, *call),
+                **self.logged(),
             )
 
     def _objectness_loss(

@@ -89,6 +89,35 @@ def test_a_share_of_the_level_can_be_that_of_the_counts(count_share):
     assert loss_module.seen.min() > 0
 
 
+@pytest.mark.parametrize('options', [{}, dict(lead_memory=2.0)], ids=['whole', 'lead'])
+def test_label_margins_equal_the_reference(options):
+    options |= dict(count_share=1.0, label_margin=4.0)
+    args = (NUM_CLASSES, 'objectness', 1.5, 1.5)
+    loss_module = GALABBoxLoss(*args, reduction='none', **options).double()
+    reference = Objectness(NUM_CLASSES, 1.5, 1.5, **options)
+    leads = []
+    for seed in range(8):
+        logits, labels = batch('objectness', seed=seed)
+        foreground = labels < NUM_CLASSES
+        logits = logits.detach()  # from batch to batch, labels lead by more
+        logits[foreground, labels[foreground]] += 2 * seed
+        logits.requires_grad_()
+        weight = weights(seed=seed)
+        leads.append(reference.lead())
+        actual = loss_module(logits, labels, weight)
+        losses, gradients = reference.step(logits.detach(), labels.numpy(), weight)
+        if 'lead_memory' in options:
+            assert_allclose(float(actual.pop('lead')), reference.lead(), rtol=1e-5)
+        scale = weight.numpy()[:, None]
+        found = as_columns(actual).detach().numpy()
+        assert_allclose(found, scale * losses, rtol=1e-5, atol=1e-6)
+        total(actual).sum().backward()
+        assert_allclose(logits.grad.numpy(), scale * gradients, rtol=1e-4, atol=1e-6)
+        assert_statistics_are(loss_module, reference)
+    assert leads[0] == (0 if 'lead_memory' in options else 1)
+    assert leads[-1] > 0.5
+
+
 @pytest.mark.parametrize(
     ('reduction', 'avg_factor'), [('mean', None), ('mean', 7.0), ('sum', None)]
 )
@@ -307,6 +336,8 @@ def test_pending_sums_of_an_unfinished_step_are_discarded(form):
         (dict(num_classes=1), '`num_classes` to be 2 or more'),
         (dict(background='ignore'), "one of \\('objectness', 'exclude'\\)"),
         (dict(background='exclude', count_share=0.5), "needs background='objectness'"),
+        (dict(background='exclude', label_margin=3.0), 'remove `label_margin`'),
+        (dict(lead_memory=9.0), 'no effect with lambdas of 1'),
         (dict(use_sigmoid=True), 'use_sigmoid=False instead of True'),
         (dict(eps=0.0), '`eps` to be positive'),
         (dict(reduction='max'), '`reduction` to be one of'),
