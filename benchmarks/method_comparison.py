@@ -79,7 +79,7 @@ LABEL_MARGIN = [
 # average of the weights covers the last 100, instead of 1,000 by default.
 EMA = 'ema:momentum=0.01'
 ADDITIONS = {'ema': (EMA,), 'sam': ('sam',), 'ema-sam': (EMA, 'sam')}
-WITH_ADDITION = ['balanced-softmax', 'gala', 'gala-margin']
+WITH_ADDITION = ['balanced-softmax', 'gala', 'gala-margin', 'gala-lead']
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ LOSSES = {
     TWO_STAGE: ('CrossEntropyLoss', None),
     f'{TWO_STAGE}_ce-objectness': ('mmgala.GALABBoxLoss', 'objectness'),
     f'{TWO_STAGE}_counts-objectness': ('mmgala.GALABBoxLoss', 'objectness'),
+    f'{TWO_STAGE}_counts-objectness-cosine': ('mmgala.GALABBoxLoss', 'objectness'),
     f'{TWO_STAGE}_gala': ('mmgala.GALABBoxLoss', 'exclude'),
     f'{TWO_STAGE}_gala-objectness': ('mmgala.GALABBoxLoss', 'objectness'),
+    f'{TWO_STAGE}_gala-lead': ('mmgala.GALABBoxLoss', 'objectness'),
     f'{TWO_STAGE}_seesaw': ('SeesawLoss', None),
     ONE_STAGE: ('FocalLoss', None),
     f'{ONE_STAGE}_ce-objectness': ('mmgala.GALAObjectnessLoss', None),
@@ -25,6 +27,7 @@ LOSSES = {
     f'{ONE_STAGE}_gala-objectness': ('mmgala.GALAObjectnessLoss', None),
     f'{ONE_STAGE}_gala-objectness-quarter': ('mmgala.GALAObjectnessLoss', None),
 }
+ON_COSINES = [f'{TWO_STAGE}_counts-objectness-cosine', f'{TWO_STAGE}_gala-lead']
 
 
 @functools.cache
@@ -35,7 +38,8 @@ def read(name):
 def split(name):
     """Whole config but for the loss, and the loss."""
     cfg = copy.deepcopy(read(name).to_dict())
-    cfg.pop('loss', None)
+    for variable in ('loss', 'normed'):
+        cfg.pop(variable, None)
     model = cfg['model']
     return cfg, model.get('roi_head', model)['bbox_head'].pop('loss_cls')
 
@@ -48,6 +52,9 @@ def test_all_recipes_are_known():
 def test_recipes_of_a_detector_differ_in_the_loss_that_the_name_says(name):
     base = TWO_STAGE if name.startswith(TWO_STAGE) else ONE_STAGE
     cfg, loss = split(name)
+    if name in ON_COSINES:
+        layer = cfg['model']['roi_head']['bbox_head'].pop('cls_predictor_cfg')
+        assert layer == dict(type='NormedLinear', temperature=15)
     assert cfg == split(base)[0]
     assert (loss['type'], loss.get('background')) == LOSSES[name]
     if loss['type'] not in ('CrossEntropyLoss', 'FocalLoss'):
@@ -62,3 +69,13 @@ def test_parts_are_not_mixed_up(name):
         assert cfg[f'{part}_dataloader'].dataset.ann_file == file
         if part != 'train':
             assert cfg[f'{part}_evaluator'].ann_file == f'{cfg.data_root}{file}'
+
+
+def test_label_margins_have_the_settings_of_classification():
+    product = Config.fromfile(
+        FOLDER.parents[2] / 'configs/gala_lead/resnet14_digits-lt.py'
+    )
+    expected = dict(product.model.head.loss)
+    _, loss = split(f'{TWO_STAGE}_gala-lead')
+    del expected['type']
+    assert {name: loss[name] for name in expected} == expected
