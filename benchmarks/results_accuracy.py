@@ -99,6 +99,8 @@ DETECTORS = {
         'counts-objectness': 'Faster R-CNN, balanced softmax, objectness pair',
         'gala': 'Faster R-CNN, GALA, one softmax',
         'gala-objectness': 'Faster R-CNN, GALA, objectness pair (default)',
+        'counts-objectness-cosine': 'Faster R-CNN, balanced softmax, pair, cosines',
+        'gala-lead': 'Faster R-CNN, GALA with label margins by lead, pair, cosines',
     },
     'retinanet': {
         'focal': 'RetinaNet, focal',

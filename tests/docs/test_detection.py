@@ -15,14 +15,15 @@ CASCADE = "_base_ = 'mmdet::cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py'\n"
 
 
 def test_there_are_configs():
-    assert len(CONFIGS) == 4
+    assert len(CONFIGS) == 5
 
 
-@pytest.mark.parametrize('number', range(4))
+@pytest.mark.parametrize('number', range(5))
 def test_each_builds_with_the_loss_it_shows(tmp_path, number):
     texts = CONFIGS.copy()
     texts[1] = CASCADE + CONFIGS[0].splitlines()[2] + '\n' + CONFIGS[1]
     texts[3] = CASCADE + CONFIGS[3]
+    texts[4] = CONFIGS[0].splitlines()[0] + '\n' + CONFIGS[4]
     path = tmp_path / 'config.py'
     path.write_text(texts[number])
     cfg = Config.fromfile(path)
@@ -31,14 +32,19 @@ def test_each_builds_with_the_loss_it_shows(tmp_path, number):
         return
     init_default_scope('mmdet')
     cfg.model.backbone.init_cfg = None
-    losses = [m for m in MODELS.build(cfg.model).modules() if hasattr(m, 'pos_grad')]
+    model = MODELS.build(cfg.model)
+    losses = [m for m in model.modules() if hasattr(m, 'pos_grad')]
     bbox = GALABBoxLoss
     assert [type(loss) for loss in losses] == {
         0: [bbox],
         1: [bbox] * 3,
         2: [GALAObjectnessLoss],
+        4: [bbox],
     }[number]
     assert {loss.num_classes for loss in losses} == {80}
+    if number == 4:
+        assert losses[0].label_margin == 4
+        assert model.roi_head.bbox_head.fc_cls.temperature == 15
 
 
 def test_the_configs_it_names_exist():
