@@ -178,6 +178,13 @@ COMPARISONS = {
         flags=(*FAST, *TRAINING_PRIOR),
         runs='gala-lead_plankton',
     ),
+    # Where cosines and margins cost calibration: what a fitted temperature makes of it.
+    'temperature_fashion-mnist-lt_if100': Comparison(
+        FASHION,
+        ['balanced-softmax', 'gala-lead'],
+        options=(FACTOR.format(100),),
+        post_hoc=('temperature', 'rebalancing', 'rebalancing+temperature'),
+    ),
     **{
         f'with-{addition}_{name}': Comparison(
             config, WITH_ADDITION, flags=('--with', *additions)
