@@ -142,6 +142,17 @@ class TestConclusions:
             text = (ROOT / f'docs/{page}.md').read_text()
             assert f'by {raw:.1f} points in ' in text
 
+    def test_a_temperature_calibrates_margins_by_lead(self):
+        found = means('temperature_fashion-mnist-lt_if100', 'ece')
+        pairs = [
+            (found[method, ''], found[method, 'temperature'])
+            for method in ('gala-lead', 'balanced-softmax')
+        ]
+        (ours, fitted), (theirs, fitted_too) = pairs
+        text = (ROOT / 'docs/better_gala.md').read_text()
+        assert f'takes `gala-lead` from {ours:.1f} to {fitted:.1f} %' in text
+        assert f'balanced softmax from {theirs:.1f} to {fitted_too:.1f} %' in text
+
     def test_margins_by_lead_have_the_highest_mean_on_validation_images(self):
         rows = results_screening.choice_table().rows
         overall = {row[0]: [float(x) for x in row[-1].split(' / ')] for row in rows}
