@@ -98,7 +98,8 @@ def test_snippets_of_configs_name_classes_and_their_arguments(page):
         assert configs
         for config in configs:
             kind = getattr(mmgala, config['type'].removeprefix('mmgala.'))
-            arguments = {name: config[name] for name in config if name != 'type'}
+            own = ('type', '_delete_')  # of MMEngine
+            arguments = {name: config[name] for name in config if name not in own}
             inspect.signature(kind).bind_partial(**arguments)
 
 

@@ -91,9 +91,9 @@ def test_spread_of_seeds():
         stdev(values('digits-lt', 'gala', m)) for m in ('top1', 'worst_class')
     )
     large = stdev(values('fashion-mnist-lt_if100', 'gala'))
-    assert f'varies by {digits:.1f} points between seeds on Digits-LT' in TEXT
-    assert f'by {large:.1f} on Fashion-MNIST-LT' in TEXT
-    assert f'of the worst class by {worst:.0f}' in TEXT
+    assert f'standard deviation of {digits:.1f} points on Digits-LT' in TEXT
+    assert f'of {large:.1f} on Fashion-MNIST-LT' in TEXT
+    assert f'of the worst class one of {worst:.0f}' in TEXT
 
 
 def test_examples_print_what_the_page_says():
