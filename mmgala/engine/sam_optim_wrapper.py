@@ -9,6 +9,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import autocast
 from torch import Tensor, nn
 
+from mmgala.engine.repeated_pass import repeated_pass
 from mmgala.functional.checks import check_choice, check_positive
 from mmgala.registry import OPTIM_WRAPPERS
 from mmgala.utils.checkpoint_fit import unwrap_model
@@ -94,7 +95,7 @@ class SAMOptimWrapper(OptimWrapper):
             buffers = list(model.buffers())
             after = [buffer.clone() for buffer in buffers]
             _copy(buffers, before)
-            with self._autocast(model):
+            with self._autocast(model), repeated_pass(model):
                 losses = model(*args, **kwargs)
             inner: Any = unwrap_model(model)
             yield inner.parse_losses(losses)[0]

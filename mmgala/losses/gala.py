@@ -179,7 +179,8 @@ class GALALoss(GradientStatistics):
             self.accumulate_samples(label_gradient(loss, weight), label)
             return
         pos = gradient_sum_from_loss(loss, label, self.num_classes, weight)
-        self.accumulate(pos, pos, self._count(label, weight))  # theta == phi
+        samples = self._count(loss, label, weight)
+        self.accumulate(pos, pos, samples)  # theta == phi
 
     def observe_soft(
         self, adjusted: Tensor, label: Tensor, weight: Tensor | None
@@ -188,7 +189,7 @@ class GALALoss(GradientStatistics):
         if self.accumulates:
             rows, label, weight = self.without_padding(adjusted, label, weight)
             sums = logit_gradient_sums(rows, label, weight)
-            self.accumulate(*sums, self._count(label, weight))
+            self.accumulate(*sums, self._count(rows, label, weight))
 
     def log_level(self, statistic: Tensor) -> Tensor:
         """Logarithm of a statistic, interpolated with that of the counts, ``(C,)``."""
@@ -223,15 +224,27 @@ class GALALoss(GradientStatistics):
         return lowered if lead is None else lowered.mul_(lead)
 
     @torch.no_grad()
-    def _count(self, label: Tensor, weight: Tensor | None) -> int | Tensor:
-        """Number of samples in the batch, or of each class if ``count_classes``."""
+    def _count(
+        self, values: Tensor, label: Tensor, weight: Tensor | None
+    ) -> int | Tensor:
+        """Number of samples in the batch, or of each class if ``count_classes``.
+
+        Of the classes, samples without a finite loss are not counted: their gradient
+        is not in the sums either, and with an error of 0 they would pass as fitted.
+
+        Args:
+            values: loss of each sample, ``(N,)``; with soft labels, the adjusted
+                logits, ``(N, C)``.
+            label: class indices, or soft labels.
+            weight: weight of each sample, or ``None``.
+        """
         if not self.count_classes:
             return len(label)
+        finite = (values if values.ndim == 1 else values.logsumexp(dim=1)).isfinite()
+        counted = finite.float() if weight is None else finite * weight
         if label.is_floating_point():
-            shares = label.float()
-            return (shares if weight is None else shares * weight[:, None]).sum(dim=0)
-        ones = self.seen.new_ones(len(label)) if weight is None else weight
-        return torch.zeros_like(self.seen).index_add_(0, label.long(), ones)
+            return (label.float() * counted[:, None]).sum(dim=0)
+        return torch.zeros_like(self.seen).index_add_(0, label.long(), counted)
 
     def _add(self, pos: Tensor, neg: Tensor, samples: int | Tensor) -> None:
         pos, neg = self._variant.increments(self, pos, neg, samples)

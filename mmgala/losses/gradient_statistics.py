@@ -152,8 +152,12 @@ class GradientStatistics(ClassificationLoss):
 
     @contextmanager
     def frozen(self, frozen: bool = True) -> Iterator[None]:
-        """Context in which the statistics are not updated, even in training."""
-        before, self._frozen = self._frozen, frozen
+        """Context in which the statistics are not updated, even in training.
+
+        Args:
+            frozen: ``False`` changes nothing, also within another such context.
+        """
+        before, self._frozen = self._frozen, self._frozen or frozen
         try:
             yield
         finally:

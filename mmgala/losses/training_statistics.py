@@ -65,12 +65,17 @@ class TrainingStatistics(Float32BuffersMixin):
 
     def train(self, mode: bool = True) -> 'TrainingStatistics':
         """Set training mode; at the start of a new training, reset what was loaded."""
-        if mode and self._restored and (resumed := training_is_resumed()) is not None:
+        if mode:
+            self.drop_loaded()
+        return super().train(mode)
+
+    def drop_loaded(self) -> None:
+        """In a new training of MMEngine's runner, reset what was loaded."""
+        if self._restored and (resumed := training_is_resumed()) is not None:
             self._restored = False
             if not resumed:
                 log(self._dropped())
                 self.reset_statistics()
-        return super().train(mode)
 
     def _dropped(self) -> str:
         """Line for the log on what is reset."""

@@ -10,6 +10,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from mmgala.engine import SAMOptimWrapper
+from mmgala.engine.gradient_recording.loss_observer import LossObserver
 from mmgala.losses import GALALoss
 
 RHO, LR = 0.1, 0.5
@@ -74,6 +75,32 @@ def test_steps_equal_the_formula():
     assert model.calls == 8
     assert float(model.norm.num_batches_tracked) == 4
     assert not any(w.grad is not None and w.grad.any() for w in model.parameters())
+
+
+def test_samples_count_once_where_the_reduction_is_deferred():
+    found = []
+    for deferred in (False, True):
+        torch.manual_seed(0)
+        model = Classifier().train()
+        wrapper = wrapped(model)
+        if deferred:
+            model.loss.defer_reduction()
+        for batch in batches(3):
+            model.train_step(batch, wrapper)
+            if deferred:
+                model.loss.take_pending()
+        found.append(model.loss.pos_grad)
+    assert_close(*found)
+
+
+def test_samples_are_observed_once():
+    model = Classifier().train()
+    counts = []
+    LossObserver(model.loss, lambda grad, target: counts.append(len(target)))
+    wrapper = wrapped(model)
+    for batch in batches(3):
+        model.train_step(batch, wrapper)
+    assert counts == [8, 8, 8]
 
 
 def test_it_differs_from_plain_descent():

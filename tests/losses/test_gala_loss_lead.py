@@ -6,6 +6,7 @@ from torch.testing import assert_close
 
 from mmgala.losses import GALALoss
 from projects.gala_study.candidates import CandidateLoss
+from tests.batches import one_hot
 from tests.losses.gala_loops import (
     C,
     assert_equals_plain_gala,
@@ -88,6 +89,25 @@ def test_probabilities_in_checkpoints_are_never_negative():
         loss_module(wrong.clone().requires_grad_(), torch.zeros(700, dtype=torch.long))
 
     assert loss_module.recent_probability.min() >= 0
+
+
+@pytest.mark.parametrize('kind', ['hard', 'soft'])
+@pytest.mark.parametrize('bad', [float('nan'), float('inf')])
+@pytest.mark.parametrize('weighted', [False, True])
+def test_samples_without_a_finite_loss_do_not_count_as_fitted(kind, bad, weighted):
+    logits, target = batches(1)[0]
+    broken = logits.clone()
+    broken[0, (target[0] + 1) % C] = bad
+    broken[1, (target[1] + 2) % C] = bad
+    settings = dict(count_share=1.0, label_margin=4.0, lead_memory=10.0)
+    ours, expected = GALALoss(C, **settings), GALALoss(C, **settings)
+    label = one_hot(target, C) if kind == 'soft' else target
+
+    weight = torch.ones(len(target)) if weighted else None
+    ours(broken.requires_grad_(), label, weight=weight)
+
+    expected(logits[2:].requires_grad_(), label[2:])
+    assert_close(ours.state_dict(), expected.state_dict())
 
 
 @pytest.mark.parametrize('value', [-1.0, float('nan'), float('inf')])

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmgala.engine.repeated_pass import is_repeated_pass
+
 _CAN_BE_POSITIONAL = {
     inspect.Parameter.POSITIONAL_ONLY,
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
@@ -31,6 +33,8 @@ class LossObserver:
     does not have to be known, as it equals the gradient at the loss's output. The
     observed gradient is therefore that of each sample's loss, times its sample weight
     if there is one.
+
+    A pass that repeats another of the same step, as SAM's second one, is not observed.
 
     Logits are those passed to the loss: including the margin and scale of an ArcFace
     head, but not the margins that a loss such as GALA adds to them.
@@ -147,9 +151,9 @@ class LossObserver:
 
 
 def _needs_gradient(logits: Any) -> bool:
-    return (
-        isinstance(logits, Tensor) and logits.requires_grad and torch.is_grad_enabled()
-    )
+    if is_repeated_pass() or not isinstance(logits, Tensor):
+        return False
+    return logits.requires_grad and torch.is_grad_enabled()
 
 
 def _checked_target(

@@ -13,6 +13,7 @@ from mmgala.datasets.labels import (
 )
 from mmgala.engine.hooks.class_counts_hook import ClassCountsHook
 from mmgala.engine.hooks.class_names_hook import ClassNamesHook
+from mmgala.losses.training_statistics import TrainingStatistics
 
 
 class AddedCountsHook(ClassCountsHook):
@@ -35,6 +36,8 @@ class AddedCountsHook(ClassCountsHook):
 
     def _set_class_counts(self, model: nn.Module) -> None:
         for module in model.modules():
+            if isinstance(module, TrainingStatistics):
+                module.drop_loaded()  # counts of the training that weights come from
             set_class_counts = getattr(module, 'set_class_counts', None)
             if set_class_counts is not None and not _has_counts(module):
                 set_class_counts(self.class_draws)

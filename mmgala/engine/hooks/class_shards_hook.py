@@ -9,7 +9,7 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner, autocast, find_latest_checkpoint
 
 from mmgala.datasets.labels import class_names
 from mmgala.engine.class_shards_setup import check_hooks, note_optimizer
@@ -124,7 +124,8 @@ class ClassShardsHook(Hook):
         loader = runner.test_dataloader
         for head in heads:
             head.start_class_mass(len(loader.dataset))
-        with torch.no_grad():
+        runner.model.eval()  # the loop does so after this hook
+        with torch.no_grad(), autocast(enabled=runner.test_loop.fp16):
             for batch in loader:
                 runner.model.test_step(batch)
         for head in heads:

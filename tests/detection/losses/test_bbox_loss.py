@@ -318,6 +318,15 @@ def test_deferred_calls_of_a_step_share_the_margins_of_the_steps_before(form):
     assert set(loss_module.state_dict()) == STATE
 
 
+def test_it_stays_frozen_within_a_frozen_context(form):
+    loss_module = GALABBoxLoss(NUM_CLASSES, form)
+    with loss_module.frozen():
+        loss_module(*batch(form))
+    assert not loss_module.pos_grad.any()
+    loss_module(*batch(form))
+    assert loss_module.pos_grad.any()
+
+
 def test_pending_sums_of_an_unfinished_step_are_discarded(form):
     loss_module = GALABBoxLoss(NUM_CLASSES, form)
     loss_module.defer_reduction()

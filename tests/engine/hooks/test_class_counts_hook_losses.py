@@ -5,6 +5,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.testing import assert_close
 
+from mmgala.engine.hooks.added_counts_hook import AddedCountsHook
 from mmgala.models import BalancedSoftmaxLoss, LDAMLoss
 from mmgala.utils.checkpoint import read_checkpoint
 from tests.engine.small_training import small_config, train
@@ -69,6 +70,18 @@ def test_a_loss_gets_the_counts_wherever_it_is_in_the_model(tmp_path):
 
     for loss in (hidden[1]['b'], runner.model.head.loss_module):
         assert loss.class_counts.tolist() == COUNTS
+
+
+def test_weights_of_another_training_do_not_bring_its_counts(tmp_path):
+    _, path = train(config(tmp_path / 'first', FEW))
+    cfg = config(tmp_path / 'second', load_from=str(path))
+    cfg.custom_hooks = []
+    runner = Runner.from_cfg(cfg)
+    runner.register_hook(AddedCountsHook())  # as `mmgala train` does
+
+    runner.train()
+
+    assert runner.model.head.loss_module.class_counts.tolist() == COUNTS
 
 
 @pytest.mark.parametrize('kind', ['SeesawLoss', 'LDAMLoss'])
