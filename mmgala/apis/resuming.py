@@ -1,16 +1,19 @@
 """Which checkpoint a training may continue from."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmpretrain.models.heads import ClsHead
+from torch import nn
 
+from mmgala.losses.training_statistics import LOW, TrainingStatistics
 from mmgala.registry import MODELS, find_class
 from mmgala.utils.checkpoint import read_latest_checkpoint
+from mmgala.utils.checkpoint_fit import unwrap_model
 
 
 def check_same_losses(cfg: Config, checkpoint: dict, path: str | Path) -> None:
@@ -36,6 +39,40 @@ def check_same_losses(cfg: Config, checkpoint: dict, path: str | Path) -> None:
                 f'config is {loss}: resume it with its own config, or choose another '
                 f'--work-dir. To start from its weights only: --cfg-options '
                 f'load_from={path}'
+            )
+
+
+def check_has_statistics(
+    checkpoint: dict, model: nn.Module, path: str | Path, in_shares: Collection[str]
+) -> None:
+    """Check that a checkpoint has all that the losses of a model accumulate.
+
+    An option such as ``count_share`` of :class:`mmgala.losses.GALALoss` gives a loss
+    further statistics. They would start with the continued part of the training, beside
+    others of the whole training.
+
+    Args:
+        checkpoint: checkpoint of the training to continue.
+        model: model of the config.
+        path: path of the checkpoint, for the error message.
+        in_shares: names that are read from the shares of the classes.
+
+    Raises:
+        ValueError: if a statistic is missing.
+    """
+    stored = {key.removeprefix('module.') for key in checkpoint['state_dict']}
+    for prefix, module in unwrap_model(model).named_modules():
+        if not isinstance(module, TrainingStatistics):
+            continue
+        for name in module.statistics:
+            full = f'{prefix}.{name}'.removeprefix('.')
+            if name.endswith(LOW) or full in stored or full in in_shares:
+                continue
+            raise ValueError(
+                f'Checkpoint {path} has no {full}, which the options of '
+                f'{type(module).__name__} in the config need from the first step on: '
+                'resume with the options of the training, or start one in another '
+                f'--work-dir. To start from its weights: --cfg-options load_from={path}'
             )
 
 

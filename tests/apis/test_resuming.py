@@ -6,14 +6,17 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from torch import nn
 
 from mmgala.apis.launch import default_work_dir
 from mmgala.apis.resuming import (
+    check_has_statistics,
     check_same_losses,
     former_work_dir,
     number_of_schedulers,
     read_settings,
 )
+from mmgala.losses import GALALoss
 from tests.tools.command_line import ROOT
 
 CONFIGS = ROOT / 'configs'
@@ -122,3 +125,19 @@ def test_a_training_of_an_earlier_version_is_found(tmp_path, monkeypatch, path, 
 )
 def test_schedulers_are_counted(schedulers, number):
     assert number_of_schedulers(Config(dict(param_scheduler=schedulers))) == number
+
+
+def test_options_that_need_more_statistics_are_refused():
+    before, options = GALALoss(3), GALALoss(3, label_margin=2.0)
+    stored = dict(state_dict=nn.Sequential(before).state_dict())
+    check_has_statistics(stored, nn.Sequential(before), 'x.pth', [])
+    with pytest.raises(ValueError, match=r'x.pth has no 0.seen.*another --work-dir'):
+        check_has_statistics(stored, nn.Sequential(options), 'x.pth', [])
+    check_has_statistics(stored, nn.Sequential(options), 'x.pth', ['0.seen'])
+
+
+def test_older_checkpoints_without_low_order_parts_are_continued():
+    loss = GALALoss(3)
+    state = {k: v for k, v in loss.state_dict().items() if not k.endswith('_low')}
+    assert state.keys() == {'pos_grad', 'neg_grad'}
+    check_has_statistics(dict(state_dict=state), loss, 'x.pth', [])

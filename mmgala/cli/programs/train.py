@@ -24,6 +24,7 @@ from mmgala.apis.launch import (
 )
 from mmgala.apis.pretrained_weights import check_pretrained_weights
 from mmgala.apis.resuming import (
+    check_has_statistics,
     check_same_losses,
     former_work_dir,
     number_of_schedulers,
@@ -37,6 +38,7 @@ from mmgala.apis.stages import (
     training_lock,
 )
 from mmgala.cli.cfg_options import merge_options
+from mmgala.engine.hooks.class_shards_hook import names_read_from_shares
 from mmgala.engine.hooks.divergence_hook import add_divergence_hook
 from mmgala.engine.hooks.metric_rules_hook import add_metric_rules
 from mmgala.engine.hooks.padding_hook import add_padding_hook
@@ -118,6 +120,8 @@ def train(stage: Stage, console_hook: Hook) -> None:
             number_of_schedulers(stage.cfg),
         )
         check_fits_runner(checkpoint, runner, path)
+        in_shares = names_read_from_shares(runner)
+        check_has_statistics(checkpoint, runner.model, path, in_shares)
     add_metric_rules(runner)
     add_divergence_hook(runner)
     add_padding_hook(runner)
