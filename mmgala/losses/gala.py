@@ -57,7 +57,8 @@ class GALALoss(GradientStatistics):
         label_margin: :math:`\kappa`, 0 or more, in units of a logit. **Not in the
             paper, and off by default.** The label's logit is lowered by
             :math:`\kappa \sqrt{e_k / \max_j e_j}`, with :math:`e_k = \theta_k / n_k`
-            the mean error of class k so far. Where :math:`\theta` grows with the root
+            the mean error of class k so far, and the largest one over the classes with
+            samples. Where :math:`\theta` grows with the root
             of the count, this is the margin of LDAM, :math:`n_k^{-1/4}`; a hard class
             gets more than its count says. For logits with an upper limit, as those of
             :class:`mmgala.models.CosineClsHead`; a linear layer only grows to meet it.
@@ -66,11 +67,11 @@ class GALALoss(GradientStatistics):
             default.** With it, what exceeds :math:`\lambda = 1` and no label margin
             grows with the lead of the labels in training,
             :math:`g = \max(0, 2 \bar p - 1)`: :math:`\lambda \to 1 + g (\lambda - 1)`
-            and :math:`\kappa \to g \kappa`. :math:`\bar p` is the mean over the classes
-            of the probability of their label in about the last ``lead_memory`` samples
-            of the class. So a network that does not fit its training images is not
-            asked for margins. MMEngine's training log shows it as ``lead``. See
-            ``docs/better_gala.md``.
+            and :math:`\kappa \to g \kappa`. :math:`\bar p` is the mean, over the
+            classes with samples, of the probability of their label in about the last
+            ``lead_memory`` samples of the class. So a network that does not fit its
+            training images is not asked for margins. MMEngine's training log shows it
+            as ``lead``. See ``docs/better_gala.md``.
         reduction: ``'none'``, ``'mean'`` or ``'sum'``.
         loss_weight: factor on the loss; the statistics do not depend on it.
 
@@ -204,7 +205,8 @@ class GALALoss(GradientStatistics):
         """Lead g of the labels by which margins grow; ``None`` without lead_memory."""
         if not self.lead_memory:
             return None
-        return (2 * self.recent_probability.mean() - 1).clamp_(min=0)
+        num_seen = self.seen.count_nonzero().clamp(min=1)
+        return (2 * (self.recent_probability.sum() / num_seen) - 1).clamp_(min=0)
 
     def logged(self) -> dict[str, Tensor]:
         """The lead of the labels as ``lead``, with ``lead_memory``."""
@@ -214,13 +216,17 @@ class GALALoss(GradientStatistics):
     def lowered_label(self, lead: Tensor | None) -> Tensor | None:
         """What ``label_margin`` adds to the label's logit, ``(C,)``, or ``None``.
 
+        Classes without samples so far, whose error is 1, have no part in the largest
+        one: a class that never comes would keep the margins of the others small.
+
         Args:
             lead: see :meth:`label_lead`; ``None`` is the whole margin.
         """
         if not self.label_margin:
             return None
         error = (self.pos_grad + self.eps) / (self.seen + self.eps)
-        lowered = (error / error.max()).sqrt_().mul_(-self.label_margin)
+        largest = error.where(self.seen > 0, 0).max()
+        lowered = (error / largest).clamp_(max=1).sqrt_().mul_(-self.label_margin)
         return lowered if lead is None else lowered.mul_(lead)
 
     @torch.no_grad()

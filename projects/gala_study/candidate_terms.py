@@ -45,7 +45,9 @@ def theta_margin(errors: Tensor, views: Tensor) -> Tensor:
     r"""Relative margin of each class, :math:`(e_j / \max_k e_k)^{1/2}`, ``(C,)``.
 
     Where theta grows with the root of the count, it falls as :math:`n_j^{-1/4}`, as
-    the margin of LDAM does; a hard class gets more than its count says.
+    the margin of LDAM does; a hard class gets more than its count says. Classes
+    without samples so far have an error of 1 here; in :class:`mmgala.losses.GALALoss`,
+    they have no part in the largest error.
     """
     error = (errors + EPS) / (views + EPS)
     return (error / error.max()).sqrt()

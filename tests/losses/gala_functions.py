@@ -27,11 +27,14 @@ def with_counts(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
 
 def with_label_margin(m: nn.Module, z: Tensor, t: Tensor, lead: float = 1.0) -> Tensor:
     error = (m.pos_grad + m.eps) / (m.seen + m.eps)
-    margin = -lead * m.label_margin * (error / error.max()).sqrt()
+    largest = max((e for e, n in zip(error, m.seen, strict=True) if n > 0), default=1)
+    margin = -lead * m.label_margin * (error / largest).clamp(max=1).sqrt()
     bias = (1 + lead * (m.lambda_pos - 1)) * (m.seen + m.eps).log()
     return mf.adjusted_cross_entropy(z, t, bias, margin)
 
 
 def with_lead(m: nn.Module, z: Tensor, t: Tensor) -> Tensor:
-    lead = max(0.0, 2 * float(m.recent_probability.mean()) - 1)
+    pairs = zip(m.recent_probability, m.seen, strict=True)
+    recent = [float(p) for p, n in pairs if n > 0]
+    lead = max(0.0, 2 * sum(recent) / max(len(recent), 1) - 1)
     return with_label_margin(m, z, t, lead)

@@ -84,29 +84,34 @@ def _by_the_formula(
 ) -> _Steps:
     s = _Steps()
     for logits, target in batches:
-        lead = max(0.0, 2 * s.recent.mean() - 1) if lead_memory else 1.0
+        seen = [k for k in range(C) if s.seen[k] > 0]
+        lead = 1.0
+        if lead_memory:
+            fitted = sum(s.recent[k] for k in seen) / max(len(seen), 1)
+            lead = max(0.0, 2 * fitted - 1)
         positive, negative = (1 + lead * (x - 1) for x in (lambda_pos, lambda_neg))
         level = (1 - count_share) * np.log(s.theta + EPS)
         level += count_share * np.log(s.seen + EPS)
         error = (s.theta + EPS) / (s.seen + EPS)
-        theta, seen, total = s.theta.copy(), s.seen.copy(), 0.0
+        theta, samples, total = s.theta.copy(), s.seen.copy(), 0.0
         probabilities: list[list[float]] = [[] for _ in range(C)]
         for z, k in zip(logits.numpy(), target.tolist(), strict=True):
             adjusted = z.copy()
-            adjusted[k] -= lead * label_margin * np.sqrt(error[k] / error.max())
+            largest = max((error[j] for j in seen), default=error[k])
+            adjusted[k] -= lead * label_margin * min(1, error[k] / largest) ** 0.5
             for j in range(C):
                 if j != k:
                     adjusted[j] += positive * level[j] - negative * level[k]
             log_p = adjusted[k] - np.logaddexp.reduce(adjusted)
             total -= log_p
             theta[k] += 1 - np.exp(log_p)
-            seen[k] += 1
+            samples[k] += 1
             probabilities[k].append(np.exp(log_p))
         for k, found in enumerate(probabilities):
             if found and lead_memory:
                 kept = np.exp(-len(found) / lead_memory)
                 s.recent[k] = kept * s.recent[k] + (1 - kept) * np.mean(found)
-        s.theta, s.seen = theta, seen
+        s.theta, s.seen = theta, samples
         s.losses.append(total / len(target))
         s.leads.append(lead)
     return s

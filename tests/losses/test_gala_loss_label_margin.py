@@ -46,6 +46,16 @@ def test_the_class_with_the_largest_mean_error_has_the_whole_margin():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_a_class_has_the_whole_margin_until_its_first_sample():
+    loss_module = GALALoss(4, lambda_pos=0, lambda_neg=0, label_margin=2.0, eps=1e-9)
+    np.testing.assert_allclose(loss_module.lowered_label(None), -2.0)
+    loss_module.pos_grad.copy_(torch.tensor([0.1, 0.4, 0.0, 0.0]))  # errors 0.01, 0.1
+    loss_module.seen.copy_(torch.tensor([10.0, 4.0, 0.0, 0.0]))
+
+    found = loss_module.lowered_label(None)
+    np.testing.assert_allclose(found, [-2 * 0.1**0.5, -2, -2, -2], rtol=1e-6)
+
+
 @pytest.mark.parametrize('value', [-1.0, float('nan'), float('inf')])
 def test_margins_that_are_no_margins_are_refused(value):
     with pytest.raises(ValueError, match=f'label_margin.*0 or more.*{value}'):

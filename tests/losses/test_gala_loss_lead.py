@@ -50,9 +50,26 @@ def test_it_is_the_candidate_that_was_screened():
 @pytest.mark.parametrize(('probability', 'lead'), [(0.5, 0), (0.2, 0), (0.75, 0.5)])
 def test_the_lead_is_what_labels_have_more_than_all_other_classes(probability, lead):
     loss_module = GALALoss(C, **METHOD, lead_memory=10.0)
+    loss_module.seen.fill_(3.0)
     loss_module.recent_probability.copy_(probability + torch.linspace(-0.1, 0.1, C))
 
     assert_close(loss_module.label_lead(), torch.tensor(float(lead)))
+
+
+def test_classes_without_samples_change_neither_the_lead_nor_any_margin():
+    for memory in (0.0, 10.0):
+        ours = GALALoss(C + 3, **METHOD, lead_memory=memory)
+        expected = GALALoss(C, **METHOD, lead_memory=memory)
+        for logits, target in batches(12, sharpness=2.0):
+            wide = torch.cat((logits, torch.full((9, 3), -torch.inf)), dim=1)
+            found = ours(wide.float().requires_grad_(), target)
+            assert_close(found, expected(logits.float().requires_grad_(), target))
+        lead, expected_lead = ours.label_lead(), expected.label_lead()
+        assert_close(lead, expected_lead)
+        assert lead is None or lead > 0.1
+        expected_margins = expected.lowered_label(expected_lead)
+        assert_close(ours.lowered_label(lead)[:C], expected_margins)
+        assert expected_margins.min() == -4 * (1 if lead is None else lead)
 
 
 def test_without_a_lead_it_is_gala_with_lambda_1_and_no_margin():

@@ -41,7 +41,8 @@ class Detector:
         """By which margins grow, from the recent probabilities of the labels."""
         if self.lead_memory is None:
             return 1.0
-        return max(0.0, 2 * sum(self.recent) / len(self.recent) - 1)
+        recent = [p for p, n in zip(self.recent, self.seen, strict=True) if n > 0]
+        return max(0.0, 2 * sum(recent) / len(recent) - 1) if recent else 0.0
 
     def error(self, k):
         """Mean error of a class so far."""
@@ -57,8 +58,9 @@ class Detector:
         """On the logit of class j, of a sample of class k."""
         lead = self.lead()
         if j == k:
-            largest = max(self.error(i) for i in range(len(self.theta)))
-            return -lead * self.label_margin * math.sqrt(self.error(k) / largest)
+            errors = [self.error(i) for i, n in enumerate(self.seen) if n > 0]
+            relative = self.error(k) / max(errors) if errors else 1.0
+            return -lead * self.label_margin * math.sqrt(min(1.0, relative))
         lambda_pos, lambda_neg = (1 + lead * (x - 1) for x in self.lambdas)
         return lambda_pos * self.level(self.theta, j) - (
             lambda_neg * self.level(self.phi, k)

@@ -215,6 +215,7 @@ class TestLogging:
     def test_the_lead_of_the_labels_is_logged(self, fused):
         loss = dict(type='mmgala.GALALoss', lambda_pos=1.5, lead_memory=10.0)
         head = GALAHead(4, 3, loss=loss, fused=fused)
+        head.loss_module.seen.fill_(1)
         head.loss_module.recent_probability.fill_(0.9)
 
         with head.loss_module.frozen():
