@@ -19,7 +19,9 @@ from mmgala.comparison.method import Method
 from mmgala.engine import ClassCountsHook
 from mmgala.engine.metric_rules import set_metric_rules
 from mmgala.evaluation.shot_thresholds import config_thresholds
+from mmgala.losses.gradient_statistics import GradientStatistics
 from mmgala.models import GALAHead, is_linear_head
+from mmgala.models.heads.fused_head import fused_adjustment
 from mmgala.registry import find_class, is_subclass
 
 
@@ -62,9 +64,11 @@ def short_name(kind: Any) -> str:
 def with_method(cfg: Config, method: Method) -> Config:
     """A copy of a config with a method's head, loss and hooks.
 
-    Linear heads are replaced by the method's head, or ``LinearClsHead``. Others keep
-    their type and get the method's loss. ``ClassCountsHook`` is added if it is missing.
-    Weight decay is disabled for the parameters that the method lists.
+    Linear heads are replaced by the method's head, or ``LinearClsHead``; with
+    ``fused=True``, by one that trains in blocks of classes, too, if the method's loss
+    can be computed so. Others keep their type and get the method's loss.
+    ``ClassCountsHook`` is added if it is missing. Weight decay is disabled for the
+    parameters that the method lists.
 
     Raises:
         ValueError: if the head accepts no loss, the method needs a head that cannot
@@ -100,6 +104,7 @@ def _parts(cfg: Config, method: Method) -> list[Any]:
     head = cfg.model.head
     if method.keeps_config:
         return [head]
+    fused = head.get('fused', False)
     if is_linear_head(find_class(head.type, MODELS)):
         head = _linear_head(head, method.head)
     elif (needed := _required_head(method)) is not None:
@@ -111,6 +116,8 @@ def _parts(cfg: Config, method: Method) -> list[Any]:
         if not accepts(head.type, 'loss'):
             raise ValueError(f'{short_name(head.type)} accepts no loss.')
         head.loss = _complete_loss(method.loss, cfg)
+    if fused:
+        _train_fused(head, soft_labels=_mixes_labels(cfg))
     return [head, *(ConfigDict(copy.deepcopy(dict(h))) for h in method.custom_hooks)]
 
 
@@ -146,14 +153,32 @@ def _linear_head(head: ConfigDict, new: Mapping[str, Any] | None) -> ConfigDict:
     return ConfigDict(**{**kept, 'type': 'LinearClsHead', **(new or {})})
 
 
+def _mixes_labels(cfg: Config) -> bool:
+    """Whether images are mixed in training, and their labels with them."""
+    return bool((cfg.model.get('train_cfg') or {}).get('augments'))
+
+
+def _train_fused(head: ConfigDict, soft_labels: bool) -> None:
+    """Have a linear head train in blocks of classes, if its loss has that form."""
+    loss = GALAHead.build_loss(copy.deepcopy(head.loss), head.num_classes)
+    if soft_labels and isinstance(loss, GradientStatistics):
+        return  # these statistics need all logits
+    try:
+        fused_adjustment(loss, counted=False)
+    except ValueError:
+        return  # and so does this loss
+    if not accepts(head.type, 'fused'):
+        head.type = 'mmgala.GALAHead'  # with this loss, the same classifier
+    head.fused = True
+
+
 def _complete_loss(loss: Mapping[str, Any], cfg: Config) -> ConfigDict:
     """Add the arguments that follow from the config."""
     complete = ConfigDict(copy.deepcopy(dict(loss)))
     classes = cfg.model.head.get('num_classes')
     if classes is not None and accepts(complete.type, 'num_classes'):
         complete.setdefault('num_classes', classes)
-    mixes = (cfg.model.get('train_cfg') or {}).get('augments')
-    if mixes and accepts(complete.type, 'use_soft'):
+    if _mixes_labels(cfg) and accepts(complete.type, 'use_soft'):
         complete.setdefault('use_soft', True)  # mixed images have mixed labels
     return complete
 
