@@ -100,6 +100,7 @@ DETECTORS = {
         'gala': 'Faster R-CNN, GALA, one softmax',
         'gala-objectness': 'Faster R-CNN, GALA, objectness pair (default)',
         'counts-objectness-cosine': 'Faster R-CNN, balanced softmax, pair, cosines',
+        'gala-margin': 'Faster R-CNN, GALA with label margins, pair, cosines',
         'gala-lead': 'Faster R-CNN, GALA with label margins by lead, pair, cosines',
     },
     'retinanet': {

@@ -49,6 +49,7 @@ METHODS = {
         'counts-objectness-cosine': '_counts-objectness-cosine',
         'gala': '_gala',
         'gala-objectness': '_gala-objectness',
+        'gala-margin': '_gala-margin',
         'gala-lead': '_gala-lead',
         'seesaw': '_seesaw',
     },

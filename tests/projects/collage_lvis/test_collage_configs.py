@@ -18,6 +18,7 @@ LOSSES = {
     f'{TWO_STAGE}_counts-objectness-cosine': ('mmgala.GALABBoxLoss', 'objectness'),
     f'{TWO_STAGE}_gala': ('mmgala.GALABBoxLoss', 'exclude'),
     f'{TWO_STAGE}_gala-objectness': ('mmgala.GALABBoxLoss', 'objectness'),
+    f'{TWO_STAGE}_gala-margin': ('mmgala.GALABBoxLoss', 'objectness'),
     f'{TWO_STAGE}_gala-lead': ('mmgala.GALABBoxLoss', 'objectness'),
     f'{TWO_STAGE}_seesaw': ('SeesawLoss', None),
     ONE_STAGE: ('FocalLoss', None),
@@ -27,7 +28,11 @@ LOSSES = {
     f'{ONE_STAGE}_gala-objectness': ('mmgala.GALAObjectnessLoss', None),
     f'{ONE_STAGE}_gala-objectness-quarter': ('mmgala.GALAObjectnessLoss', None),
 }
-ON_COSINES = [f'{TWO_STAGE}_counts-objectness-cosine', f'{TWO_STAGE}_gala-lead']
+WITH_MARGINS = {
+    f'{TWO_STAGE}_gala-margin': 'configs/gala_margin/resnet14_digits-lt.py',
+    f'{TWO_STAGE}_gala-lead': 'configs/gala_lead/resnet14_digits-lt.py',
+}
+ON_COSINES = [f'{TWO_STAGE}_counts-objectness-cosine', *WITH_MARGINS]
 
 
 @functools.cache
@@ -71,11 +76,16 @@ def test_parts_are_not_mixed_up(name):
             assert cfg[f'{part}_evaluator'].ann_file == f'{cfg.data_root}{file}'
 
 
-def test_label_margins_have_the_settings_of_classification():
-    product = Config.fromfile(
-        FOLDER.parents[2] / 'configs/gala_lead/resnet14_digits-lt.py'
+@pytest.mark.parametrize('name', WITH_MARGINS)
+def test_label_margins_have_the_settings_of_classification(name):
+    product = Config.fromfile(FOLDER.parents[2] / WITH_MARGINS[name])
+    expected = product.model.head.loss
+    _, loss = split(name)
+    settings = (
+        'lambda_pos',
+        'lambda_neg',
+        'count_share',
+        'label_margin',
+        'lead_memory',
     )
-    expected = dict(product.model.head.loss)
-    _, loss = split(f'{TWO_STAGE}_gala-lead')
-    del expected['type']
-    assert {name: loss[name] for name in expected} == expected
+    assert [loss.get(x) for x in settings] == [expected.get(x) for x in settings]
