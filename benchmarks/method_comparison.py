@@ -78,7 +78,13 @@ LABEL_MARGIN = [
 # What goes with any loss. The trainings have 360 (Digits-LT) and 3,400 steps, so the
 # average of the weights covers the last 100, instead of 1,000 by default.
 EMA = 'ema:momentum=0.01'
-ADDITIONS = {'ema': (EMA,), 'sam': ('sam',), 'ema-sam': (EMA, 'sam')}
+ADDITIONS = {
+    'ema': (EMA,),
+    'sam': ('sam',),
+    'ema-sam': (EMA, 'sam'),
+    'mixup': ('mixup',),
+    'weight-decay': ('weight-decay',),
+}
 WITH_ADDITION = ['balanced-softmax', 'gala', 'gala-margin', 'gala-lead']
 
 
