@@ -165,7 +165,11 @@ COMPARISONS = {
     ),
     **{
         f'label-margin_{name}': Comparison(config, LABEL_MARGIN, study=True)
-        for name, config in (('digits-lt', DIGITS), ('fashion-pairs-lt', PAIRS))
+        for name, config in (
+            ('digits-lt', DIGITS),
+            ('fashion-pairs-lt', PAIRS),
+            ('fashion-mnist-lt_if100', FASHION),
+        )
     },
     # It is newer than the comparisons with the same seeds on these sets.
     **{
