@@ -35,12 +35,13 @@ def analyse_predictions(
     tau: float,
     thresholds: ShotThresholds | None = None,
     target_prior: Tensor | None = None,
+    class_mass: Tensor | None = None,
 ) -> dict:
     """Compute metrics of raw and re-balanced predictions.
 
     The first result of :func:`analyse_with_guesses`, which has the arguments.
     """
-    return analyse_with_guesses(dump, tau, thresholds, target_prior)[0]
+    return analyse_with_guesses(dump, tau, thresholds, target_prior, class_mass)[0]
 
 
 def analyse_with_guesses(
@@ -48,18 +49,22 @@ def analyse_with_guesses(
     tau: float,
     thresholds: ShotThresholds | None = None,
     target_prior: Tensor | None = None,
+    class_mass: Tensor | None = None,
 ) -> tuple[dict, dict[str, Guesses]]:
     r"""Compute metrics of raw and re-balanced predictions.
 
-    Scores are read twice, block by block: for the class mass, and for all else.
+    Scores are read block by block, first for the class mass if it is not given.
 
     Args:
-        dump: predictions on a whole test set, with ``class_counts``. The class prior of
-            the test set must be uniform or ``target_prior``.
+        dump: predictions on a whole test set, with ``class_counts``. Without
+            ``class_mass``, the class prior of the test set must be uniform or
+            ``target_prior``.
         tau: strength of re-balancing. Choose it on *validation* predictions
             (:func:`mmgala.evaluation.choose_post_hoc`).
         thresholds: shot thresholds. Defaults to those of the dump.
         target_prior: class prior of the test set, ``(C,)`` with sum 1.
+        class_mass: sum of each class's scores on other data, ``(C,)``. Defaults to that
+            of the test set.
 
     Returns:
         The metrics and the guesses. The metrics are ``num_samples``; ``support``: test
@@ -79,9 +84,11 @@ def analyse_with_guesses(
             "train with custom_hooks=[dict(type='mmgala.ClassCountsHook')] and test "
             'again, or pass the counts with --class-counts FILE.'
         )
-    check_enough_samples(len(dump.targets), dump.num_classes)
     thresholds = thresholds or dump.thresholds or ShotThresholds()
-    mass = class_mass_of(dump.blocks)
+    mass = class_mass
+    if mass is None:
+        check_enough_samples(len(dump.targets), dump.num_classes)
+        mass = class_mass_of(dump.blocks)
     taus = sorted({*TAU_GRID, float(tau)})
     search = WinnerSearch([log_prior_adjustment(mass, t, target_prior) for t in taus])
     raw, rebalanced = (Measures(*dump.blocks.shape) for _ in range(2))

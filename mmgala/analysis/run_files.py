@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from torch import Tensor
 
 from mmgala.analysis.answer import FITTED, Place
 from mmgala.analysis.comparison_folders import PREDICTIONS_FILE, predictions_in
@@ -169,6 +170,7 @@ def analyse_file(
     tau: float,
     counts: Sequence[int] | None,
     target_prior: Sequence[float] | Literal['train'] | None = None,
+    class_mass: Tensor | None = None,
 ) -> RunPart:
     """Analyse a file of predictions.
 
@@ -179,6 +181,7 @@ def analyse_file(
         counts: number of training samples per class, for files without them.
         target_prior: class shares of the test set, C values with sum 1; ``'train'``:
             those of the training set. Defaults to balanced.
+        class_mass: see :func:`mmgala.analysis.predictions.analyse_with_guesses`.
 
     Raises:
         ValueError: if it is another kind of file, or training counts are unknown.
@@ -193,11 +196,16 @@ def analyse_file(
             )
         dump = dump.with_counts(counts)
     steps = PostHocSteps.from_config(
-        rebalancing=tau, class_counts=dump.class_counts, target_prior=target_prior
+        rebalancing=tau,
+        class_counts=dump.class_counts,
+        target_prior=target_prior,
+        class_mass=class_mass,
     )
     try:
         steps.check_num_classes(dump.num_classes)
-        content, guesses = analyse_with_guesses(dump, tau, thresholds, steps.prior)
+        content, guesses = analyse_with_guesses(
+            dump, tau, thresholds, steps.prior, class_mass
+        )
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
     assert dump.class_counts is not None  # analyse_predictions requires them
@@ -219,8 +227,8 @@ def analyse_file(
 
 def _prior_warning(dump: PredictionDump, steps: PostHocSteps, path: Path) -> str:
     """A warning if the labels contradict the class shares that the steps assume."""
-    if not steps.assumes_prior:
-        return ''
+    if not steps.assumes_prior or steps.class_mass is not None:
+        return ''  # with the class mass of other data, they aim at the class mean
     support = np.bincount(dump.targets, minlength=dump.num_classes)
     found = contradicted_prior(support.tolist(), steps.prior)
     if found is None:
@@ -252,8 +260,10 @@ def place_of(folder: Path) -> Place:
     """Config and checkpoint of a work dir, for commands."""
     last = folder / 'last_checkpoint'
     if last.is_file():
-        text = last.read_text(encoding='utf-8', errors='replace').strip()
-        return Place.at(run_config(folder), Path(text))
+        named = Path(last.read_text(encoding='utf-8', errors='replace').strip())
+        for path in (named, folder / named.name):  # the folder may have been moved
+            if path.is_file():  # a comparison keeps the checkpoint that it tests alone
+                return Place.at(run_config(folder), path)
     found = [p for p in folder.glob('*.pth') if p.name != FITTED]
     return Place.at(run_config(folder), found[0] if len(found) == 1 else None)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from torch import Tensor
 
 from mmgala.analysis.answer import plain
 from mmgala.analysis.comparison_folders import PREDICTIONS_FILE, predictions_in
@@ -45,6 +46,7 @@ def read_run(
     thresholds: ShotThresholds | None = None,
     tau: float = 1.0,
     target_prior: Sequence[float] | Literal['train'] | None = None,
+    class_mass: Tensor | None = None,
 ) -> RunReport:
     """Read gradient statistics, predictions and class weight vectors of a work dir.
 
@@ -57,6 +59,7 @@ def read_run(
         tau: strength of re-balancing, chosen on validation data.
         target_prior: class shares of the test set, see
             :func:`mmgala.analysis.run_files.analyse_file`.
+        class_mass: for re-balancing, ``(C,)``; likewise.
 
     Raises:
         FileNotFoundError: if there is no such folder, or none of the three is in it.
@@ -67,7 +70,7 @@ def read_run(
     if not folder.is_dir():
         raise FileNotFoundError(f'Work dir {folder} does not exist.')
     thresholds = thresholds or agreed_thresholds([folder]) or ShotThresholds()
-    parts = _read_parts(folder, thresholds, tau, target_prior)
+    parts = _read_parts(folder, thresholds, tau, target_prior, class_mass)
     commands = commands_for(folder, thresholds)
     if not parts:
         raise FileNotFoundError(
@@ -115,6 +118,7 @@ def _read_parts(
     thresholds: ShotThresholds,
     tau: float,
     target_prior: Sequence[float] | Literal['train'] | None,
+    class_mass: Tensor | None,
 ) -> dict[str, RunPart]:
     parts = {}
     if record_paths(folder):
@@ -125,7 +129,7 @@ def _read_parts(
     if predictions is not None:
         counts = next((part.counts for part in parts.values()), None)
         parts['predictions'] = analyse_file(
-            predictions, thresholds, tau, counts, target_prior
+            predictions, thresholds, tau, counts, target_prior, class_mass
         )
     return parts
 

@@ -38,7 +38,7 @@ def requested_steps(
     if args.rebalance and given['rebalancing'] is None:
         given['rebalancing'] = tau
     steps: dict[str, Any] = {
-        name: _strength(name, value)
+        name: read_strength(name, value)
         for name, value in given.items()
         if value is not None
     }
@@ -56,7 +56,12 @@ def requested_steps(
     return steps
 
 
-def _strength(name: str, value: float | str) -> float | str:
+def read_strength(name: str, value: float | str) -> float | str:
+    """Read the strength of a step: a number, or ``'auto'``.
+
+    Raises:
+        ValueError: if it is neither, or out of range.
+    """
     if value == AUTO:
         return AUTO
     try:

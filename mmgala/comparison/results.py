@@ -21,7 +21,7 @@ from mmgala.evaluation.score_blocks import (
 from mmgala.evaluation.score_files import SCORES_KEY, FileScores
 from mmgala.evaluation.selection import choose_post_hoc
 from mmgala.evaluation.shot_thresholds import THRESHOLDS_KEY
-from mmgala.functional import ShotThresholds, metrics_of_outcomes
+from mmgala.functional import PostHocSteps, ShotThresholds, metrics_of_outcomes
 from mmgala.functional.metrics import SampleOutcomes
 from mmgala.functional.post_hoc import STEPS
 from mmgala.functional.prior_check import contradicted_prior, prior_warning
@@ -122,7 +122,7 @@ def contradicted_aim(runs: Sequence[Run], target_prior: TargetPrior) -> str:
     """A warning that test labels contradict the aim of post-hoc steps; or ``''``.
 
     Without a target prior, an unbalanced test set is no contradiction: the steps then
-    aim at the class mean; see :func:`apply_post_hoc`.
+    aim at the class mean; see :func:`choose_steps`.
     """
     done = next((run for run in runs if run.finished), None)
     if done is None:
@@ -157,12 +157,10 @@ def post_hoc_title(post_hoc: str) -> str:
     return ' + '.join(STEPS[name].title for name in step_names(post_hoc))
 
 
-def apply_post_hoc(
-    scores: Scores,
-    post_hoc: str,
-    target_prior: TargetPrior = None,
-) -> tuple[ScoreBlocks, dict[str, float]]:
-    """Apply steps, with strengths chosen on the validation set, to the test scores.
+def choose_steps(
+    scores: Scores, post_hoc: str, target_prior: TargetPrior = None
+) -> PostHocSteps:
+    """Choose the strengths of steps on the validation set.
 
     Re-balancing uses the predicted class marginal of the test scores (never their
     labels) if the test set has the assumed class shares: it is balanced, or
@@ -177,7 +175,7 @@ def apply_post_hoc(
             over classes.
 
     Returns:
-        Scores ``(N, C)`` in blocks, and the chosen strength of each step.
+        Steps for the scores of the whole test set.
 
     Raises:
         ValueError: if there are no validation scores.
@@ -192,7 +190,19 @@ def apply_post_hoc(
     )
     steps = choose_post_hoc(scores.val, scores.val_targets, **asked, **vectors).steps
     if target_prior is not None or is_balanced(scores.test_targets):
-        steps = steps.without_class_mass()
+        return steps.without_class_mass()
+    return steps
+
+
+def apply_post_hoc(
+    scores: Scores, post_hoc: str, target_prior: TargetPrior = None
+) -> tuple[ScoreBlocks, dict[str, float]]:
+    """Apply the steps of :func:`choose_steps`, which has the arguments, to the test.
+
+    Returns:
+        Scores ``(N, C)`` in blocks, and the chosen strength of each step.
+    """
+    steps = choose_steps(scores, post_hoc, target_prior)
     return transformed(blocks_of(scores.test), steps), steps.strengths
 
 
@@ -228,7 +238,7 @@ def evaluate_runs(
         runs: runs of a plan; those not finished or not requested are skipped.
         post_hoc: values of ``POST_HOC``.
         target_prior: class shares that post-hoc steps aim at; see
-            :func:`apply_post_hoc`.
+            :func:`choose_steps`.
         thresholds: shot thresholds.
 
     Returns:

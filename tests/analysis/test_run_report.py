@@ -105,6 +105,7 @@ def test_missing_parts_come_with_the_command_for_this_folder(tmp_path):
     folder = tmp_path / 'a b'
     add_gradients(folder)
     (folder / 'c.py').write_text('')
+    (folder / 'epoch_2.pth').touch()
     (folder / 'last_checkpoint').write_text(f'{folder}/epoch_2.pth')
     vectors, predictions = merge_runs([read_run(folder, 'CE')], '')['missing']
     config, checkpoint = f"'{folder}/c.py'", f"'{folder}/epoch_2.pth'"
@@ -294,6 +295,19 @@ def test_damaged_class_vectors_are_named(tmp_path, damage):
     path.write_text(json.dumps({k: v for k, v in content.items() if k != 'groups'}))
     with pytest.raises(ValueError, match=message):
         read_run(tmp_path, 'a')
+
+
+@pytest.mark.parametrize('last', ['{}/epoch_9.pth', '/elsewhere/best_epoch_2.pth'])
+def test_commands_name_a_checkpoint_that_is_there(tmp_path, last):
+    """A comparison keeps the best one alone, and work dirs may be moved."""
+    add_gradients(tmp_path)
+    (tmp_path / 'best_epoch_2.pth').touch()
+    (tmp_path / 'last_checkpoint').write_text(last.format(tmp_path))
+
+    vectors, predictions = merge_runs([read_run(tmp_path, 'CE')], '')['missing']
+
+    for line in (vectors, predictions):
+        assert f' {tmp_path}/best_epoch_2.pth --out ' in line
 
 
 def test_last_checkpoint_file_in_another_encoding_is_tolerated(tmp_path):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from mmgala.analysis.rows import is_balanced, leading_metric
+from mmgala.cli.commands import report as report_command
+from mmgala.cli.programs.report import run as report
 from mmgala.comparison import find_methods, plan_runs, write_report
 from mmgala.comparison.results import (
     Scores,
@@ -130,6 +132,33 @@ def test_the_mean_over_classes_leads(finished, tmp_path):
     assert 'class mean over ce (95 %)' in text
     assert 'The test set is not balanced, so the mean of all classes' in text
     assert 'steps aim at the class mean' in text
+
+
+@pytest.mark.parametrize('prior', [None, 'train'])
+def test_a_report_re_balances_each_run_as_the_table_does(finished, tmp_path, prior):
+    write_report(finished, tmp_path, 'last', ['rebalancing'], target_prior=prior)
+    rows = json.loads((tmp_path / 'results.json').read_text())['rows']
+    expected = {
+        f'{row["method"]}, seed {run["seed"]}': run
+        for row in rows
+        if row['post_hoc'] == 'rebalancing'
+        for run in row['runs']
+    }
+    assert len({run['rebalancing'] for run in expected.values()}) > 1
+    words = [str(tmp_path), '--out', str(tmp_path / 'r.html')]
+    words += ['--target-prior', prior or 'balanced']
+
+    for flags in ([], ['--tau', 'auto']):
+        report(report_command.build_parser().parse_args([*words, *flags]))
+
+        runs = json.loads((tmp_path / 'r.json').read_text())['runs']
+        assert {run['name'] for run in runs} == set(expected)
+        for run in runs:
+            found, wanted = run['predictions'], expected[run['name']]
+            assert found['tau'] == pytest.approx(wanted['rebalancing'])
+            for metric in ('top1', 'class_mean', 'worst_class', 'ece'):
+                value = found['rebalanced']['metrics'][metric]
+                assert value == pytest.approx(wanted[metric], abs=1e-3)
 
 
 def test_the_training_prior_is_said(finished, tmp_path):

@@ -132,6 +132,8 @@ def test_names_and_thresholds_can_be_given(tmp_path, work_dirs):
         (('--names', 'a', ''), '--names that are not empty'),
         (('--out', 'report.json'), '--out must end in .html, but is report.json'),
         (('--tau', -1), 'tau'),
+        (('--tau', 'high'), '--tau takes a number or auto'),
+        (('--tau', 'auto'), 'needs validation scores of mmgala compare, and .*ce has'),
         (('--many', 5, '--few', 20), '`few` <= `many`'),
     ],
 )

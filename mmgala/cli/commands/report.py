@@ -36,9 +36,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--title', help='default: "Report on" and the methods')
     parser.add_argument(
         '--tau',
-        type=float,
-        default=1.0,
-        help='strength of re-balancing; choose it on validation data. Default: 1',
+        metavar='FLOAT|auto',
+        help='strength of re-balancing; auto: choose it for each training on the '
+        'validation scores that mmgala compare keeps, and re-balance as it does. '
+        'Default: auto where all trainings have such scores, else 1',
     )
     parser.add_argument(
         '--images',

@@ -7,24 +7,28 @@ from pathlib import Path
 from mmgala.analysis import merge_runs, read_predictions, read_run
 from mmgala.analysis.answer import printed
 from mmgala.analysis.answer.words import MOST_NAMES, listed
-from mmgala.analysis.comparison_folders import predictions_in
+from mmgala.analysis.comparison_folders import SCORES, predictions_in
+from mmgala.analysis.one_run import RunReport
 from mmgala.analysis.run_files import agreed_thresholds
 from mmgala.analysis.run_names import runs_by_name
 from mmgala.analysis.seeds import group_seeds
 from mmgala.apis.sample_images import add_sample_images
-from mmgala.cli.post_hoc import read_target_prior
+from mmgala.cli.post_hoc import read_strength, read_target_prior
 from mmgala.cli.post_hoc_arguments import VAL
 from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
+from mmgala.comparison.results import choose_steps, read_scores
 from mmgala.console import say, warn
 from mmgala.console.markdown import show_markdown
-from mmgala.functional.rebalance import check_tau
+from mmgala.evaluation.selection import AUTO
+from mmgala.functional import PostHocSteps, ShotThresholds
 from mmgala.utils.files import check_writable, write_text
 from mmgala.visualization import write_html_report
 
 
 def check_args(args: argparse.Namespace) -> None:
     """Check the arguments before large files are read."""
-    check_tau(args.tau)
+    if args.tau is not None:
+        args.tau = read_strength('rebalancing', args.tau)
     if args.target_prior == VAL:
         raise ValueError(
             f'--target-prior {VAL} needs the labels of validation data, which a report '
@@ -39,6 +43,55 @@ def check_args(args: argparse.Namespace) -> None:
         raise ValueError(f'--out must end in .html, but is {args.out}.')
     for path in (args.out, args.out.with_suffix('.json')):
         check_writable(path)
+
+
+def chosen_steps(args: argparse.Namespace) -> dict[str, PostHocSteps]:
+    """Re-balancing of each run as its validation scores choose it, by name.
+
+    Empty if a number is given, or not all runs have such scores and ``'auto'`` is not
+    asked for.
+
+    Raises:
+        ValueError: if it is asked for, and a run has no such scores.
+    """
+    if args.tau not in (None, AUTO):
+        return {}
+    without = [folder for folder in args.runs.values() if not keeps_scores(folder)]
+    if without and args.tau is None:
+        return {}
+    if without:
+        raise ValueError(
+            f'--tau auto needs validation scores of mmgala compare, and {without[0]} '
+            'has none: give --tau a number that was chosen on validation data.'
+        )
+    found = {
+        name: choose_steps(read_scores(folder), 'rebalancing', args.target_prior)
+        for name, folder in args.runs.items()
+    }
+    taus = {name: steps.strengths['rebalancing'] for name, steps in found.items()}
+    shown = ', '.join(f'{tau:g} for {name}' for name, tau in taus.items())
+    if len(taus) > MOST_NAMES:
+        shown = f'{min(taus.values()):g} to {max(taus.values()):g}'
+    say(f'tau of re-balancing, chosen on validation scores: {shown}.')
+    return found
+
+
+def keeps_scores(folder: Path) -> bool:
+    """Whether a work dir has the scores of a comparison, and no newer ones."""
+    test, val = folder / SCORES['test'], folder / SCORES['val']
+    return predictions_in(folder) == test and val.is_file()
+
+
+def read_runs(args: argparse.Namespace, thresholds: ShotThresholds) -> list[RunReport]:
+    """Read each run, re-balanced as asked for."""
+    chosen, prior = chosen_steps(args), args.target_prior
+    given = PostHocSteps(rebalancing=1.0 if args.tau in (None, AUTO) else args.tau)
+    runs = []
+    for name, folder in args.runs.items():
+        steps = chosen.get(name, given)
+        tau, mass = steps.strengths['rebalancing'], steps.class_mass
+        runs.append(read_run(folder, name, thresholds, tau, prior, mass))
+    return runs
 
 
 def predicted_classes(folders: list[Path]) -> list[str]:
@@ -61,10 +114,7 @@ def run(args: argparse.Namespace) -> None:
     if None in (args.many, args.few):
         stated = agreed_thresholds([*args.runs.values()])
     thresholds = choose_thresholds(args, stated, say)
-    runs = [
-        read_run(folder, name, thresholds, args.tau, args.target_prior)
-        for name, folder in args.runs.items()
-    ]
+    runs = read_runs(args, thresholds)
     report = merge_runs(runs, args.title or title_of([*args.runs]))
     text = json.dumps(report, allow_nan=False)
     add_sample_images(report, runs, args.images)

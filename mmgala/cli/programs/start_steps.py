@@ -1,12 +1,11 @@
 """The steps of ``mmgala start``: each is another command, whose line it shows."""
 
 import csv
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmgala.analysis.comparison_folders import RESULTS, read_run_state
+from mmgala.analysis.comparison_folders import read_run_state
 from mmgala.analysis.run_files import VECTORS_FILE
 from mmgala.cli.commands import compare as compare_command
 from mmgala.cli.commands import fit as fit_command
@@ -113,15 +112,6 @@ def vectors(run_dir: Path) -> None:
     run(vectors_command.build_parser().parse_args(words))
 
 
-def chosen_tau(folder: Folder) -> float:
-    """Strength of re-balancing that was chosen for the own method, or else 1."""
-    results = json.loads((folder.path / RESULTS).read_text(encoding='utf-8'))
-    for row in results['rows']:
-        if (row['method'], row['post_hoc']) == (OWN, 'rebalancing') and row['runs']:
-            return float(row['runs'][0]['rebalancing'])
-    return 1.0
-
-
 def report(folder: Folder, methods: Sequence[str], seed: int) -> None:
     """Write the report on all trainings."""
     from mmgala.cli.programs.report import run
@@ -131,7 +121,7 @@ def report(folder: Folder, methods: Sequence[str], seed: int) -> None:
         vectors(one)
     words = [
         *(*map(str, runs), '--names', *methods, '--out', str(folder.report)),
-        *('--title', folder.name, '--tau', str(chosen_tau(folder)), '--images'),
+        *('--title', folder.name, '--tau', 'auto', '--images'),
     ]
     show_step('Report', 'report', words)
     run(report_command.build_parser().parse_args(words))
