@@ -29,7 +29,7 @@ def add_post_hoc_arguments(parser: argparse.ArgumentParser, rebalance: str) -> N
     add_target_prior_argument(parser, 'the data to predict')
 
 
-def add_target_prior_argument(parser: argparse.ArgumentParser, data: str) -> None:
+def add_target_prior_argument(parser: argparse._ActionsContainer, data: str) -> None:
     """Add ``--target-prior``; ``data`` names what has these class shares."""
     parser.add_argument(
         '--target-prior',

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmgala.analysis.answer.words import counted
 from mmgala.datasets.image_files import ENDINGS, OTHER_ENDINGS
 from mmgala.datasets.readers.annotations import printable
 from mmgala.datasets.readers.clutter import is_clutter
@@ -229,12 +230,12 @@ def _remarks(left: _Left) -> list[str]:
         )
     if left.loose:
         remarks.append(
-            f'Left out: {len(left.loose)} images in no class folder, first '
+            f'Left out: {counted(len(left.loose), "image")} in no class folder, first '
             f'{printable(left.loose[0])}.'
         )
     if left.empty:
         remarks.append(
-            f'Left out: {len(left.empty)} folders without images, first '
+            f'Left out: {counted(len(left.empty), "folder")} without images, first '
             f'{printable(left.empty[0])}.'
         )
     if left.other:

@@ -7,7 +7,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
+from mmgala.analysis.answer.words import counted
+from mmgala.datasets.readers.annotations import printable
 from mmgala.start.source import Item
 from mmgala.utils.class_names import list_names, sort_class_names
 
@@ -141,10 +144,15 @@ def _require_training(held_out: Sequence[Item], training: Mapping) -> None:
     missing = sort_class_names({item.label for item in held_out} - set(training))
     if missing:
         first = next(item for item in held_out if item.label == missing[0])
+        one = len(missing) == 1
+        near = get_close_matches(missing[0], training, n=1)
+        hint = f' Is {printable(missing[0])} {printable(near[0])}?' if near else ''
         raise ValueError(
-            f'{len(missing)} classes of the {first.part} part have no training images '
-            f'({list_names(missing)}), so they cannot be learnt: add some to the train '
-            f'part, or remove {"them" if len(missing) > 1 else "it"}.'
+            f'{counted(len(missing), "class", "classes")} of the {first.part} '
+            f'part {"has" if one else "have"} no training images ({list_names(missing)}'
+            f'; first {printable(first.path)}), so {"it" if one else "they"} cannot be '
+            f'learnt: correct the {"name" if one else "names"}, add some to the train '
+            f'part, or remove {"it" if one else "them"}.{hint}'
         )
 
 

@@ -162,14 +162,15 @@ def check_same_start(
         if earlier != value:
             flag = f'--{name.replace("_", "-")}'
             raise ValueError(
-                f'{folder.path} was started with {_flag(flag, earlier)}, not '
-                f'{_flag(flag, value)}: repeat the same command to go on, choose '
-                f'another --name, or remove {folder.path} to begin again.'
+                f'{folder.path} was started {_with(flag, earlier)}, and this is '
+                f'{_with(flag, value)}: repeat the same command to go on (its settings '
+                f'are in {folder.config}, yours to edit), choose another --name, or '
+                f'remove {folder.path} to begin again.'
             )
 
 
-def _flag(flag: str, value: Any) -> str:
-    return f'no {flag}' if value is None else f'{flag} {value}'
+def _with(flag: str, value: Any) -> str:
+    return f'without {flag}' if value is None else f'with {flag} {value}'
 
 
 def check_same_images(folder: Folder, source: Source) -> None:

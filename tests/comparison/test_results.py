@@ -134,7 +134,7 @@ def test_the_mean_over_classes_leads(finished, tmp_path):
     assert 'steps aim at the class mean' in text
 
 
-@pytest.mark.parametrize('prior', [None, 'train'])
+@pytest.mark.parametrize('prior', [None, 'train', 'val'])
 def test_a_report_re_balances_each_run_as_the_table_does(finished, tmp_path, prior):
     write_report(finished, tmp_path, 'last', ['rebalancing'], target_prior=prior)
     rows = json.loads((tmp_path / 'results.json').read_text())['rows']

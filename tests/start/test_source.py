@@ -43,7 +43,7 @@ def test_hidden_and_other_files_are_left_out_and_named(tmp_path):
 
     assert Counter(item.label for item in source.items) == {'a': 2, 'b': 2}
     text = '\n'.join(source.remarks)
-    for part in ('1 images in no class folder, first loose.png', 'first empty',
+    for part in ('1 image in no class folder, first loose.png', 'first empty',
                  '1 .txt', 'Convert .heic', '3 hidden'):  # fmt: skip
         assert part in text
 

@@ -102,7 +102,16 @@ def test_a_missing_part_is_taken_from_training():
 
 def test_a_class_without_training_images_is_refused():
     given = [*items({'a': 3, 'b': 3}, 'train'), *items({'x y': 3}, 'test')]
-    with pytest.raises(ValueError, match=r'test part.*\(x y\).*add'):
+    message = r'1 class of the test part has .*\(x y; first x y/test0\.png\).*add some'
+    with pytest.raises(ValueError, match=message) as refused:
+        split_images(given, 0.2, 0.2, seed=0)
+    assert str(refused.value).endswith('or remove it.')
+
+
+def test_a_class_that_is_misspelt_in_one_part_is_recognised():
+    given = [*items({'circle': 3, 'b': 3}, 'train'), *items({'cirlce': 1}, 'test')]
+    message = r'first cirlce/test0\.png\).*correct the name.* Is cirlce circle\?$'
+    with pytest.raises(ValueError, match=message):
         split_images(given, 0.2, 0.2, seed=0)
 
 

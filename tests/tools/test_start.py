@@ -13,6 +13,8 @@ import time
 import zipfile
 
 import pytest
+import torch
+from torch.testing import assert_close
 
 from mmgala.cli.commands import predict, start
 from tests.start.calling import call, run
@@ -99,6 +101,37 @@ def test_results_are_where_it_says(started):
     assert accuracy['gala'] > 60  # colours are easy
 
 
+def test_the_report_re_balances_each_method_as_the_table_does(started):
+    rows = json.loads((started['work'] / 'results.json').read_text())['rows']
+    wanted = {r['method']: r['runs'][0] for r in rows if r['post_hoc']}
+    runs = json.loads((started['work'] / 'report.json').read_text())['runs']
+
+    assert {one['name'] for one in runs} == set(wanted) == {'ce', 'gala'}
+    for one in runs:
+        found, expected = one['predictions'], wanted[one['name']]
+        assert found['tau'] == pytest.approx(expected['rebalancing'])
+        for name in ('top1', 'class_mean', 'ece'):
+            metric = found['rebalanced']['metrics'][name]
+            assert metric == pytest.approx(expected[name], abs=1e-3)
+
+
+def test_the_model_can_be_made_for_other_class_shares(started):
+    words = ('--name', 'aimed', '--epochs', '1', '--target-prior', 'train', *SMALL)
+    run('start', 'data/my flowers', *words, cwd=started['folder'])
+
+    work = started['folder'] / 'work_dirs' / 'aimed'
+    state = torch.load(work / 'model.pth', weights_only=True)['state_dict']
+    train = [n - 2 * max(1, round(0.2 * n)) if n >= 3 else n for n in COUNTS.values()]
+    by_name = sorted(zip(COUNTS, train, strict=True))
+    shares = torch.tensor([count for _, count in by_name], dtype=torch.float64)
+    assert_close(
+        state['head.post_hoc.target_prior'].double(), shares / shares.sum(),
+        rtol=1e-6, atol=0,
+    )  # fmt: skip
+    text = (work / 'results.md').read_text()
+    assert 'class shares of the training set' in text
+
+
 def weights(started):
     """Times of modification of the trained weights."""
     found = {p: p.stat().st_mtime_ns for p in started['work'].glob('*/seed0/*.pth')}
@@ -109,9 +142,10 @@ def weights(started):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (('--epochs', '9'), '--epochs 6, not --epochs 9'),
-        (('--seed', '1'), '--seed 0, not --seed 1'),
-        (('--backbone', 'resnet18'), '--backbone small, not --backbone resnet18'),
+        (('--epochs', '9'), 'with --epochs 6, and this is with --epochs 9'),
+        (('--seed', '1'), 'with --seed 0, and this is with --seed 1'),
+        (('--backbone', 'resnet18'), 'small, and this is with --backbone resnet18'),
+        (('--target-prior', 'val'), 'without .*prior, and this is with .*prior val'),
     ],
 )
 def test_other_options_are_refused(started, change, message):
@@ -159,7 +193,7 @@ def test_the_commands_that_it_prints_work(started):
     assert weights(started) == before
     lines = printed.partition('What you may want next')[2].splitlines()
     commands = [shlex.split(line)[1:] for line in lines if line.strip()[:6] == 'mmgala']
-    predict_it, export_it, train_it, compare_it = commands
+    predict_it, export_it, train_it, compare_it, fit_it = commands
     folder = started['folder']
 
     for name, words in (
@@ -167,12 +201,14 @@ def test_the_commands_that_it_prints_work(started):
         ('export', export_it),
         ('train', [*train_it, 'train_cfg.max_epochs=2']),
         ('compare', [*compare_it, '--only-report']),
+        ('fit', fit_it),
     ):
         assert words[0] == name
         module = importlib.import_module(f'mmgala.cli.commands.{name}')
         assert call(module, *words[1:], cwd=folder) is None
     assert (started['work'] / 'model.onnx').is_file()
     assert (started['work'] / 'further' / 'epoch_2.pth').is_file()
+    assert (started['work'] / 'ce.pth').is_file()
 
 
 def test_predictions_of_a_folder_go_on_after_bad_images(started, capsys):

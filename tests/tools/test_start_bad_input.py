@@ -43,6 +43,7 @@ def refused(message, *words):
         (('--backbone', 'resnet18', '--pretrained', 'no.pth'), 'no.pth'),
         (('--backbone', 'small', '--pretrained', 'x.pth'), 'x.pth.*small.*--backbone'),
         (('--name', 'a/b'), 'a/b.*--work-dir'),
+        (('--target-prior', 'no.csv'), 'no.csv'),
         (('--work-dir', 'data/out'), 'data/out.*--work-dir'),
     ],
 )
@@ -166,3 +167,12 @@ def test_predict_refuses(words, message):
     _here('folder').mkdir()
     _here('config.py').write_text('model = dict()\n')
     assert_one_line(call(predict, *words), message)
+
+
+def test_names_that_differ_only_in_case_are_named_before_the_training(capsys):
+    write_classes(_here('data'), {'rose': 4, 'Rose': 4})
+
+    assert call(start, 'data', '--dry-run', '--backbone', 'small') is None
+
+    said = ' '.join(capsys.readouterr().err.split())
+    assert "The classes 'Rose' and 'rose' differ only in case" in said

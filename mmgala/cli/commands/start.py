@@ -17,6 +17,7 @@ import os
 from pathlib import Path
 
 from mmgala.cli.arguments import parse_args
+from mmgala.cli.post_hoc_arguments import add_target_prior_argument
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -33,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
         nargs='*',
         metavar='METHOD',
         help='also train these methods, with the same images and settings, and compare '
-        'them with GALA; default: ce, which is cross-entropy',
+        'GALA and the others with the first of them; default: ce, cross-entropy',
     )
     group = parser.add_argument_group('where to write')
     group.add_argument('--name', help="name of the work dir; default: DATA's")
@@ -56,6 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
         help='share of each class for testing; default: 0.2',
     )
     add_training_arguments(parser)
+    group = parser.add_argument_group('after the training')
+    add_target_prior_argument(group, 'the images that the model will see')
     return parser
 
 

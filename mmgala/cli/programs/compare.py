@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
+from mmgala.analysis.answer.words import counted
 from mmgala.analysis.comparison_folders import RESULTS, read_run_state
 from mmgala.apis.config_options import (
     use_channels_last,
@@ -164,7 +165,7 @@ def train(runs: list[Run], workers: int) -> dict[str, str]:
     todo = [run for run in runs if not run.finished]
     earlier = [(work_of(run), seconds_of(run)) for run in runs if run.finished]
     say(
-        f'{len(runs)} runs, {len(earlier)} of them finished already; '
+        f'{counted(len(runs), "run")}, {len(earlier)} of them finished already; '
         f'{min(workers, len(todo))} in parallel.'
     )
     tasks = [
@@ -223,6 +224,6 @@ def run(args: argparse.Namespace) -> None:
     failed = compare(args)
     if failed:
         sys.exit(
-            f'error: {len(failed)} runs failed; see {LOG} in their folders. Run the '
-            'same command to repeat them.'
+            f'error: {counted(len(failed), "run")} failed; see {LOG} in each folder. '
+            'Run the same command to repeat what failed.'
         )

@@ -29,12 +29,12 @@ def check_args(args: argparse.Namespace) -> None:
     """Check the arguments before large files are read."""
     if args.tau is not None:
         args.tau = read_strength('rebalancing', args.tau)
-    if args.target_prior == VAL:
+    args.runs = runs_by_name(args.work_dir, args.names)
+    if not chooses_tau(args) and args.target_prior == VAL:
         raise ValueError(
             f'--target-prior {VAL} needs the labels of validation data, which a report '
-            'does not read: give the class shares in a FILE.'
+            'reads with --tau auto alone: give the class shares in a FILE.'
         )
-    args.runs = runs_by_name(args.work_dir, args.names)
     check_threshold_arguments(args)
     args.target_prior = read_target_prior(
         args.target_prior, lambda: predicted_classes([*args.runs.values()])
@@ -45,25 +45,27 @@ def check_args(args: argparse.Namespace) -> None:
         check_writable(path)
 
 
-def chosen_steps(args: argparse.Namespace) -> dict[str, PostHocSteps]:
-    """Re-balancing of each run as its validation scores choose it, by name.
-
-    Empty if a number is given, or not all runs have such scores and ``'auto'`` is not
-    asked for.
+def chooses_tau(args: argparse.Namespace) -> bool:
+    """Whether tau is chosen on the validation scores of each run.
 
     Raises:
-        ValueError: if it is asked for, and a run has no such scores.
+        ValueError: if that is asked for, and a run has no such scores.
     """
     if args.tau not in (None, AUTO):
-        return {}
+        return False
     without = [folder for folder in args.runs.values() if not keeps_scores(folder)]
-    if without and args.tau is None:
-        return {}
-    if without:
+    if without and args.tau == AUTO:
         raise ValueError(
             f'--tau auto needs validation scores of mmgala compare, and {without[0]} '
             'has none: give --tau a number that was chosen on validation data.'
         )
+    return not without
+
+
+def chosen_steps(args: argparse.Namespace) -> dict[str, PostHocSteps]:
+    """Re-balancing of each run by name, if it is chosen on validation scores."""
+    if not chooses_tau(args):
+        return {}
     found = {
         name: choose_steps(read_scores(folder), 'rebalancing', args.target_prior)
         for name, folder in args.runs.items()
@@ -84,12 +86,14 @@ def keeps_scores(folder: Path) -> bool:
 
 def read_runs(args: argparse.Namespace, thresholds: ShotThresholds) -> list[RunReport]:
     """Read each run, re-balanced as asked for."""
-    chosen, prior = chosen_steps(args), args.target_prior
-    given = PostHocSteps(rebalancing=1.0 if args.tau in (None, AUTO) else args.tau)
+    chosen = chosen_steps(args)
     runs = []
     for name, folder in args.runs.items():
-        steps = chosen.get(name, given)
-        tau, mass = steps.strengths['rebalancing'], steps.class_mass
+        tau = 1.0 if args.tau is None else args.tau
+        prior, mass = args.target_prior, None
+        if steps := chosen.get(name):
+            tau, mass = steps.strengths['rebalancing'], steps.class_mass
+            prior = None if steps.prior is None else steps.prior.tolist()
         runs.append(read_run(folder, name, thresholds, tau, prior, mass))
     return runs
 

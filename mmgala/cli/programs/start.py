@@ -10,11 +10,14 @@ from pathlib import Path
 
 from rich.table import Column, Table
 
+from mmgala.cli.post_hoc import read_target_prior
 from mmgala.cli.programs import start_steps
 from mmgala.comparison.methods import find_methods
 from mmgala.comparison.processes import available_cores
 from mmgala.console import result, say, warn
 from mmgala.console.counted import counted
+from mmgala.datasets.data_check import alike_names
+from mmgala.functional.rebalance import check_target_prior
 from mmgala.start.backbones import Backbone, choose_backbone
 from mmgala.start.config_text import config_text
 from mmgala.start.inspection import Inspection, inspect
@@ -38,7 +41,7 @@ from mmgala.version import __version__
 # Options that decide what is trained, and must stay the same when a start goes on.
 OPTIONS = (
     *('val_fraction', 'test_fraction', 'backbone', 'pretrained', 'image_size'),
-    *('epochs', 'seed'),
+    *('epochs', 'seed', 'target_prior'),
 )
 PLAIN = '._- '  # characters of a config's name beside letters and digits
 
@@ -63,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     with started(folder):
         if before is None:
             write_start(folder, args.data, options, texts)
-        start_steps.run_steps(folder, methods, args.seed)
+        start_steps.run_steps(folder, methods, args.seed, args.target_prior)
 
 
 def prepare(
@@ -78,6 +81,7 @@ def prepare(
         found.source.items, args.val_fraction, args.test_fraction, args.seed
     )
     show_data(source, found, split)
+    check_prior(args, split.classes)
     backbone, settings = choose(args, split, found)
     show_plan(folder, split, backbone, settings, methods)
     return {
@@ -139,6 +143,20 @@ def look(source: Source) -> Inspection:
         return inspect(source, done)
 
 
+def check_prior(args: argparse.Namespace, classes: Sequence[str]) -> None:
+    """Check ``--target-prior`` before anything is written.
+
+    Raises:
+        ValueError: if it is not of these classes.
+    """
+    prior = read_target_prior(args.target_prior, classes)
+    if isinstance(prior, list):
+        import torch
+
+        values = torch.tensor(prior, dtype=torch.float64)
+        check_target_prior(values, len(classes))
+
+
 def show_data(source: Source, found: Inspection, split: Split) -> None:
     """Print what was found: one table, and a line for each problem."""
     say(f'{source.data}: {source.layout}; {split.origin}.')
@@ -148,7 +166,8 @@ def show_data(source: Source, found: Inspection, split: Split) -> None:
         table.add_row(*map(visible, row))
     result(table)
     say(size_line(found))
-    for remark in (*found.source.remarks, *split.remarks):
+    alike = alike_names(split.classes)
+    for remark in (*found.source.remarks, *alike, *split.remarks):
         warn(remark)
 
 

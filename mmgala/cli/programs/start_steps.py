@@ -34,14 +34,16 @@ def results_of(folder: Folder, methods: Sequence[str]) -> list[tuple[str, str]]:
     ]
 
 
-def run_steps(folder: Folder, methods: Sequence[str], seed: int) -> None:
+def run_steps(
+    folder: Folder, methods: Sequence[str], seed: int, target_prior: str | None
+) -> None:
     """Train, fit the steps after training, and report; finished steps are kept."""
-    train(folder, methods, seed)
+    aim = [] if target_prior is None else ['--target-prior', target_prior]
+    train(folder, methods, seed, aim)
     run = run_folder(folder, OWN, seed)
-    checkpoint = checkpoint_of(run)
-    fit(folder, run, checkpoint)
-    report(folder, methods, seed)
-    show_next(folder, checkpoint)
+    fit(folder, run, checkpoint_of(run), aim)
+    report(folder, methods, seed, aim)
+    show_next(folder, methods, seed, aim)
 
 
 def show_step(title: str, command: str, words: Sequence[str]) -> None:
@@ -60,20 +62,22 @@ def checkpoint_of(run: Path) -> Path:
     return run / next(name for name in files if name.endswith('.pth'))
 
 
-def train(folder: Folder, methods: Sequence[str], seed: int) -> None:
+def train(
+    folder: Folder, methods: Sequence[str], seed: int, aim: Sequence[str]
+) -> None:
     """Train and test each method."""
     from mmgala.cli.programs.compare import run
 
     words = [
         *(str(folder.config), '--methods', *methods, '--seeds', '1'),
         *('--first-seed', str(seed), '--selection', 'best'),
-        *('--post-hoc', 'rebalancing', '--work-dir', str(folder.path)),
+        *('--post-hoc', 'rebalancing', '--work-dir', str(folder.path), *aim),
     ]
     show_step('Train and test', 'compare', words)
     run(compare_command.build_parser().parse_args(words))
 
 
-def fit(folder: Folder, run_dir: Path, checkpoint: Path) -> None:
+def fit(folder: Folder, run_dir: Path, checkpoint: Path, aim: Sequence[str]) -> None:
     """Fit re-balancing, and temperature if there are enough images, on validation."""
     from mmgala.cli.programs.fit import run
 
@@ -82,7 +86,7 @@ def fit(folder: Folder, run_dir: Path, checkpoint: Path) -> None:
         return
     words = [
         *(str(run_dir / CONFIG), str(checkpoint), str(folder.model)),
-        *('--tau', 'auto'),
+        *('--tau', 'auto', *aim),
     ]
     if validation_images(folder) >= MIN_TO_CALIBRATE:
         words += ['--temperature', 'auto']
@@ -112,7 +116,9 @@ def vectors(run_dir: Path) -> None:
     run(vectors_command.build_parser().parse_args(words))
 
 
-def report(folder: Folder, methods: Sequence[str], seed: int) -> None:
+def report(
+    folder: Folder, methods: Sequence[str], seed: int, aim: Sequence[str]
+) -> None:
     """Write the report on all trainings."""
     from mmgala.cli.programs.report import run
 
@@ -121,15 +127,27 @@ def report(folder: Folder, methods: Sequence[str], seed: int) -> None:
         vectors(one)
     words = [
         *(*map(str, runs), '--names', *methods, '--out', str(folder.report)),
-        *('--title', folder.name, '--tau', 'auto', '--images'),
+        *('--title', folder.name, '--tau', 'auto', *aim, '--images'),
     ]
     show_step('Report', 'report', words)
     run(report_command.build_parser().parse_args(words))
 
 
-def show_next(folder: Folder, checkpoint: Path) -> None:
+def show_next(
+    folder: Folder, methods: Sequence[str], seed: int, aim: Sequence[str]
+) -> None:
     """Print the commands that a user may want next."""
     config, model = folder.config, folder.model
+    checkpoint = checkpoint_of(run_folder(folder, OWN, seed))
+    others = {
+        f'a model of {method}': [
+            *('fit', str(run_folder(folder, method, seed) / CONFIG)),
+            str(checkpoint_of(run_folder(folder, method, seed))),
+            *(str(folder.path / f'{folder_name(method)}.pth'), '--tau', 'auto', *aim),
+        ]
+        for method in methods
+        if method != OWN
+    }
     work_dir = folder.path / 'further'
     lines = {
         'predict images': ['predict', str(folder.path), 'IMAGE_OR_FOLDER'],
@@ -146,6 +164,7 @@ def show_next(folder: Folder, checkpoint: Path) -> None:
             *('--selection', 'best', '--methods', 'ce', 'balanced-softmax', 'gala'),
         ],
     }
+    lines |= others
     result(f'\nThe report is {folder.report}: open it in a browser.')
     result('What you may want next:')
     for title, words in lines.items():
