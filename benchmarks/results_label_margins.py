@@ -1,6 +1,6 @@
 """Tables of GALA with label margins beside other methods, on test images."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
 from typing import TypeAlias
 
@@ -29,7 +29,11 @@ ALL = {
 STEPS = {'': '', 'rebalancing': '_rebalanced'}  # and their keys in cifar100_lt.json
 # Method and post-hoc step -> seed -> accuracy, worst class and ECE.
 Runs: TypeAlias = dict[tuple[str, str], dict[int, dict[str, float]]]
-PARTS = {'digits-lt': 'Digits-LT', 'fashion-pairs-lt': 'FashionPairs-LT'}
+PARTS = {
+    'digits-lt': 'Digits-LT',
+    'fashion-mnist-lt_if100': 'Fashion-MNIST-LT, factor 100',
+    'fashion-pairs-lt': 'FashionPairs-LT',
+}
 PART_METHODS = {
     **METHODS,
     'balanced-softmax-cosine': 'balanced softmax, on cosines with a scale of 15',
@@ -53,7 +57,7 @@ def parts_table() -> ResultTable:
     rows = [
         [
             PART_METHODS[method],
-            *(f'{c[method, ""]:.1f} / {c[method, "rebalancing"]:.1f}' for c in columns),
+            *(_raw_and_re_balanced(found, method) for found in columns),
         ]
         for method in ORDER
     ]
@@ -63,6 +67,13 @@ def parts_table() -> ResultTable:
         f'python benchmarks/method_comparison.py {" ".join(names)}',
         [result_file(f'compare_{name}') for name in names],
     )
+
+
+def _raw_and_re_balanced(found: Mapping[tuple[str, str], float], method: str) -> str:
+    steps = ('', 'rebalancing')
+    if not all((method, step) in found for step in steps):
+        return '-'
+    return ' / '.join(f'{found[method, step]:.1f}' for step in steps)
 
 
 def label_margin_table() -> ResultTable:
