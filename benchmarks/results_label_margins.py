@@ -57,7 +57,7 @@ def parts_table() -> ResultTable:
     rows = [
         [
             PART_METHODS[method],
-            *(_raw_and_re_balanced(found, method) for found in columns),
+            *(raw_and_re_balanced(found, method) for found in columns),
         ]
         for method in ORDER
     ]
@@ -69,7 +69,8 @@ def parts_table() -> ResultTable:
     )
 
 
-def _raw_and_re_balanced(found: Mapping[tuple[str, str], float], method: str) -> str:
+def raw_and_re_balanced(found: Mapping[tuple[str, str], float], method: str) -> str:
+    """Both accuracies of a method with a decimal; ``-`` if it was not run."""
     steps = ('', 'rebalancing')
     if not all((method, step) in found for step in steps):
         return '-'

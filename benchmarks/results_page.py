@@ -20,6 +20,7 @@ from quiet import quiet_imports
 
 with quiet_imports():
     import results_accuracy as accuracy
+    import results_additions as additions
     import results_comparisons as comparisons
     import results_cost as cost
     import results_label_margins as margins
@@ -52,6 +53,7 @@ TABLES: dict[str, Callable[[], ResultTable]] = {
     'PlanktonSet, training prior': partial(
         comparisons.plankton_table, 'plankton_training-prior'
     ),
+    'additions': additions.additions_table,
     'study of GALA': comparisons.study_table,
     'choice of the candidate': choice_table,
     'screening of candidates': screening_table,
