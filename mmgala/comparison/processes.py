@@ -23,6 +23,7 @@ from mmgala.utils.safe_loading import enter_plain_data
 # What a run needs, and the program itself. Imported once, so that all runs of a
 # comparison use the same code even if files are edited meanwhile.
 PRELOADED = (
+    'mmgala.utils.known_warnings',
     '__main__',
     'mmgala.comparison.worker',
     'mmpretrain.models',
