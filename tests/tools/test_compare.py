@@ -108,7 +108,7 @@ def test_it_continues_from_the_last_epoch(compared):
 
 
 def test_a_failed_run_is_reported_and_the_others_continue(compared):
-    assert_one_line(compared.error, r'1 runs failed; see train\.log')
+    assert_one_line(compared.error, r'1 run failed; see train\.log')
     runs = by_name(compared, 'runs', 'method')
     assert {name: run['status'] for name, run in runs.items()} == {
         'ce': 'finished', 'gala': 'finished', 'ncm': 'finished', 'broken': 'failed'
