@@ -43,7 +43,7 @@ def draw_groups(runs: Sequence[Mapping], path: Path) -> None:
         axes.set_xticks(range(len(GROUPS)), list(GROUPS.values()))
         axes.set_xlabel('classes')
         axes.legend(fontsize=8, ncols=2, loc='upper center')
-    used[0].set_ylim(0, 1.35 * used[0].get_ylim()[1])  # room for the legends
+    used[0].set_ylim(0, 1.5 * used[0].get_ylim()[1])  # room for the legends
     used[0].set_ylabel('box AP on the test part, percent')
     save_figure(figure, path)
 
