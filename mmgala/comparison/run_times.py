@@ -77,7 +77,7 @@ class RunTimes:
         if name in self._running:
             work, _ = self._running.pop(name)
         if work is not None and not failed:
-            self._measured.append((work, seconds))
+            self._measured.append((work, seconds + self._done_earlier(name)))
 
     def share(self) -> float:
         """Share of the time that is over, 0 to 1."""
@@ -147,6 +147,11 @@ class RunTimes:
     def _lead(self, name: str) -> float:
         """Seconds that a running run took to begin: imports and data sets."""
         return self._first[name][1] - self._running[name][1]
+
+    def _done_earlier(self, name: str) -> float:
+        """Seconds of what a run had done before it was resumed, at its own pace."""
+        share, since = self._first.get(name, (0.0, 0.0))
+        return share / (1 - share) * (self._clock() - since) if share < 1 else 0.0
 
     def _pace(self, name: str) -> float | None:
         """Seconds that a whole run would take at the pace of a running one."""

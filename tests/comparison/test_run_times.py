@@ -96,6 +96,17 @@ def test_a_resumed_run_is_no_sign_of_speed():
     assert times.seconds_left() == pytest.approx(40 + 100)
 
 
+def test_a_resumed_run_that_has_ended_counts_as_a_whole_one():
+    clock = Clock()
+    times = RunTimes(seeds(['ce', 'gala'], 1), 1, clock=clock)
+    times.started('ce, seed 0')
+    clock.now += 5  # imports
+    times.advanced('ce, seed 0', 0.9)
+    clock.now += 12  # the last tenth of 120 seconds
+    times.ended('ce, seed 0', 17)
+    assert times.seconds_left() == pytest.approx(5 + 120)
+
+
 def test_runs_that_had_finished_before_tell_at_once():
     works = seeds(['ce', 'gala'], 2)
     times = RunTimes(works[2:], 1, [(works[0], 40.0), (works[1], 60.0)], Clock())
