@@ -16,6 +16,7 @@ ALL = {
         f'Fashion-MNIST-LT, factor {factor}': [
             f'fashion-mnist-lt_if{factor}',
             f'{OURS}_fashion-mnist-lt_if{factor}',
+            *(['label-margin_fashion-mnist-lt_if100'] if factor == 100 else []),
         ]
         for factor in (10, 100, 200)
     },
