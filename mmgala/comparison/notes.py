@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmgala.analysis.compared_scores import Scores, TargetPrior, read_scores
 from mmgala.analysis.rows import is_balanced
-from mmgala.comparison.results import Scores, TargetPrior, read_scores
 from mmgala.comparison.runs import Run
 from mmgala.functional import ShotThresholds
 

@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 
 from mmgala.analysis.answer import Line, answer, method_note
+from mmgala.analysis.compared_scores import Scores, TargetPrior, read_scores
 from mmgala.analysis.comparison_folders import RESULTS, read_run_state
 from mmgala.analysis.differences import Differences
 from mmgala.analysis.intervals import Interval
 from mmgala.analysis.rows import Row, leading_metric, pareto_front
 from mmgala.comparison.notes import describe_data, footnotes
 from mmgala.comparison.results import (
-    Scores,
-    TargetPrior,
     contradicted_aim,
     diverged,
     evaluate_runs,
     post_hoc_title,
-    read_scores,
 )
 from mmgala.comparison.runs import CONFIG, LOG, Run
 from mmgala.comparison.verdict import compared, present_groups

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmgala.analysis.answer import FITTED, Compared, Place
+from mmgala.analysis.compared_scores import Scores
 from mmgala.analysis.rows import Row
-from mmgala.comparison.results import Scores
 from mmgala.comparison.runs import CONFIG, Run
 from mmgala.functional import SHOT_GROUPS, ShotThresholds
 

@@ -5,15 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from mmgala.analysis.compared_scores import Scores, read_scores
 from mmgala.analysis.rows import is_balanced, leading_metric
 from mmgala.cli.commands import report as report_command
 from mmgala.cli.programs.report import run as report
 from mmgala.comparison import find_methods, plan_runs, write_report
-from mmgala.comparison.results import (
-    Scores,
-    apply_post_hoc,
-    read_scores,
-)
+from mmgala.comparison.results import apply_post_hoc
 from mmgala.comparison.runs import CONFIG, LOG, write_run_state
 from tests.comparison.small import small_config
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from mmgala.analysis import merge_runs, read_predictions, read_run
 from mmgala.analysis.answer import printed
 from mmgala.analysis.answer.words import MOST_NAMES, listed
+from mmgala.analysis.compared_scores import choose_steps, read_scores
 from mmgala.analysis.comparison_folders import SCORES, predictions_in
 from mmgala.analysis.one_run import RunReport
 from mmgala.analysis.run_files import agreed_thresholds
@@ -16,7 +17,6 @@ from mmgala.apis.sample_images import add_sample_images
 from mmgala.cli.post_hoc import read_strength, read_target_prior
 from mmgala.cli.post_hoc_arguments import VAL
 from mmgala.cli.thresholds import check_threshold_arguments, choose_thresholds
-from mmgala.comparison.results import choose_steps, read_scores
 from mmgala.console import say, warn
 from mmgala.console.markdown import show_markdown
 from mmgala.evaluation.selection import AUTO

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from mmgala.analysis.compared_scores import read_scores
 from mmgala.cli.post_hoc import add_class_counts
-from mmgala.comparison.results import read_scores
 from mmgala.evaluation import PostHocEvaluator, ScoreDump
 from mmgala.functional import logit_adjustment
 from mmgala.functional.post_hoc import PostHocSteps
