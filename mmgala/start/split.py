@@ -7,12 +7,12 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from mmgala.analysis.answer.words import counted
 from mmgala.datasets.readers.annotations import printable
 from mmgala.start.source import Item
 from mmgala.utils.class_names import list_names, sort_class_names
+from mmgala.utils.similar import did_you_mean
 
 PARTS = ('train', 'val', 'test')
 
@@ -145,8 +145,7 @@ def _require_training(held_out: Sequence[Item], training: Mapping) -> None:
     if missing:
         first = next(item for item in held_out if item.label == missing[0])
         one = len(missing) == 1
-        near = get_close_matches(missing[0], training, n=1)
-        hint = f' Is {printable(missing[0])} {printable(near[0])}?' if near else ''
+        hint = printable(did_you_mean(missing[0], training))
         raise ValueError(
             f'{counted(len(missing), "class", "classes")} of the {first.part} '
             f'part {"has" if one else "have"} no training images ({list_names(missing)}'

@@ -110,7 +110,7 @@ def test_a_class_without_training_images_is_refused():
 
 def test_a_class_that_is_misspelt_in_one_part_is_recognised():
     given = [*items({'circle': 3, 'b': 3}, 'train'), *items({'cirlce': 1}, 'test')]
-    message = r'first cirlce/test0\.png\).*correct the name.* Is cirlce circle\?$'
+    message = r'first cirlce/test0\.png\).*correct the name.* Did you mean circle\?$'
     with pytest.raises(ValueError, match=message):
         split_images(given, 0.2, 0.2, seed=0)
 

@@ -38,7 +38,7 @@ from mmgala.utils.files import check_writable, locked
 from mmgala.utils.text import visible
 from mmgala.version import __version__
 
-# Options that decide what is trained, and must stay the same when a start goes on.
+# Options that decide the results, and must stay the same when a start goes on.
 OPTIONS = (
     *('val_fraction', 'test_fraction', 'backbone', 'pretrained', 'image_size'),
     *('epochs', 'seed', 'target_prior'),
